@@ -1,0 +1,196 @@
+//! Names of things: fixed-size identifiers and bounded strings, all public values.
+
+use alloc::string::String;
+use core::fmt;
+use thiserror::Error;
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident, $len:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub(crate) [u8; $len]);
+
+        impl $name {
+            /// Length in bytes.
+            pub const LEN: usize = $len;
+
+            /// An identifier from its bytes.
+            #[must_use]
+            pub const fn new(bytes: [u8; $len]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; $len] {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+    };
+}
+
+identifier! {
+    /// One run of registration, drawn by the token (R0).
+    Txn, 16
+}
+identifier! {
+    /// One offer, drawn by the server (R1).
+    OfferId, 16
+}
+identifier! {
+    /// One shared key, drawn by the server (R3): the name by which both sides know a registration.
+    KeyId, 16
+}
+identifier! {
+    /// A one-time pseudonym of a [`KeyId`], so that sessions cannot be linked by a passive observer.
+    Alias, 16
+}
+identifier! {
+    /// A parked application that waits for the operator (R3 `Wait`).
+    TicketId, 16
+}
+identifier! {
+    /// A SHA-256 digest: a transcript, or the hash of a request, a certificate or a document.
+    Digest, 32
+}
+
+/// Why a string is no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// Nothing was given.
+    #[error("the name is empty")]
+    Empty,
+    /// Longer than the stated number of bytes.
+    #[error("the name is longer than {0} bytes")]
+    TooLong(usize),
+    /// A character that this kind of name does not have.
+    #[error("the name has a character that is not allowed there")]
+    Character,
+    /// Not in the form that normalisation gives; [`crate::UserName::normalise`] makes it so.
+    #[error("the name is not normalised")]
+    NotNormalised,
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, max $max:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The longest such name, in bytes of UTF-8.
+            pub const MAX: usize = $max;
+
+            /// Checks and takes a name.
+            ///
+            /// # Errors
+            /// [`NameError`] says what is wrong with it.
+            pub fn new(name: &str) -> Result<Self, NameError> {
+                if name.is_empty() {
+                    return Err(NameError::Empty);
+                }
+                if name.len() > Self::MAX {
+                    return Err(NameError::TooLong(Self::MAX));
+                }
+                let check: fn(&str) -> Result<(), NameError> = $check;
+                check(name)?;
+                Ok(Self(name.into()))
+            }
+
+            /// The name.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({:?})", stringify!($name), self.0)
+            }
+        }
+
+        impl core::str::FromStr for $name {
+            type Err = NameError;
+            fn from_str(name: &str) -> Result<Self, NameError> {
+                Self::new(name)
+            }
+        }
+    };
+}
+
+name! {
+    /// The server's name: a DNS name in lower-case A-label form (RFC 5890), as its certificate's
+    /// subjectAltName holds it.
+    ServerName, max 253, check_dns_name
+}
+name! {
+    /// The *user identification code* of patent step 160: what the server calls the registered user.
+    UserId, max 64, check_visible
+}
+name! {
+    /// The *access control path* of patent step 180: where the user's entitlements begin. Opaque to
+    /// the protocol.
+    AccessPath, max 255, check_visible
+}
+name! {
+    /// An application behind the server (patent's application servers 25) that configuration is for.
+    Application, max 64, check_visible
+}
+name! {
+    /// The normalised name under which a user registers (patent step 100): an RFC 8265
+    /// UsernameCaseMapped username. [`UserName::normalise`] makes one out of what a person typed.
+    UserName, max 255, crate::name::check
+}
+
+fn check_dns_name(name: &str) -> Result<(), NameError> {
+    let label = |label: &str| {
+        let bytes = label.as_bytes();
+        (1..=63).contains(&bytes.len())
+            && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+            && bytes.first() != Some(&b'-')
+            && bytes.last() != Some(&b'-')
+    };
+    if name.split('.').all(label) { Ok(()) } else { Err(NameError::Character) }
+}
+
+/// Printable ASCII without space: nothing to normalise, nothing to misread.
+fn check_visible(name: &str) -> Result<(), NameError> {
+    if name.bytes().all(|b| b.is_ascii_graphic()) { Ok(()) } else { Err(NameError::Character) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dns_names() {
+        for good in ["a", "gate.example", "xn--bcher-kva.example", "a-b.c1"] {
+            assert!(ServerName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "a.", ".a", "A.example", "-a", "a-", "a b", "bücher.example", "a..b", "a_b"] {
+            assert!(ServerName::new(bad).is_err(), "{bad}");
+        }
+        assert_eq!(ServerName::new(&"a".repeat(254)), Err(NameError::TooLong(253)));
+        assert_eq!(ServerName::new(&"a".repeat(64)), Err(NameError::Character));
+    }
+}
