@@ -9,9 +9,17 @@ mod name;
 mod random;
 mod secret;
 mod time;
+mod transcript;
 
 pub mod certificate;
 pub mod key;
+pub mod message;
+pub mod policy;
+pub mod record;
+pub mod schedule;
+pub mod suite;
+pub mod template;
+pub mod wire;
 
 pub use id::{
     AccessPath, Alias, Application, Digest, KeyId, NameError, OfferId, ServerName, TicketId, Txn, UserId,

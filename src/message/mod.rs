@@ -1,0 +1,33 @@
+//! The messages, as plain typed data without logic. Labels and keys are those of PROTOCOL.md.
+//!
+//! | label | message | direction |
+//! | --- | --- | --- |
+//! | R0 | [`Hello`] | token → server |
+//! | R1 | [`Offer`] around [`OfferCore`] | server → token |
+//! | R2 | [`Request`] around [`RequestCore`] | token → server |
+//! | R3 | [`Outcome`] around [`OutcomeCore`] | server → token |
+//! | R4 | [`Confirm`] | token → server |
+//! | R5 | [`Done`] | server → token |
+//! | E0 | [`Refusal`] | server → token |
+//! | S0 | [`Open`] | token → server |
+//! | S1 | [`Challenge`] around [`ChallengeCore`] | server → token |
+//! | S2 | [`Response`] | token → server |
+//! | S3 | [`Accept`] | server → token |
+//!
+//! A *core* is the part of a message that a transcript covers; it travels as one byte string, so
+//! what is hashed is what was sent.
+
+mod registration;
+mod session;
+
+pub use registration::{
+    Confirm, Done, FieldFault, Hello, Offer, OfferCore, Outcome, OutcomeBody, OutcomeCore, Proof, Refusal,
+    Request, RequestBody, RequestCore,
+};
+pub use session::{Accept, Address, Challenge, ChallengeCore, Open, Response, Status};
+
+/// The protocol's only version.
+pub const VERSION: u16 = 1;
+
+/// R1 extension: a certificate revocation list in DER, stapled by the server.
+pub const EXT_CRL: u64 = 1;

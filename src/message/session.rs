@@ -1,0 +1,97 @@
+//! S0 to S3, and what the first record of a session says.
+
+use crate::id::{Alias, KeyId, ServerName};
+use crate::wire::{Bytes, Codes, Ext, map};
+
+map! {
+    /// S0: a token asks for a session.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    pub struct Open<'b> = 8 max 32_768, "S0 Open" {
+        /// The protocol's version.
+        1 => version: u16,
+        /// The suite wanted: one of those that the registration's policy allows.
+        2 => suite: u16,
+        /// The modes spoken.
+        3 => modes: Codes,
+        /// Whose key: its name or an alias of it.
+        4 => address: Address,
+        /// The server that the token means.
+        5 => server_name: ServerName,
+        /// Extensions.
+        6 => ext: Option<Ext<'b>>,
+    }
+}
+
+/// How S0 names a registration.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Address {
+    /// By the key's name: sessions can be linked.
+    Key(KeyId),
+    /// By an alias handed out in an earlier session, used once.
+    Alias(Alias),
+}
+
+map! {
+    /// S1: the server's number (patent step 300).
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    pub struct Challenge<'b> = 9 max 33_024, "S1 Challenge" {
+        /// An encoded [`ChallengeCore`].
+        1 => core: Bytes<'b, 1, 32_768>,
+        /// The memory of a server that keeps none, returned in S2.
+        2 => cookie: Option<Bytes<'b, 1, 256>>,
+    }
+}
+
+map! {
+    /// What S1 says.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    pub struct ChallengeCore<'b>, "S1 Challenge.core" {
+        /// The protocol's version.
+        1 => version: u16,
+        /// The mode chosen.
+        2 => mode: u16,
+        /// The server's number.
+        3 => n_s: [u8; 32],
+        /// Extensions.
+        4 => ext: Option<Ext<'b>>,
+    }
+}
+
+map! {
+    /// S2: the token's number and its answer (patent steps 310 and 320).
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    pub struct Response<'b> = 10 max 2048, "S2 Response" {
+        /// The token's number.
+        1 => n_c: [u8; 32],
+        /// The token's ephemeral KEM key, in mode `psk-kem`.
+        2 => pk_e: Option<Bytes<'b, 32, 1216>>,
+        /// `HMAC(K_auth, "halfkey/1 response" ‖ thR)`.
+        3 => tag_c: [u8; 32],
+        /// As in S1.
+        4 => cookie: Option<Bytes<'b, 1, 256>>,
+    }
+}
+
+map! {
+    /// S3: the server's proof under the session key (patent steps 330 to 350), and its first record.
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    pub struct Accept<'b> = 11 max 2048, "S3 Accept" {
+        /// The KEM ciphertext in mode `psk-kem`, 32 fresh bytes in mode `psk`.
+        1 => x: Bytes<'b, 32, 1120>,
+        /// `HMAC(k_accept, "halfkey/1 accept" ‖ thA)`.
+        2 => tag_s: [u8; 32],
+        /// The first record from server to token: a padded [`Status`].
+        3 => record: Bytes<'b, 17, 512>,
+    }
+}
+
+map! {
+    /// The first record of every session: how the registration stands.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Status = 15 max 128, "Status" {
+        /// 0 active, 1 lost, 2 suspended, 3 revoked, 4 expired.
+        1 => standing: u8,
+        /// The alias for the next session.
+        2 => alias: Option<Alias>,
+    }
+}

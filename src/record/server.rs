@@ -1,0 +1,196 @@
+//! The server's memory: `Pending → Active → Superseded`, suspended, revoked, expired; and `Waiting`.
+
+use crate::id::{AccessPath, Alias, Digest, KeyId, TicketId, Txn, UserId, UserName};
+use crate::policy::{Policy, SuiteId};
+use crate::schedule::KeySet;
+use crate::secret::Secret;
+use crate::template::Form;
+use crate::time::UnixTime;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// A registration as the server keeps it: the patent's row of shared keys.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// The key's name.
+    pub key_id: KeyId,
+    /// The user identification code (patent step 160).
+    pub user_id: UserId,
+    /// The name under which the user registered.
+    pub name: UserName,
+    /// The access control path (patent step 180).
+    pub access_path: AccessPath,
+    /// The suite under which it was made.
+    pub suite: SuiteId,
+    /// What the key may be used for.
+    pub policy: Policy,
+    /// Where it is in its life.
+    pub lifecycle: Lifecycle,
+    /// When the key expires; `None` for never.
+    pub expires: Option<UnixTime>,
+    /// The keys.
+    pub keys: StoredKeys,
+}
+
+/// The keys that the server keeps. K_confirm is not among them: see [`ExpectedTags`].
+#[derive(Clone, Debug)]
+pub struct StoredKeys {
+    /// K_auth.
+    pub auth: Secret,
+    /// K_derive.
+    pub derive: Secret,
+    /// K_renew.
+    pub renew: Secret,
+}
+
+impl StoredKeys {
+    pub(crate) fn of(keys: &KeySet) -> Self {
+        Self { auth: keys.auth.clone(), derive: keys.derive.clone(), renew: keys.renew.clone() }
+    }
+
+    pub(crate) fn key_set(&self) -> KeySet {
+        KeySet::from_stored(self.auth.clone(), self.derive.clone(), Secret::absent(), self.renew.clone())
+    }
+}
+
+/// Where a registration is in its life, on the server's side.
+///
+/// ```text
+///            first valid R4 or session proof        renewal confirmed
+///  Pending ───────────────────────────────▶ Active ───────────────────▶ Superseded
+///     │ confirm_by passes, or another was first │ ▲
+///     ▼                                         ▼ │ operator            operator
+///   Lost                                     Suspended      any ───────────────────▶ Revoked
+/// ```
+/// Expiry is read off [`Registered::expires`] and needs no transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lifecycle {
+    /// Granted, not yet proved by the token; until then the name and the code are free.
+    Pending {
+        /// When it lapses.
+        confirm_by: UnixTime,
+    },
+    /// Both sides have proved the key.
+    Active,
+    /// Another registration took the name, the code or the old key first, or R4 came too late.
+    Lost,
+    /// A renewal has taken its place.
+    Superseded,
+    /// Put on hold by the operator.
+    Suspended,
+    /// Ended by the operator, for good.
+    Revoked,
+}
+
+/// What the server needs to judge an application: a question for the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applicant {
+    /// The name applied for; for a ticket, the name in the form.
+    pub name: UserName,
+    /// Which proof the application carries.
+    pub proof: Option<ProofId>,
+}
+
+/// Which proof an application carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProofId {
+    /// An activation code for the name.
+    Activation,
+    /// An earlier key.
+    Renewal(KeyId),
+    /// A ticket from a run that was told to wait.
+    Ticket(TicketId),
+}
+
+/// What the store knows of an [`Applicant`], read in one transaction.
+#[derive(Clone, Debug, Default)]
+pub struct ApplicantRecord {
+    /// Whether a registration that is or was active holds the name.
+    pub name_taken: bool,
+    /// A, the secret of an unused activation code for the name.
+    pub activation: Option<Secret>,
+    /// The earlier registration that a renewal names.
+    pub earlier: Option<Box<Registered>>,
+    /// The application that a ticket names.
+    pub waiting: Option<Box<WaitingApplication>>,
+    /// Outcomes pending with the same proof (for the same name, where there is none).
+    pub pending_same: u32,
+    /// Outcomes pending in all.
+    pub pending_total: u32,
+}
+
+/// An application that waits for the operator.
+#[derive(Clone, Debug)]
+pub struct WaitingApplication {
+    /// The ticket's public name.
+    pub ticket_id: TicketId,
+    /// The ticket.
+    pub ticket: Secret,
+    /// The name applied for.
+    pub name: UserName,
+    /// The form, which must be the same when the token asks again.
+    pub form: Form,
+    /// The proof of the first application, taken when the registration is.
+    pub proof: Option<ProofId>,
+    /// When it is forgotten.
+    pub hold_until: UnixTime,
+}
+
+/// An outcome that is about to leave: stored first, all of it or nothing, and only if no outcome
+/// is stored under the same request.
+#[derive(Clone, Debug)]
+pub struct NewOutcome {
+    /// H(R2).
+    pub request: Digest,
+    /// R3, byte for byte.
+    pub response: Vec<u8>,
+    /// Until when a repeated R2 must get the same R3.
+    pub keep_until: UnixTime,
+    /// What else becomes true.
+    pub effect: Effect,
+}
+
+/// What an outcome makes true besides itself.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Nothing: refused.
+    Refused,
+    /// A pending registration.
+    Granted(Box<NewRegistration>),
+    /// A waiting application; it replaces one with the ticket in `instead_of`.
+    Waiting {
+        /// The application.
+        application: Box<WaitingApplication>,
+        /// The ticket that was used, if this is a repeated wait.
+        instead_of: Option<TicketId>,
+    },
+}
+
+/// A pending registration and what confirms it.
+#[derive(Clone, Debug)]
+pub struct NewRegistration {
+    /// The row, with [`Lifecycle::Pending`].
+    pub registered: Registered,
+    /// Its first alias.
+    pub alias: Alias,
+    /// What R4 and R5 will say.
+    pub expected: ExpectedTags,
+    /// What it takes when it becomes active: a code, or an earlier key's place.
+    pub proof: Option<ProofId>,
+    /// The ticket that was used up.
+    pub ticket: Option<TicketId>,
+}
+
+/// The tags of R4 and R5, kept instead of K_confirm until the first session.
+#[derive(Clone, Debug)]
+pub struct ExpectedTags {
+    /// The run.
+    pub txn: Txn,
+    /// The tag of R4.
+    pub confirm: Secret,
+    /// The tag of R5 `done`.
+    pub done: Secret,
+    /// The tag of R5 `lost`.
+    pub lost: Secret,
+}

@@ -1,0 +1,150 @@
+//! The token's memory: `Half → Joined → Active`, or `Waiting`.
+
+use crate::id::{AccessPath, Alias, Application, Digest, KeyId, ServerName, TicketId, Txn, UserId};
+use crate::policy::{Policy, SuiteId};
+use crate::secret::Secret;
+use crate::template::Form;
+use crate::time::UnixTime;
+use alloc::vec::Vec;
+
+/// A registration that is not one yet.
+#[derive(Clone, Debug)]
+pub enum Attempt {
+    /// R2 is, or may be, under way.
+    Half(Half),
+    /// The operator has not decided.
+    Waiting(Waiting),
+}
+
+impl Attempt {
+    /// The run that it belongs to.
+    #[must_use]
+    pub const fn txn(&self) -> &Txn {
+        match self {
+            Self::Half(half) => &half.txn,
+            Self::Waiting(waiting) => &waiting.txn,
+        }
+    }
+}
+
+/// The resume record: stored before R2 leaves, so that a lost R3 costs nothing. SSK1 itself stays
+/// with the token under `txn`.
+#[derive(Clone, Debug)]
+pub struct Half {
+    /// The run.
+    pub txn: Txn,
+    /// Its suite.
+    pub suite: SuiteId,
+    /// The server.
+    pub server_name: ServerName,
+    /// SHA-256 of its certificate.
+    pub certificate: Digest,
+    /// The anchor that vouched for it: SHA-256 of the anchor's encoding.
+    pub anchor: Digest,
+    /// R2, resent unchanged until it is answered.
+    pub request: Vec<u8>,
+    /// thB.
+    pub transcript: Digest,
+    /// The ephemeral secret.
+    pub ss_e: Secret,
+    /// What the proof in R2 was made with.
+    pub proof_key: ProofKey,
+    /// The form, for a run that is told to wait.
+    pub form: Form,
+    /// Length of R3's sealed plaintext, in bytes.
+    pub outcome_size: u16,
+    /// When to give up.
+    pub deadline: UnixTime,
+}
+
+/// The key whose proof R2 carries, and which the join mixes in.
+#[derive(Clone, Debug)]
+pub enum ProofKey {
+    /// No proof: trust on first use.
+    None,
+    /// An activation code's A, or a ticket.
+    Secret(Secret),
+    /// K_renew of this earlier key, which the token holds.
+    Renewal(KeyId),
+}
+
+/// A run that ended in `Wait`: ask again with the ticket.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The run that was told to wait.
+    pub txn: Txn,
+    /// The server.
+    pub server_name: ServerName,
+    /// The ticket's public name.
+    pub ticket_id: TicketId,
+    /// The ticket.
+    pub ticket: Secret,
+    /// The form that was sent, and has to be sent again.
+    pub form: Form,
+    /// When to ask again.
+    pub retry_at: UnixTime,
+    /// When the server forgets.
+    pub hold_until: UnixTime,
+}
+
+/// A registration as the token keeps it, without its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The key's name.
+    pub key_id: KeyId,
+    /// The server.
+    pub server_name: ServerName,
+    /// SHA-256 of the certificate under which it was made.
+    pub certificate: Digest,
+    /// The anchor that vouched for it.
+    pub anchor: Digest,
+    /// The user identification code.
+    pub user_id: UserId,
+    /// The access control path.
+    pub access_path: AccessPath,
+    /// The suite under which it was made.
+    pub suite: SuiteId,
+    /// What the key may be used for.
+    pub policy: Policy,
+    /// The alias for the next session.
+    pub alias: Option<Alias>,
+    /// How far it has come.
+    pub standing: Standing,
+    /// The key that this one replaces, kept until this one is active.
+    pub supersedes: Option<KeyId>,
+    /// The configurations held, one for each application.
+    pub configurations: Vec<HeldConfiguration>,
+    /// The server has said that it is at least this late.
+    pub clock_floor: UnixTime,
+}
+
+/// How far a registration has come on the token's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The key is there; the server may not know that yet.
+    Joined {
+        /// The run.
+        txn: Txn,
+        /// thJ.
+        transcript: Digest,
+        /// The tag of R4.
+        tag_c: [u8; 32],
+        /// When the server gives up waiting for R4.
+        confirm_by: UnixTime,
+    },
+    /// Both sides have proved the key.
+    Active,
+}
+
+/// The configuration last applied for one application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldConfiguration {
+    /// The application.
+    pub application: Application,
+    /// Its serial: epoch and number.
+    pub serial: (u32, u64),
+    /// SHA-256 of media type and body.
+    pub digest: Digest,
+    /// Until when it may be used.
+    pub valid_until: Option<UnixTime>,
+}

@@ -1,0 +1,232 @@
+//! The key schedule of registration: two halves in, four sub-keys out (PROTOCOL.md, section 6).
+//!
+//! ```text
+//! SSK1 ─ prf "half B" thB ─┐                       SSK1 ─ prf "join" H(SSK2 ‖ thJ) ─ j
+//!                    ss_e ─┴ Extract thB ─ k2                 ss_e ─┐
+//! SSK1 ─ prf "half G" thG ─┐                       proof key ─ mix ─┴ Extract j ─ K ─ sub-keys
+//!                    ss_e ─┴ Extract thG ─ k3
+//! ```
+
+use crate::id::{Digest, KeyId, ServerName, UserId};
+use crate::secret::Secret;
+use crate::suite::{SealBroken, Suite, prf};
+use crate::transcript::label;
+use alloc::vec::Vec;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// What the token's half SSK1 is asked for while it is the only shared secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HalfUse {
+    /// p_B, which seals R2.
+    Request,
+    /// p_G, which opens R3.
+    Outcome,
+}
+
+/// `p = prf(SSK1, label ‖ transcript)`: what a token that guards SSK1 lets out.
+#[must_use]
+pub fn half(suite: &dyn Suite, ssk1: &Secret, wanted: HalfUse, transcript: &Digest) -> Secret {
+    let label = match wanted {
+        HalfUse::Request => label::HALF_B,
+        HalfUse::Outcome => label::HALF_G,
+    };
+    prf(suite, ssk1, label, transcript.as_bytes())
+}
+
+/// k2 or k3: seals one text, once, under the transcript before it.
+pub(crate) struct Envelope {
+    suite: &'static dyn Suite,
+    transcript: Digest,
+    prk: Secret,
+    wanted: HalfUse,
+}
+
+impl Envelope {
+    /// `Extract(transcript, p ‖ ss_e)`.
+    pub(crate) fn new(
+        suite: &'static dyn Suite,
+        wanted: HalfUse,
+        transcript: Digest,
+        p: &Secret,
+        ss_e: &Secret,
+    ) -> Self {
+        Self { suite, transcript, prk: suite.extract(&transcript, &[p, ss_e]), wanted }
+    }
+
+    fn key_and_nonce(&self) -> (Secret, [u8; 12]) {
+        let (key_label, nonce_label) = match self.wanted {
+            HalfUse::Request => (label::REQUEST_KEY, label::REQUEST_NONCE),
+            HalfUse::Outcome => (label::OUTCOME_KEY, label::OUTCOME_NONCE),
+        };
+        let mut nonce = [0; 12];
+        self.suite.expand(&self.prk, &[nonce_label, &[0]], &mut nonce);
+        (expand_key(self.suite, &self.prk, key_label), nonce)
+    }
+
+    /// Seals the one text; the envelope is spent.
+    pub(crate) fn seal(self, mut text: Vec<u8>) -> Vec<u8> {
+        let (key, nonce) = self.key_and_nonce();
+        self.suite.seal(&key, &nonce, self.transcript.as_bytes(), &mut text);
+        text
+    }
+
+    /// Opens what the peer sealed.
+    pub(crate) fn open(&self, mut text: Vec<u8>) -> Result<zeroize::Zeroizing<Vec<u8>>, SealBroken> {
+        let (key, nonce) = self.key_and_nonce();
+        self.suite.open(&key, &nonce, self.transcript.as_bytes(), &mut text)?;
+        Ok(zeroize::Zeroizing::new(text))
+    }
+
+    /// The ticket of a run that is told to wait, and its public name. The key of the run's own
+    /// proof is mixed in, so a waiting run authenticates the server no less than the first did.
+    pub(crate) fn ticket(&self, mix: &Secret) -> (Secret, [u8; 16]) {
+        let base = expand_key(self.suite, &self.prk, label::TICKET);
+        let mut id = [0; 16];
+        self.suite.expand(&self.prk, &[label::TICKET_ID, &[0]], &mut id);
+        (prf(self.suite, mix, label::TICKET, base.expose()), id)
+    }
+}
+
+pub(crate) fn expand_key(suite: &dyn Suite, prk: &Secret, label: &[u8]) -> Secret {
+    let mut key = [0; 32];
+    suite.expand(prk, &[label, &[0]], &mut key);
+    Secret::new(key)
+}
+
+/// `o = prf(the key whose proof R2 carried, "mix" ‖ transcript)`.
+#[must_use]
+pub fn mix(suite: &dyn Suite, proof_key: &Secret, transcript: &Digest) -> Secret {
+    prf(suite, proof_key, label::MIX, transcript.as_bytes())
+}
+
+/// What the sub-keys are bound to besides the transcript.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyContext<'a> {
+    /// SHA-256 of the server's certificate in DER.
+    pub certificate: &'a Digest,
+    /// The server's name.
+    pub server_name: &'a ServerName,
+    /// The user identification code.
+    pub user_id: &'a UserId,
+    /// The key's name.
+    pub key_id: &'a KeyId,
+}
+
+/// The sub-keys of a shared key: all that either side keeps of it.
+#[derive(Clone, Debug, Zeroize, ZeroizeOnDrop)]
+pub struct KeySet {
+    pub(crate) auth: Secret,
+    pub(crate) derive: Secret,
+    pub(crate) confirm: Secret,
+    pub(crate) renew: Secret,
+}
+
+impl KeySet {
+    /// The join (patent steps 170 and 200): both halves, the ephemeral secret and the proof's mix
+    /// become K, and K its sub-keys. Everything else is forgotten here.
+    #[must_use]
+    pub fn join(
+        suite: &dyn Suite,
+        ssk1: &Secret,
+        ssk2: &Secret,
+        transcript: &Digest,
+        ss_e: &Secret,
+        mix: &Secret,
+        context: &KeyContext<'_>,
+    ) -> Self {
+        let digest = suite.hash(&[ssk2.expose(), transcript.as_bytes()]);
+        let j = prf(suite, ssk1, label::JOIN, digest.as_bytes());
+        Self::from_j(suite, &j, ss_e, mix, context)
+    }
+
+    /// The second half of the join, for a token that guards SSK1 and lets only `j` out:
+    /// `j = prf(SSK1, "halfkey/1 join" ‖ 0x00 ‖ H(SSK2 ‖ thJ))`.
+    #[must_use]
+    pub fn from_j(
+        suite: &dyn Suite,
+        j: &Secret,
+        ss_e: &Secret,
+        mix: &Secret,
+        context: &KeyContext<'_>,
+    ) -> Self {
+        let k = suite.extract(&Digest(*j.expose()), &[ss_e, mix]);
+        let sub = |label| context.sub_key(suite, &k, label);
+        Self {
+            auth: sub(label::KEY_AUTH),
+            derive: sub(label::KEY_DERIVE),
+            confirm: sub(label::KEY_CONFIRM),
+            renew: sub(label::KEY_RENEW),
+        }
+    }
+
+    /// A set of keys that were stored, in the order auth, derive, confirm, renew.
+    #[must_use]
+    pub const fn from_stored(auth: Secret, derive: Secret, confirm: Secret, renew: Secret) -> Self {
+        Self { auth, derive, confirm, renew }
+    }
+
+    /// The keys to store, in the same order.
+    #[must_use]
+    pub const fn stored(&self) -> [&Secret; 4] {
+        [&self.auth, &self.derive, &self.confirm, &self.renew]
+    }
+
+    /// Answers the one thing that a question asks for.
+    #[must_use]
+    pub fn answer(&self, suite: &dyn Suite, question: &Question<'_>) -> Secret {
+        let tag = |key, label, th: &Digest| Secret::new(suite.mac(key, &[label, &[0], th.as_bytes()]));
+        let next = |label, th: &Digest, before: &[u8; 32]| {
+            Secret::new(suite.mac(&self.confirm, &[label, &[0], th.as_bytes(), before]))
+        };
+        match *question {
+            Question::Response(th_r) => tag(&self.auth, label::RESPONSE, th_r),
+            Question::Session(th_a) => prf(suite, &self.derive, label::SESSION, th_a.as_bytes()),
+            Question::Grant(th_j) => tag(&self.confirm, label::GRANT, th_j),
+            Question::Confirm(th_j, tag_s) => next(label::CONFIRM, th_j, tag_s),
+            Question::Done(th_j, tag_c) => next(label::DONE, th_j, tag_c),
+            Question::Lost(th_j, tag_c) => next(label::LOST, th_j, tag_c),
+            Question::Renew(th_b) => tag(&self.renew, label::RENEW, th_b),
+            Question::Mix(th) => mix(suite, &self.renew, th),
+        }
+    }
+}
+
+/// Everything that a key, once joined, is ever asked: labelled MACs and derived values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Question<'a> {
+    /// tag_c of S2, over thR: under K_auth.
+    Response(&'a Digest),
+    /// d, over thA: under K_derive.
+    Session(&'a Digest),
+    /// tag_s of R3, over thJ: under K_confirm.
+    Grant(&'a Digest),
+    /// tag_c of R4, over thJ and tag_s: under K_confirm.
+    Confirm(&'a Digest, &'a [u8; 32]),
+    /// The tag of R5 when it counts, over thJ and tag_c: under K_confirm.
+    Done(&'a Digest, &'a [u8; 32]),
+    /// The tag of R5 when another was first: under K_confirm.
+    Lost(&'a Digest, &'a [u8; 32]),
+    /// The renewal proof of R2, over thB: under K_renew.
+    Renew(&'a Digest),
+    /// The mix of a renewal, over thJ (thB for a ticket): under K_renew.
+    Mix(&'a Digest),
+}
+
+impl KeyContext<'_> {
+    /// `prf(K, label ‖ each item: length(4) ‖ bytes)`.
+    fn sub_key(&self, suite: &dyn Suite, k: &Secret, label: &[u8]) -> Secret {
+        let items: [&[u8]; 4] = [
+            self.certificate.as_bytes(),
+            self.server_name.as_str().as_bytes(),
+            self.user_id.as_str().as_bytes(),
+            self.key_id.as_bytes(),
+        ];
+        let mut info = Vec::new();
+        for item in items {
+            info.extend_from_slice(&u32::try_from(item.len()).unwrap_or(u32::MAX).to_be_bytes());
+            info.extend_from_slice(item);
+        }
+        prf(suite, k, label, &info)
+    }
+}

@@ -1,0 +1,115 @@
+//! Cipher suites, protocol-sized: hash and tag a transcript, derive, seal, encapsulate.
+//!
+//! The steps know a suite only through these traits, so a suite of a third party, or a symbolic one
+//! for a model check, drives the very same steps. [`conformance::check`] says whether it may.
+
+pub mod conformance;
+mod standard;
+mod x25519;
+mod x_wing;
+
+use crate::id::Digest;
+use crate::policy::SuiteId;
+use crate::random::RandomSource;
+use crate::secret::Secret;
+use alloc::vec::Vec;
+use thiserror::Error;
+
+pub use standard::{X25519, XWING};
+
+/// What a run of the protocol needs of cryptography. `‖` over `parts` is plain concatenation; the
+/// callers see to it that it is unambiguous.
+pub trait Suite: Send + Sync {
+    /// The code point that stands for this suite in messages and transcripts.
+    fn id(&self) -> SuiteId;
+
+    /// The ephemeral KEM.
+    fn kem(&self) -> &'static dyn Kem;
+
+    /// A collision-resistant hash of 32 bytes.
+    fn hash(&self, parts: &[&[u8]]) -> Digest {
+        standard::hash(parts)
+    }
+
+    /// A pseudorandom function and MAC of 32 bytes (HMAC, RFC 2104).
+    fn mac(&self, key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
+        standard::mac(key.expose(), parts)
+    }
+
+    /// A pseudorandom key out of weak or several key material (HKDF-Extract, RFC 5869).
+    fn extract(&self, salt: &Digest, material: &[&Secret]) -> Secret {
+        standard::extract(salt, material)
+    }
+
+    /// Key material for `info`, up to 8160 bytes (HKDF-Expand, RFC 5869).
+    fn expand(&self, key: &Secret, info: &[&[u8]], out: &mut [u8]) {
+        standard::expand(key, info, out);
+    }
+
+    /// Encrypts `text` in place and appends a tag of 16 bytes. No pair of key and nonce ever seals
+    /// two texts.
+    fn seal(&self, key: &Secret, nonce: &[u8; 12], aad: &[u8], text: &mut Vec<u8>) {
+        standard::seal(key, nonce, aad, text);
+    }
+
+    /// Undoes [`Suite::seal`] in place.
+    ///
+    /// # Errors
+    /// [`SealBroken`] when any bit of key, nonce, aad or text is not what was sealed.
+    fn open(&self, key: &Secret, nonce: &[u8; 12], aad: &[u8], text: &mut Vec<u8>) -> Result<(), SealBroken> {
+        standard::open(key, nonce, aad, text)
+    }
+}
+
+/// Something sealed does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the seal is broken")]
+pub struct SealBroken;
+
+/// A key encapsulation mechanism (NIST SP 800-227) for one-time keys.
+pub trait Kem: Send + Sync {
+    /// Length of a public key, in bytes.
+    fn public_key_len(&self) -> usize;
+
+    /// Length of a ciphertext, in bytes.
+    fn ciphertext_len(&self) -> usize;
+
+    /// Draws a key pair: the private key as its 32-byte seed, and the public key.
+    fn generate(&self, random: &mut dyn RandomSource) -> (Secret, Vec<u8>);
+
+    /// Draws a shared secret of 32 bytes for the holder of `public`: ciphertext and secret.
+    ///
+    /// # Errors
+    /// [`KemError`] when `public` is no public key.
+    fn encapsulate(
+        &self,
+        public: &[u8],
+        random: &mut dyn RandomSource,
+    ) -> Result<(Vec<u8>, Secret), KemError>;
+
+    /// The shared secret in `ciphertext`.
+    ///
+    /// # Errors
+    /// [`KemError`] for a ciphertext that no honest peer makes. Another wrong ciphertext gives
+    /// another secret.
+    fn decapsulate(&self, private: &Secret, ciphertext: &[u8]) -> Result<Secret, KemError>;
+}
+
+/// A KEM key or ciphertext that no honest peer makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not a KEM key or ciphertext of this suite")]
+pub struct KemError;
+
+/// The suites that this crate ships, best first.
+pub const SUITES: &[&'static dyn Suite] = &[&XWING, &X25519];
+
+/// The suite with this code point among those that the crate ships.
+#[must_use]
+pub fn find(id: SuiteId) -> Option<&'static dyn Suite> {
+    SUITES.iter().copied().find(|suite| suite.id() == id)
+}
+
+/// `prf(key, info) = HMAC(key, info ‖ 0x01)`, which is HKDF-Expand to 32 bytes.
+pub(crate) fn prf(suite: &dyn Suite, key: &Secret, label: &[u8], info: &[u8]) -> Secret {
+    Secret::new(suite.mac(key, &[label, &[0], info, &[1]]))
+}
