@@ -1,1 +1,4 @@
 //! Keys.
+/// P_u.
+#[derive(Debug, Clone)]
+pub struct KemPublicKey;

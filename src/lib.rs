@@ -8,6 +8,8 @@ mod id;
 mod name;
 mod random;
 mod secret;
+mod settings;
+mod step;
 mod time;
 mod transcript;
 
@@ -15,6 +17,7 @@ pub mod certificate;
 pub mod key;
 pub mod message;
 pub mod policy;
+pub mod port;
 pub mod record;
 pub mod schedule;
 pub mod suite;
@@ -29,4 +32,6 @@ pub use random::RandomSource;
 #[cfg(feature = "std")]
 pub use random::SystemRandom;
 pub use secret::Secret;
+pub use settings::ServerSettings;
+pub use step::{Fault, RefusalReason, Step};
 pub use time::UnixTime;

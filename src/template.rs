@@ -4,7 +4,7 @@
 //! server when it arrives. What a form says is what the user meant, or it is refused field by field.
 
 use crate::id::{NameError, UserName};
-use crate::name::{check_text, normalise_text};
+use crate::name::normalise_text;
 use crate::wire::map;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -259,7 +259,7 @@ impl Template {
             FieldKind::Integer { min, max } => min <= max,
             FieldKind::Choice(choices) => {
                 (1..=16).contains(&choices.len())
-                    && choices.iter().all(|choice| check_text(choice, 255).is_ok())
+                    && choices.iter().all(|choice| normalise_text(choice, 255).as_deref() == Ok(choice))
             }
         };
         if self.fields.iter().all(bounded) { Ok(()) } else { Err(TemplateError::Bounds) }

@@ -1,1 +1,4 @@
 //! X.509.
+/// P_i.
+#[derive(Debug, Clone)]
+pub struct TrustAnchors;

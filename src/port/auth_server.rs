@@ -1,0 +1,103 @@
+//! The authentication server (patent's 20): what only it holds, P_r above all.
+
+use crate::id::Digest;
+use crate::policy::SuiteId;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use crate::wire::Codes;
+use alloc::vec::Vec;
+use thiserror::Error;
+
+/// Why an authentication server cannot serve. It is the operator's to mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AuthServerError {
+    /// No certificate that is valid now.
+    #[error("no valid certificate")]
+    NoCertificate,
+    /// None of the suites asked for is certified.
+    #[error("none of the suites is certified")]
+    NoSuite,
+    /// No certificate or ephemeral key of that name is held, or not any more.
+    #[error("the key asked for is not held")]
+    NoSuchKey,
+    /// The ciphertext is no ciphertext. Never told to the peer.
+    #[error("not a ciphertext")]
+    Ciphertext,
+    /// The device that holds the keys failed; its driver's number for it.
+    #[error("the device that holds the server's keys failed ({0})")]
+    Device(u32),
+}
+
+/// What goes into an offer.
+#[derive(Clone, Debug)]
+pub struct Offering {
+    /// The suite: the first of those asked for that the certificate lists.
+    pub suite: SuiteId,
+    /// The server's certificate and those up to the token's anchor, in DER.
+    pub chain: Vec<Vec<u8>>,
+    /// SHA-256 of the server's certificate.
+    pub certificate: Digest,
+    /// The ephemeral KEM's public key, issued for at most 60 s.
+    pub pk_e: Vec<u8>,
+    /// A name for the ephemeral key.
+    pub ephemeral: [u8; 16],
+    /// A certificate revocation list in DER to staple, if there is one.
+    pub crl: Option<Vec<u8>>,
+}
+
+/// Two ciphertexts to open: SSK1 under P_u and ss_e under pk_e.
+#[derive(Clone, Copy, Debug)]
+pub struct Encapsulated<'a> {
+    /// The suite.
+    pub suite: SuiteId,
+    /// The certificate whose P_u it is.
+    pub certificate: &'a Digest,
+    /// The name of the ephemeral key.
+    pub ephemeral: &'a [u8; 16],
+    /// SSK1, encapsulated.
+    pub ct: &'a [u8],
+    /// ss_e, encapsulated.
+    pub ct_e: &'a [u8],
+    /// What to answer in place of an SSK1 that does not decapsulate: implicit rejection.
+    pub fallback: &'a Secret,
+}
+
+/// What was encapsulated.
+#[derive(Clone, Debug)]
+pub struct Decapsulated {
+    /// The token's half; the fallback when there is none.
+    pub ssk1: Secret,
+    /// The ephemeral secret.
+    pub ss_e: Secret,
+}
+
+/// The server's own keys: P_r, the offer key and the ephemeral keys.
+///
+/// Methods take `&self`: one server answers many tokens at once. An implementation over an HSM may
+/// block; an asynchronous one is asked through the suspended states instead and never implements
+/// this trait.
+pub trait AuthServer {
+    /// What to offer to a token that speaks `suites` (best first). Issues one ephemeral key for at
+    /// most 60 s, and keeps its private half, in volatile memory only, until the last offer made
+    /// with it has ended: `offer_ttl` seconds after its last issue.
+    ///
+    /// # Errors
+    /// [`AuthServerError`].
+    fn offering(&self, suites: &Codes, now: UnixTime) -> Result<Offering, AuthServerError>;
+
+    /// Signs thO with the offer key certified in `certificate`
+    /// ([`crate::key::OfferKey::sign`]).
+    ///
+    /// # Errors
+    /// [`AuthServerError`].
+    fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError>;
+
+    /// Decapsulates both (patent step 140). A wrong `ct` is no error: it gives the fallback, in
+    /// constant time. A peer learns nothing from which error it is: the step goes on with the
+    /// fallback whatever comes.
+    ///
+    /// # Errors
+    /// [`AuthServerError`], for the operator alone.
+    fn decapsulate(&self, sealed: &Encapsulated<'_>, now: UnixTime) -> Result<Decapsulated, AuthServerError>;
+}

@@ -1,0 +1,257 @@
+//! The user entitlement database (patent's 30): registrations, and what each user is entitled to.
+
+use crate::id::{AccessPath, Alias, Application, Digest, KeyId, UserId};
+use crate::message::Address;
+use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, Registered};
+use crate::time::UnixTime;
+use alloc::string::String;
+use alloc::vec::Vec;
+use thiserror::Error;
+
+/// Why a store cannot answer. It is the operator's to mend; the peer is told `busy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// It does not answer now.
+    #[error("the store is not available ({0})")]
+    Unavailable(u32),
+    /// It holds something that cannot be.
+    #[error("the store holds damaged data")]
+    Damaged,
+}
+
+/// The answer to [`EntitlementStore::commit`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// Stored, durably.
+    Stored,
+    /// Another replica was first with the same request: send its answer instead.
+    Existing(Vec<u8>),
+}
+
+/// The answer to [`EntitlementStore::confirm`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// Active now, or already before.
+    Active,
+    /// Another registration took the name, the code or the old key first, or the time was over.
+    Lost,
+}
+
+/// A session whose token has proved itself, about to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Whose session it is.
+    pub key_id: KeyId,
+    /// How it was addressed.
+    pub address: Address,
+    /// The alias handed out in it.
+    pub next_alias: Alias,
+    /// For a parked challenge, its id and when it lapses: good for one admission, ever.
+    pub spend: Option<([u8; 16], UnixTime)>,
+}
+
+/// The answer to [`EntitlementStore::admit`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    /// The registration as it stands now, a pending one made active by this very proof.
+    As(Standing),
+    /// The parked challenge was used before.
+    Spent,
+}
+
+/// How a registration stands when its session is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// In order.
+    Active,
+    /// Another took the name, the code or the old key first.
+    Lost,
+    /// On hold.
+    Suspended,
+    /// Ended.
+    Revoked,
+    /// Past its time, or superseded.
+    Expired,
+}
+
+/// What a token says about its user when it asks for configuration (patent step 370).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserInformation {
+    /// Where the user is.
+    pub location: Option<String>,
+    /// What system the user is on.
+    pub system: Option<String>,
+}
+
+/// A question for the entitlements of a user (patent step 380). Who is asking comes from the
+/// session's key, never from what the token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntitlementQuery {
+    /// The key.
+    pub key_id: KeyId,
+    /// The user.
+    pub user_id: UserId,
+    /// Where the user's entitlements begin.
+    pub access_path: AccessPath,
+    /// The application.
+    pub application: Application,
+    /// What the token says about its user.
+    pub information: UserInformation,
+    /// The serial of the configuration that the token holds.
+    pub held: Option<Serial>,
+}
+
+/// The serial of a configuration: epochs first, then numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Serial {
+    /// Raised by the operator after restoring a backup.
+    pub epoch: u32,
+    /// Raised with every change.
+    pub number: u64,
+}
+
+/// What a user is entitled to, for one application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entitlement {
+    /// Its serial.
+    pub serial: Serial,
+    /// Seconds for which it may be used; `None` for without end.
+    pub valid_for: Option<u32>,
+    /// The configuration; `None` when the user is entitled to nothing any more.
+    pub document: Option<Document>,
+}
+
+/// A configuration: instructions for the client system (patent step 390), opaque to the protocol.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its media type, at most 127 bytes.
+    pub media_type: String,
+    /// Its body, at most 57 344 bytes.
+    pub body: Vec<u8>,
+}
+
+impl core::fmt::Debug for Document {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Document({}, {} bytes)", self.media_type, self.body.len())
+    }
+}
+
+/// What became of a configuration on the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The key.
+    pub key_id: KeyId,
+    /// The application.
+    pub application: Application,
+    /// The configuration.
+    pub serial: Serial,
+    /// Applied, or why not.
+    pub result: ReportResult,
+}
+
+/// Applied, or why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReportResult {
+    /// In force on the token.
+    Applied,
+    /// Older than what the token holds.
+    RolledBack,
+    /// Same serial as what the token holds, other content.
+    Equivocation,
+    /// The client system could not apply it and keeps the last good one.
+    Failed,
+    /// Not before `Applied`: the token asked with a serial below the last one it applied. It was
+    /// restored from a backup, or cloned.
+    Regressed,
+}
+
+/// The store behind an authentication server.
+///
+/// Each method is one transaction. The price of a wrong answer stands with each; a store that
+/// cannot answer says so with [`StoreError`] rather than guess.
+pub trait EntitlementStore {
+    /// R3 as it was sent for the request with this hash, if it was, until its `keep_until`.
+    ///
+    /// Forgetting one early: a token whose R3 was lost must register anew.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn outcome(&self, request: &Digest, now: UnixTime) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// What is known of an applicant, read in one transaction.
+    ///
+    /// A name wrongly said to be free: refused later, by [`EntitlementStore::confirm`]. A code said
+    /// to be unused that is used: likewise. A code or key made up: registers a stranger.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn applicant(&self, applicant: &Applicant, now: UnixTime) -> Result<ApplicantRecord, StoreError>;
+
+    /// Stores an outcome and its effect, unless one is stored under the same request.
+    ///
+    /// Returning before it is durable: a crash sends out a key that the server does not know.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing is stored.
+    fn commit(&self, outcome: NewOutcome, now: UnixTime) -> Result<Committed, StoreError>;
+
+    /// The tags that R4 and R5 of this key will carry, if it was granted and no session has been
+    /// opened with it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError>;
+
+    /// Makes a pending registration active by compare-and-set: takes its name and its code, puts it
+    /// in the place of the key it renews (`Superseded`), marks the other pending ones of the same
+    /// name, code or old key `Lost`. Again on an active one: `Active` again.
+    ///
+    /// Letting two win: two users under one name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Result<Confirmed, StoreError>;
+
+    /// The registration that S0 names, in whatever state of its life; `None` for an address never
+    /// handed out, or an alias dropped.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError>;
+
+    /// Lets a proven session in: spends the parked challenge, confirms a pending registration (as
+    /// [`EntitlementStore::confirm`] does), forgets its expected tags and stored R3, and issues the
+    /// alias (at most 4 unused ones for each address; the oldest goes first).
+    ///
+    /// Admitting one challenge twice: two sessions, each with its own key, that one token opened.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn admit(&self, admission: &Admission, now: UnixTime) -> Result<Admitted, StoreError>;
+
+    /// The token has sent a record in a session opened by this address: older aliases than it and
+    /// those issued with it may go.
+    ///
+    /// Dropping earlier: a lost S3 locks out a token that uses aliases alone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError>;
+
+    /// What the user is entitled to (patent step 380); `None` where nothing is known of that
+    /// application.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn entitlement(&self, query: &EntitlementQuery, now: UnixTime)
+    -> Result<Option<Entitlement>, StoreError>;
+
+    /// What became of a configuration.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn report(&self, report: &Report, now: UnixTime) -> Result<(), StoreError>;
+}

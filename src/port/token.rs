@@ -1,0 +1,162 @@
+//! The token (patent's 10): what holds the user's half and, later, the shared key.
+
+use crate::certificate::TrustAnchors;
+use crate::id::{Digest, KeyId, Txn};
+use crate::key::KemPublicKey;
+use crate::policy::SuiteId;
+use crate::record::{Attempt, ProofKey, Registration};
+use crate::schedule::{HalfUse, Question};
+use crate::secret::Secret;
+use alloc::vec::Vec;
+use thiserror::Error;
+
+/// Why a token does not do as asked. Nothing has changed when it says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The user's: the token wants its PIN first.
+    #[error("the token is locked")]
+    Locked,
+    /// The user's: the PIN is wrong.
+    #[error("wrong PIN; {tries_left} tries left")]
+    WrongPin {
+        /// Tries left before the token blocks itself.
+        tries_left: u8,
+    },
+    /// The user's: too many wrong PINs; the unblocking code is needed.
+    #[error("the token is blocked after too many wrong PINs")]
+    Blocked,
+    /// The user's: a PIN of fewer than 4 or more than 64 bytes.
+    #[error("a PIN has 4 to 64 bytes")]
+    UnfitPin,
+    /// The caller's: no half of that run.
+    #[error("no half of that run is on the token")]
+    NoSuchHalf,
+    /// The caller's: no such key.
+    #[error("no such key is on the token")]
+    NoSuchKey,
+    /// The server's: it names a key that the token already has.
+    #[error("the token already has a key of that name")]
+    KeyExists,
+    /// The server's: its proof of the joined key is wrong.
+    #[error("the server's proof of the joined key is wrong")]
+    WrongProof,
+    /// The server's: its certified key cannot be encapsulated to.
+    #[error("the server's key cannot be used")]
+    UnfitServerKey,
+    /// The caller's: the token does not know the suite.
+    #[error("the token does not know the suite")]
+    UnknownSuite,
+    /// The device's: no room.
+    #[error("the token is full")]
+    Full,
+    /// The device's: it failed, or was taken away; its driver's number for it.
+    #[error("the token's device failed ({0})")]
+    Device(u32),
+}
+
+/// A token: trust anchors and, one by one, shared keys that never leave it.
+///
+/// A *blank* one has anchors alone (patent step 60). No method gives out a key: what comes out is
+/// ciphertext, labelled MACs and derived values, so that a smartcard, a PKCS#11 token or a file
+/// under a PIN can stand behind this trait. What a token protects its keys with (a PIN, a
+/// fingerprint) is its own affair; a locked one answers [`TokenError::Locked`].
+///
+/// Every method that changes something is one transaction: durable when it returns `Ok`, as though
+/// never called when it returns `Err`.
+pub trait Token {
+    /// P_i: whom the token trusts to certify servers (patent step 60).
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    fn anchors(&self) -> Result<TrustAnchors, TokenError>;
+
+    /// Makes SSK1, keeps it under `txn`, and encapsulates it to P_u (patent steps 110 and 120).
+    /// A second call with the same `txn` replaces the half.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    fn wrap(&mut self, txn: &Txn, suite: SuiteId, server_key: &KemPublicKey) -> Result<Vec<u8>, TokenError>;
+
+    /// p_B or p_G: [`crate::schedule::half`] of the SSK1 kept under `txn`.
+    ///
+    /// # Errors
+    /// [`TokenError::NoSuchHalf`], or another.
+    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError>;
+
+    /// Keeps, or replaces, what is needed to go on with a run after a crash. A
+    /// [`Attempt::Waiting`] erases the SSK1 of that run.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError>;
+
+    /// Every attempt held.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    fn attempts(&self) -> Result<Vec<Attempt>, TokenError>;
+
+    /// Gives a run up: erases its SSK1 and its attempt. No error when there is none.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError>;
+
+    /// The join (patent step 200): makes the sub-keys with [`crate::schedule::KeySet::join`],
+    /// checks `tag_s` ([`Question::Grant`]) in constant time, and answers with the tag of R4
+    /// ([`Question::Confirm`]). In the same transaction it stores keys and registration, whose
+    /// standing becomes `Joined` with that tag, and erases SSK1 and the attempt.
+    ///
+    /// # Errors
+    /// [`TokenError::WrongProof`] when `tag_s` is wrong; the half is kept: a forged R3 must not
+    /// cost a registration. [`TokenError::KeyExists`], or another.
+    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError>;
+
+    /// Answers what a key may be asked: [`crate::schedule::KeySet::answer`].
+    ///
+    /// # Errors
+    /// [`TokenError::NoSuchKey`], or another.
+    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError>;
+
+    /// Every registration on the token.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    fn registrations(&self) -> Result<Vec<Registration>, TokenError>;
+
+    /// Replaces the registration with the same key id: a new alias, a new configuration, or a
+    /// standing that became `Active`. When it is `Active` and supersedes an older key, that key is
+    /// erased in the same transaction, and `supersedes` cleared.
+    ///
+    /// # Errors
+    /// [`TokenError::NoSuchKey`], or another.
+    fn update(&mut self, registration: &Registration) -> Result<(), TokenError>;
+
+    /// Erases a key and its registration.
+    ///
+    /// # Errors
+    /// [`TokenError::NoSuchKey`], or another.
+    fn remove(&mut self, key_id: &KeyId) -> Result<(), TokenError>;
+}
+
+/// Everything that goes into a join besides SSK1.
+#[derive(Clone, Debug)]
+pub struct Join<'a> {
+    /// The run whose SSK1 it is.
+    pub txn: &'a Txn,
+    /// The suite.
+    pub suite: SuiteId,
+    /// The server's half.
+    pub ssk2: &'a Secret,
+    /// thJ.
+    pub transcript: &'a Digest,
+    /// The ephemeral secret.
+    pub ss_e: &'a Secret,
+    /// The key whose proof R2 carried: the token makes its mix over thJ.
+    pub proof_key: &'a ProofKey,
+    /// The server's proof.
+    pub tag_s: &'a [u8; 32],
+    /// The registration to store.
+    pub registration: &'a Registration,
+}

@@ -1,0 +1,80 @@
+//! What a pure step gives back, and whose fault it is when it does not.
+
+use crate::message::Refusal;
+use crate::wire::{Frame, Message};
+use core::fmt;
+
+/// A message to send and the state to go on with.
+#[must_use]
+#[derive(Debug)]
+pub struct Step<M, N> {
+    /// The message, ready to send.
+    pub send: Frame<M>,
+    /// The state that awaits what comes next.
+    pub next: N,
+}
+
+/// Whose fault an error is: who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The peer broke the protocol, is not who it should be, or somebody meddled on the way.
+    Peer,
+    /// The caller misused the library or gave it something that does not fit.
+    Caller,
+    /// The person with the token: a PIN, a form.
+    User,
+    /// The operator: a setting, a certificate, a database, a device.
+    Operator,
+    /// Nobody: what was wanted is refused for a good reason, or it is too late for it.
+    Nobody,
+}
+
+/// The one word that a peer learns (E0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// 0: no.
+    Refused,
+    /// 1: the offer or challenge is not known any more; begin anew.
+    Restart,
+    /// 2: not now; try later.
+    Busy,
+}
+
+impl RefusalReason {
+    /// The reason of a received E0; an unknown one is taken for [`RefusalReason::Refused`].
+    #[must_use]
+    pub const fn of(refusal: &Refusal) -> Self {
+        match refusal.reason {
+            1 => Self::Restart,
+            2 => Self::Busy,
+            _ => Self::Refused,
+        }
+    }
+
+    /// E0 with this reason.
+    #[must_use]
+    pub fn frame(self) -> Frame<Refusal> {
+        let reason = match self {
+            Self::Refused => 0,
+            Self::Restart => 1,
+            Self::Busy => 2,
+        };
+        Refusal { reason }.encode()
+    }
+
+    /// The reason, if `bytes` are an E0.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        Refusal::decode(bytes).ok().map(|refusal| Self::of(&refusal))
+    }
+}
+
+impl fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "refused",
+            Self::Restart => "restart",
+            Self::Busy => "busy",
+        })
+    }
+}
