@@ -52,8 +52,8 @@ impl KemPublicKey {
 
     /// The DER SubjectPublicKeyInfo.
     #[must_use]
-    pub fn to_spki_der(&self) -> Vec<u8> {
-        self.spki.clone()
+    pub fn as_spki_der(&self) -> &[u8] {
+        &self.spki
     }
 
     /// The PEM `PUBLIC KEY`.
