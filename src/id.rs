@@ -162,6 +162,13 @@ name! {
     UserName, max 255, crate::name::check
 }
 
+impl UserName {
+    /// The digits of a digest, which are a user name that nobody chose.
+    pub(crate) fn hexadecimal(digest: &Digest) -> Self {
+        Self(alloc::string::ToString::to_string(digest))
+    }
+}
+
 fn check_dns_name(name: &str) -> Result<(), NameError> {
     let label = |label: &str| {
         let bytes = label.as_bytes();

@@ -19,6 +19,7 @@ pub mod message;
 pub mod policy;
 pub mod port;
 pub mod record;
+pub mod registration;
 pub mod schedule;
 pub mod suite;
 pub mod template;

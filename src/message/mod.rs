@@ -26,8 +26,32 @@ pub use registration::{
 };
 pub use session::{Accept, Address, Challenge, ChallengeCore, Open, Response, Status};
 
+use crate::wire::{self, WireError};
+
 /// The protocol's only version.
 pub const VERSION: u16 = 1;
 
 /// R1 extension: a certificate revocation list in DER, stapled by the server.
 pub const EXT_CRL: u64 = 1;
+
+/// Reads the core of a message that carries one.
+macro_rules! cores {
+    ($($outer:ident => $core:ident, $max:literal;)*) => {$(
+        impl<'b> $outer<'b> {
+            /// The core, strictly decoded.
+            ///
+            /// # Errors
+            /// [`WireError`] names the field.
+            pub fn read_core(&self) -> Result<$core<'b>, WireError> {
+                wire::decode(self.core.0, stringify!($core), $max)
+            }
+        }
+    )*};
+}
+
+cores! {
+    Offer => OfferCore, 65_536;
+    Request => RequestCore, 4096;
+    Outcome => OutcomeCore, 8000;
+    Challenge => ChallengeCore, 32_768;
+}

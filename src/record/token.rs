@@ -49,8 +49,12 @@ pub struct Half {
     pub ss_e: Secret,
     /// What the proof in R2 was made with.
     pub proof_key: ProofKey,
+    /// The earlier key that this run renews.
+    pub renews: Option<KeyId>,
     /// The form, for a run that is told to wait.
     pub form: Form,
+    /// The ticket's public name, and the ticket, for a run that is told to wait.
+    pub ticket: (TicketId, Secret),
     /// Length of R3's sealed plaintext, in bytes.
     pub outcome_size: u16,
     /// When to give up.
@@ -81,6 +85,8 @@ pub struct Waiting {
     pub ticket: Secret,
     /// The form that was sent, and has to be sent again.
     pub form: Form,
+    /// The earlier key that the run renews.
+    pub renews: Option<KeyId>,
     /// When to ask again.
     pub retry_at: UnixTime,
     /// When the server forgets.
