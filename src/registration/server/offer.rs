@@ -73,7 +73,7 @@ impl NeedOffering<'_> {
             offer_ttl: settings.offer_ttl,
             outcome_size: settings.outcome_size,
             nonce_s: draw(random),
-            pk_e: Some(Bytes(&offering.pk_e)),
+            pk_e: Bytes(&offering.pk_e),
             ext: offering.crl.as_deref().map(|crl| Ext::one(EXT_CRL, crl)),
         };
         let encoded = wire::encode(&core);

@@ -77,13 +77,11 @@ impl<'b> NeedStored<'b> {
                 && cookie.offer_id == self.core.offer_id
                 && cookie.template == template_digest(settings)
         });
-        let (Some(cookie), Some(ct_e)) = (known, self.core.ct_e) else {
-            return Err(ServerSideError::NoSuchOffer);
-        };
+        let cookie = known.ok_or(ServerSideError::NoSuchOffer)?;
         let suite = settings.suite(cookie.suite).ok_or(ServerSideError::NoSuchOffer)?;
         let fallback = prf(suite, &settings.secrets.reject, b"halfkey/1 no ssk1", &self.core.ct);
-        let fallback_e = prf(suite, &settings.secrets.reject, b"halfkey/1 no ss_e", &ct_e);
-        Ok(Stored::New(NeedSecrets { read: self, ct_e: ct_e.0, cookie, suite, fallback, fallback_e }))
+        let fallback_e = prf(suite, &settings.secrets.reject, b"halfkey/1 no ss_e", &self.core.ct_e);
+        Ok(Stored::New(NeedSecrets { read: self, cookie, suite, fallback, fallback_e }))
     }
 
     /// Asks the store.
@@ -107,7 +105,6 @@ impl<'b> NeedStored<'b> {
 #[derive(Debug)]
 pub struct NeedSecrets<'b> {
     read: NeedStored<'b>,
-    ct_e: &'b [u8],
     cookie: Cookie,
     suite: &'static dyn Suite,
     fallback: Secret,
@@ -123,7 +120,7 @@ impl NeedSecrets<'_> {
             certificate: &self.cookie.certificate,
             ephemeral: &self.cookie.ephemeral,
             ct: &self.read.core.ct,
-            ct_e: self.ct_e,
+            ct_e: &self.read.core.ct_e,
             fallback: &self.fallback,
         }
     }

@@ -76,13 +76,13 @@ impl AwaitOffer {
         server.offer_key().verify(&th_o, &offer.sig).map_err(TokenSideError::Signature)?;
 
         core.template.validate()?;
-        let pk_e = core.pk_e.filter(|pk_e| pk_e.len() == suite.kem().public_key_len());
-        let sane = (1..=900).contains(&core.offer_ttl)
+        let sane = core.pk_e.len() == suite.kem().public_key_len()
+            && (1..=900).contains(&core.offer_ttl)
             && (256..=4096).contains(&core.outcome_size)
             && core.outcome_size.is_multiple_of(256);
-        let (Some(pk_e), true) = (pk_e, sane) else {
+        if !sane {
             return Err(TokenSideError::Bounds);
-        };
+        }
         let anchor = anchors.as_slice().get(server.anchor()).map(|anchor| anchor.key().as_spki_der());
         Ok(NeedForm {
             facts: OfferFacts {
@@ -90,7 +90,7 @@ impl AwaitOffer {
                 txn: self.txn,
                 offer_id: core.offer_id,
                 cookie: offer.cookie.to_vec(),
-                pk_e: pk_e.to_vec(),
+                pk_e: core.pk_e.to_vec(),
                 outcome_size: core.outcome_size,
                 expires: now.after(core.offer_ttl.into()),
                 th_o,

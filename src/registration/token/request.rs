@@ -90,7 +90,7 @@ impl NeedWrap {
             offer_id: facts.offer_id,
             cookie: Bytes(&facts.cookie),
             ct: Bytes(ct),
-            ct_e: Some(Bytes(&ct_e)),
+            ct_e: Bytes(&ct_e),
         });
         let th_b = transcript(facts.suite, b"request", [Item::Transcript(&facts.th_o), Item::Message(&core)]);
         Ok(NeedSeal { facts, form, proof, core, ss_e, th_b })
