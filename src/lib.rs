@@ -20,6 +20,7 @@ pub mod policy;
 pub mod port;
 pub mod record;
 pub mod schedule;
+pub mod session;
 pub mod suite;
 pub mod template;
 pub mod wire;
