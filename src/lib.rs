@@ -21,6 +21,7 @@ pub mod port;
 pub mod record;
 pub mod registration;
 pub mod schedule;
+pub mod session;
 pub mod suite;
 pub mod template;
 pub mod wire;
