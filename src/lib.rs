@@ -14,6 +14,7 @@ mod time;
 mod transcript;
 
 pub mod certificate;
+pub mod configuration;
 pub mod key;
 pub mod message;
 pub mod policy;

@@ -13,13 +13,18 @@
 //! | S1 | [`Challenge`] around [`ChallengeCore`] | server → token |
 //! | S2 | [`Response`] | token → server |
 //! | S3 | [`Accept`] | server → token |
+//! | C0 | [`ConfigRequest`] | token → server |
+//! | C1 | [`Configuration`] | server → token |
+//! | C2 | [`Applied`] | token → server |
 //!
 //! A *core* is the part of a message that a transcript covers; it travels as one byte string, so
 //! what is hashed is what was sent.
 
+mod configuration;
 mod registration;
 mod session;
 
+pub use configuration::{Applied, ConfigRequest, Configuration, Held, Scope, Serial, UserInformation};
 pub use registration::{
     Confirm, Done, FieldFault, Hello, Offer, OfferCore, Outcome, OutcomeBody, OutcomeCore, Proof, Refusal,
     Request, RequestBody, RequestCore,
