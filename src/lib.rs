@@ -15,6 +15,8 @@ mod transcript;
 
 pub mod certificate;
 pub mod configuration;
+#[cfg(feature = "std")]
+pub mod driver;
 pub mod key;
 pub mod message;
 pub mod policy;

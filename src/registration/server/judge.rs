@@ -262,6 +262,15 @@ impl Judged {
         Self::Refuse(NeedRefusal { read, refusing })
     }
 
+    /// Why it is refused already, for the operator's log; the applicant may learn less.
+    #[must_use]
+    pub const fn refused(&self) -> Option<RefusalCode> {
+        match self {
+            Self::Ask(_) => None,
+            Self::Refuse(need) => Some(need.refusing.code),
+        }
+    }
+
     /// Goes on with what the operator decides; `decide` is called only for an application that is
     /// in order.
     ///
