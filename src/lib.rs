@@ -12,6 +12,8 @@ mod time;
 
 pub mod certificate;
 pub mod key;
+pub mod memory;
+pub mod port;
 
 pub use id::{
     AccessPath, Alias, Application, Digest, KeyId, NameError, OfferId, ServerName, TicketId, Txn, UserId,
