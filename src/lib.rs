@@ -18,6 +18,7 @@ pub mod configuration;
 #[cfg(feature = "std")]
 pub mod driver;
 pub mod key;
+pub mod memory;
 pub mod message;
 pub mod policy;
 pub mod port;
