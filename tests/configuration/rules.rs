@@ -30,7 +30,8 @@ fn lower_serials_are_rollback() {
         assert_eq!(refused(answer(&record, &unchanged).unwrap()), (1, why));
     }
     for (epoch, number) in [(2, 6), (3, 0), (u32::MAX, u64::MAX)] {
-        to_apply(answer(&record, &c1(Serial { epoch, number }, &new)).unwrap());
+        let need = to_apply(answer(&record, &c1(Serial { epoch, number }, &new)).unwrap());
+        assert_eq!(need.wanted(), &Instruction::Install(document("new")));
     }
 }
 
@@ -87,6 +88,10 @@ fn a_revocation_keeps_its_serial() {
         let document = document("old");
         assert!(matches!(refused(answer(&record, &c1(serial(5), &document)).unwrap()), (1, _)));
         assert!(matches!(refused(answer(&record, &c1(serial(6), &document)).unwrap()), (2, _)));
+        // It has no end, whatever an `unchanged` about it says.
+        let renewal = Configuration { kind: 0, valid_for: Some(9), ..revoked(serial(6)) };
+        let Verdict::Unchanged(step) = answer(&record, &renewal).unwrap() else { panic!() };
+        assert_eq!(step.next.configuration(&mail()).unwrap().valid_until, None);
         let again = holding(record, serial(7), &document);
         assert!(again.configuration(&mail()).unwrap().in_force(at(T)));
     }
@@ -260,6 +265,24 @@ fn a_registration_holds_so_many_and_no_more() {
     let room = Registration { configurations: (1..MAX_HELD).map(held).collect(), ..registration() };
     let full = holding(room, serial(1), &document("new"));
     assert_eq!(holding(full, serial(2), &document("newer")).configurations.len(), MAX_HELD);
+}
+
+#[test]
+fn only_what_a_token_holds_is_left_unsaid() {
+    let kind = |record: &Registration, current: &Entitlement| {
+        let (c0, _) = ask(record, 1, T);
+        let need = receive_request(&c0, &principal()).unwrap();
+        let step = need.supply(Some(current.clone()), at(SERVER)).unwrap();
+        let c1 = Configuration::decode(step.send.as_bytes()).unwrap();
+        (c1.kind, c1.valid_for, c1.body.is_some())
+    };
+    let record = holding(registration(), serial(5), &document("held"));
+    assert_eq!(kind(&record, &entitled(5, "held")), (0, Some(3600), false));
+    assert_eq!(kind(&record, &entitled(6, "held")), (2, Some(3600), true));
+    assert_eq!(kind(&record, &entitled(5, "other")), (2, Some(3600), true), "for the token to complain of");
+    assert_eq!(kind(&registration(), &entitled(5, "held")), (2, Some(3600), true));
+    let gone = Entitlement { document: None, ..entitled(5, "") };
+    assert_eq!(kind(&record, &gone), (1, None, false));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use halfkey::configuration::ServerError;
 use halfkey::configuration::server::{push, receive_request};
-use halfkey::configuration::token::receive_push;
+use halfkey::configuration::token::{Instruction, receive_push};
 use halfkey::message::{ConfigRequest, Held};
 use halfkey::wire::{Problem, WireError, message_type};
 use halfkey::{Fault, NameError};
@@ -60,11 +60,13 @@ fn the_longest_messages_are_as_long_as_allowed() {
     assert_eq!(Applied::decode(c2.as_bytes()).unwrap(), longest_c2());
     let types = [&c0.as_bytes(), &c1.as_bytes(), &c2.as_bytes()].map(|bytes| message_type(bytes).unwrap());
     assert_eq!(types, [12, 13, 14]);
-    receive_request(c0.as_bytes(), &principal()).unwrap();
+    let need = receive_request(c0.as_bytes(), &principal()).unwrap();
+    assert_eq!(need.wanted().held, Some(LAST));
 
     let entitlement = Entitlement { document: Some(longest_document()), ..entitled(1, "") };
     let step = push(&principal(), &mail(), &entitlement, at(SERVER)).unwrap();
-    to_apply(receive_push(step.send.as_bytes(), &registration(), at(T)).unwrap());
+    let need = to_apply(receive_push(step.send.as_bytes(), &registration(), at(T)).unwrap());
+    assert_eq!(need.wanted(), &Instruction::Install(longest_document()));
 }
 
 #[test]
@@ -86,14 +88,17 @@ fn a_byte_too_much_is_refused_by_its_field() {
     assert_eq!((error, error.fault()), (expected.into(), Fault::Peer));
 }
 
-/// Every message of each kind, and a decoder of it that says whether a step accepts it.
-fn everything() -> Vec<(Vec<u8>, fn(&[u8]) -> bool)> {
-    let by_server: fn(&[u8]) -> bool = |bytes| receive_request(bytes, &principal()).is_ok();
-    let by_token: fn(&[u8]) -> bool = |bytes| {
+/// Whether the step that takes such a message accepts these bytes.
+type Accepts = fn(&[u8]) -> bool;
+
+/// A message of each kind, and who takes it.
+fn everything() -> Vec<(Vec<u8>, Accepts)> {
+    let by_server: Accepts = |bytes| receive_request(bytes, &principal()).is_ok();
+    let by_token: Accepts = |bytes| {
         let held = holding(registration(), serial(1), &document("held"));
         ask(&held, 1, T).1.receive(bytes, &held, at(T)).is_ok()
     };
-    let by_await: fn(&[u8]) -> bool = |bytes| {
+    let by_await: Accepts = |bytes| {
         let step = push(&principal(), &mail(), &entitled(5, "new"), at(SERVER)).unwrap();
         step.next.receive_applied(bytes).is_ok()
     };
