@@ -1,6 +1,6 @@
 //! What a C1 may say: documents and their digests, and which fields belong to which kind.
 
-use super::error::ServerError;
+use super::error::ServerSideError;
 use crate::id::Digest;
 use crate::message::{Configuration, Held};
 use crate::port::entitlement_store::Document;
@@ -42,12 +42,12 @@ fn digest_of(kind: u8, media_type: &str, body: &[u8]) -> Digest {
 }
 
 /// Whether a document fits into C1.
-pub(super) fn check(document: &Document) -> Result<(), ServerError> {
+pub(super) fn check(document: &Document) -> Result<(), ServerSideError> {
     if document.media_type.len() > MAX_MEDIA_TYPE || !is_media_type(&document.media_type) {
-        return Err(ServerError::MediaType);
+        return Err(ServerSideError::MediaType);
     }
     if document.body.len() > MAX_BODY {
-        return Err(ServerError::BodyTooLong(document.body.len()));
+        return Err(ServerSideError::BodyTooLong(document.body.len()));
     }
     Ok(())
 }

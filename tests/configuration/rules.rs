@@ -4,7 +4,7 @@ use super::*;
 use halfkey::Fault;
 use halfkey::configuration::server::{push, receive_request};
 use halfkey::configuration::token::{Instruction, Rejection, receive_push};
-use halfkey::configuration::{FRESH, MAX_HELD, ServerError};
+use halfkey::configuration::{FRESH, MAX_HELD, ServerSideError};
 use halfkey::message::Applied;
 use halfkey::port::entitlement_store::ReportResult;
 use halfkey::record::HeldConfiguration;
@@ -298,7 +298,7 @@ fn a_report_is_about_what_was_sent() {
     for wrong in wrong {
         assert!(!sent().answers(wrong.encode().as_bytes()));
         let error = sent().receive_applied(wrong.encode().as_bytes()).unwrap_err();
-        assert_eq!((error, error.fault()), (ServerError::WrongReport, Fault::Peer));
+        assert_eq!((error, error.fault()), (ServerSideError::WrongReport, Fault::Peer));
     }
     use ReportResult::{Applied as Done, Equivocation, Failed, NoRoom, RolledBack};
     for (result, expected) in (0..).zip([Done, RolledBack, Equivocation, Failed, NoRoom]) {
@@ -308,7 +308,7 @@ fn a_report_is_about_what_was_sent() {
         assert_eq!(need.supply(), expected);
     }
     let unknown = Applied { result: 5, ..fits }.encode();
-    assert!(matches!(sent().receive_applied(unknown.as_bytes()), Err(ServerError::Wire(_))));
+    assert!(matches!(sent().receive_applied(unknown.as_bytes()), Err(ServerSideError::Wire(_))));
 }
 
 #[test]
@@ -328,10 +328,10 @@ fn what_does_not_fit_is_refused_before_it_is_sent() {
         assert_eq!(typed(good), Ok(()), "{good}");
     }
     for bad in ["", "a", "a/", "/b", "a b/c", "a/b\n", "a/b;\u{7f}", "a/ü", "a/b/c", ";a/b", &long(128)] {
-        assert_eq!(typed(bad), Err(ServerError::MediaType), "{bad}");
+        assert_eq!(typed(bad), Err(ServerSideError::MediaType), "{bad}");
     }
     let sized = |length| try_with(Document { body: vec![0; length], ..document("") });
     assert_eq!(sized(57_344), Ok(()));
-    assert_eq!(sized(57_345), Err(ServerError::BodyTooLong(57_345)));
-    assert_eq!(ServerError::BodyTooLong(57_345).fault(), Fault::Operator);
+    assert_eq!(sized(57_345), Err(ServerSideError::BodyTooLong(57_345)));
+    assert_eq!(ServerSideError::BodyTooLong(57_345).fault(), Fault::Operator);
 }

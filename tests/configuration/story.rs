@@ -239,11 +239,11 @@ fn a_push_needs_no_question() {
 
 #[test]
 fn the_store_s_trouble_is_the_operator_s() {
-    use halfkey::{Fault, RefusalReason, configuration::ServerError};
+    use halfkey::{Fault, RefusalReason, configuration::ServerSideError};
     let store = Store { down: Some(StoreError::Unavailable(7)), ..Store::default() };
     let (c0, _) = ask(&registration(), 1, T);
     let error = receive_request(&c0, &principal()).unwrap().supply_from(&store, at(SERVER)).unwrap_err();
-    assert_eq!(error, ServerError::Store(StoreError::Unavailable(7)));
+    assert_eq!(error, ServerSideError::Store(StoreError::Unavailable(7)));
     assert_eq!((error.fault(), error.refusal()), (Fault::Operator, RefusalReason::Busy));
 
     // The token is told one word, inside the session.

@@ -1,7 +1,7 @@
 //! Bytes: sizes, strict decoding, and every way to say nonsense in well-formed CBOR.
 
 use super::*;
-use halfkey::configuration::ServerError;
+use halfkey::configuration::ServerSideError;
 use halfkey::configuration::server::{push, receive_request};
 use halfkey::configuration::token::{Instruction, receive_push};
 use halfkey::message::{ConfigRequest, Held};
@@ -234,5 +234,5 @@ fn request_id_0_is_the_server_s() {
     let error = receive_request(c0.as_bytes(), &principal()).unwrap_err();
     let message = "C0 ConfigRequest";
     let expected = WireError { message, field: "request_id", problem: Problem::OutOfRange };
-    assert_eq!(error, ServerError::Wire(expected));
+    assert_eq!(error, ServerSideError::Wire(expected));
 }
