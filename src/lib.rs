@@ -7,6 +7,8 @@ extern crate alloc;
 mod id;
 mod name;
 mod random;
+#[cfg(feature = "std")]
+mod sealed;
 mod secret;
 mod settings;
 mod step;
@@ -15,6 +17,7 @@ mod transcript;
 
 pub mod certificate;
 pub mod key;
+pub mod memory;
 pub mod message;
 pub mod policy;
 pub mod port;
