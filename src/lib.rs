@@ -23,6 +23,8 @@ pub mod policy;
 pub mod port;
 pub mod record;
 pub mod schedule;
+#[cfg(feature = "std")]
+pub mod software;
 pub mod suite;
 pub mod template;
 pub mod wire;

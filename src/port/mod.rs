@@ -5,6 +5,7 @@
 //! `supply_from`; an asynchronous one answers the state's `wanted` in its own way.
 
 pub mod auth_server;
+pub mod contract;
 pub mod entitlement_store;
 pub mod token;
 
