@@ -90,7 +90,7 @@ pub enum UnblockError {
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let issuer = IssuerKey::generate_ed25519(&mut SystemRandom)?;
-/// # let anchor = TrustAnchor::new(IssuerName::new("Example")?, issuer.public().clone());
+/// # let anchor = TrustAnchor::new(IssuerName::common_name("Example")?, issuer.public().clone());
 /// # let anchors = TrustAnchors::from(anchor);
 /// # let settings = PinSettings::for_tests();
 /// let random = Box::new(SystemRandom);
