@@ -16,8 +16,8 @@ use x509_cert::certificate::Version;
 use x509_cert::crl::{RevokedCert, TbsCertList};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, CrlNumber, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
-    SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, CrlNumber, ExtendedKeyUsage, KeyUsage, KeyUsages,
+    SubjectAltName, SubjectKeyIdentifier,
 };
 use x509_cert::ext::{Extension, Extensions};
 use x509_cert::name::Name;
@@ -35,6 +35,9 @@ pub enum IssueError {
     /// Longer than a token accepts: [`super::MAX_CERTIFICATE`] or [`super::MAX_REVOCATION_LIST`].
     #[error("the certificate or revocation list would be longer than tokens accept")]
     TooLong,
+    /// The random source gave a serial number that was given before: it repeats itself.
+    #[error("the random source repeats itself")]
+    RandomSource,
     /// A part of it has no DER encoding.
     #[error("the certificate or revocation list cannot be encoded")]
     Encoding,

@@ -146,7 +146,11 @@ impl Chain {
     /// # Errors
     /// [`CertificateError::ChainTooLong`] above [`MAX_CHAIN`] certificates in all.
     pub fn new(leaf: Certificate, issuers: Vec<Certificate>) -> Result<Self, CertificateError> {
-        if issuers.len() < MAX_CHAIN { Ok(Self { leaf, issuers }) } else { Err(CertificateError::ChainTooLong) }
+        if issuers.len() < MAX_CHAIN {
+            Ok(Self { leaf, issuers })
+        } else {
+            Err(CertificateError::ChainTooLong)
+        }
     }
 
     /// Reads one or more PEM `CERTIFICATE` blocks.

@@ -92,7 +92,7 @@ pub(super) fn check_issuer(der: &[u8]) -> Result<(), CertificateError> {
 struct Repeated;
 
 /// The value of the extension `oid`, if it is there.
-fn extension<'c>(tbs: &'c TbsCertificate, oid: ObjectIdentifier) -> Result<Option<&'c [u8]>, Repeated> {
+fn extension(tbs: &TbsCertificate, oid: ObjectIdentifier) -> Result<Option<&[u8]>, Repeated> {
     let mut found = tbs.extensions().into_iter().flatten().filter(|extension| extension.extn_id == oid);
     let first = found.next().map(|extension| extension.extn_value.as_bytes());
     if found.next().is_some() { Err(Repeated) } else { Ok(first) }

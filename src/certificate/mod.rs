@@ -11,7 +11,7 @@
 //!
 //! | field | value |
 //! | --- | --- |
-//! | subject | empty; the name is in subjectAltName only |
+//! | subject | empty when issued here, never looked at: the name is in subjectAltName |
 //! | subjectPublicKeyInfo | P_u: rsaEncryption, 2048 to 8192 bits, odd exponent 65537 to 2^32 - 1 |
 //! | keyUsage | keyEncipherment, and nothing else |
 //! | extKeyUsage | [`PURPOSE_OID`], and nothing else: never a TLS server |
@@ -28,6 +28,35 @@
 //! A chain has at most [`MAX_CHAIN`] certificates of at most [`MAX_CERTIFICATE`] bytes. What an
 //! attacker may still do: present a revoked certificate to a token that checks no revocation list
 //! ([`Revocation::Ignore`]), or an older list that is not stale yet.
+//!
+//! ```
+//! # #[cfg(not(feature = "std"))]
+//! # fn main() {}
+//! # #[cfg(feature = "std")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, Validity, verify};
+//! use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+//! use halfkey::{ServerName, SystemRandom, UnixTime, memory::Authority, port::CertificateAuthority};
+//! let random = &mut SystemRandom;
+//!
+//! // The authority, and what a blank token is distributed with.
+//! let mut authority =
+//!     Authority::root(IssuerName::common_name("Issuer")?, IssuerKey::generate_ed25519(random)?)?;
+//! let anchors = authority.trust_anchor()?.into();
+//!
+//! // The server asks for its certificate and gets it.
+//! let (name, offer_key) = (ServerName::new("gate.example")?, OfferKey::generate(random));
+//! let kem_key = KemPrivateKey::generate(2048, random)?;
+//! let request = CertificateRequest::sign(&name, kem_key.public(), &[1], &offer_key)?;
+//! let now = UnixTime::now();
+//! let chain = authority.issue(&request, Validity::new(now, now.after(3600))?, random)?;
+//!
+//! // The token verifies it.
+//! let server = verify(&chain.as_der(), &anchors, &name, now, &Revocation::Ignore)?;
+//! assert_eq!(server.kem_key(), kem_key.public());
+//! # Ok(())
+//! # }
+//! ```
 
 mod algorithm;
 mod anchor;

@@ -126,7 +126,13 @@ impl CertificateRequest {
             signature: OctetStringRef::new(&signature).map_err(malformed)?,
         };
         let der = signed.to_der().map_err(malformed)?;
-        Ok(Self { name: name.clone(), kem_key: kem_key.clone(), suites: suites.into(), offer_key: public, der })
+        Ok(Self {
+            name: name.clone(),
+            kem_key: kem_key.clone(),
+            suites: suites.into(),
+            offer_key: public,
+            der,
+        })
     }
 
     /// Reads and checks a DER request.

@@ -68,7 +68,7 @@ impl fmt::Debug for IssuerPublicKey {
 enum Private {
     Rsa(Box<rsa::PrivateKey>),
     // The same primitive as the offer key, over bare messages: never one key for both.
-    Ed25519(OfferKey),
+    Ed25519(Box<OfferKey>),
 }
 
 /// The private half of P_i: signs certificates and revocation lists. Erased when dropped.
@@ -102,7 +102,7 @@ impl IssuerKey {
     /// # Errors
     /// Only when memory cannot hold its encoding.
     pub fn generate_ed25519(random: &mut dyn RandomSource) -> Result<Self, KeyError> {
-        Self::new(Private::Ed25519(OfferKey::generate(random)))
+        Self::new(Private::Ed25519(Box::new(OfferKey::generate(random))))
     }
 
     /// Reads a DER PKCS#8 private key: RSA or Ed25519.
@@ -117,7 +117,7 @@ impl IssuerKey {
         Self::new(if rsa_parts::is_rsa(&info.algorithm) {
             Private::Rsa(Box::new(rsa_parts::private_from_pkcs8(der)?))
         } else {
-            Private::Ed25519(OfferKey::from_pkcs8_der(der)?)
+            Private::Ed25519(Box::new(OfferKey::from_pkcs8_der(der)?))
         })
     }
 

@@ -176,6 +176,8 @@ impl KemPrivateKey {
     /// wrong length, or not below the modulus, is answered without one; both are public facts.
     #[must_use]
     pub fn decapsulate(&self, ciphertext: &[u8], fallback: &Secret, random: &mut dyn RandomSource) -> Secret {
+        // The crate below checks the padding in constant time, but tells the outcome by Ok or Err: what
+        // is left to see from outside is the copy of 32 bytes.
         let plaintext = self.rsa.decrypt_blinded(&mut Lent(random), oaep(), ciphertext).map(Zeroizing::new);
         let mut opened = Zeroizing::new([0; Secret::LEN]);
         let fits = match &plaintext {

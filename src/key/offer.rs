@@ -34,8 +34,14 @@ impl OfferPublicKey {
     /// Takes an encoded point (RFC 8032, section 5.1.5).
     ///
     /// # Errors
-    /// [`KeyError::Malformed`] if it is no point, [`KeyError::SmallOrder`] if anybody could sign.
+    /// [`KeyError::Malformed`] if it is no point or not its one encoding, [`KeyError::SmallOrder`] if
+    /// anybody could sign.
     pub fn new(bytes: &[u8; Self::LEN]) -> Result<Self, KeyError> {
+        // y must be below 2^255 - 19; the crate below reads larger values modulo that.
+        let [first, middle @ .., last] = bytes;
+        if *first >= 0xED && middle.iter().all(|byte| *byte == 0xFF) && *last & 0x7F == 0x7F {
+            return Err(KeyError::Malformed);
+        }
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Malformed)?;
         if key.is_weak() { Err(KeyError::SmallOrder) } else { Ok(Self(key)) }
     }

@@ -4,8 +4,8 @@ use super::{KeyError, MAX_ENCODED, MAX_RSA_BITS, MAX_RSA_EXPONENT, MIN_RSA_BITS,
 use crate::RandomSource;
 use crate::random::Lent;
 use alloc::vec::Vec;
-use der::asn1::UintRef;
 use der::Decode;
+use der::asn1::UintRef;
 use pkcs8::{EncodePrivateKey, EncodePublicKey, PrivateKeyInfoRef, SubjectPublicKeyInfoRef};
 use rsa::pkcs1::{ALGORITHM_ID, RsaPrivateKeyRef, RsaPublicKeyRef};
 use zeroize::Zeroizing;
