@@ -28,6 +28,8 @@ pub mod record;
 pub mod registration;
 pub mod schedule;
 pub mod session;
+#[cfg(feature = "std")]
+pub mod software;
 pub mod suite;
 pub mod template;
 pub mod wire;
