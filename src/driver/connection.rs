@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use super::gateway::Event;
-use crate::configuration::ServerError as ConfigurationError;
+use crate::configuration::ServerSideError as ConfigurationError;
 use crate::configuration::server::{self as configuration, AwaitApplied, Principal};
 use crate::id::Application;
 use crate::message::{ConfigRequest, Open};
