@@ -7,6 +7,8 @@ extern crate alloc;
 mod id;
 mod name;
 mod random;
+#[cfg(feature = "std")]
+mod sealed;
 mod secret;
 mod settings;
 mod step;

@@ -6,6 +6,8 @@
 
 mod choice;
 mod map;
+#[cfg(feature = "std")]
+pub(crate) mod stored;
 mod value;
 
 use crate::id::NameError;
