@@ -264,7 +264,8 @@ impl Live {
 
     fn awaits(&mut self, awaited: AwaitApplied) {
         if self.awaited.len() >= MAX_AWAITED {
-            self.awaited.remove(0);
+            // Its C2 will be nobody's.
+            drop(self.awaited.remove(0));
         }
         self.awaited.push(awaited);
     }
