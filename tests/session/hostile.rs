@@ -52,8 +52,8 @@ fn nothing_cut_or_extended_gets_in() {
 fn nothing_replayed_or_swapped_between_sessions_gets_in() {
     for mut world in worlds() {
         let old = world.recording();
-        for at in 1..4 {
-            assert_nobody_is_in(&mut world, at, |bytes| bytes.clone_from(&old[at]));
+        for (at, message) in old.iter().enumerate().skip(1) {
+            assert_nobody_is_in(&mut world, at, |bytes| bytes.clone_from(message));
         }
         // S0 says nothing fresh: replayed, it is as good as new, and the challenge makes it so.
         assert!(
@@ -122,19 +122,27 @@ fn a_mode_cannot_be_talked_down() {
     assert!(!run.server_is_in());
 
     // And in S1 only what was offered.
+    assert_eq!(edited_challenge(3, 2, 1), SessionError::Mode);
+    assert_eq!(edited_challenge(3, 2, 3), SessionError::Mode);
+}
+
+#[test]
+fn another_version_in_s1_is_refused() {
+    assert_eq!(edited_challenge(1, 1, 2), SessionError::Version(2));
+}
+
+/// What a token says to an S1 whose core, `{1: version, 2: mode, …}`, has another number in it.
+fn edited_challenge(place: usize, from: u8, to: u8) -> SessionError {
     let mut world = World::new(SuiteId::XWing, Mode::PskKem);
     let run = world.run(|at, bytes| {
         if at == 1 {
-            let core = Challenge::decode(bytes).unwrap().core;
-            // A map of 4 with key 2, the mode, behind key 1, the version.
-            let mut core = core.to_vec();
-            let place = core.iter().position(|byte| *byte == 2).unwrap() + 1;
-            assert_eq!(core[place], 2);
-            core[place] = 1;
+            let mut core = Challenge::decode(bytes).unwrap().core.to_vec();
+            assert_eq!(core[place + 1], from);
+            core[place + 1] = to;
             *bytes = Challenge { core: halfkey::wire::Bytes(&core), cookie: None }.encode().into_bytes();
         }
     });
-    assert_eq!(run.token.unwrap().unwrap_err(), SessionError::Mode);
+    run.token.unwrap().unwrap_err()
 }
 
 #[test]
@@ -195,20 +203,10 @@ fn a_kem_key_that_does_not_contribute_is_refused() {
     let (s0, _) = world.open();
     let (s1, server) = world.challenge(&s0).unwrap();
     let n_c = [9; 32];
-    let s = &halfkey::suite::X25519;
-    let t = |name: &[u8], items: &[(u8, &[u8])]| {
-        let mut bytes = [b"halfkey/1 ", name, &[0, 0, 2]].concat();
-        for (kind, item) in items {
-            bytes.push(*kind);
-            bytes.extend_from_slice(&(item.len() as u32).to_be_bytes());
-            bytes.extend_from_slice(item);
-        }
-        halfkey::suite::Suite::hash(s, &[&bytes])
-    };
     let core = Challenge::decode(&s1).unwrap().core;
-    let th_c = t(b"challenge", &[(1, &s0), (1, &core)]);
-    let th_r = t(b"response", &[(2, th_c.as_bytes()), (3, &n_c), (4, &[0; 32])]);
-    let tag_c = keys().answer(s, &halfkey::schedule::Question::Response(&th_r));
+    let th_c = by_hand("challenge", &[(1, &s0), (1, &core)]);
+    let th_r = by_hand("response", &[(2, th_c.as_bytes()), (3, &n_c), (4, &[0; 32])]);
+    let tag_c = keys().answer(&halfkey::suite::X25519, &halfkey::schedule::Question::Response(&th_r));
     let s2 = halfkey::message::Response {
         n_c,
         pk_e: Some(halfkey::wire::Bytes(&[0; 32])),

@@ -101,19 +101,10 @@ fn a_token_goes_by_its_key_id_without_an_alias_or_when_it_falls_back() {
     assert_eq!(world.session().1.address, by_key);
 }
 
-/// `T(name; items)` and the schedule, written down a second time from PROTOCOL.md.
+/// The schedule, written down a second time from PROTOCOL.md.
 #[test]
 fn the_schedule_is_that_of_the_protocol() {
     let s: &dyn Suite = &suite::X25519;
-    let t = |name: &str, items: &[(u8, &[u8])]| {
-        let mut bytes = [b"halfkey/1 ", name.as_bytes(), &[0, 0, 2]].concat();
-        for (kind, item) in items {
-            bytes.push(*kind);
-            bytes.extend_from_slice(&(item.len() as u32).to_be_bytes());
-            bytes.extend_from_slice(item);
-        }
-        s.hash(&[&bytes])
-    };
     for mode in Mode::ALL {
         let mut world = World::new(SuiteId::X25519, mode);
         let (s0, token) = world.open();
@@ -131,13 +122,13 @@ fn the_schedule_is_that_of_the_protocol() {
         let response = Response::decode(&s2).unwrap();
         let accept = Accept::decode(&s3).unwrap();
         assert_eq!(response.n_c, seed[..32]);
-        let th_c = t("challenge", &[(1, &s0), (1, &challenge.core)]);
+        let th_c = by_hand("challenge", &[(1, &s0), (1, &challenge.core)]);
         let pk_e = response.pk_e.map_or(&[][..], |pk_e| pk_e.0);
-        let th_r = t("response", &[(2, th_c.as_bytes()), (3, &response.n_c), (4, pk_e)]);
+        let th_r = by_hand("response", &[(2, th_c.as_bytes()), (3, &response.n_c), (4, pk_e)]);
         let mac = |key: &Secret, label: &[u8], text: &[u8]| s.mac(key, &[label, &[0], text]);
         let [auth, derive, ..] = [0xA1, 0xA2].map(|byte| Secret::new([byte; 32]));
         assert_eq!(response.tag_c, mac(&auth, b"halfkey/1 response", th_r.as_bytes()));
-        let th_a = t("accept", &[(2, th_r.as_bytes()), (5, &response.tag_c), (4, &accept.x)]);
+        let th_a = by_hand("accept", &[(2, th_r.as_bytes()), (5, &response.tag_c), (4, &accept.x)]);
         let d = mac(&derive, b"halfkey/1 session", &[th_a.as_bytes(), &[1][..]].concat());
         let ss_e = match mode {
             Mode::PskKem => s.kem().decapsulate(&sk_e, &accept.x).unwrap(),

@@ -14,10 +14,10 @@ use halfkey::{
     suite,
 };
 
-pub const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
 /// Different bytes every time, the same in every run (SplitMix64).
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub u64);
 
 impl halfkey::RandomSource for Dice {
     fn fill(&mut self, out: &mut [u8]) {
@@ -30,22 +30,22 @@ impl halfkey::RandomSource for Dice {
     }
 }
 
-pub fn keys() -> KeySet {
+pub(crate) fn keys() -> KeySet {
     let key = |byte| Secret::new([byte; 32]);
     KeySet::from_stored(key(0xA1), key(0xA2), key(0xA3), key(0xA4))
 }
 
-pub fn settings() -> ServerSettings {
+pub(crate) fn settings() -> ServerSettings {
     settings_named("gate.example", 7)
 }
 
-pub fn settings_named(name: &str, master: u8) -> ServerSettings {
+pub(crate) fn settings_named(name: &str, master: u8) -> ServerSettings {
     let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
     ServerSettings::new(ServerName::new(name).unwrap(), template, &Secret::new([master; 32]))
 }
 
 /// Both sides' memory of one registration, and how the world goes on.
-pub struct World {
+pub(crate) struct World {
     pub settings: ServerSettings,
     pub registration: Registration,
     pub registered: Registered,
@@ -54,19 +54,19 @@ pub struct World {
     pub dice: Dice,
 }
 
-pub static ONLY_XWING: &[&dyn suite::Suite] = &[&suite::XWING];
-pub static ONLY_X25519: &[&dyn suite::Suite] = &[&suite::X25519];
+pub(crate) static ONLY_XWING: &[&dyn suite::Suite] = &[&suite::XWING];
+pub(crate) static ONLY_X25519: &[&dyn suite::Suite] = &[&suite::X25519];
 
-pub const ALIAS: Alias = Alias::new([0x5A; 16]);
+pub(crate) const ALIAS: Alias = Alias::new([0x5A; 16]);
 
 impl World {
-    pub fn new(suite: SuiteId, mode: Mode) -> Self {
+    pub(crate) fn new(suite: SuiteId, mode: Mode) -> Self {
         let policy =
             Policy { modes: Modes::only(mode), suites: Suites::only(suite), lifetime: None, fall_back: true };
         Self::with_policy(policy)
     }
 
-    pub fn with_policy(policy: Policy) -> Self {
+    pub(crate) fn with_policy(policy: Policy) -> Self {
         let keys = keys();
         let [auth, derive, _, renew] = keys.stored().map(Clone::clone);
         let (key_id, user_id) = (KeyId::new([0x1D; 16]), UserId::new("u-1").unwrap());
@@ -113,24 +113,24 @@ impl World {
     }
 
     /// What the server's store says.
-    pub fn look_up(&self, address: &Address) -> Option<Registered> {
+    pub(crate) fn look_up(&self, address: &Address) -> Option<Registered> {
         let known = [Address::Key(self.registered.key_id), Address::Alias(ALIAS)];
         known.contains(address).then(|| self.registered.clone())
     }
 
-    pub fn open(&mut self) -> (Vec<u8>, token::AwaitChallenge) {
+    pub(crate) fn open(&mut self) -> (Vec<u8>, token::AwaitChallenge) {
         let step = token::open(&self.registration, &self.options).unwrap();
         (step.send.into_bytes(), step.next)
     }
 
-    pub fn challenge(&mut self, s0: &[u8]) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
+    pub(crate) fn challenge(&mut self, s0: &[u8]) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
         let need = server::receive_open(s0, &self.settings)?;
         let registered = self.look_up(need.wanted());
         let step = need.supply(registered, NOW, &mut self.dice)?;
         Ok((step.send.into_bytes(), step.next))
     }
 
-    pub fn respond(
+    pub(crate) fn respond(
         &mut self,
         state: token::AwaitChallenge,
         s1: &[u8],
@@ -141,31 +141,35 @@ impl World {
         Ok((step.send.into_bytes(), step.next))
     }
 
-    pub fn accept(&mut self, state: AwaitResponse, s2: &[u8]) -> Result<(Vec<u8>, Entry), SessionError> {
+    pub(crate) fn accept(
+        &mut self,
+        state: AwaitResponse,
+        s2: &[u8],
+    ) -> Result<(Vec<u8>, Entry), SessionError> {
         let need = state.receive_response(s2, NOW, &mut self.dice)?;
         let answer = self.admit(need.wanted());
         let step = need.supply(answer, NOW)?;
         Ok((step.send.into_bytes(), step.next))
     }
 
-    pub fn finish(&self, state: AwaitAccept, s3: &[u8]) -> Result<Opened, SessionError> {
+    pub(crate) fn finish(&self, state: AwaitAccept, s3: &[u8]) -> Result<Opened, SessionError> {
         let need = state.receive_accept(s3)?;
         let d = self.ask(need.wanted());
         need.supply(&d)
     }
 
-    pub fn ask(&self, (key_id, question): (KeyId, Question<'_>)) -> Secret {
+    pub(crate) fn ask(&self, (key_id, question): (KeyId, Question<'_>)) -> Secret {
         assert_eq!(key_id, self.registration.key_id);
         keys().answer(&suite::XWING, &question)
     }
 
-    pub fn admit(&self, admission: &Admission) -> Admitted {
+    pub(crate) fn admit(&self, admission: &Admission) -> Admitted {
         assert_eq!(admission.key_id, self.registered.key_id);
         Admitted::As(self.standing)
     }
 
     /// One run with somebody on the wire, who sees the number and the bytes of each message.
-    pub fn run(&mut self, mut wire: impl FnMut(usize, &mut Vec<u8>)) -> Run {
+    pub(crate) fn run(&mut self, mut wire: impl FnMut(usize, &mut Vec<u8>)) -> Run {
         let (mut s0, token) = self.open();
         wire(0, &mut s0);
         let (mut s1, server) = match self.challenge(&s0) {
@@ -187,19 +191,19 @@ impl World {
     }
 
     /// One run that nobody disturbs.
-    pub fn session(&mut self) -> (Session, Established) {
+    pub(crate) fn session(&mut self) -> (Session, Established) {
         self.run(|_, _| ()).session()
     }
 
     /// The messages of an undisturbed run.
-    pub fn recording(&mut self) -> [Vec<u8>; 4] {
+    pub(crate) fn recording(&mut self) -> [Vec<u8>; 4] {
         let mut seen = [const { Vec::new() }; 4];
         let _ = self.run(|at, bytes| seen[at].clone_from(bytes)).session();
         seen
     }
 
     /// S0 to S2 of a run whose challenge is parked in the cookie.
-    pub fn cookie_run(&mut self) -> (Vec<u8>, AwaitAccept) {
+    pub(crate) fn cookie_run(&mut self) -> (Vec<u8>, AwaitAccept) {
         let (s0, token) = self.open();
         let need = server::receive_open(&s0, &self.settings).unwrap();
         let registered = self.look_up(need.wanted());
@@ -208,37 +212,48 @@ impl World {
     }
 
     /// Takes a parked challenge up again.
-    pub fn again(&self, need: park::NeedRegistrationAgain) -> Result<AwaitResponse, SessionError> {
+    pub(crate) fn again(&self, need: park::NeedRegistrationAgain) -> Result<AwaitResponse, SessionError> {
         let registered = self.look_up(need.wanted());
         need.supply(registered)
     }
 }
 
 /// What became of a run on each side; `None` where the other side had given up.
-pub struct Run {
+pub(crate) struct Run {
     pub server: Result<Entry, SessionError>,
     pub token: Option<Result<Opened, SessionError>>,
 }
 
 impl Run {
-    pub fn session(self) -> (Session, Established) {
+    pub(crate) fn session(self) -> (Session, Established) {
         match (self.token, self.server) {
             (Some(Ok(Opened::Session(token))), Ok(Entry::Session(server))) => (token, server),
             (token, server) => panic!("{token:?} {server:?}"),
         }
     }
 
-    pub fn server_is_in(&self) -> bool {
+    pub(crate) fn server_is_in(&self) -> bool {
         self.server.is_ok()
     }
 
-    pub fn token_is_in(&self) -> bool {
+    pub(crate) fn token_is_in(&self) -> bool {
         matches!(self.token, Some(Ok(_)))
     }
 }
 
+/// `T(name; items)` in suite 2, written down a second time from PROTOCOL.md.
+pub(crate) fn by_hand(name: &str, items: &[(u8, &[u8])]) -> Digest {
+    let mut bytes = [b"halfkey/1 ", name.as_bytes(), &[0, 0, 2]].concat();
+    for (kind, item) in items {
+        bytes.push(*kind);
+        bytes.extend_from_slice(&(item.len() as u32).to_be_bytes());
+        bytes.extend_from_slice(item);
+    }
+    suite::Suite::hash(&suite::X25519, &[&bytes])
+}
+
 /// Every suite with every mode.
-pub fn worlds() -> impl Iterator<Item = World> {
+pub(crate) fn worlds() -> impl Iterator<Item = World> {
     assert_eq!(VERSION, 1);
     SuiteId::ALL.into_iter().flat_map(|suite| Mode::ALL.map(|mode| World::new(suite, mode)))
 }
