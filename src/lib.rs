@@ -7,6 +7,8 @@ extern crate alloc;
 mod id;
 mod name;
 mod random;
+#[cfg(feature = "std")]
+mod sealed;
 mod secret;
 mod settings;
 mod step;
@@ -14,11 +16,16 @@ mod time;
 mod transcript;
 
 pub mod certificate;
+pub mod configuration;
+#[cfg(feature = "std")]
+pub mod driver;
 pub mod key;
+pub mod memory;
 pub mod message;
 pub mod policy;
 pub mod port;
 pub mod record;
+pub mod registration;
 pub mod schedule;
 pub mod session;
 pub mod suite;

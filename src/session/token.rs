@@ -55,7 +55,7 @@ pub fn open(
 ) -> Result<Step<Open<'static>, AwaitChallenge>, SessionError> {
     let policy = &registration.policy;
     let allowed = options.suites.iter().copied().filter(|suite| policy.suites.allows(suite.id()));
-    let suite = allowed.max_by_key(|suite| suite.id().rank()).ok_or(SessionError::NothingToOffer)?;
+    let suite = allowed.max_by_key(|suite| suite.id()).ok_or(SessionError::NothingToOffer)?;
     let modes = policy.modes.iter().filter(|mode| options.modes.allows(*mode));
     let modes = Modes::of(modes).ok_or(SessionError::NothingToOffer)?;
     let address = match registration.alias {

@@ -13,14 +13,14 @@ use hkdf::{Hkdf, HkdfExtract};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-/// Suite 1: X-Wing.
+/// Suite 2: X-Wing.
 pub struct XWing;
-/// Suite 2: X25519.
+/// Suite 1: X25519.
 pub struct X25519Suite;
 
-/// Suite 1, the default: X-Wing as the ephemeral KEM.
+/// Suite 2, the default: X-Wing as the ephemeral KEM.
 pub static XWING: XWing = XWing;
-/// Suite 2: X25519 as the ephemeral KEM.
+/// Suite 1: X25519 as the ephemeral KEM.
 pub static X25519: X25519Suite = X25519Suite;
 
 impl Suite for XWing {

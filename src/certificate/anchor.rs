@@ -1,0 +1,241 @@
+//! Trust anchors: the issuers that a blank token is distributed with (patent step 60).
+
+use super::{Certificate, IssuerName, item};
+use crate::NameError;
+use crate::key::{IssuerPublicKey, KeyError, pem};
+use alloc::string::String;
+use alloc::vec::Vec;
+use der::asn1::AnyRef;
+use der::{Decode, Encode, Sequence};
+use thiserror::Error;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, NameConstraints};
+
+const LABEL: &str = "HALFKEY TRUST ANCHOR";
+
+/// Why something makes no trust anchor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AnchorError {
+    /// Not the DER, or PEM, of a trust anchor or a certificate.
+    #[error("the trust anchor's encoding is malformed")]
+    Malformed,
+    /// The issuer's name is of no use.
+    #[error("the issuer's name: {0}")]
+    Name(#[from] NameError),
+    /// The issuer's key is of no use.
+    #[error("the issuer's key: {0}")]
+    Key(#[from] KeyError),
+    /// The certificate is not one of an authority that may sign certificates.
+    #[error("the certificate is not one of an authority")]
+    NotAnAuthority,
+    /// The certificate restricts the names it may certify; a trust anchor has no place for that.
+    #[error("the certificate has name constraints")]
+    NameConstraints,
+    /// No anchor at all.
+    #[error("no trust anchor")]
+    None,
+    /// More than [`TrustAnchors::MAX`].
+    #[error("too many trust anchors")]
+    TooMany,
+    /// Two anchors with the same name and key.
+    #[error("the same trust anchor twice")]
+    Twice,
+}
+
+/// An issuer that a token believes: its name, its public key P_i and the weakest suite that may be
+/// used with a server it certified.
+///
+/// ```asn1
+/// TrustAnchor ::= SEQUENCE {
+///     name          Name,
+///     key           SubjectPublicKeyInfo,
+///     minimumSuite  INTEGER (0..65535) }
+/// ```
+///
+/// Suites are numbered in order of strength: `minimumSuite` is the smallest number to be accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustAnchor {
+    name: IssuerName,
+    key: IssuerPublicKey,
+    minimum_suite: u16,
+}
+
+#[derive(Sequence)]
+struct Encoded<'a> {
+    name: AnyRef<'a>,
+    key: AnyRef<'a>,
+    minimum_suite: u16,
+}
+
+impl TrustAnchor {
+    /// Longest DER encoding in bytes.
+    pub const MAX: usize = 4096;
+
+    /// An anchor that accepts every suite; see [`Self::with_minimum_suite`].
+    #[must_use]
+    pub const fn new(name: IssuerName, key: IssuerPublicKey) -> Self {
+        Self { name, key, minimum_suite: 0 }
+    }
+
+    /// The name and key of a root certificate, whose validity, path length and own signature do not
+    /// matter: whoever embeds it has decided to trust it.
+    ///
+    /// # Errors
+    /// [`AnchorError`] when it is not one of an authority, or restricts names.
+    pub fn from_certificate(certificate: &Certificate) -> Result<Self, AnchorError> {
+        let parsed = item::parse(certificate.as_der()).map_err(|_| AnchorError::Malformed)?;
+        let tbs = parsed.tbs_certificate();
+        let authority = tbs.get_extension::<BasicConstraints>().map_err(|_| AnchorError::Malformed)?;
+        let usage = tbs.get_extension::<KeyUsage>().map_err(|_| AnchorError::Malformed)?;
+        if !authority.is_some_and(|(_, it)| it.ca) || usage.is_some_and(|(_, it)| !it.key_cert_sign()) {
+            return Err(AnchorError::NotAnAuthority);
+        }
+        if tbs.filter_extensions::<NameConstraints>().next().is_some() {
+            return Err(AnchorError::NameConstraints);
+        }
+        let name = tbs.subject().to_der().map_err(|_| AnchorError::Malformed)?;
+        let key = tbs.subject_public_key_info().to_der().map_err(|_| AnchorError::Malformed)?;
+        Ok(Self::new(IssuerName::from_der(&name)?, IssuerPublicKey::from_spki_der(&key)?))
+    }
+
+    /// The same anchor, accepting only suites from `minimum` up.
+    #[must_use]
+    pub const fn with_minimum_suite(mut self, minimum: u16) -> Self {
+        self.minimum_suite = minimum;
+        self
+    }
+
+    /// Reads the DER form.
+    ///
+    /// # Errors
+    /// [`AnchorError`] for another structure or an unusable name or key.
+    pub fn from_der(der: &[u8]) -> Result<Self, AnchorError> {
+        if der.len() > Self::MAX {
+            return Err(AnchorError::Malformed);
+        }
+        let encoded = Encoded::from_der(der).map_err(|_| AnchorError::Malformed)?;
+        let bytes = |any: AnyRef<'_>| any.to_der().map_err(|_| AnchorError::Malformed);
+        let name = IssuerName::from_der(&bytes(encoded.name)?)?;
+        let key = IssuerPublicKey::from_spki_der(&bytes(encoded.key)?)?;
+        Ok(Self { name, key, minimum_suite: encoded.minimum_suite })
+    }
+
+    /// Reads a PEM `HALFKEY TRUST ANCHOR`.
+    ///
+    /// # Errors
+    /// As [`Self::from_der`].
+    pub fn from_pem(text: &str) -> Result<Self, AnchorError> {
+        Self::from_der(&pem::decode(text, LABEL).map_err(|_| AnchorError::Malformed)?)
+    }
+
+    /// The DER form.
+    ///
+    /// # Errors
+    /// Only when memory cannot hold it.
+    pub fn to_der(&self) -> Result<Vec<u8>, AnchorError> {
+        let part = |der| AnyRef::from_der(der).map_err(|_| AnchorError::Malformed);
+        let encoded = Encoded {
+            name: part(self.name.as_der())?,
+            key: part(self.key.as_spki_der())?,
+            minimum_suite: self.minimum_suite,
+        };
+        encoded.to_der().map_err(|_| AnchorError::Malformed)
+    }
+
+    /// The PEM `HALFKEY TRUST ANCHOR`.
+    ///
+    /// # Errors
+    /// Only when memory cannot hold it.
+    pub fn to_pem(&self) -> Result<String, AnchorError> {
+        pem::encode(&self.to_der()?, LABEL).map_err(|_| AnchorError::Malformed)
+    }
+
+    /// The issuer's name.
+    #[must_use]
+    pub const fn name(&self) -> &IssuerName {
+        &self.name
+    }
+
+    /// The issuer's public key, P_i.
+    #[must_use]
+    pub const fn key(&self) -> &IssuerPublicKey {
+        &self.key
+    }
+
+    /// The smallest suite number that is accepted.
+    #[must_use]
+    pub const fn minimum_suite(&self) -> u16 {
+        self.minimum_suite
+    }
+
+    /// The anchor as webpki wants it: contents without their outer headers.
+    pub(super) fn to_webpki(&self) -> Result<rustls_pki_types::TrustAnchor<'_>, der::Error> {
+        Ok(rustls_pki_types::TrustAnchor {
+            subject: AnyRef::from_der(self.name.as_der())?.value().into(),
+            subject_public_key_info: AnyRef::from_der(self.key.as_spki_der())?.value().into(),
+            name_constraints: None,
+        })
+    }
+}
+
+/// The anchors of a token, one to [`TrustAnchors::MAX`]: several, so that an issuer's key can be
+/// replaced while certificates under the old one are still about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustAnchors(Vec<TrustAnchor>);
+
+impl TrustAnchors {
+    /// Most anchors.
+    pub const MAX: usize = 16;
+
+    /// Takes a list of anchors.
+    ///
+    /// # Errors
+    /// [`AnchorError::None`], [`AnchorError::TooMany`] or [`AnchorError::Twice`].
+    pub fn new(anchors: Vec<TrustAnchor>) -> Result<Self, AnchorError> {
+        if anchors.is_empty() {
+            return Err(AnchorError::None);
+        }
+        if anchors.len() > Self::MAX {
+            return Err(AnchorError::TooMany);
+        }
+        let mut rest = anchors.as_slice();
+        while let [first, others @ ..] = rest {
+            // One name and key with two minima would leave open which of them holds.
+            if others.iter().any(|other| other.name == first.name && other.key == first.key) {
+                return Err(AnchorError::Twice);
+            }
+            rest = others;
+        }
+        Ok(Self(anchors))
+    }
+
+    /// Reads one or more PEM `HALFKEY TRUST ANCHOR` blocks.
+    ///
+    /// # Errors
+    /// As [`Self::new`] and [`TrustAnchor::from_der`].
+    pub fn from_pem(text: &str) -> Result<Self, AnchorError> {
+        let blocks = text.split_inclusive("-----END HALFKEY TRUST ANCHOR-----");
+        let blocks = blocks.filter(|block| block.contains("-----BEGIN")).take(Self::MAX.saturating_add(1));
+        Self::new(blocks.map(|block| TrustAnchor::from_pem(block.trim_start())).collect::<Result<_, _>>()?)
+    }
+
+    /// The PEM blocks.
+    ///
+    /// # Errors
+    /// Only when memory cannot hold the text.
+    pub fn to_pem(&self) -> Result<String, AnchorError> {
+        self.0.iter().map(TrustAnchor::to_pem).collect()
+    }
+
+    /// The anchors.
+    #[must_use]
+    pub fn as_slice(&self) -> &[TrustAnchor] {
+        &self.0
+    }
+}
+
+impl From<TrustAnchor> for TrustAnchors {
+    fn from(anchor: TrustAnchor) -> Self {
+        Self(alloc::vec![anchor])
+    }
+}

@@ -1,0 +1,224 @@
+//! Why a certificate chain was refused.
+
+use crate::UnixTime;
+use crate::key::KeyError;
+use thiserror::Error;
+
+/// What a certificate may be used for, as far as it was found wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Usage {
+    /// The server's keyUsage is not keyEncipherment alone.
+    ServerKey,
+    /// The extKeyUsage is not [`super::PURPOSE_OID`] alone, or an issuer's excludes it.
+    Purpose,
+    /// An issuer's keyUsage lacks keyCertSign.
+    CertificateSigning,
+    /// An issuer's keyUsage lacks cRLSign.
+    RevocationListSigning,
+}
+
+/// Why a certificate, a chain or a revocation list was refused.
+///
+/// Unless a variant says otherwise, whoever presented the chain is at fault: the server, its
+/// issuer, or somebody in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// No certificate was given.
+    #[error("the certificate chain is empty")]
+    EmptyChain,
+    /// More than [`super::MAX_CHAIN`] certificates, or issuers that lead too far up.
+    #[error("the certificate chain is too long")]
+    ChainTooLong,
+    /// A certificate above [`super::MAX_CERTIFICATE`] bytes.
+    #[error("a certificate is too long")]
+    CertificateTooLong,
+    /// Not the DER, or PEM, of an X.509 certificate.
+    #[error("a certificate's encoding is malformed")]
+    Malformed,
+    /// A serial number that is not positive or above 20 bytes.
+    #[error("a certificate's serial number is out of range")]
+    Serial,
+    /// Not version 3.
+    #[error("a certificate is not X.509 version 3")]
+    Version,
+    /// A critical extension that is not known here, or the private extension marked critical.
+    #[error("a certificate has a critical extension that is not supported")]
+    CriticalExtension,
+    /// A feature of X.509 that this profile leaves out.
+    #[error("a certificate uses a feature that is not supported")]
+    Unsupported,
+    /// Past its notAfter. Or this side's clock is wrong.
+    #[error("a certificate expired at {not_after}")]
+    Expired {
+        /// The last second of its validity.
+        not_after: UnixTime,
+    },
+    /// Before its notBefore. Or this side's clock is wrong.
+    #[error("a certificate is not valid before {not_before}")]
+    NotYetValid {
+        /// The first second of its validity.
+        not_before: UnixTime,
+    },
+    /// It ends before it begins.
+    #[error("a certificate's validity ends before it begins")]
+    Validity,
+    /// Its name is not the server that was asked for.
+    #[error("the certificate is for another name")]
+    WrongName,
+    /// Not exactly one name, or one that is no dNSName.
+    #[error("the certificate does not have exactly one DNS name")]
+    NotOneName,
+    /// No trust anchor has the name of the issuer at the chain's end.
+    #[error("no trust anchor for the certificate's issuer")]
+    UnknownIssuer,
+    /// A trust anchor or issuer of that name did not sign it with that key.
+    #[error("a certificate's signature does not verify")]
+    BadSignature,
+    /// Signed with something else than RSA PKCS#1 v1.5 with SHA-256, -384 or -512, or Ed25519; or
+    /// the algorithm does not go with the issuer's key.
+    #[error("a certificate's signature algorithm is not supported")]
+    Algorithm,
+    /// May not be used for what it was presented for.
+    #[error("a certificate may not be used like this ({0:?})")]
+    WrongUsage(Usage),
+    /// The server's own certificate is one of an authority.
+    #[error("the server presents the certificate of an authority")]
+    CaAsLeaf,
+    /// A certificate that is not one of an authority issued another.
+    #[error("an issuer's certificate is not one of an authority")]
+    LeafAsCa,
+    /// More authorities below an issuer than it allows.
+    #[error("an issuer's path length is exceeded")]
+    PathLength,
+    /// A name outside what an issuer may certify.
+    #[error("a name is outside its issuer's name constraints")]
+    NameConstraint,
+    /// Verification would take more steps than any honest chain.
+    #[error("the certificate chain is too complex")]
+    TooComplex,
+    /// The certified key P_u is of no use.
+    #[error("the server's key: {0}")]
+    ServerKey(KeyError),
+    /// The certified offer key is of no use.
+    #[error("the server's offer key: {0}")]
+    OfferKey(KeyError),
+    /// The key of an issuer in the chain is of no use.
+    #[error("an issuer's key: {0}")]
+    IssuerKey(KeyError),
+    /// The private extension is missing: a certificate for something else.
+    #[error("the certificate lacks the extension with suites and offer key")]
+    ExtensionMissing,
+    /// The private extension is there more than once.
+    #[error("the certificate repeats the extension with suites and offer key")]
+    ExtensionRepeated,
+    /// The private extension does not follow its ASN.1.
+    #[error("the certificate's extension with suites and offer key is malformed")]
+    ExtensionMalformed,
+    /// No suite of the server reaches the minimum of the trust anchor.
+    #[error("the server has no suite as strong as the trust anchor demands")]
+    SuitesTooWeak,
+    /// A certificate of the chain is on its issuer's revocation list.
+    #[error("a certificate was revoked")]
+    Revoked,
+    /// Revocation lists are demanded and none covers the issuer.
+    #[error("no revocation list for the certificate's issuer")]
+    RevocationUnknown,
+    /// The list should have been replaced. Or this side's clock is wrong.
+    #[error("the revocation list went stale at {next_update}")]
+    StaleCrl {
+        /// When the next list was due.
+        next_update: UnixTime,
+    },
+    /// The issuer did not sign the revocation list.
+    #[error("the revocation list's signature does not verify")]
+    BadCrlSignature,
+    /// Not the DER, or PEM, of a version 2 CRL.
+    #[error("a revocation list's encoding is malformed")]
+    MalformedCrl,
+    /// A delta, indirect or partitioned list, or one with an unknown signature algorithm.
+    #[error("a revocation list uses a feature that is not supported")]
+    UnsupportedCrl,
+    /// A list above [`super::MAX_REVOCATION_LIST`] bytes.
+    #[error("a revocation list is too long")]
+    CrlTooLong,
+    /// More than [`super::MAX_REVOCATION_LISTS`] lists.
+    #[error("too many revocation lists")]
+    TooManyCrls,
+}
+
+fn seconds(time: rustls_pki_types::UnixTime) -> UnixTime {
+    UnixTime::from_secs(time.as_secs())
+}
+
+impl CertificateError {
+    /// The error of a certificate or a path, as webpki found it.
+    pub(super) fn of(error: webpki::Error) -> Self {
+        use webpki::Error as E;
+        #[allow(deprecated, reason = "every variant has its place, those of old releases too")]
+        match error {
+            E::BadDer
+            | E::BadDerTime
+            | E::TrailingData(_)
+            | E::ExtensionValueInvalid
+            | E::MalformedExtensions
+            | E::MalformedDnsIdentifier
+            | E::MalformedNameConstraint
+            | E::InvalidNetworkMaskConstraint
+            | E::SignatureAlgorithmMismatch => Self::Malformed,
+            E::InvalidSerialNumber => Self::Serial,
+            E::UnsupportedCertVersion => Self::Version,
+            E::UnsupportedCriticalExtension => Self::CriticalExtension,
+            E::CertExpired { not_after, .. } => Self::Expired { not_after: seconds(not_after) },
+            E::CertNotValidYet { not_before, .. } => Self::NotYetValid { not_before: seconds(not_before) },
+            E::InvalidCertValidity => Self::Validity,
+            E::CertNotValidForName(_) => Self::WrongName,
+            E::UnknownIssuer => Self::UnknownIssuer,
+            E::InvalidSignatureForPublicKey => Self::BadSignature,
+            E::UnsupportedSignatureAlgorithm
+            | E::UnsupportedSignatureAlgorithmContext(_)
+            | E::UnsupportedSignatureAlgorithmForPublicKey
+            | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => Self::Algorithm,
+            E::EmptyEkuExtension | E::RequiredEkuNotFound | E::RequiredEkuNotFoundContext(_) => {
+                Self::WrongUsage(Usage::Purpose)
+            }
+            E::CaUsedAsEndEntity => Self::CaAsLeaf,
+            E::EndEntityUsedAsCa => Self::LeafAsCa,
+            E::PathLenConstraintViolated => Self::PathLength,
+            E::NameConstraintViolation => Self::NameConstraint,
+            E::MaximumPathDepthExceeded => Self::ChainTooLong,
+            E::MaximumNameConstraintComparisonsExceeded
+            | E::MaximumPathBuildCallsExceeded
+            | E::MaximumSignatureChecksExceeded => Self::TooComplex,
+            E::CertRevoked => Self::Revoked,
+            E::UnknownRevocationStatus => Self::RevocationUnknown,
+            E::CrlExpired { next_update, .. } => Self::StaleCrl { next_update: seconds(next_update) },
+            E::InvalidCrlSignatureForPublicKey => Self::BadCrlSignature,
+            E::IssuerNotCrlSigner => Self::WrongUsage(Usage::RevocationListSigning),
+            E::InvalidCrlNumber => Self::MalformedCrl,
+            E::UnsupportedCrlVersion
+            | E::UnsupportedDeltaCrl
+            | E::UnsupportedIndirectCrl
+            | E::UnsupportedRevocationReason
+            | E::UnsupportedRevocationReasonsPartitioning
+            | E::UnsupportedCrlIssuingDistributionPoint
+            | E::UnsupportedCrlSignatureAlgorithm
+            | E::UnsupportedCrlSignatureAlgorithmContext(_)
+            | E::UnsupportedCrlSignatureAlgorithmForPublicKey
+            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => Self::UnsupportedCrl,
+            // Names of another type are never asked for and no key is distrusted by default: both,
+            // and what a later release may add, mean that the chain needs what is not done here.
+            _ => Self::Unsupported,
+        }
+    }
+
+    /// The error of a revocation list that does not parse: as of a certificate, but said of the list.
+    pub(super) fn of_list(error: webpki::Error) -> Self {
+        match Self::of(error) {
+            said @ (Self::MalformedCrl | Self::UnsupportedCrl) => said,
+            Self::CriticalExtension => Self::UnsupportedCrl,
+            _ => Self::MalformedCrl,
+        }
+    }
+}

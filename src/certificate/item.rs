@@ -1,0 +1,253 @@
+//! Certificates, chains and revocation lists as bytes that parse, in DER and PEM.
+
+use super::{CertificateError, MAX_CERTIFICATE, MAX_CHAIN, MAX_REVOCATION_LIST};
+use crate::UnixTime;
+use crate::key::pem;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use der::Decode;
+
+const CERTIFICATE: &str = "CERTIFICATE";
+const REVOCATION_LIST: &str = "X509 CRL";
+
+/// The serial number of a certificate, unique under its issuer: 1 to 20 bytes, big-endian.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Serial(Vec<u8>);
+
+impl Serial {
+    /// Longest serial number in bytes (RFC 5280, section 4.1.2.2).
+    pub const MAX: usize = 20;
+
+    /// Takes a big-endian number; leading zero bytes do not count.
+    ///
+    /// # Errors
+    /// [`CertificateError::Serial`] when it is zero, longer than 20 bytes or negative as an INTEGER.
+    pub fn new(bytes: &[u8]) -> Result<Self, CertificateError> {
+        let start = bytes.iter().position(|byte| *byte != 0).ok_or(CertificateError::Serial)?;
+        let bytes = bytes.get(start..).unwrap_or_default();
+        if bytes.len() > Self::MAX { Err(CertificateError::Serial) } else { Ok(Self(bytes.into())) }
+    }
+
+    /// The serial number of a parsed certificate.
+    pub(super) fn of(certificate: &x509_cert::Certificate) -> Result<Self, CertificateError> {
+        let integer = certificate.tbs_certificate().serial_number().as_bytes();
+        // A set first bit is a minus sign.
+        if integer.first().is_some_and(|first| *first >= 0x80) {
+            return Err(CertificateError::Serial);
+        }
+        Self::new(integer)
+    }
+
+    /// The number, big-endian without leading zero bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Serial({self})")
+    }
+}
+
+/// A certificate that parses; whether it is to be trusted, only [`super::verify()`] tells.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    der: Vec<u8>,
+    serial: Serial,
+    not_after: UnixTime,
+}
+
+impl Certificate {
+    /// Reads a DER certificate.
+    ///
+    /// # Errors
+    /// [`CertificateError::CertificateTooLong`], [`CertificateError::Malformed`] or
+    /// [`CertificateError::Serial`].
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        let parsed = parse(der)?;
+        Ok(Self { der: der.into(), serial: Serial::of(&parsed)?, not_after: not_after(&parsed) })
+    }
+
+    /// Reads a PEM `CERTIFICATE`.
+    ///
+    /// # Errors
+    /// As [`Self::from_der`].
+    pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
+        Self::from_der(&pem::decode(text, CERTIFICATE).map_err(|_| CertificateError::Malformed)?)
+    }
+
+    /// The DER certificate.
+    #[must_use]
+    pub fn as_der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The PEM `CERTIFICATE`.
+    ///
+    /// # Errors
+    /// Only when memory cannot hold the text.
+    pub fn to_pem(&self) -> Result<String, CertificateError> {
+        pem::encode(&self.der, CERTIFICATE).map_err(|_| CertificateError::Malformed)
+    }
+
+    /// The serial number.
+    #[must_use]
+    pub const fn serial(&self) -> &Serial {
+        &self.serial
+    }
+
+    /// The last second in which it is valid.
+    #[must_use]
+    pub const fn not_after(&self) -> UnixTime {
+        self.not_after
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({})", self.serial)
+    }
+}
+
+/// Parses a certificate of bounded length.
+pub(super) fn parse(der: &[u8]) -> Result<x509_cert::Certificate, CertificateError> {
+    if der.len() > MAX_CERTIFICATE {
+        return Err(CertificateError::CertificateTooLong);
+    }
+    x509_cert::Certificate::from_der(der).map_err(|_| CertificateError::Malformed)
+}
+
+/// The last second of a parsed certificate's validity.
+pub(super) fn not_after(certificate: &x509_cert::Certificate) -> UnixTime {
+    let not_after = certificate.tbs_certificate().validity().not_after;
+    UnixTime::from_secs(not_after.to_unix_duration().as_secs())
+}
+
+/// A server's certificate followed by those of the authorities between it and a trust anchor, each
+/// signed by the next; the anchor itself is left out. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    leaf: Certificate,
+    issuers: Vec<Certificate>,
+}
+
+impl Chain {
+    /// A chain of `leaf` and its `issuers`, nearest first.
+    ///
+    /// # Errors
+    /// [`CertificateError::ChainTooLong`] above [`MAX_CHAIN`] certificates in all.
+    pub fn new(leaf: Certificate, issuers: Vec<Certificate>) -> Result<Self, CertificateError> {
+        if issuers.len() < MAX_CHAIN {
+            Ok(Self { leaf, issuers })
+        } else {
+            Err(CertificateError::ChainTooLong)
+        }
+    }
+
+    /// Reads one or more PEM `CERTIFICATE` blocks.
+    ///
+    /// # Errors
+    /// [`CertificateError::EmptyChain`], [`CertificateError::ChainTooLong`], or as
+    /// [`Certificate::from_der`].
+    pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
+        let mut certificates = text
+            .split_inclusive("-----END CERTIFICATE-----")
+            .filter(|block| block.contains("-----BEGIN"))
+            .map(|block| Certificate::from_pem(block.trim_start()))
+            .take(MAX_CHAIN + 1);
+        let leaf = certificates.next().ok_or(CertificateError::EmptyChain)??;
+        Self::new(leaf, certificates.collect::<Result<_, _>>()?)
+    }
+
+    /// The PEM blocks, the server's own certificate first.
+    ///
+    /// # Errors
+    /// Only when memory cannot hold the text.
+    pub fn to_pem(&self) -> Result<String, CertificateError> {
+        self.iter().map(Certificate::to_pem).collect()
+    }
+
+    /// The server's own certificate.
+    #[must_use]
+    pub const fn leaf(&self) -> &Certificate {
+        &self.leaf
+    }
+
+    /// What the server's own certificate says, held against the profile but not verified.
+    #[cfg(feature = "std")]
+    pub(crate) fn read_leaf(&self, name: &crate::ServerName) -> Result<super::leaf::Leaf, CertificateError> {
+        super::leaf::Leaf::read(&parse(self.leaf.as_der())?, name)
+    }
+
+    /// The certificates of the authorities above it, nearest first.
+    #[must_use]
+    pub fn issuers(&self) -> &[Certificate] {
+        &self.issuers
+    }
+
+    /// All certificates, the server's own first.
+    pub fn iter(&self) -> impl Iterator<Item = &Certificate> {
+        core::iter::once(&self.leaf).chain(&self.issuers)
+    }
+
+    /// The DER certificates as R1 carries them and [`super::verify()`] takes them.
+    #[must_use]
+    pub fn as_der(&self) -> Vec<&[u8]> {
+        self.iter().map(Certificate::as_der).collect()
+    }
+}
+
+/// A certificate revocation list (X.509 v2 CRL, RFC 5280 section 5) that parses.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RevocationList(Vec<u8>);
+
+impl RevocationList {
+    /// Reads a DER CRL.
+    ///
+    /// # Errors
+    /// [`CertificateError::CrlTooLong`] or [`CertificateError::MalformedCrl`].
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        if der.len() > MAX_REVOCATION_LIST {
+            return Err(CertificateError::CrlTooLong);
+        }
+        webpki::BorrowedCertRevocationList::from_der(der).map_err(|_| CertificateError::MalformedCrl)?;
+        Ok(Self(der.into()))
+    }
+
+    /// Reads a PEM `X509 CRL`.
+    ///
+    /// # Errors
+    /// As [`Self::from_der`].
+    pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
+        Self::from_der(&pem::decode(text, REVOCATION_LIST).map_err(|_| CertificateError::MalformedCrl)?)
+    }
+
+    /// The DER CRL.
+    #[must_use]
+    pub fn as_der(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The PEM `X509 CRL`.
+    ///
+    /// # Errors
+    /// Only when memory cannot hold the text.
+    pub fn to_pem(&self) -> Result<String, CertificateError> {
+        pem::encode(&self.0, REVOCATION_LIST).map_err(|_| CertificateError::MalformedCrl)
+    }
+}
+
+impl fmt::Debug for RevocationList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RevocationList({} bytes)", self.0.len())
+    }
+}

@@ -1,0 +1,99 @@
+//! The checks that webpki does not make: usage, the one name, the private extension, key sizes.
+
+use super::server::{ServerExtension, suites_fit};
+use super::{CertificateError, EXTENSION, PURPOSE, Serial, Usage, item};
+use crate::key::{IssuerPublicKey, KemPublicKey, OfferPublicKey};
+use crate::{ServerName, UnixTime};
+use alloc::vec::Vec;
+use der::oid::{AssociatedOid, ObjectIdentifier};
+use der::{Decode, Encode};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectAltName};
+use x509_cert::{Certificate, TbsCertificate};
+
+/// What a server's certificate says.
+pub(crate) struct Leaf {
+    pub(crate) kem_key: KemPublicKey,
+    pub(crate) offer_key: OfferPublicKey,
+    pub(crate) suites: Vec<u16>,
+    pub(super) serial: Serial,
+    pub(crate) not_after: UnixTime,
+}
+
+/// DER of the BIT STRING with keyEncipherment (bit 2) set and no other.
+const KEY_ENCIPHERMENT: &[u8] = &[0x03, 0x02, 0x05, 0x20];
+
+impl Leaf {
+    /// Checks a server's certificate against the profile and takes out what it says.
+    pub(super) fn read(certificate: &Certificate, name: &ServerName) -> Result<Self, CertificateError> {
+        let tbs = certificate.tbs_certificate();
+        check_usage(tbs)?;
+        check_name(tbs, name)?;
+        let value = match extension(tbs, EXTENSION) {
+            Ok(value) => value.ok_or(CertificateError::ExtensionMissing)?,
+            Err(Repeated) => return Err(CertificateError::ExtensionRepeated),
+        };
+        let said = ServerExtension::from_der(value).map_err(|_| CertificateError::ExtensionMalformed)?;
+        if !suites_fit(&said.suites) {
+            return Err(CertificateError::ExtensionMalformed);
+        }
+        let offer_key = said.offer_key.as_bytes().try_into();
+        let offer_key = offer_key.map_err(|_| CertificateError::ExtensionMalformed)?;
+        let spki = tbs.subject_public_key_info().to_der().map_err(|_| CertificateError::Malformed)?;
+        Ok(Self {
+            kem_key: KemPublicKey::from_spki_der(&spki).map_err(CertificateError::ServerKey)?,
+            offer_key: OfferPublicKey::new(offer_key).map_err(CertificateError::OfferKey)?,
+            suites: said.suites,
+            serial: Serial::of(certificate)?,
+            not_after: item::not_after(certificate),
+        })
+    }
+}
+
+fn check_usage(tbs: &TbsCertificate) -> Result<(), CertificateError> {
+    if extension(tbs, KeyUsage::OID).ok().flatten() != Some(KEY_ENCIPHERMENT) {
+        return Err(CertificateError::WrongUsage(Usage::ServerKey));
+    }
+    let purposes = extension(tbs, ExtendedKeyUsage::OID).ok().flatten().map(ExtendedKeyUsage::from_der);
+    match purposes {
+        Some(Ok(ExtendedKeyUsage(purposes))) if purposes == [PURPOSE] => Ok(()),
+        _ => Err(CertificateError::WrongUsage(Usage::Purpose)),
+    }
+}
+
+/// Exactly one name, and it is `name` to the letter: no wildcard, no other spelling.
+fn check_name(tbs: &TbsCertificate, name: &ServerName) -> Result<(), CertificateError> {
+    let names = extension(tbs, SubjectAltName::OID).ok().flatten().map(SubjectAltName::from_der);
+    match names {
+        Some(Ok(SubjectAltName(names))) => match names.as_slice() {
+            [GeneralName::DnsName(only)] if only.as_str() == name.as_str() => Ok(()),
+            [GeneralName::DnsName(_)] => Err(CertificateError::WrongName),
+            _ => Err(CertificateError::NotOneName),
+        },
+        Some(Err(_)) => Err(CertificateError::Malformed),
+        None => Err(CertificateError::NotOneName),
+    }
+}
+
+/// Checks what webpki leaves open of an issuer's certificate: its key, and that it may sign.
+pub(super) fn check_issuer(der: &[u8]) -> Result<(), CertificateError> {
+    let parsed = item::parse(der)?;
+    let tbs = parsed.tbs_certificate();
+    let usage = tbs.get_extension::<KeyUsage>().map_err(|_| CertificateError::Malformed)?;
+    if usage.is_some_and(|(_, usage)| !usage.key_cert_sign()) {
+        return Err(CertificateError::WrongUsage(Usage::CertificateSigning));
+    }
+    let spki = tbs.subject_public_key_info().to_der().map_err(|_| CertificateError::Malformed)?;
+    IssuerPublicKey::from_spki_der(&spki).map_err(CertificateError::IssuerKey)?;
+    Ok(())
+}
+
+/// The extension is there more than once.
+struct Repeated;
+
+/// The value of the extension `oid`, if it is there.
+fn extension(tbs: &TbsCertificate, oid: ObjectIdentifier) -> Result<Option<&[u8]>, Repeated> {
+    let mut found = tbs.extensions().into_iter().flatten().filter(|extension| extension.extn_id == oid);
+    let first = found.next().map(|extension| extension.extn_value.as_bytes());
+    if found.next().is_some() { Err(Repeated) } else { Ok(first) }
+}

@@ -1,0 +1,216 @@
+//! How a server asks for its certificate (patent step 70), signed by its offer key.
+
+use super::server::suites_fit;
+use crate::key::{KemPublicKey, KeyError, OfferKey, OfferPublicKey, pem};
+use crate::{NameError, ServerName};
+use alloc::string::String;
+use alloc::vec::Vec;
+use der::asn1::{AnyRef, Ia5StringRef, OctetStringRef};
+use der::{Decode, Encode, Sequence};
+use rustls_pki_types::DnsName;
+use thiserror::Error;
+
+const LABEL: &str = "HALFKEY CERTIFICATE REQUEST";
+const VERSION: u8 = 1;
+
+/// Why a certificate request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// Longer than [`CertificateRequest::MAX`] bytes.
+    #[error("the certificate request is too long")]
+    TooLong,
+    /// Not the DER, or PEM, of a certificate request.
+    #[error("the certificate request's encoding is malformed")]
+    Malformed,
+    /// Of a version that is not known here.
+    #[error("the certificate request's version is not supported")]
+    Version,
+    /// The server's name is of no use.
+    #[error("the server's name: {0}")]
+    Name(#[from] NameError),
+    /// The server's name reads like an IP address, for which no DNS name can be certified.
+    #[error("the server's name reads like an address")]
+    Address,
+    /// No suite, more than [`super::MAX_SUITES`], or one twice.
+    #[error("the list of suites is empty, too long or repeats one")]
+    Suites,
+    /// P_u is of no use.
+    #[error("the server's key: {0}")]
+    KemKey(KeyError),
+    /// The offer key is of no use.
+    #[error("the server's offer key: {0}")]
+    OfferKey(KeyError),
+    /// The offer key in it did not sign it.
+    #[error("the certificate request's signature does not verify")]
+    BadSignature,
+}
+
+/// A server's request for a certificate, signed by the offer key it names. Every value of this type
+/// was checked.
+///
+/// ```asn1
+/// CertificateRequest ::= SEQUENCE { info Info, signature OCTET STRING (SIZE (64)) }
+/// Info ::= SEQUENCE {
+///     version   INTEGER (1),
+///     name      IA5String,              -- the server's name
+///     kemKey    SubjectPublicKeyInfo,   -- P_u
+///     suites    SEQUENCE SIZE (1..8) OF INTEGER (0..65535),
+///     offerKey  OCTET STRING (SIZE (32)) }
+/// ```
+///
+/// Not PKCS#10, where the certified key itself signs: P_u never does. So a request proves that its
+/// sender holds the offer key, and *not* that it holds P_r or may use the name; the authority must
+/// know from elsewhere whom it is dealing with. Who has somebody else's P_u certified gains nothing
+/// by it: it cannot open what comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateRequest {
+    name: ServerName,
+    kem_key: KemPublicKey,
+    suites: Vec<u16>,
+    offer_key: OfferPublicKey,
+    der: Vec<u8>,
+}
+
+#[derive(Sequence)]
+struct Encoded<'a> {
+    info: AnyRef<'a>,
+    signature: &'a OctetStringRef,
+}
+
+#[derive(Sequence)]
+struct Info<'a> {
+    version: u8,
+    name: Ia5StringRef<'a>,
+    kem_key: AnyRef<'a>,
+    suites: Vec<u16>,
+    offer_key: &'a OctetStringRef,
+}
+
+fn check_name(name: &ServerName) -> Result<(), RequestError> {
+    DnsName::try_from(name.as_str()).map(drop).map_err(|_| RequestError::Address)
+}
+
+impl CertificateRequest {
+    /// Longest DER encoding in bytes.
+    pub const MAX: usize = 2048;
+
+    /// Asks for a certificate that says: the server `name` holds `kem_key`, speaks `suites` and signs
+    /// its offers with `offer_key`.
+    ///
+    /// # Errors
+    /// [`RequestError::Suites`] and [`RequestError::Address`].
+    pub fn sign(
+        name: &ServerName,
+        kem_key: &KemPublicKey,
+        suites: &[u16],
+        offer_key: &OfferKey,
+    ) -> Result<Self, RequestError> {
+        check_name(name)?;
+        if !suites_fit(suites) {
+            return Err(RequestError::Suites);
+        }
+        let public = offer_key.public();
+        let info = Info {
+            version: VERSION,
+            name: Ia5StringRef::new(name.as_str()).map_err(malformed)?,
+            kem_key: AnyRef::from_der(kem_key.as_spki_der()).map_err(malformed)?,
+            suites: suites.into(),
+            offer_key: OctetStringRef::new(public.as_bytes()).map_err(malformed)?,
+        }
+        .to_der()
+        .map_err(malformed)?;
+        let signature = offer_key.sign_request(&info);
+        let signed = Encoded {
+            info: AnyRef::from_der(&info).map_err(malformed)?,
+            signature: OctetStringRef::new(&signature).map_err(malformed)?,
+        };
+        let der = signed.to_der().map_err(malformed)?;
+        Ok(Self {
+            name: name.clone(),
+            kem_key: kem_key.clone(),
+            suites: suites.into(),
+            offer_key: public,
+            der,
+        })
+    }
+
+    /// Reads and checks a DER request.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn from_der(der: &[u8]) -> Result<Self, RequestError> {
+        if der.len() > Self::MAX {
+            return Err(RequestError::TooLong);
+        }
+        let encoded = Encoded::from_der(der).map_err(malformed)?;
+        let info_der = encoded.info.to_der().map_err(malformed)?;
+        let info = Info::from_der(&info_der).map_err(malformed)?;
+        if info.version != VERSION {
+            return Err(RequestError::Version);
+        }
+        let key = info.offer_key.as_bytes().try_into().map_err(|_| RequestError::Malformed)?;
+        let offer_key = OfferPublicKey::new(key).map_err(RequestError::OfferKey)?;
+        let signature = encoded.signature.as_bytes().try_into().map_err(|_| RequestError::Malformed)?;
+        offer_key.verify_request(&info_der, signature).map_err(|_| RequestError::BadSignature)?;
+
+        let name = ServerName::new(info.name.as_str())?;
+        check_name(&name)?;
+        let kem_key = info.kem_key.to_der().map_err(malformed)?;
+        let kem_key = KemPublicKey::from_spki_der(&kem_key).map_err(RequestError::KemKey)?;
+        if !suites_fit(&info.suites) {
+            return Err(RequestError::Suites);
+        }
+        Ok(Self { name, kem_key, suites: info.suites, offer_key, der: der.into() })
+    }
+
+    /// Reads and checks a PEM `HALFKEY CERTIFICATE REQUEST`.
+    ///
+    /// # Errors
+    /// As [`Self::from_der`].
+    pub fn from_pem(text: &str) -> Result<Self, RequestError> {
+        Self::from_der(&pem::decode(text, LABEL).map_err(|_| RequestError::Malformed)?)
+    }
+
+    /// The DER form.
+    #[must_use]
+    pub fn as_der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The PEM form.
+    ///
+    /// # Errors
+    /// Only when memory cannot hold the text.
+    pub fn to_pem(&self) -> Result<String, RequestError> {
+        pem::encode(&self.der, LABEL).map_err(|_| RequestError::Malformed)
+    }
+
+    /// The server's name.
+    #[must_use]
+    pub const fn name(&self) -> &ServerName {
+        &self.name
+    }
+
+    /// P_u.
+    #[must_use]
+    pub const fn kem_key(&self) -> &KemPublicKey {
+        &self.kem_key
+    }
+
+    /// The suites the server speaks.
+    #[must_use]
+    pub fn suites(&self) -> &[u16] {
+        &self.suites
+    }
+
+    /// The key that signs the server's offers.
+    #[must_use]
+    pub const fn offer_key(&self) -> &OfferPublicKey {
+        &self.offer_key
+    }
+}
+
+fn malformed(_: der::Error) -> RequestError {
+    RequestError::Malformed
+}

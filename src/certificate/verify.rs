@@ -1,0 +1,214 @@
+//! The token's verification of a server (patent step 90: "unverifiable → terminate").
+
+use super::leaf::{Leaf, check_issuer};
+use super::{
+    CertificateError, MAX_CERTIFICATE, MAX_CHAIN, MAX_REVOCATION_LIST, MAX_REVOCATION_LISTS, PURPOSE, Serial,
+    TrustAnchor, TrustAnchors, algorithm, item,
+};
+use crate::key::{KemPublicKey, OfferPublicKey};
+use crate::{Digest, ServerName, UnixTime};
+use alloc::vec::Vec;
+use rustls_pki_types::{CertificateDer, DnsName};
+use sha2::{Digest as _, Sha256};
+use webpki::{CertRevocationList, EndEntityCert, ExpirationPolicy, RevocationOptionsBuilder};
+
+/// How far up the chain revocation lists are demanded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RevocationDepth {
+    /// For the server's own certificate only.
+    Leaf,
+    /// For the certificates of issuers in the chain too.
+    #[default]
+    Chain,
+}
+
+/// The token's policy on revocation.
+#[derive(Clone, Copy, Debug)]
+pub enum Revocation<'a> {
+    /// Certificates are trusted until they expire; right only where they are short-lived.
+    Ignore,
+    /// Each checked certificate must be covered by a list of its issuer that is not stale.
+    Lists {
+        /// DER CRLs, at most [`MAX_REVOCATION_LISTS`], each at most [`MAX_REVOCATION_LIST`] bytes.
+        /// The first list of an issuer counts.
+        lists: &'a [&'a [u8]],
+        /// Which certificates are checked.
+        depth: RevocationDepth,
+    },
+}
+
+/// A server whose certificate chain was verified for the name that was asked for. Only [`verify`]
+/// makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedServer {
+    name: ServerName,
+    kem_key: KemPublicKey,
+    offer_key: OfferPublicKey,
+    suites: Vec<u16>,
+    minimum_suite: u16,
+    leaf: Digest,
+    serial: Serial,
+    not_after: UnixTime,
+    anchor: usize,
+}
+
+impl VerifiedServer {
+    /// The name that was asked for and certified.
+    #[must_use]
+    pub const fn name(&self) -> &ServerName {
+        &self.name
+    }
+
+    /// P_u, for SSK1.
+    #[must_use]
+    pub const fn kem_key(&self) -> &KemPublicKey {
+        &self.kem_key
+    }
+
+    /// The key that signs this server's offers.
+    #[must_use]
+    pub const fn offer_key(&self) -> &OfferPublicKey {
+        &self.offer_key
+    }
+
+    /// All suites the certificate lists, in its order.
+    #[must_use]
+    pub fn suites(&self) -> &[u16] {
+        &self.suites
+    }
+
+    /// Whether the certificate lists `suite` and the trust anchor finds it strong enough.
+    #[must_use]
+    pub fn accepts(&self, suite: u16) -> bool {
+        suite >= self.minimum_suite && self.suites.contains(&suite)
+    }
+
+    /// H(leaf certificate): SHA-256 of its DER.
+    #[must_use]
+    pub const fn leaf_hash(&self) -> Digest {
+        self.leaf
+    }
+
+    /// The serial number of the server's certificate.
+    #[must_use]
+    pub const fn serial(&self) -> &Serial {
+        &self.serial
+    }
+
+    /// The last second in which the server's certificate is valid.
+    #[must_use]
+    pub const fn not_after(&self) -> UnixTime {
+        self.not_after
+    }
+
+    /// Which of the trust anchors the chain led to: its place in the list given to [`verify`].
+    #[must_use]
+    pub const fn anchor(&self) -> usize {
+        self.anchor
+    }
+}
+
+/// Verifies that `chain` certifies the server `name` at `now`.
+///
+/// `chain` is what R1 carries: DER certificates, the server's own first, then those of authorities
+/// in any order. The path to one of `anchors` is built and checked as in RFC 5280, section 6, by
+/// webpki with its budget of steps; then the server's certificate is held against the profile of
+/// this module. An error about an issuer's certificate may come before its signature was checked.
+///
+/// # Errors
+/// [`CertificateError`] says what is wrong. A chain with several faults gives one of them.
+pub fn verify(
+    chain: &[&[u8]],
+    anchors: &TrustAnchors,
+    name: &ServerName,
+    now: UnixTime,
+    revocation: &Revocation<'_>,
+) -> Result<VerifiedServer, CertificateError> {
+    let (leaf, issuers) = chain.split_first().ok_or(CertificateError::EmptyChain)?;
+    if chain.len() > MAX_CHAIN {
+        return Err(CertificateError::ChainTooLong);
+    }
+    if chain.iter().any(|certificate| certificate.len() > MAX_CERTIFICATE) {
+        return Err(CertificateError::CertificateTooLong);
+    }
+    let parsed = item::parse(leaf)?;
+    issuers.iter().try_for_each(|issuer| check_issuer(issuer))?;
+    let anchor = find_path(leaf, issuers, anchors, name, now, revocation)?;
+    let said = Leaf::read(&parsed, name)?;
+    let minimum_suite = anchors.as_slice().get(anchor).map_or(u16::MAX, TrustAnchor::minimum_suite);
+    if said.suites.iter().all(|suite| *suite < minimum_suite) {
+        return Err(CertificateError::SuitesTooWeak);
+    }
+    Ok(VerifiedServer {
+        name: name.clone(),
+        kem_key: said.kem_key,
+        offer_key: said.offer_key,
+        suites: said.suites,
+        minimum_suite,
+        leaf: Digest::new(Sha256::digest(leaf).into()),
+        serial: said.serial,
+        not_after: said.not_after,
+        anchor,
+    })
+}
+
+/// Builds and checks the path from `leaf` to an anchor; gives the anchor's place in the list.
+fn find_path(
+    leaf: &[u8],
+    issuers: &[&[u8]],
+    anchors: &TrustAnchors,
+    name: &ServerName,
+    now: UnixTime,
+    revocation: &Revocation<'_>,
+) -> Result<usize, CertificateError> {
+    let leaf = CertificateDer::from(leaf);
+    let leaf = EndEntityCert::try_from(&leaf).map_err(CertificateError::of)?;
+    let issuers: Vec<_> = issuers.iter().map(|issuer| CertificateDer::from(*issuer)).collect();
+    let anchors = anchors.as_slice().iter().map(TrustAnchor::to_webpki);
+    let anchors = anchors.collect::<Result<Vec<_>, _>>().map_err(|_| CertificateError::Malformed)?;
+
+    let lists = read_lists(revocation)?;
+    let lists: Vec<_> = lists.iter().collect();
+    let revocation = match revocation {
+        Revocation::Ignore => None,
+        Revocation::Lists { depth, .. } => {
+            let options = RevocationOptionsBuilder::new(&lists);
+            let options = options.map_err(|_| CertificateError::RevocationUnknown)?;
+            let depth = match depth {
+                RevocationDepth::Leaf => webpki::RevocationCheckDepth::EndEntity,
+                RevocationDepth::Chain => webpki::RevocationCheckDepth::Chain,
+            };
+            Some(options.with_depth(depth).with_expiration_policy(ExpirationPolicy::Enforce).build())
+        }
+    };
+
+    // "If present", since webpki asks the same of issuers, which often have none. That the server's
+    // own certificate has it is checked with the rest of the profile.
+    let purpose = webpki::KeyUsage::required_if_present(PURPOSE.as_bytes());
+    let now = rustls_pki_types::UnixTime::since_unix_epoch(now.since_epoch());
+    let path = leaf
+        .verify_for_usage(algorithm::ACCEPTED, &anchors, &issuers, now, purpose, revocation, None)
+        .map_err(CertificateError::of)?;
+    let name = DnsName::try_from(name.as_str()).map_err(|_| CertificateError::WrongName)?;
+    let name = rustls_pki_types::ServerName::DnsName(name);
+    leaf.verify_is_valid_for_subject_name(&name).map_err(CertificateError::of)?;
+    let found = anchors.iter().position(|anchor| core::ptr::eq(anchor, path.anchor()));
+    found.ok_or(CertificateError::UnknownIssuer)
+}
+
+fn read_lists<'a>(revocation: &Revocation<'a>) -> Result<Vec<CertRevocationList<'a>>, CertificateError> {
+    let Revocation::Lists { lists, .. } = revocation else {
+        return Ok(Vec::new());
+    };
+    if lists.len() > MAX_REVOCATION_LISTS {
+        return Err(CertificateError::TooManyCrls);
+    }
+    let read = |list: &&'a [u8]| {
+        if list.len() > MAX_REVOCATION_LIST {
+            return Err(CertificateError::CrlTooLong);
+        }
+        let list = webpki::BorrowedCertRevocationList::from_der(list);
+        list.map(CertRevocationList::Borrowed).map_err(CertificateError::of_list)
+    };
+    lists.iter().map(read).collect()
+}

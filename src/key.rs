@@ -1,4 +1,0 @@
-//! Keys.
-/// P_u.
-#[derive(Debug, Clone)]
-pub struct KemPublicKey;

@@ -1,0 +1,78 @@
+//! The certificate authority (35 in the patent's Figure 1): certifies servers, and takes it back.
+
+pub mod contract;
+
+use crate::certificate::{
+    CertificateRequest, Chain, IssueError, RevocationList, Serial, TrustAnchor, Validity,
+};
+use crate::{RandomSource, UnixTime};
+use thiserror::Error;
+
+/// Why an authority did not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AuthorityError {
+    /// It will not certify this: its policy is against the name, the suites or the validity.
+    #[error("the authority refuses")]
+    Refused,
+    /// It never issued a certificate with this serial number.
+    #[error("no certificate of this authority has that serial number")]
+    UnknownSerial,
+    /// It cannot be reached, or its storage or key cannot. Nothing changed; ask again later.
+    #[error("the authority is unavailable")]
+    Unavailable,
+    /// The certificate or list could not be made.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+}
+
+/// An authority that certifies servers (patent step 70).
+///
+/// It may sit behind a network or have its key in hardware: no key bytes pass here. Whether the
+/// applicant may have the name and holds P_r, the authority must know before it is asked to
+/// [`Self::issue`]; a [`CertificateRequest`] proves neither. [`contract::check`] tests an
+/// implementation.
+pub trait CertificateAuthority {
+    /// The name and key that tokens embed to believe this authority: its own, or those of the
+    /// authority at the top of its chains. Always the same. Tokens made from a wrong answer
+    /// believe somebody else.
+    ///
+    /// # Errors
+    /// [`AuthorityError::Unavailable`].
+    fn trust_anchor(&self) -> Result<TrustAnchor, AuthorityError>;
+
+    /// Certifies what `request` says, for no longer than `validity`, under a fresh serial number, and
+    /// remembers it until it expires. Gives the whole chain up to the trust anchor, without it.
+    ///
+    /// A serial number given twice makes the revocation of one certificate that of two.
+    ///
+    /// # Errors
+    /// [`AuthorityError`]; then nothing was issued.
+    fn issue(
+        &mut self,
+        request: &CertificateRequest,
+        validity: Validity,
+        random: &mut dyn RandomSource,
+    ) -> Result<Chain, AuthorityError>;
+
+    /// Takes back a certificate: from now on until it expires it is on every revocation list.
+    /// Doing so again changes nothing, not even the date.
+    ///
+    /// Must be durable when it returns: a forgotten revocation lets a thief of P_r go on.
+    ///
+    /// # Errors
+    /// [`AuthorityError::UnknownSerial`], or [`AuthorityError::Unavailable`].
+    fn revoke(&mut self, serial: &Serial, now: UnixTime) -> Result<(), AuthorityError>;
+
+    /// A complete revocation list of this authority's own certificates as of `now`, signed, that
+    /// goes stale some time after `now`.
+    ///
+    /// # Errors
+    /// [`AuthorityError`], among them [`IssueError::TooLong`] when too many are revoked for a list
+    /// that tokens accept.
+    fn revocation_list(
+        &mut self,
+        now: UnixTime,
+        random: &mut dyn RandomSource,
+    ) -> Result<RevocationList, AuthorityError>;
+}

@@ -1,0 +1,22 @@
+//! Keys, certificates, authorities: what is accepted, what is refused and why, and openssl's view.
+#![cfg(feature = "std")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test may panic and say why"
+)]
+
+#[path = "certificates/common.rs"]
+mod common;
+#[path = "certificates/hostile.rs"]
+mod hostile;
+#[path = "certificates/issuing.rs"]
+mod issuing;
+#[path = "certificates/keys.rs"]
+mod keys;
+#[path = "certificates/openssl.rs"]
+mod openssl;
+#[path = "certificates/revocation.rs"]
+mod revocation;

@@ -1,0 +1,354 @@
+//! Certificates of every wrong kind, properly signed or not: each is refused for its own reason.
+
+use super::common::*;
+use der::asn1::{BitString, Ia5String, OctetString};
+use der::{Decode, Encode};
+use halfkey::certificate::{
+    AnchorError, Certificate, CertificateError, EXTENSION_OID, PURPOSE_OID, Revocation, TrustAnchor,
+    TrustAnchors, Usage, verify,
+};
+use halfkey::key::{IssuerKey, KeyError};
+use halfkey::memory::Authority;
+use halfkey::port::CertificateAuthority;
+use halfkey::{ServerName, UnixTime};
+use rsa::pkcs8::EncodePublicKey;
+use x509_cert::certificate::Version;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, SubjectAltName};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
+
+const KEY_USAGE: &str = "2.5.29.15";
+const SUBJECT_ALT_NAME: &str = "2.5.29.17";
+const BASIC_CONSTRAINTS: &str = "2.5.29.19";
+const PURPOSES: &str = "2.5.29.37";
+
+fn key() -> IssuerKey {
+    ed25519_issuer_key("issuer")
+}
+
+/// What verification says of a certificate that differs from a good one by `change`.
+fn of(change: impl FnOnce(&mut Tbs)) -> Result<(), CertificateError> {
+    let mut authority = root("issuer");
+    let good = issue(&mut authority, "leaf");
+    let forged = forge(good.leaf().as_der(), &key(), change);
+    check(&[&forged], &anchors(&authority)).map(drop)
+}
+
+fn extension(oid: &str, critical: bool, value: &[u8]) -> Extension {
+    let extn_id = oid.parse().unwrap();
+    Extension { extn_id, critical, extn_value: OctetString::new(value).unwrap() }
+}
+
+#[test]
+fn the_forge_itself_changes_nothing() {
+    assert_eq!(of(|_| ()), Ok(()));
+}
+
+#[test]
+fn time() {
+    let mut authority = root("issuer");
+    let chain = issue(&mut authority, "leaf");
+    let at = |now| verify(&chain.as_der(), &anchors(&authority), &name(), now, &Revocation::Ignore).map(drop);
+    let (not_before, not_after) = (NOW, NOW.after(YEAR));
+    let before = UnixTime::from_secs(NOW.as_secs() - 1);
+    assert_eq!(at(before), Err(CertificateError::NotYetValid { not_before }));
+    assert_eq!(at(UnixTime::from_secs(0)), Err(CertificateError::NotYetValid { not_before }));
+    assert_eq!(at(not_before), Ok(()));
+    assert_eq!(at(not_after), Ok(()));
+    assert_eq!(at(not_after.after(1)), Err(CertificateError::Expired { not_after }));
+    assert_eq!(at(UnixTime::from_secs(u64::MAX)), Err(CertificateError::Expired { not_after }));
+    let reversed = of(|tbs| std::mem::swap(&mut tbs.validity.not_before, &mut tbs.validity.not_after));
+    assert_eq!(reversed, Err(CertificateError::Validity));
+}
+
+#[test]
+fn names() {
+    let mut authority = root("issuer");
+    let chain = issue(&mut authority, "leaf");
+    for other in ["example", "gate.example.org", "a.gate.example", "gate", "192.0.2.1"] {
+        let other = ServerName::new(other).unwrap();
+        let found = verify(&chain.as_der(), &anchors(&authority), &other, NOW, &Revocation::Ignore);
+        assert_eq!(found, Err(CertificateError::WrongName), "{other}");
+    }
+    let dns = |name: &str| GeneralName::DnsName(Ia5String::new(name).unwrap());
+    let named = |names: Vec<GeneralName>| {
+        of(|tbs| tbs.set(SUBJECT_ALT_NAME, &SubjectAltName(names).to_der().unwrap()))
+    };
+    assert_eq!(named(vec![dns("gate.example")]), Ok(()));
+    assert_eq!(named(vec![dns("gate.example"), dns("gate.example")]), Err(CertificateError::NotOneName));
+    assert_eq!(named(vec![dns("gate.example"), dns("other.example")]), Err(CertificateError::NotOneName));
+    let address = GeneralName::IpAddress(OctetString::new([192, 0, 2, 1]).unwrap());
+    assert_eq!(named(vec![dns("gate.example"), address]), Err(CertificateError::NotOneName));
+    assert_eq!(named(vec![dns("*.example")]), Err(CertificateError::WrongName));
+    assert_eq!(named(vec![dns("GATE.example")]), Err(CertificateError::WrongName));
+    assert_eq!(named(vec![dns("gate.example.")]), Err(CertificateError::WrongName));
+    assert_eq!(named(vec![dns("other.example")]), Err(CertificateError::WrongName));
+    assert_eq!(named(vec![]), Err(CertificateError::WrongName));
+    assert_eq!(of(|tbs| tbs.remove(SUBJECT_ALT_NAME)), Err(CertificateError::WrongName));
+    // A common name is no name.
+    let common = of(|tbs| {
+        tbs.remove(SUBJECT_ALT_NAME);
+        tbs.subject = "CN=gate.example".parse().unwrap();
+    });
+    assert_eq!(common, Err(CertificateError::WrongName));
+}
+
+#[test]
+fn usages() {
+    let usage = |bits: &[u8]| of(|tbs| tbs.set(KEY_USAGE, bits));
+    let wrong = Err(CertificateError::WrongUsage(Usage::ServerKey));
+    assert_eq!(usage(&[3, 2, 5, 0x20]), Ok(()));
+    for (kind, bits) in [
+        ("digitalSignature", &[3, 2, 7, 0x80][..]),
+        ("keyEncipherment and digitalSignature", &[3, 2, 5, 0xA0]),
+        ("keyEncipherment and keyCertSign", &[3, 2, 2, 0x24]),
+        ("keyEncipherment and decipherOnly", &[3, 3, 7, 0x20, 0x80]),
+        ("dataEncipherment", &[3, 2, 4, 0x10]),
+        ("none", &[3, 1, 0]),
+        ("not DER", &[3, 2, 0, 0x20]),
+        ("no BIT STRING", &[4, 1, 0x20]),
+        ("nothing", &[]),
+    ] {
+        assert_eq!(usage(bits), wrong, "{kind}");
+    }
+    assert_eq!(of(|tbs| tbs.remove(KEY_USAGE)), wrong);
+
+    let purposes = |oids: &[&str]| {
+        let purposes = ExtendedKeyUsage(oids.iter().map(|oid| oid.parse().unwrap()).collect());
+        of(|tbs| tbs.set(PURPOSES, &purposes.to_der().unwrap()))
+    };
+    let (server_auth, any) = ("1.3.6.1.5.5.7.3.1", "2.5.29.37.0");
+    let wrong = Err(CertificateError::WrongUsage(Usage::Purpose));
+    assert_eq!(purposes(&[PURPOSE_OID]), Ok(()));
+    for oids in [
+        &[server_auth][..],
+        &[any],
+        &[EXTENSION_OID],
+        &[PURPOSE_OID, server_auth],
+        &[server_auth, PURPOSE_OID],
+        &[PURPOSE_OID, PURPOSE_OID],
+        &[],
+    ] {
+        assert_eq!(purposes(oids), wrong, "{oids:?}");
+    }
+    assert_eq!(of(|tbs| tbs.remove(PURPOSES)), wrong);
+}
+
+#[test]
+fn an_authority_is_no_server() {
+    let constraints = |ca| BasicConstraints { ca, path_len_constraint: None }.to_der().unwrap();
+    let with = |ca| of(|tbs| tbs.extensions.push(extension(BASIC_CONSTRAINTS, true, &constraints(ca))));
+    assert_eq!(with(true), Err(CertificateError::CaAsLeaf));
+    assert_eq!(with(false), Ok(()));
+    let authority = root("issuer");
+    let certificate = authority.root_certificate(validity(), &mut fixed("root")).unwrap();
+    assert_eq!(check(&[certificate.as_der()], &anchors(&authority)), Err(CertificateError::CaAsLeaf));
+}
+
+#[test]
+fn server_keys() {
+    use rsa::{BoxedUint, PublicKey};
+    let modulus = |bits: u32| BoxedUint::from_be_slice(&vec![0xFF; bits.div_ceil(8) as usize], bits).unwrap();
+    let rsa_key = |modulus: BoxedUint, exponent: u64| {
+        let key = PublicKey::new_unchecked(modulus, exponent.into()).to_public_key_der().unwrap();
+        of(|tbs| tbs.key = SubjectPublicKeyInfoOwned::from_der(key.as_bytes()).unwrap())
+    };
+    let refused = |error| Err(CertificateError::ServerKey(error));
+    assert_eq!(rsa_key(modulus(2048), 65537), Ok(()));
+    assert_eq!(rsa_key(modulus(8192), 65537), Ok(()));
+    assert_eq!(rsa_key(modulus(2040), 65537), refused(KeyError::TooSmall { bits: 2040 }));
+    assert_eq!(rsa_key(modulus(1024), 65537), refused(KeyError::TooSmall { bits: 1024 }));
+    assert_eq!(rsa_key(modulus(8200), 65537), refused(KeyError::TooLarge { bits: 8200 }));
+    assert_eq!(rsa_key(modulus(32768), 65537), refused(KeyError::TooLarge { bits: 32768 }));
+    assert_eq!(rsa_key(modulus(2048), 3), refused(KeyError::Exponent));
+    assert_eq!(rsa_key(modulus(2048), 65538), refused(KeyError::Exponent));
+    assert_eq!(rsa_key(modulus(2048), (1 << 32) + 1), refused(KeyError::Exponent));
+    let ed25519 = SubjectPublicKeyInfoOwned::from_der(key().public().as_spki_der()).unwrap();
+    assert_eq!(of(|tbs| tbs.key = ed25519), refused(KeyError::WrongAlgorithm));
+    let bits = |bytes: &[u8]| of(|tbs| tbs.key.subject_public_key = BitString::from_bytes(bytes).unwrap());
+    assert_eq!(bits(&[]), refused(KeyError::Malformed));
+    assert_eq!(bits(&[0x30, 6, 2, 1, 0, 2, 1, 3]), refused(KeyError::TooSmall { bits: 0 }));
+    assert_eq!(bits(&[0x30, 6, 2, 1, 0xFF, 2, 1, 3]), refused(KeyError::Malformed));
+}
+
+#[test]
+fn the_private_extension() {
+    assert_eq!(of(|tbs| tbs.remove(EXTENSION_OID)), Err(CertificateError::ExtensionMissing));
+    let repeat = |tbs: &mut Tbs| {
+        let again = tbs.extension(EXTENSION_OID).clone();
+        tbs.extensions.insert(0, again);
+    };
+    assert_eq!(of(repeat), Err(CertificateError::ExtensionRepeated));
+    let critical = |tbs: &mut Tbs| tbs.extension(EXTENSION_OID).critical = true;
+    assert_eq!(of(critical), Err(CertificateError::CriticalExtension));
+
+    let key = offer_key().public();
+    let value = |suites: &[u8], key: &[u8]| {
+        let suites = [&[0x30, suites.len() as u8][..], suites].concat();
+        let key = [&[4, key.len() as u8][..], key].concat();
+        [&[0x30, (suites.len() + key.len()) as u8][..], &suites, &key].concat()
+    };
+    let with = |value: &[u8]| of(|tbs| tbs.set(EXTENSION_OID, value));
+    let one = &[2, 1, 7][..];
+    assert_eq!(with(&value(one, key.as_bytes())), Ok(()));
+    assert_eq!(with(&value(one, &[0xFF; 32])), Err(CertificateError::OfferKey(KeyError::Malformed)));
+    let weak: [u8; 32] = std::array::from_fn(|i| u8::from(i == 0));
+    assert_eq!(with(&value(one, &weak)), Err(CertificateError::OfferKey(KeyError::SmallOrder)));
+    let eight: Vec<u8> = (1..=8).flat_map(|suite| [2, 1, suite]).collect();
+    assert_eq!(with(&value(&eight, key.as_bytes())), Ok(()));
+    let nine: Vec<u8> = (1..=9).flat_map(|suite| [2, 1, suite]).collect();
+    for (kind, wrong) in [
+        ("no suite", value(&[], key.as_bytes())),
+        ("nine suites", value(&nine, key.as_bytes())),
+        ("a suite twice", value(&one.repeat(2), key.as_bytes())),
+        ("suite above 65535", value(&[2, 3, 1, 0, 0], key.as_bytes())),
+        ("negative suite", value(&[2, 1, 0xFF], key.as_bytes())),
+        ("not the shortest INTEGER", value(&[2, 2, 0, 7], key.as_bytes())),
+        ("short key", value(one, &[1; 31])),
+        ("long key", value(one, &[1; 33])),
+        ("bytes after it", [value(one, key.as_bytes()), vec![5, 0]].concat()),
+        ("nothing", vec![]),
+        ("another type", vec![5, 0]),
+    ] {
+        assert_eq!(with(&wrong), Err(CertificateError::ExtensionMalformed), "{kind}");
+    }
+    let good = value(one, key.as_bytes());
+    for end in 0..good.len() {
+        assert_eq!(with(&good[..end]), Err(CertificateError::ExtensionMalformed), "{end}");
+    }
+}
+
+#[test]
+fn other_oddities() {
+    let unknown = |critical| of(|tbs| tbs.extensions.push(extension("1.2.3.4", critical, &[5, 0])));
+    assert_eq!(unknown(false), Ok(()));
+    assert_eq!(unknown(true), Err(CertificateError::CriticalExtension));
+    assert_eq!(of(|tbs| tbs.version = Version::V2), Err(CertificateError::Version));
+    assert_eq!(of(|tbs| tbs.issuer = "CN=Other".parse().unwrap()), Err(CertificateError::UnknownIssuer));
+    assert_eq!(of(|tbs| tbs.issuer = Name::default()), Err(CertificateError::UnknownIssuer));
+    let zero = of(|tbs| tbs.serial = SerialNumber::new(&[0]).unwrap());
+    assert_eq!(zero, Err(CertificateError::Serial));
+    let negative = of(|tbs| tbs.serial = SerialNumber::from_der(&[2, 1, 0x80]).unwrap());
+    assert_eq!(negative, Err(CertificateError::Serial));
+    let long = of(|tbs| tbs.extensions.push(extension("1.2.3.4", false, &[0; 8192])));
+    assert_eq!(long, Err(CertificateError::CertificateTooLong));
+    let twice = of(|tbs| {
+        let again = tbs.extension(SUBJECT_ALT_NAME).clone();
+        tbs.extensions.push(again);
+    });
+    assert_eq!(twice, Err(CertificateError::Malformed));
+    let ecdsa = of(|tbs| tbs.signature.oid = "1.2.840.10045.4.3.2".parse().unwrap());
+    assert_eq!(ecdsa, Err(CertificateError::Algorithm));
+}
+
+#[test]
+fn other_issuers() {
+    let mut authority = root("issuer");
+    let chain = issue(&mut authority, "leaf");
+    let other_key = anchors(&root("other key"));
+    assert_eq!(check(&chain.as_der(), &other_key), Err(CertificateError::BadSignature));
+    let other = Authority::root(issuer_name("Other"), ed25519_issuer_key("issuer")).unwrap();
+    assert_eq!(check(&chain.as_der(), &anchors(&other)), Err(CertificateError::UnknownIssuer));
+    // Same name, but a key of another kind.
+    let rsa = Authority::root(issuer_name("Test issuer"), rsa_issuer_key().clone()).unwrap();
+    assert_eq!(check(&chain.as_der(), &anchors(&rsa)), Err(CertificateError::Algorithm));
+    assert_eq!(check(&[], &anchors(&authority)), Err(CertificateError::EmptyChain));
+    // One good anchor among others is enough.
+    let all = [&other_key, &anchors(&other), &anchors(&rsa), &anchors(&authority)];
+    let all = all.iter().flat_map(|anchors| anchors.as_slice()).cloned().collect();
+    assert_eq!(check(&chain.as_der(), &TrustAnchors::new(all).unwrap()).unwrap().anchor(), 3);
+}
+
+#[test]
+fn issuers_that_may_not_issue() {
+    let mut top = root("top");
+    let low_key = ed25519_issuer_key("low");
+    let good = top
+        .certify_authority(&issuer_name("low"), low_key.public(), 0, validity(), &mut fixed("low"))
+        .unwrap();
+    let mut low = Authority::subordinate(low_key, vec![good.clone()], top.trust_anchor().unwrap()).unwrap();
+    let chain = issue(&mut low, "leaf");
+    let with = |change: &dyn Fn(&mut Tbs)| {
+        let issuer = forge(good.as_der(), &ed25519_issuer_key("top"), change);
+        check(&[chain.leaf().as_der(), &issuer], &anchors(&top)).map(drop)
+    };
+    assert_eq!(with(&|_| ()), Ok(()));
+    assert_eq!(with(&|tbs| tbs.remove(BASIC_CONSTRAINTS)), Err(CertificateError::LeafAsCa));
+    assert_eq!(with(&|tbs| tbs.set(BASIC_CONSTRAINTS, &[0x30, 0])), Err(CertificateError::LeafAsCa));
+    let signs_lists = &[3, 2, 1, 2][..];
+    let wrong = Err(CertificateError::WrongUsage(Usage::CertificateSigning));
+    assert_eq!(with(&|tbs| tbs.set(KEY_USAGE, signs_lists)), wrong);
+    let server_auth = ExtendedKeyUsage(vec!["1.3.6.1.5.5.7.3.1".parse().unwrap()]).to_der().unwrap();
+    let other_purpose = with(&|tbs| tbs.extensions.push(extension(PURPOSES, false, &server_auth)));
+    assert_eq!(other_purpose, Err(CertificateError::WrongUsage(Usage::Purpose)));
+    let small = rsa::PublicKey::new_unchecked(
+        rsa::BoxedUint::from_be_slice(&[0xFF; 128], 1024).unwrap(),
+        65537_u64.into(),
+    );
+    let small = small.to_public_key_der().unwrap();
+    let weak = with(&|tbs| tbs.key = SubjectPublicKeyInfoOwned::from_der(small.as_bytes()).unwrap());
+    assert_eq!(weak, Err(CertificateError::IssuerKey(KeyError::TooSmall { bits: 1024 })));
+    // Only names below "org".
+    let org = [0x30, 9, 0xA0, 7, 0x30, 5, 0x82, 3, b'o', b'r', b'g'];
+    let constrained = with(&|tbs| tbs.extensions.push(extension("2.5.29.30", true, &org)));
+    assert_eq!(constrained, Err(CertificateError::NameConstraint));
+    // A server that issues.
+    let server = issue(&mut top, "server");
+    let found = check(&[chain.leaf().as_der(), server.leaf().as_der()], &anchors(&top));
+    assert_eq!(found, Err(CertificateError::WrongUsage(Usage::CertificateSigning)));
+}
+
+#[test]
+fn rsa_signatures_are_checked() {
+    let mut authority = Authority::root(issuer_name("RSA"), rsa_issuer_key().clone()).unwrap();
+    let chain = issue(&mut authority, "leaf");
+    let leaf = chain.leaf().as_der();
+    for place in 0..leaf.len() {
+        let mut wrong = leaf.to_vec();
+        wrong[place] ^= 1 << (place % 8);
+        assert!(check(&[&wrong], &anchors(&authority)).is_err(), "byte {place}");
+    }
+    for place in [leaf.len() - 256, leaf.len() - 1] {
+        let mut wrong = leaf.to_vec();
+        wrong[place] ^= 1;
+        assert_eq!(check(&[&wrong], &anchors(&authority)), Err(CertificateError::BadSignature));
+    }
+    let other = IssuerKey::generate_rsa(2048, &mut fixed("other")).unwrap();
+    let other = Authority::root(issuer_name("RSA"), other).unwrap();
+    assert_eq!(check(&[leaf], &anchors(&other)), Err(CertificateError::BadSignature));
+}
+
+#[test]
+fn a_root_that_restricts_names_is_no_anchor() {
+    let root = root("issuer").root_certificate(validity(), &mut fixed("root")).unwrap();
+    let org = [0x30, 9, 0xA0, 7, 0x30, 5, 0x82, 3, b'o', b'r', b'g'];
+    let of = |change: &dyn Fn(&mut Tbs)| {
+        let forged = Certificate::from_der(&forge(root.as_der(), &key(), change)).unwrap();
+        TrustAnchor::from_certificate(&forged).map(drop)
+    };
+    assert_eq!(of(&|_| ()), Ok(()));
+    let constrained = of(&|tbs| tbs.extensions.push(extension("2.5.29.30", true, &org)));
+    assert_eq!(constrained, Err(AnchorError::NameConstraints));
+    let lists_only = of(&|tbs| tbs.set(KEY_USAGE, &[3, 2, 1, 2]));
+    assert_eq!(lists_only, Err(AnchorError::NotAnAuthority));
+}
+
+#[test]
+fn every_flipped_bit_and_every_truncation_is_refused() {
+    let mut authority = root("issuer");
+    let chain = issue(&mut authority, "leaf");
+    let (leaf, anchors) = (chain.leaf().as_der(), anchors(&authority));
+    for place in 0..leaf.len() {
+        for bit in 0..8 {
+            let mut wrong = leaf.to_vec();
+            wrong[place] ^= 1 << bit;
+            assert!(check(&[&wrong], &anchors).is_err(), "byte {place} bit {bit}");
+        }
+        assert_eq!(check(&[&leaf[..place]], &anchors), Err(CertificateError::Malformed), "{place}");
+    }
+    let extended = [leaf, &[0]].concat();
+    assert_eq!(check(&[&extended], &anchors), Err(CertificateError::Malformed));
+}

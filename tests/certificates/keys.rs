@@ -1,0 +1,188 @@
+//! Keys in and out, and SSK1 under P_u.
+
+use super::common::{fixed, kem_key, offer_key, rsa_issuer_key};
+use halfkey::key::{
+    IssuerKey, IssuerPublicKey, KemPrivateKey, KemPublicKey, KeyError, OfferKey, OfferPublicKey,
+};
+use halfkey::{Digest, RandomSource, Secret};
+use rsa::pkcs8::{DecodePublicKey, EncodePrivateKey, EncodePublicKey};
+
+const SSK1: Secret = Secret::new([0x51; 32]);
+const FALLBACK: Secret = Secret::new([0xFA; 32]);
+
+fn open(ciphertext: &[u8]) -> [u8; 32] {
+    *kem_key().decapsulate(ciphertext, &FALLBACK, &mut fixed("blind")).expose()
+}
+
+#[test]
+fn ssk1_arrives() {
+    let ciphertext = kem_key().public().encapsulate(&SSK1, &mut fixed("seed")).unwrap();
+    assert_eq!(ciphertext.len(), kem_key().public().ciphertext_len());
+    assert_eq!(ciphertext.len(), 256);
+    assert_eq!(open(&ciphertext), *SSK1.expose());
+}
+
+#[test]
+fn encapsulation_draws_the_oaep_seed_and_nothing_else() {
+    let mut drawn = Vec::new();
+    let mut counting = |out: &mut [u8]| {
+        drawn.push(out.len());
+        fixed("seed").fill(out);
+    };
+    let ciphertext = kem_key().public().encapsulate(&SSK1, &mut counting).unwrap();
+    assert_eq!(drawn, [32]);
+    assert_eq!(ciphertext, kem_key().public().encapsulate(&SSK1, &mut fixed("seed")).unwrap());
+    assert_ne!(ciphertext, kem_key().public().encapsulate(&SSK1, &mut fixed("other")).unwrap());
+}
+
+#[test]
+fn decapsulation_is_blinded() {
+    let ciphertext = kem_key().public().encapsulate(&SSK1, &mut fixed("seed")).unwrap();
+    let (mut drawn, mut source) = (0, fixed("blind"));
+    let mut counting = |out: &mut [u8]| {
+        drawn += out.len();
+        source.fill(out);
+    };
+    let _ = kem_key().decapsulate(&ciphertext, &FALLBACK, &mut counting);
+    assert!(drawn >= 256, "{drawn} bytes drawn");
+}
+
+#[test]
+fn what_does_not_open_gives_the_fallback() {
+    let ciphertext = kem_key().public().encapsulate(&SSK1, &mut fixed("seed")).unwrap();
+    for place in [0, 1, 100, 255] {
+        let mut wrong = ciphertext.clone();
+        wrong[place] ^= 1;
+        assert_eq!(open(&wrong), *FALLBACK.expose(), "byte {place}");
+    }
+    for wrong in [&[][..], &ciphertext[1..], &[0; 256], &[0xFF; 256], &[0; 257], &[0; 255]] {
+        assert_eq!(open(wrong), *FALLBACK.expose());
+    }
+}
+
+#[test]
+fn another_label_hash_or_length_gives_the_fallback() {
+    use rsa::Oaep;
+    use sha2::{Sha256, Sha512};
+    let key = rsa::PublicKey::from_public_key_der(kem_key().public().as_spki_der()).unwrap();
+    let rng = || rand::rngs::SysRng;
+    let seal = |label: &[u8], text: &[u8]| {
+        key.encrypt(&mut rng(), Oaep::<Sha256>::new_with_label(label), text).unwrap()
+    };
+    assert_eq!(open(&seal(b"halfkey/1 ssk1", &[0x51; 32])), [0x51; 32]);
+    for (label, text) in [
+        (&b"halfkey/1 ssk1"[..], &[0x51; 31][..]),
+        (b"halfkey/1 ssk1", &[0x51; 33]),
+        (b"halfkey/1 ssk1", &[]),
+        (b"halfkey/1 ssk2", &[0x51; 32]),
+        (b"", &[0x51; 32]),
+    ] {
+        assert_eq!(open(&seal(label, text)), *FALLBACK.expose());
+    }
+    let other = key.encrypt(&mut rng(), Oaep::<Sha512>::new_with_label(&b"halfkey/1 ssk1"[..]), &[0x51; 32]);
+    assert_eq!(open(&other.unwrap()), *FALLBACK.expose());
+}
+
+#[test]
+fn keys_go_out_and_come_back() {
+    let key = kem_key();
+    let again = KemPrivateKey::from_pkcs8_pem(&key.to_pkcs8_pem().unwrap()).unwrap();
+    assert_eq!(again.public(), key.public());
+    assert_eq!(again.to_pkcs8_der().unwrap(), key.to_pkcs8_der().unwrap());
+    assert_eq!(KemPublicKey::from_spki_pem(&key.public().to_spki_pem().unwrap()).unwrap(), *key.public());
+
+    let key = offer_key();
+    let again = OfferKey::from_pkcs8_pem(&key.to_pkcs8_pem().unwrap()).unwrap();
+    assert_eq!(again.public(), key.public());
+    let public = OfferPublicKey::from_spki_pem(&key.public().to_spki_pem().unwrap()).unwrap();
+    assert_eq!(public, key.public());
+
+    let ed25519 = IssuerKey::generate_ed25519(&mut fixed("ed25519")).unwrap();
+    for key in [rsa_issuer_key(), &ed25519] {
+        let again = IssuerKey::from_pkcs8_pem(&key.to_pkcs8_pem().unwrap()).unwrap();
+        assert_eq!(again.public(), key.public());
+        let public = IssuerPublicKey::from_spki_pem(&key.public().to_spki_pem().unwrap()).unwrap();
+        assert_eq!(&public, key.public());
+    }
+}
+
+#[test]
+fn keys_of_another_kind_are_refused() {
+    let (kem, offer) = (kem_key().to_pkcs8_der().unwrap(), offer_key().to_pkcs8_der().unwrap());
+    assert_eq!(OfferKey::from_pkcs8_der(&kem).unwrap_err(), KeyError::WrongAlgorithm);
+    assert_eq!(KemPrivateKey::from_pkcs8_der(&offer).unwrap_err(), KeyError::WrongAlgorithm);
+    let pem = kem_key().to_pkcs8_pem().unwrap();
+    assert_eq!(KemPublicKey::from_spki_pem(&pem).unwrap_err(), KeyError::Malformed);
+    assert_eq!(
+        OfferPublicKey::from_spki_der(kem_key().public().as_spki_der()),
+        Err(KeyError::WrongAlgorithm)
+    );
+    let point_of_order_one = std::array::from_fn(|i| u8::from(i == 0));
+    assert_eq!(OfferPublicKey::new(&point_of_order_one), Err(KeyError::SmallOrder));
+}
+
+#[test]
+fn small_rsa_keys_are_refused() {
+    assert_eq!(
+        KemPrivateKey::generate(1024, &mut fixed("small")).unwrap_err(),
+        KeyError::TooSmall { bits: 1024 }
+    );
+    assert_eq!(
+        IssuerKey::generate_rsa(8194, &mut fixed("large")).unwrap_err(),
+        KeyError::TooLarge { bits: 8194 }
+    );
+    let small = rsa::PrivateKey::new(&mut rand::rngs::SysRng, 1024).unwrap();
+    let (private, public) =
+        (small.to_pkcs8_der().unwrap(), small.to_public_key().to_public_key_der().unwrap());
+    let error = KeyError::TooSmall { bits: 1024 };
+    assert_eq!(KemPrivateKey::from_pkcs8_der(private.as_bytes()).unwrap_err(), error);
+    assert_eq!(IssuerKey::from_pkcs8_der(private.as_bytes()).unwrap_err(), error);
+    assert_eq!(KemPublicKey::from_spki_der(public.as_bytes()).unwrap_err(), error);
+    assert_eq!(IssuerPublicKey::from_spki_der(public.as_bytes()).unwrap_err(), error);
+}
+
+#[test]
+fn broken_encodings_are_refused() {
+    let private = kem_key().to_pkcs8_der().unwrap();
+    for end in 0..private.len() {
+        assert!(KemPrivateKey::from_pkcs8_der(&private[..end]).is_err(), "{end}");
+    }
+    let public = kem_key().public().as_spki_der();
+    for end in 0..public.len() {
+        assert!(KemPublicKey::from_spki_der(&public[..end]).is_err(), "{end}");
+        assert!(IssuerPublicKey::from_spki_der(&public[..end]).is_err(), "{end}");
+    }
+    for place in 0..private.len() {
+        let mut wrong = private.to_vec();
+        wrong[place] ^= 1 << (place % 8);
+        // Some parts are stored twice or can be made anew from the others: never a panic, and what
+        // is accepted is the same key.
+        if let Ok(key) = KemPrivateKey::from_pkcs8_der(&wrong) {
+            assert_eq!(key.public(), kem_key().public(), "byte {place}");
+        }
+    }
+    let long = vec![0x30; 9000];
+    assert_eq!(KemPrivateKey::from_pkcs8_der(&long).unwrap_err(), KeyError::TooLong);
+    assert_eq!(IssuerPublicKey::from_spki_der(&long).unwrap_err(), KeyError::TooLong);
+}
+
+#[test]
+fn offers_are_signed_and_nothing_else_verifies() {
+    let (key, th_o) = (offer_key(), Digest::new([7; 32]));
+    let signature = key.sign(&th_o);
+    assert_eq!(key.public().verify(&th_o, &signature), Ok(()));
+    assert_eq!(key.public().verify(&Digest::new([8; 32]), &signature), Err(KeyError::BadSignature));
+    for place in 0..signature.len() {
+        let mut wrong = signature;
+        wrong[place] ^= 1 << (place % 8);
+        assert_eq!(key.public().verify(&th_o, &wrong), Err(KeyError::BadSignature), "byte {place}");
+    }
+    let other = OfferKey::generate(&mut fixed("other"));
+    assert_eq!(other.public().verify(&th_o, &signature), Err(KeyError::BadSignature));
+}
+
+#[test]
+fn debug_shows_no_key() {
+    let shown = format!("{:?} {:?} {:?}", kem_key(), offer_key(), rsa_issuer_key());
+    assert_eq!(shown, "KemPrivateKey(..) OfferKey(..) IssuerKey(..)");
+}

@@ -1,0 +1,249 @@
+//! OpenSSL accepts what is made here, and what it makes is accepted here.
+
+use super::common::*;
+use halfkey::certificate::{
+    Certificate, CertificateError, Chain, EXTENSION_OID, PURPOSE_OID, Revocation, RevocationDepth,
+    RevocationList, TrustAnchor, verify,
+};
+use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+use halfkey::memory::Authority;
+use halfkey::port::CertificateAuthority;
+use halfkey::{Secret, UnixTime};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+const LABEL: &str = "68616c666b65792f312073736b31"; // "halfkey/1 ssk1"
+
+/// A directory of its own for one test, removed at its end.
+struct Bench(PathBuf);
+
+impl Bench {
+    /// None, and a line saying so, where there is no openssl; in CI that is a failure.
+    fn new(test: &str) -> Option<Self> {
+        if Command::new("openssl").arg("version").output().is_err() {
+            assert!(std::env::var_os("CI").is_none(), "openssl is missing");
+            println!("SKIPPED: {test}: openssl is missing");
+            return None;
+        }
+        let path = std::env::temp_dir().join(format!("halfkey-{}-{test}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Some(Self(path))
+    }
+
+    fn write(&self, file: &str, text: impl AsRef<[u8]>) {
+        fs::write(self.0.join(file), text).unwrap();
+    }
+
+    fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.0.join(file)).unwrap()
+    }
+
+    /// Runs openssl with the words of `line`; gives what it printed.
+    fn run(&self, line: &str) -> String {
+        let output = Command::new("openssl")
+            .args(line.split_whitespace())
+            .env("OPENSSL_CONF", self.0.join("openssl.cnf"))
+            .current_dir(&self.0)
+            .output()
+            .unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "openssl {line}\n{out}{err}");
+        format!("{out}{err}")
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn openssl_accepts_what_is_issued_here() {
+    let Some(bench) = Bench::new("accepts") else { return };
+    bench.write("openssl.cnf", "");
+    let rsa = || Authority::root(issuer_name("RSA, O=\"issuer\""), rsa_issuer_key().clone()).unwrap();
+    for mut top in [rsa(), root("ed25519")] {
+        let random = &mut fixed("openssl");
+        let key = IssuerKey::generate_ed25519(random).unwrap();
+        let own = top.certify_authority(&issuer_name("Below"), key.public(), 0, validity(), random).unwrap();
+        let mut below = Authority::subordinate(key, vec![own], top.trust_anchor().unwrap()).unwrap();
+        let (kept, revoked) = (issue(&mut below, "kept"), issue(&mut below, "revoked"));
+        below.revoke(revoked.leaf().serial(), NOW).unwrap();
+        let direct = issue(&mut top, "direct");
+
+        bench.write("root.pem", top.root_certificate(validity(), random).unwrap().to_pem().unwrap());
+        bench.write("below.pem", kept.issuers()[0].to_pem().unwrap());
+        bench.write("kept.pem", kept.leaf().to_pem().unwrap());
+        bench.write("revoked.pem", revoked.leaf().to_pem().unwrap());
+        bench.write("direct.pem", direct.leaf().to_pem().unwrap());
+        bench.write("direct.der", direct.leaf().as_der());
+        let lists =
+            [&mut top, &mut below].map(|it| it.revocation_list(NOW, random).unwrap().to_pem().unwrap());
+        bench.write("crls.pem", lists.concat());
+        bench.write("below.crl", &lists[1]);
+
+        let verify = format!("verify -attime {} -purpose any -x509_strict -CAfile root.pem", NOW.as_secs());
+        bench.run(&format!("{verify} direct.pem"));
+        bench.run(&format!("{verify} -untrusted below.pem kept.pem"));
+        let checked = format!("{verify} -untrusted below.pem -crl_check_all -CRLfile crls.pem");
+        bench.run(&format!("{checked} kept.pem"));
+        let refused = std::panic::catch_unwind(|| bench.run(&format!("{checked} revoked.pem")));
+        let said = *refused.unwrap_err().downcast::<String>().unwrap();
+        assert!(said.contains("certificate revoked"), "{said}");
+
+        let text = bench.run("x509 -inform DER -in direct.der -noout -text");
+        let serial = direct.leaf().serial().to_string();
+        for part in ["Key Encipherment", PURPOSE_OID, EXTENSION_OID, "DNS:gate.example", "Version: 3"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text.replace([':', ' ', '\n'], "").contains(&serial), "{serial}: {text}");
+        let text = bench.run("crl -in below.crl -noout -text");
+        let serial = revoked.leaf().serial().to_string().to_uppercase();
+        for part in [&serial[..], "Version 2", "X509v3 CRL Number", "Next Update"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}
+
+#[test]
+fn openssl_reads_the_keys_made_here() {
+    let Some(bench) = Bench::new("keys") else { return };
+    bench.write("openssl.cnf", "");
+    for (pem, public) in [
+        (kem_key().to_pkcs8_pem(), kem_key().public().to_spki_pem()),
+        (offer_key().to_pkcs8_pem(), offer_key().public().to_spki_pem()),
+        (rsa_issuer_key().to_pkcs8_pem(), rsa_issuer_key().public().to_spki_pem()),
+    ] {
+        bench.write("key.pem", &*pem.unwrap());
+        bench.run("pkey -in key.pem -check -noout");
+        assert_eq!(bench.run("pkey -in key.pem -pubout"), public.unwrap());
+    }
+}
+
+#[test]
+fn ssk1_passes_between_openssl_and_here() {
+    let Some(bench) = Bench::new("oaep") else { return };
+    bench.write("openssl.cnf", "");
+    bench.run("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem");
+    let key = KemPrivateKey::from_pkcs8_pem(&bench.read("key.pem")).unwrap();
+    let options = format!(
+        "-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256 -pkeyopt rsa_mgf1_md:sha256 \
+         -pkeyopt rsa_oaep_label:{LABEL}"
+    );
+    let (ssk1, fallback) = (Secret::new(*b"thirty-two bytes of shared secrt"), Secret::absent());
+
+    bench.write("ssk1", ssk1.expose());
+    bench.run(&format!("pkeyutl -encrypt -inkey key.pem -in ssk1 -out theirs {options}"));
+    let theirs = fs::read(bench.0.join("theirs")).unwrap();
+    assert_eq!(key.decapsulate(&theirs, &fallback, &mut fixed("blind")).expose(), ssk1.expose());
+
+    bench.write("ours", key.public().encapsulate(&ssk1, &mut fixed("seed")).unwrap());
+    bench.run(&format!("pkeyutl -decrypt -inkey key.pem -in ours -out opened {options}"));
+    assert_eq!(fs::read(bench.0.join("opened")).unwrap(), ssk1.expose());
+}
+
+const CONFIG: &str = "
+[req]
+distinguished_name = name
+prompt = no
+[name]
+CN = Unused
+[root]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+[middle]
+basicConstraints = critical,CA:TRUE,pathlen:0
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[ca]
+default_ca = middle_ca
+[middle_ca]
+database = index.txt
+crlnumber = crlnumber
+default_md = sha384
+default_crl_days = 3
+crl_extensions = list
+certificate = middle.pem
+private_key = middle.key
+[list]
+authorityKeyIdentifier = keyid
+";
+
+#[test]
+fn what_openssl_issues_is_accepted_here() {
+    let Some(bench) = Bench::new("issues") else { return };
+    bench.run("genpkey -algorithm ED25519 -out offer.key");
+    let offer = OfferKey::from_pkcs8_pem(&bench.read("offer.key")).unwrap().public();
+    let hex: String = offer.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    // Suites 0x0101 and 7.
+    let extension = format!("302B3007020201010201070420{hex}");
+    let server = |usage: &str| {
+        format!(
+            "keyUsage = critical,{usage}\nextendedKeyUsage = {PURPOSE_OID}\n\
+             subjectAltName = DNS:gate.example\n{EXTENSION_OID} = DER:{extension}\n"
+        )
+    };
+    bench.write("openssl.cnf", CONFIG);
+    bench.write("server.ext", server("keyEncipherment"));
+    bench.write("wrong.ext", server("keyEncipherment,digitalSignature"));
+
+    // An RSA root, an intermediate authority under it, servers under that.
+    for who in ["root", "middle", "server"] {
+        bench.run(&format!("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out {who}.key"));
+    }
+    bench.run(
+        "req -x509 -new -key root.key -sha512 -subj /O=Plant/CN=Root -days 30 -extensions root -out root.pem",
+    );
+    bench.run("req -new -key middle.key -subj /O=Plant/CN=Middle -out middle.csr");
+    bench.run(
+        "x509 -req -in middle.csr -CA root.pem -CAkey root.key -sha512 -set_serial 5 -days 30 \
+         -extfile openssl.cnf -extensions middle -out middle.pem",
+    );
+    bench.run("req -new -key server.key -subj /CN=ignored -out server.csr");
+    for (out, serial) in [("server", "0x80"), ("wrong", "0x81"), ("revoked", "0x82")] {
+        let ext = if out == "wrong" { "wrong" } else { "server" };
+        bench.run(&format!(
+            "x509 -req -in server.csr -CA middle.pem -CAkey middle.key -sha256 -set_serial {serial} -days 20 \
+             -extfile {ext}.ext -out {out}.pem"
+        ));
+    }
+    bench.write("index.txt", "");
+    bench.write("index.txt.attr", "");
+    bench.write("crlnumber", "1000\n");
+    bench.run("ca -revoke revoked.pem");
+    bench.run("ca -gencrl -out middle.crl");
+
+    let root = Certificate::from_pem(&bench.read("root.pem")).unwrap();
+    let anchors = TrustAnchor::from_certificate(&root).unwrap().into();
+    let list = RevocationList::from_pem(&bench.read("middle.crl")).unwrap();
+    let now = UnixTime::now();
+    let check = |leaf: &str| {
+        let chain = Chain::from_pem(&(bench.read(leaf) + &bench.read("middle.pem"))).unwrap();
+        let lists = [list.as_der()];
+        let revocation = Revocation::Lists { lists: &lists, depth: RevocationDepth::Leaf };
+        verify(&chain.as_der(), &anchors, &name(), now, &revocation)
+    };
+    let found = check("server.pem").unwrap();
+    let key = KemPrivateKey::from_pkcs8_pem(&bench.read("server.key")).unwrap();
+    assert_eq!(found.kem_key(), key.public());
+    assert_eq!(found.offer_key(), &offer);
+    assert_eq!(found.suites(), [0x0101, 7]);
+    assert_eq!(found.serial().to_string(), "80");
+    assert!(matches!(check("wrong.pem"), Err(CertificateError::WrongUsage(_))));
+    assert_eq!(check("revoked.pem"), Err(CertificateError::Revoked));
+
+    // The authority in memory goes on with the intermediate key and certificate.
+    let middle = Certificate::from_pem(&bench.read("middle.pem")).unwrap();
+    let key = IssuerKey::from_pkcs8_pem(&bench.read("middle.key")).unwrap();
+    let anchor = TrustAnchor::from_certificate(&root).unwrap();
+    let mut authority = Authority::subordinate(key, vec![middle], anchor).unwrap();
+    let validity = halfkey::certificate::Validity::new(now, now.after(3600)).unwrap();
+    let chain = authority.issue(&request(), validity, &mut fixed("here")).unwrap();
+    assert!(verify(&chain.as_der(), &anchors, &name(), now, &Revocation::Ignore).is_ok());
+    bench.write("here.pem", chain.leaf().to_pem().unwrap());
+    bench.run("verify -purpose any -x509_strict -CAfile root.pem -untrusted middle.pem here.pem");
+}

@@ -1,0 +1,120 @@
+//! Revocation lists: revoked, stale, forged, foreign, missing, too long.
+
+use super::common::*;
+use halfkey::UnixTime;
+use halfkey::certificate::{
+    CertificateError, Chain, Revocation, RevocationDepth, RevocationList, TrustAnchors, VerifiedServer,
+    verify,
+};
+use halfkey::memory::Authority;
+use halfkey::port::CertificateAuthority;
+
+fn against(
+    lists: &[&[u8]],
+    chain: &Chain,
+    anchors: &TrustAnchors,
+    now: UnixTime,
+) -> Result<VerifiedServer, CertificateError> {
+    let revocation = Revocation::Lists { lists, depth: RevocationDepth::Chain };
+    verify(&chain.as_der(), anchors, &name(), now, &revocation)
+}
+
+fn list(authority: &mut Authority) -> RevocationList {
+    authority.revocation_list(NOW, &mut fixed("list")).unwrap()
+}
+
+#[test]
+fn revoked_until_the_list_goes_stale() {
+    let mut authority = root("issuer");
+    let (kept, revoked) = (issue(&mut authority, "kept"), issue(&mut authority, "revoked"));
+    let empty = list(&mut authority);
+    authority.revoke(revoked.leaf().serial(), NOW).unwrap();
+    let list = list(&mut authority);
+    let anchors = anchors(&authority);
+    assert!(against(&[empty.as_der()], &revoked, &anchors, NOW).is_ok());
+    assert!(against(&[list.as_der()], &kept, &anchors, NOW).is_ok());
+    assert_eq!(against(&[list.as_der()], &revoked, &anchors, NOW), Err(CertificateError::Revoked));
+
+    let next_update = NOW.after(Authority::LIST_LIFETIME);
+    let last = UnixTime::from_secs(next_update.as_secs() - 1);
+    assert!(against(&[list.as_der()], &kept, &anchors, last).is_ok());
+    let stale = Err(CertificateError::StaleCrl { next_update });
+    assert_eq!(against(&[list.as_der()], &kept, &anchors, next_update), stale);
+    assert_eq!(against(&[list.as_der()], &revoked, &anchors, next_update), stale);
+    assert_eq!(RevocationList::from_pem(&list.to_pem().unwrap()), Ok(list));
+}
+
+#[test]
+fn a_list_is_demanded_and_must_be_the_issuers() {
+    let mut authority = root("issuer");
+    let chain = issue(&mut authority, "leaf");
+    let anchors = anchors(&authority);
+    let mut same_name = root("other key");
+    let mut other = Authority::root(issuer_name("Other"), ed25519_issuer_key("other")).unwrap();
+    let against = |lists: &[&[u8]]| against(lists, &chain, &anchors, NOW).map(drop);
+    assert_eq!(against(&[]), Err(CertificateError::RevocationUnknown));
+    assert_eq!(against(&[list(&mut other).as_der()]), Err(CertificateError::RevocationUnknown));
+    assert_eq!(against(&[list(&mut same_name).as_der()]), Err(CertificateError::BadCrlSignature));
+    let own = list(&mut authority);
+    assert_eq!(against(&[list(&mut other).as_der(), own.as_der()]), Ok(()));
+    assert_eq!(against(&[own.as_der(); 5]), Err(CertificateError::TooManyCrls));
+    assert_eq!(against(&[&[0; 16 * 1024 + 1]]), Err(CertificateError::CrlTooLong));
+    assert_eq!(against(&[chain.leaf().as_der()]), Err(CertificateError::MalformedCrl));
+}
+
+#[test]
+fn issuers_can_be_revoked() {
+    let mut top = root("top");
+    let key = ed25519_issuer_key("low");
+    let own =
+        top.certify_authority(&issuer_name("low"), key.public(), 0, validity(), &mut fixed("own")).unwrap();
+    let mut low = Authority::subordinate(key, vec![own.clone()], top.trust_anchor().unwrap()).unwrap();
+    let chain = issue(&mut low, "leaf");
+    let anchors = anchors(&top);
+    let low_list = list(&mut low);
+    let before = list(&mut top);
+    top.revoke(own.serial(), NOW).unwrap();
+    let after = list(&mut top);
+    let with = |lists: &[&[u8]]| against(lists, &chain, &anchors, NOW).map(drop);
+    assert_eq!(with(&[low_list.as_der(), before.as_der()]), Ok(()));
+    assert_eq!(with(&[low_list.as_der(), after.as_der()]), Err(CertificateError::Revoked));
+    assert_eq!(with(&[low_list.as_der()]), Err(CertificateError::RevocationUnknown));
+    let lists = [low_list.as_der()];
+    let leaf_only = Revocation::Lists { lists: &lists, depth: RevocationDepth::Leaf };
+    assert!(verify(&chain.as_der(), &anchors, &name(), NOW, &leaf_only).is_ok());
+}
+
+#[test]
+fn no_flipped_bit_brings_a_revoked_server_back() {
+    let mut authority = root("issuer");
+    let chain = issue(&mut authority, "leaf");
+    authority.revoke(chain.leaf().serial(), NOW).unwrap();
+    let list = list(&mut authority);
+    let anchors = anchors(&authority);
+    for place in 0..list.as_der().len() {
+        for bit in 0..8 {
+            let mut wrong = list.as_der().to_vec();
+            wrong[place] ^= 1 << bit;
+            assert!(against(&[&wrong], &chain, &anchors, NOW).is_err(), "byte {place} bit {bit}");
+        }
+        let cut = against(&[&list.as_der()[..place]], &chain, &anchors, NOW);
+        assert_eq!(cut, Err(CertificateError::MalformedCrl), "{place} bytes");
+    }
+}
+
+#[test]
+fn a_list_that_tokens_would_refuse_is_not_issued() {
+    let mut authority = root("issuer");
+    let mut random = fixed("many");
+    let mut last = None;
+    for _ in 0..600 {
+        let chain = authority.issue(&request(), validity(), &mut random).unwrap();
+        authority.revoke(chain.leaf().serial(), NOW).unwrap();
+        last = Some(chain);
+    }
+    assert!(authority.revocation_list(NOW, &mut random).is_err());
+    // Entries of expired certificates are left out, so there is room again.
+    let later = NOW.after(YEAR + Authority::LIST_LIFETIME + 1);
+    assert!(authority.revocation_list(later, &mut random).is_ok());
+    assert!(last.is_some());
+}
