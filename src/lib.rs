@@ -16,13 +16,18 @@ mod time;
 mod transcript;
 
 pub mod certificate;
+pub mod configuration;
+#[cfg(feature = "std")]
+pub mod driver;
 pub mod key;
 pub mod memory;
 pub mod message;
 pub mod policy;
 pub mod port;
 pub mod record;
+pub mod registration;
 pub mod schedule;
+pub mod session;
 #[cfg(feature = "std")]
 pub mod software;
 pub mod suite;

@@ -6,18 +6,18 @@ use minicbor::{Decoder, Encoder};
 
 /// A cipher suite: the KEMs, hash and AEAD of a run.
 ///
-/// One fixed order says which is best, so that "no weaker than" has one meaning: the derived order
-/// is *not* it; see [`SuiteId::rank`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// One fixed order says which is best, so that "no weaker than" has one meaning: the greater code
+/// point is the better suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum SuiteId {
-    /// 1: RSAES-OAEP-SHA-256 static, X-Wing (X25519 and ML-KEM-768) ephemeral, HKDF-SHA-256,
-    /// AES-256-GCM.
-    XWing,
-    /// 2: the same with X25519 as the ephemeral KEM: smaller, and not safe against a quantum
-    /// computer that reads the recording later.
+    /// 1: RSAES-OAEP-SHA-256 static, X25519 ephemeral, HKDF-SHA-256, AES-256-GCM. Small messages;
+    /// not safe against a quantum computer that reads the recording later.
     X25519,
-    /// 0xFF00 to 0xFFFF: a suite of somebody else's, for their own use. It ranks below all others.
+    /// 2, the default: the same with X-Wing (X25519 and ML-KEM-768) as the ephemeral KEM.
+    XWing,
+    /// 0xFF00 to 0xFFFF: a suite of somebody else's, for their own use. Who lists one has chosen it: it
+    /// ranks above all others.
     Private(u16),
 }
 
@@ -29,8 +29,8 @@ impl SuiteId {
     #[must_use]
     pub const fn code(self) -> u16 {
         match self {
-            Self::XWing => 1,
-            Self::X25519 => 2,
+            Self::X25519 => 1,
+            Self::XWing => 2,
             Self::Private(code) => code,
         }
     }
@@ -40,16 +40,6 @@ impl SuiteId {
     pub fn from_code(code: u16) -> Option<Self> {
         let private = (code >= 0xFF00).then_some(Self::Private(code));
         Self::ALL.into_iter().find(|suite| suite.code() == code).or(private)
-    }
-
-    /// How good the suite is; more is better.
-    #[must_use]
-    pub const fn rank(self) -> u8 {
-        match self {
-            Self::XWing => 2,
-            Self::X25519 => 1,
-            Self::Private(_) => 0,
-        }
     }
 }
 
@@ -153,10 +143,6 @@ macro_rules! code_set {
             pub fn iter(&self) -> impl Iterator<Item = $item> + '_ {
                 self.0.iter().filter_map($item::from_code)
             }
-
-            pub(crate) const fn codes(&self) -> &Codes {
-                &self.0
-            }
         }
 
         impl<'b> Value<'b> for $set {
@@ -184,6 +170,10 @@ code_set! {
 }
 
 impl Modes {
+    pub(crate) const fn codes(&self) -> &Codes {
+        &self.0
+    }
+
     /// The best mode in both sets.
     #[must_use]
     pub fn best_in(&self, offered: &Codes) -> Option<Mode> {
@@ -200,8 +190,8 @@ impl Modes {
 impl Suites {
     /// Those at least as good as the weakest of `old`; `old` when none is.
     fn no_weaker_than(self, old: Self) -> Self {
-        let floor = old.iter().map(SuiteId::rank).min();
-        Self::of(self.iter().filter(|suite| Some(suite.rank()) >= floor)).unwrap_or(old)
+        let floor = old.iter().min();
+        Self::of(self.iter().filter(|suite| Some(*suite) >= floor)).unwrap_or(old)
     }
 }
 

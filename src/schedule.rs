@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::suite::{SealBroken, Suite, prf};
 use crate::transcript::label;
 use alloc::vec::Vec;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// What the token's half SSK1 is asked for while it is the only shared secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub fn half(suite: &dyn Suite, ssk1: &Secret, wanted: HalfUse, transcript: &Dige
 }
 
 /// k2 or k3: seals one text, once, under the transcript before it.
+#[derive(Debug)]
 pub(crate) struct Envelope {
     suite: &'static dyn Suite,
     transcript: Digest,
@@ -64,17 +65,17 @@ impl Envelope {
     }
 
     /// Seals the one text; the envelope is spent.
-    pub(crate) fn seal(self, mut text: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn seal(self, mut text: Zeroizing<Vec<u8>>) -> Vec<u8> {
         let (key, nonce) = self.key_and_nonce();
         self.suite.seal(&key, &nonce, self.transcript.as_bytes(), &mut text);
-        text
+        core::mem::take(&mut text)
     }
 
     /// Opens what the peer sealed.
-    pub(crate) fn open(&self, mut text: Vec<u8>) -> Result<zeroize::Zeroizing<Vec<u8>>, SealBroken> {
+    pub(crate) fn open(&self, mut text: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, SealBroken> {
         let (key, nonce) = self.key_and_nonce();
         self.suite.open(&key, &nonce, self.transcript.as_bytes(), &mut text)?;
-        Ok(zeroize::Zeroizing::new(text))
+        Ok(Zeroizing::new(text))
     }
 
     /// The ticket of a run that is told to wait, and its public name. The key of the run's own

@@ -84,6 +84,7 @@ pub(crate) mod label {
     pub(crate) const ACCEPT: &[u8] = b"halfkey/1 accept";
     pub(crate) const REKEY: &[u8] = b"halfkey/1 rekey";
     pub(crate) const EXPORT: &[u8] = b"halfkey/1 export";
+    pub(crate) const CONFIGURATION: &[u8] = b"halfkey/1 configuration";
     pub(crate) const COOKIE: &[u8] = b"halfkey/1 server cookie";
     pub(crate) const PARK: &[u8] = b"halfkey/1 server park";
     pub(crate) const REJECT: &[u8] = b"halfkey/1 server reject";

@@ -2,6 +2,12 @@
 
 mod authority;
 #[cfg(feature = "std")]
+mod server;
+#[cfg(feature = "std")]
 pub mod store;
 
 pub use authority::{Authority, StateError};
+#[cfg(feature = "std")]
+pub use server::{Server, ServerKeyError};
+#[cfg(feature = "std")]
+pub use store::Store;

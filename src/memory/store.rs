@@ -195,16 +195,13 @@ impl EntitlementStore for Store {
     fn entitlement(
         &self,
         query: &EntitlementQuery,
-        now: UnixTime,
+        _now: UnixTime,
     ) -> Result<Option<Entitlement>, StoreError> {
-        if self.look(|state| state.regressed(query).is_some()) {
-            self.change(|state| {
-                state.note_regression(query, now);
-                Ok::<_, StoreError>(())
-            })?;
-        }
-        Ok(self
-            .look(|state| state.entitlement(&query.user_id, &query.access_path, &query.application).cloned()))
+        Ok(self.look(|state| {
+            let entitlement = state.entitlement(&query.user_id, &query.access_path, &query.application)?;
+            let last_applied = state.last_applied(&query.key_id, &query.application);
+            Some(Entitlement { last_applied, ..entitlement.clone() })
+        }))
     }
 
     fn report(&self, report: &Report, now: UnixTime) -> Result<(), StoreError> {

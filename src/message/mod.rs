@@ -13,21 +13,50 @@
 //! | S1 | [`Challenge`] around [`ChallengeCore`] | server → token |
 //! | S2 | [`Response`] | token → server |
 //! | S3 | [`Accept`] | server → token |
+//! | C0 | [`ConfigRequest`] | token → server |
+//! | C1 | [`Configuration`] | server → token |
+//! | C2 | [`Applied`] | token → server |
 //!
 //! A *core* is the part of a message that a transcript covers; it travels as one byte string, so
 //! what is hashed is what was sent.
 
+mod configuration;
 mod registration;
 mod session;
 
+pub use configuration::{Applied, ConfigRequest, Configuration, Held, Scope, Serial, UserInformation};
 pub use registration::{
     Confirm, Done, FieldFault, Hello, Offer, OfferCore, Outcome, OutcomeBody, OutcomeCore, Proof, Refusal,
     Request, RequestBody, RequestCore,
 };
 pub use session::{Accept, Address, Challenge, ChallengeCore, Open, Response, Status};
 
+use crate::wire::{self, WireError};
+
 /// The protocol's only version.
 pub const VERSION: u16 = 1;
 
 /// R1 extension: a certificate revocation list in DER, stapled by the server.
 pub const EXT_CRL: u64 = 1;
+
+/// Reads the core of a message that carries one.
+macro_rules! cores {
+    ($($outer:ident => $core:ident, $max:literal;)*) => {$(
+        impl<'b> $outer<'b> {
+            /// The core, strictly decoded.
+            ///
+            /// # Errors
+            /// [`WireError`] names the field.
+            pub fn read_core(&self) -> Result<$core<'b>, WireError> {
+                wire::decode(self.core.0, stringify!($core), $max)
+            }
+        }
+    )*};
+}
+
+cores! {
+    Offer => OfferCore, 65_536;
+    Request => RequestCore, 4096;
+    Outcome => OutcomeCore, 8000;
+    Challenge => ChallengeCore, 32_768;
+}

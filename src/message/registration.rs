@@ -59,8 +59,8 @@ map! {
         7 => outcome_size: u16,
         /// 32 fresh bytes.
         8 => nonce_s: [u8; 32],
-        /// The ephemeral KEM key of suites that have one.
-        9 => pk_e: Option<Bytes<'b, 32, 1216>>,
+        /// The ephemeral KEM's public key.
+        9 => pk_e: Bytes<'b, 32, 1216>,
         /// Extensions.
         10 => ext: Option<Ext<'b>>,
     }
@@ -90,7 +90,7 @@ map! {
         /// SSK1 encapsulated to P_u.
         4 => ct: Bytes<'b, 256, 1024>,
         /// ss_e encapsulated to pk_e.
-        5 => ct_e: Option<Bytes<'b, 32, 1120>>,
+        5 => ct_e: Bytes<'b, 32, 1120>,
     }
 }
 

@@ -8,6 +8,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use thiserror::Error;
 
+pub use crate::message::{Serial, UserInformation};
+
 /// Why a store cannot answer. It is the operator's to mend; the peer is told `busy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -76,15 +78,6 @@ pub enum Standing {
     Expired,
 }
 
-/// What a token says about its user when it asks for configuration (patent step 370).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UserInformation {
-    /// Where the user is.
-    pub location: Option<String>,
-    /// What system the user is on.
-    pub system: Option<String>,
-}
-
 /// A question for the entitlements of a user (patent step 380). Who is asking comes from the
 /// session's key, never from what the token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,15 +96,6 @@ pub struct EntitlementQuery {
     pub held: Option<Serial>,
 }
 
-/// The serial of a configuration: epochs first, then numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Serial {
-    /// Raised by the operator after restoring a backup.
-    pub epoch: u32,
-    /// Raised with every change.
-    pub number: u64,
-}
-
 /// What a user is entitled to, for one application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entitlement {
@@ -121,6 +105,11 @@ pub struct Entitlement {
     pub valid_for: Option<u32>,
     /// The configuration; `None` when the user is entitled to nothing any more.
     pub document: Option<Document>,
+    /// The highest serial that this key, or one it renews, has reported as applied.
+    ///
+    /// Wrongly `None` or low: a token restored from a backup, or cloned, goes unnoticed. Wrongly
+    /// high: false alarm; the token is served all the same.
+    pub last_applied: Option<Serial>,
 }
 
 /// A configuration: instructions for the client system (patent step 390), opaque to the protocol.
@@ -145,7 +134,7 @@ pub struct Report {
     pub key_id: KeyId,
     /// The application.
     pub application: Application,
-    /// The configuration.
+    /// The configuration; for [`ReportResult::Regressed`], the last one that was applied.
     pub serial: Serial,
     /// Applied, or why not.
     pub result: ReportResult,
@@ -163,6 +152,8 @@ pub enum ReportResult {
     Equivocation,
     /// The client system could not apply it and keeps the last good one.
     Failed,
+    /// The token holds configurations for as many applications as it can.
+    NoRoom,
     /// Not before `Applied`: the token asked with a serial below the last one it applied. It was
     /// restored from a backup, or cloned.
     Regressed,
@@ -249,7 +240,8 @@ pub trait EntitlementStore {
     fn entitlement(&self, query: &EntitlementQuery, now: UnixTime)
     -> Result<Option<Entitlement>, StoreError>;
 
-    /// What became of a configuration.
+    /// What became of a configuration. [`ReportResult::Applied`] raises
+    /// [`Entitlement::last_applied`], and nothing lowers it; a report may come twice.
     ///
     /// # Errors
     /// [`StoreError`].

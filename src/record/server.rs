@@ -110,7 +110,8 @@ pub struct ApplicantRecord {
     pub name_taken: bool,
     /// A, the secret of an unused activation code for the name.
     pub activation: Option<Secret>,
-    /// The earlier registration that a renewal names.
+    /// The earlier registration that a renewal names, or that the application behind a ticket
+    /// renews.
     pub earlier: Option<Box<Registered>>,
     /// The application that a ticket names.
     pub waiting: Option<Box<WaitingApplication>>,

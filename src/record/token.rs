@@ -1,6 +1,7 @@
 //! The token's memory: `Half → Joined → Active`, or `Waiting`.
 
 use crate::id::{AccessPath, Alias, Application, Digest, KeyId, ServerName, TicketId, Txn, UserId};
+use crate::message::Serial;
 use crate::policy::{Policy, SuiteId};
 use crate::secret::Secret;
 use crate::template::Form;
@@ -49,8 +50,12 @@ pub struct Half {
     pub ss_e: Secret,
     /// What the proof in R2 was made with.
     pub proof_key: ProofKey,
+    /// The earlier key that this run renews.
+    pub renews: Option<KeyId>,
     /// The form, for a run that is told to wait.
     pub form: Form,
+    /// The ticket's public name, and the ticket, for a run that is told to wait.
+    pub ticket: (TicketId, Secret),
     /// Length of R3's sealed plaintext, in bytes.
     pub outcome_size: u16,
     /// When to give up.
@@ -81,6 +86,8 @@ pub struct Waiting {
     pub ticket: Secret,
     /// The form that was sent, and has to be sent again.
     pub form: Form,
+    /// The earlier key that the run renews.
+    pub renews: Option<KeyId>,
     /// When to ask again.
     pub retry_at: UnixTime,
     /// When the server forgets.
@@ -136,15 +143,50 @@ pub enum Standing {
     Active,
 }
 
-/// The configuration last applied for one application.
+/// The configuration last applied for one application: a document, or that it was taken away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldConfiguration {
     /// The application.
     pub application: Application,
-    /// Its serial: epoch and number.
-    pub serial: (u32, u64),
-    /// SHA-256 of media type and body.
+    /// Its serial: nothing lower is applied any more.
+    pub serial: Serial,
+    /// Its digest ([`crate::configuration::digest`]).
     pub digest: Digest,
-    /// Until when it may be used.
+    /// Until when the document may be used, by [`Registration::clock`].
     pub valid_until: Option<UnixTime>,
+    /// Whether it took the document away: then only serial and digest are left.
+    pub revoked: bool,
+}
+
+impl HeldConfiguration {
+    /// Whether there is a document and it may be used at `clock` ([`Registration::clock`]).
+    #[must_use]
+    pub fn in_force(&self, clock: UnixTime) -> bool {
+        !self.revoked && self.valid_until.is_none_or(|end| clock < end)
+    }
+}
+
+impl Registration {
+    /// Takes over what an earlier registration, which this one renews, held of configurations, so
+    /// that none is rolled back by a renewal.
+    pub fn succeed(&mut self, earlier: &Self) {
+        for held in &earlier.configurations {
+            if self.configuration(&held.application).is_none() {
+                self.configurations.push(held.clone());
+            }
+        }
+        self.clock_floor = self.clock_floor.max(earlier.clock_floor);
+    }
+
+    /// The latest time known: the token's own, or the server's word where the token's is behind it.
+    #[must_use]
+    pub fn clock(&self, now: UnixTime) -> UnixTime {
+        now.max(self.clock_floor)
+    }
+
+    /// The configuration held for an application.
+    #[must_use]
+    pub fn configuration(&self, application: &Application) -> Option<&HeldConfiguration> {
+        self.configurations.iter().find(|held| held.application == *application)
+    }
 }

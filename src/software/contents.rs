@@ -210,14 +210,23 @@ impl Contents {
     }
 
     pub(super) fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
-        let wanted = |key: &&mut Key| key.registration.key_id == registration.key_id;
-        let key = self.keys.iter_mut().find(wanted).ok_or(TokenError::NoSuchKey)?;
-        key.registration = registration.clone();
-        if registration.standing == Standing::Active
-            && let Some(earlier) = key.registration.supersedes.take()
-            && earlier != registration.key_id
+        let place = |key_id: &KeyId| self.keys.iter().position(|key| key.registration.key_id == *key_id);
+        let at = place(&registration.key_id).ok_or(TokenError::NoSuchKey)?;
+        let mut new = registration.clone();
+        if new.standing == Standing::Active
+            && let Some(earlier) = new.supersedes.take()
+            && earlier != new.key_id
+            && let Some(earlier) = place(&earlier)
         {
-            self.keys.retain(|key| key.registration.key_id != earlier);
+            if let Some(earlier) = self.keys.get(earlier) {
+                new.succeed(&earlier.registration);
+            }
+            if let Some(key) = self.keys.get_mut(at) {
+                key.registration = new;
+            }
+            self.keys.remove(earlier);
+        } else if let Some(key) = self.keys.get_mut(at) {
+            key.registration = new;
         }
         Ok(())
     }

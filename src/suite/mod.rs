@@ -61,6 +61,12 @@ pub trait Suite: Send + Sync {
     }
 }
 
+impl core::fmt::Debug for dyn Suite {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.id().fmt(f)
+    }
+}
+
 /// Something sealed does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the seal is broken")]

@@ -13,14 +13,14 @@ use hkdf::{Hkdf, HkdfExtract};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-/// Suite 1: X-Wing.
+/// Suite 2: X-Wing.
 pub struct XWing;
-/// Suite 2: X25519.
+/// Suite 1: X25519.
 pub struct X25519Suite;
 
-/// Suite 1, the default: X-Wing as the ephemeral KEM.
+/// Suite 2, the default: X-Wing as the ephemeral KEM.
 pub static XWING: XWing = XWing;
-/// Suite 2: X25519 as the ephemeral KEM.
+/// Suite 1: X25519 as the ephemeral KEM.
 pub static X25519: X25519Suite = X25519Suite;
 
 impl Suite for XWing {
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn hex<const N: usize>(text: &str) -> [u8; N] {
-        core::array::from_fn(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+        core::array::from_fn(|i| u8::from_str_radix(&text[i.saturating_mul(2)..][..2], 16).unwrap())
     }
 
     /// RFC 4231, test case 1 (a key of 20 bytes 0x0b is the same as one zero-padded to 32).

@@ -98,6 +98,7 @@ macro_rules! map {
     (@message [$type:ty] [] $label:literal) => {};
     (@message [$type:ty] [$code:literal, $max:expr] $label:literal) => {
         impl<'b> $crate::wire::Message<'b> for $type {
+            const TYPE: u64 = $code;
             const NAME: &'static str = $label;
             const MAX: usize = $max;
         }

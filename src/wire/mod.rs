@@ -110,6 +110,8 @@ pub(crate) type Put<W> = Result<(), minicbor::encode::Error<<W as Write>::Error>
 /// A message of the protocol: a CBOR map whose key 0 is its type.
 #[allow(private_bounds, reason = "only this crate defines messages")]
 pub trait Message<'b>: Value<'b> {
+    /// Its type code, in key 0.
+    const TYPE: u64;
     /// Its name, with its label in the protocol.
     const NAME: &'static str;
     /// Its longest encoding, in bytes.

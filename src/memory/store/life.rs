@@ -38,6 +38,9 @@ impl State {
             }
             Some(ProofId::Ticket(ticket_id)) => {
                 record.waiting = self.waiting.get(&ticket_id).cloned().map(Box::new);
+                if let Some(ProofId::Renewal(earlier)) = record.waiting.as_ref().and_then(|row| row.proof) {
+                    record.earlier = self.rows.get(&earlier).map(|row| Box::new(row.registered.clone()));
+                }
                 same(Claim::Ticket(ticket_id))
             }
         };
@@ -144,6 +147,10 @@ impl State {
         ticket.map(|ticket| self.waiting.remove(&ticket));
         if let Some(earlier) = earlier {
             self.settle(&earlier, Lifecycle::Superseded);
+            if let Some(mut reports) = self.reports.remove(&earlier) {
+                reports.values_mut().for_each(|last| last.report.key_id = *key_id);
+                self.reports.insert(*key_id, reports);
+            }
         }
         for claim in &claims {
             for rival in self.index.claimants(claim) {

@@ -28,7 +28,7 @@ pub enum Subject {
 pub struct Event {
     /// When.
     pub at: UnixTime,
-    /// What; for [`ReportResult::Regressed`], with the serial the token came with.
+    /// What; for [`ReportResult::Regressed`], with the serial it had applied before.
     pub report: Report,
 }
 
@@ -239,7 +239,8 @@ impl State {
     ) -> Serial {
         self.number = self.number.saturating_add(1);
         let serial = Serial { epoch: self.epoch, number: self.number };
-        self.entitlements.insert((subject, application), Entitlement { serial, valid_for, document });
+        self.entitlements
+            .insert((subject, application), Entitlement { serial, valid_for, document, last_applied: None });
         serial
     }
 
@@ -253,21 +254,9 @@ impl State {
         own.or_else(|| self.entitlements.get(&(Subject::AccessPath(path.clone()), application.clone())))
     }
 
-    /// The serial that the token should hold, when it comes with an older one.
-    pub(super) fn regressed(&self, query: &EntitlementQuery) -> Option<Serial> {
-        let applied = self.reports.get(&query.key_id)?.get(&query.application)?.applied;
-        applied.filter(|_| query.held < applied)
-    }
-
-    pub(super) fn note_regression(&mut self, query: &EntitlementQuery, now: UnixTime) {
-        let serial = query.held.unwrap_or(Serial { epoch: 0, number: 0 });
-        let (key_id, application) = (query.key_id, query.application.clone());
-        self.log(&Report { key_id, application, serial, result: ReportResult::Regressed }, now);
-        let last = self.reports.get_mut(&query.key_id).and_then(|of| of.get_mut(&query.application));
-        // Once is enough: from here on, the older serial is what the token is known to hold.
-        if let Some(last) = last {
-            last.applied = query.held;
-        }
+    /// The serial that the key is known to have applied.
+    pub(super) fn last_applied(&self, key_id: &KeyId, application: &Application) -> Option<Serial> {
+        self.reports.get(key_id)?.get(application)?.applied
     }
 
     pub(super) fn report(&mut self, report: &Report, now: UnixTime) {
@@ -281,7 +270,9 @@ impl State {
         }
         let of_key = self.reports.entry(report.key_id).or_default();
         let applied = match report.result {
-            ReportResult::Applied => Some(report.serial),
+            ReportResult::Applied => {
+                of_key.get(&report.application).and_then(|last| last.applied).max(Some(report.serial))
+            }
             _ => of_key.get(&report.application).and_then(|last| last.applied),
         };
         of_key.insert(report.application.clone(), LastReport { report: report.clone(), applied });

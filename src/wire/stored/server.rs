@@ -1,7 +1,7 @@
 //! CBOR of the server's memory.
 
 use super::{kind, stored};
-use crate::port::entitlement_store::{Document, Entitlement, Report, ReportResult, Serial};
+use crate::port::entitlement_store::{Document, Entitlement, Report, ReportResult};
 use crate::record::{ExpectedTags, Lifecycle, ProofId, Registered, StoredKeys, WaitingApplication};
 use crate::wire::{Problem, Put, Value, WireError};
 use minicbor::encode::Write;
@@ -20,9 +20,7 @@ stored! { WaitingApplication, "stored application" {
     1 => ticket_id, 2 => ticket, 3 => name, 4 => form, 5 => proof, 6 => hold_until,
 } }
 
-stored! { Serial, "stored serial" { 1 => epoch, 2 => number } }
-
-stored! { Entitlement, "stored entitlement" { 1 => serial, 2 => valid_for, 3 => document } }
+stored! { Entitlement, "stored entitlement" { 1 => serial, 2 => valid_for, 3 => document, 4 => last_applied } }
 
 stored! { Document, "stored document" { 1 => media_type, 2 => body as super::blob } }
 
@@ -94,6 +92,7 @@ impl<'b> Value<'b> for ReportResult {
             Self::Equivocation => 2,
             Self::Failed => 3,
             Self::Regressed => 4,
+            Self::NoRoom => 5,
         })?;
         Ok(())
     }
@@ -104,6 +103,7 @@ impl<'b> Value<'b> for ReportResult {
             2 => Ok(Self::Equivocation),
             3 => Ok(Self::Failed),
             4 => Ok(Self::Regressed),
+            5 => Ok(Self::NoRoom),
             _ => Err(Problem::OutOfRange.into()),
         }
     }

@@ -8,11 +8,11 @@ use minicbor::{Decoder, Encoder};
 
 stored! { Half, "stored half" {
     1 => txn, 2 => suite, 3 => server_name, 4 => certificate, 5 => anchor, 6 => request as super::blob,
-    7 => transcript, 8 => ss_e, 9 => proof_key, 10 => form, 11 => outcome_size, 12 => deadline,
+    7 => transcript, 8 => ss_e, 9 => proof_key, 10 => form, 11 => outcome_size, 12 => deadline, 13 => renews, 14 => ticket,
 } }
 
 stored! { Waiting, "stored wait" {
-    1 => txn, 2 => server_name, 3 => ticket_id, 4 => ticket, 5 => form, 6 => retry_at, 7 => hold_until,
+    1 => txn, 2 => server_name, 3 => ticket_id, 4 => ticket, 5 => form, 6 => retry_at, 7 => hold_until, 8 => renews,
 } }
 
 stored! { Registration, "stored registration" {
@@ -22,7 +22,7 @@ stored! { Registration, "stored registration" {
 } }
 
 stored! { HeldConfiguration, "stored configuration" {
-    1 => application, 2 => serial, 3 => digest, 4 => valid_until,
+    1 => application, 2 => serial, 3 => digest, 4 => valid_until, 5 => revoked,
 } }
 
 /// `[0, half]` or `[1, wait]`.

@@ -1,0 +1,137 @@
+//! What a C1 may say: documents and their digests, and which fields belong to which kind.
+
+use super::error::ServerSideError;
+use crate::id::Digest;
+use crate::message::{Configuration, Held};
+use crate::port::entitlement_store::Document;
+use crate::suite::{Suite, XWING};
+use crate::transcript::label;
+use crate::wire::{Bytes, Message, Problem, Text, WireError};
+
+/// The longest media type, in bytes.
+pub const MAX_MEDIA_TYPE: usize = 127;
+
+/// The longest document, in bytes.
+pub const MAX_BODY: usize = 57_344;
+
+pub(super) const UNCHANGED: u8 = 0;
+pub(super) const REVOKED: u8 = 1;
+pub(super) const DOCUMENT: u8 = 2;
+pub(super) const UNKNOWN: u8 = 3;
+
+/// The digest of a document, or of a revocation (`None`).
+///
+/// `SHA-256("halfkey/1 configuration" ‖ 0x00 ‖ kind(1) ‖ length(4) ‖ media type ‖ length(4) ‖ body)`, lengths
+/// in bytes and big-endian; `kind` as in C1: 2 for a document, 1 for a revocation, which has both lengths 0.
+/// `Unchanged` repeats the digest of what is held. Serial, scope and validity are not covered: the channel
+/// authenticates them, and validity is renewed without a new document. SHA-256 under every suite, since a
+/// configuration outlives a change of suite.
+#[must_use]
+pub fn digest(document: Option<&Document>) -> Digest {
+    document.map_or_else(
+        || digest_of(REVOKED, "", &[]),
+        |document| digest_of(DOCUMENT, &document.media_type, &document.body),
+    )
+}
+
+fn digest_of(kind: u8, media_type: &str, body: &[u8]) -> Digest {
+    // Decoded or checked before: neither length comes near the end of 32 bits.
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let media_type = media_type.as_bytes();
+    XWING.hash(&[label::CONFIGURATION, &[0, kind], &length(media_type), media_type, &length(body), body])
+}
+
+/// Whether a document fits into C1.
+pub(super) fn check(document: &Document) -> Result<(), ServerSideError> {
+    if document.media_type.len() > MAX_MEDIA_TYPE || !is_media_type(&document.media_type) {
+        return Err(ServerSideError::MediaType);
+    }
+    if document.body.len() > MAX_BODY {
+        return Err(ServerSideError::BodyTooLong(document.body.len()));
+    }
+    Ok(())
+}
+
+/// `type/subtype`, both of RFC 6838's restricted names, then parameters, if any, in printable ASCII.
+fn is_media_type(text: &str) -> bool {
+    let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+    let restricted = |name: &str| {
+        name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    let named = essence.split_once('/').is_some_and(|(kind, sub)| restricted(kind) && restricted(sub));
+    named && parameters.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+}
+
+/// What a well-formed C1 says of a configuration.
+pub(super) struct Content<'b> {
+    pub(super) version: Held,
+    pub(super) valid_for: Option<u32>,
+    pub(super) news: News<'b>,
+}
+
+/// What is new about it.
+pub(super) enum News<'b> {
+    /// Nothing: what is held is still right.
+    Unchanged,
+    /// The user is entitled to nothing any more.
+    Revoked,
+    /// A document.
+    Document { media_type: &'b str, body: &'b [u8] },
+}
+
+/// Reads C1's kind: exactly the fields that belong to it are there; `None` when the server knows nothing of
+/// the application. A push always has news.
+pub(super) fn content<'b>(c1: &Configuration<'b>) -> Result<Option<Content<'b>>, WireError> {
+    let asked = c1.request_id != 0;
+    let (of_document, known) = match c1.kind {
+        DOCUMENT => (true, true),
+        REVOKED => (false, true),
+        UNCHANGED if asked => (false, true),
+        UNKNOWN if asked => (false, false),
+        _ => return Err(at("kind", Problem::OutOfRange)),
+    };
+    let serial = field("serial", c1.serial, known)?;
+    let digest = field("digest", c1.digest, known)?;
+    let media_type = field("media_type", c1.media_type, of_document)?;
+    let body = field("body", c1.body, of_document)?;
+    if c1.valid_for.is_some() && matches!(c1.kind, REVOKED | UNKNOWN) {
+        return Err(at("valid_for", Problem::UnexpectedKey));
+    }
+    let (Some(serial), Some(digest)) = (serial, digest) else { return Ok(None) };
+    let news = match (media_type, body) {
+        (Some(Text(media_type)), Some(Bytes(body))) if is_media_type(media_type) => {
+            News::Document { media_type, body }
+        }
+        (Some(_), _) => return Err(at("media_type", Problem::OutOfRange)),
+        _ if c1.kind == REVOKED => News::Revoked,
+        _ => News::Unchanged,
+    };
+    Ok(Some(Content { version: Held { serial, digest }, valid_for: c1.valid_for, news }))
+}
+
+/// The field's value, which must be there exactly when it is `wanted`.
+fn field<T>(name: &'static str, value: Option<T>, wanted: bool) -> Result<Option<T>, WireError> {
+    match (value.is_some(), wanted) {
+        (true, false) => Err(at(name, Problem::UnexpectedKey)),
+        (false, true) => Err(at(name, Problem::Missing)),
+        _ => Ok(value),
+    }
+}
+
+const fn at(field: &'static str, problem: Problem) -> WireError {
+    WireError { message: <Configuration<'_> as Message<'_>>::NAME, field, problem }
+}
+
+impl Content<'_> {
+    /// Whether the digest sent is that of what was sent.
+    pub(super) fn digest_fits(&self) -> bool {
+        match self.news {
+            News::Unchanged => true,
+            News::Revoked => self.version.digest == digest(None),
+            News::Document { media_type, body } => {
+                self.version.digest == digest_of(DOCUMENT, media_type, body)
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The token's side: asks, judges what comes, and has it applied.
+
+use super::apply::version;
+use super::error::TokenSideError;
+use super::judge::judge;
+use crate::id::{Application, KeyId};
+use crate::message::{ConfigRequest, Configuration, UserInformation};
+use crate::name::normalise_text;
+use crate::record::Registration;
+use crate::step::{RefusalReason, Step};
+use crate::time::UnixTime;
+use crate::wire::Message;
+use core::num::NonZeroU32;
+
+pub use super::apply::{Applying, Instruction, NeedApply};
+pub use super::judge::{Rejection, Verdict};
+
+/// Asks for the configuration of an application (patent step 370). `request_id` is one not used before in
+/// this session; `now` begins the measure of how old the answer is.
+///
+/// # Errors
+/// [`TokenSideError::Information`] for text that is longer than 255 bytes or has controls in it.
+pub fn request(
+    registration: &Registration,
+    application: &Application,
+    information: &UserInformation,
+    request_id: NonZeroU32,
+    now: UnixTime,
+) -> Result<Step<ConfigRequest, AwaitConfiguration>, TokenSideError> {
+    let line = |text: &Option<_>| text.as_deref().map(|text| normalise_text(text, 255)).transpose();
+    let c0 = ConfigRequest {
+        request_id: request_id.get(),
+        application: application.clone(),
+        information: UserInformation {
+            location: line(&information.location)?,
+            system: line(&information.system)?,
+        },
+        held: registration.configuration(application).map(version),
+    };
+    let next = AwaitConfiguration {
+        key_id: registration.key_id,
+        request_id: c0.request_id,
+        application: c0.application.clone(),
+        sent: now,
+    };
+    Ok(Step { send: c0.encode(), next })
+}
+
+/// Waits for C1.
+#[derive(Debug)]
+#[must_use]
+pub struct AwaitConfiguration {
+    key_id: KeyId,
+    request_id: u32,
+    application: Application,
+    sent: UnixTime,
+}
+
+/// What came while an answer was awaited.
+#[derive(Debug)]
+#[must_use]
+pub struct Received {
+    /// What is to be done about it.
+    pub verdict: Verdict,
+    /// The answer is still awaited: what came was a push that crossed C0.
+    pub waiting: Option<AwaitConfiguration>,
+}
+
+impl AwaitConfiguration {
+    /// Takes the answer, or a push that crossed the question. `registration` is the record as it stands now.
+    ///
+    /// # Errors
+    /// [`TokenSideError`]; then the session should end.
+    pub fn receive(
+        self,
+        bytes: &[u8],
+        registration: &Registration,
+        now: UnixTime,
+    ) -> Result<Received, TokenSideError> {
+        if registration.key_id != self.key_id {
+            return Err(TokenSideError::WrongRegistration);
+        }
+        let c1 = decode(bytes)?;
+        if c1.request_id == 0 {
+            return Ok(Received { verdict: judge(&c1, registration, None, now)?, waiting: Some(self) });
+        }
+        if c1.request_id != self.request_id {
+            return Err(TokenSideError::WrongRequest);
+        }
+        if c1.scope.application != self.application {
+            return Err(TokenSideError::WrongScope);
+        }
+        Ok(Received { verdict: judge(&c1, registration, Some(self.sent), now)?, waiting: None })
+    }
+}
+
+/// Takes a C1 that the server sends unasked, while no answer is awaited.
+///
+/// # Errors
+/// [`TokenSideError`]; then the session should end.
+pub fn receive_push(
+    bytes: &[u8],
+    registration: &Registration,
+    now: UnixTime,
+) -> Result<Verdict, TokenSideError> {
+    let c1 = decode(bytes)?;
+    if c1.request_id != 0 {
+        return Err(TokenSideError::WrongRequest);
+    }
+    judge(&c1, registration, None, now)
+}
+
+fn decode(bytes: &[u8]) -> Result<Configuration<'_>, TokenSideError> {
+    match RefusalReason::read(bytes) {
+        Some(reason) => Err(TokenSideError::Refusal(reason)),
+        None => Ok(Configuration::decode(bytes)?),
+    }
+}

@@ -1,0 +1,168 @@
+//! A server's part (the patent's "gateway"): frames in, frames out, the ports in between.
+
+use crate::configuration::ServerSideError as ConfigurationError;
+use crate::id::KeyId;
+use crate::message::{Confirm, Hello, Request};
+use crate::port::entitlement_store::{ReportResult, Standing};
+use crate::port::{AuthServer, EntitlementStore};
+use crate::random::RandomSource;
+use crate::record::Effect;
+use crate::registration::server::{
+    Application, Decision, Stored, receive_confirm, receive_hello, receive_request,
+};
+use crate::registration::{RefusalCode, ServerSideError};
+use crate::session::{ChannelError, SessionError};
+use crate::settings::ServerSettings;
+use crate::time::UnixTime;
+use crate::wire::{self, Message, Problem, WireError};
+
+/// Decides on applications: the operator.
+pub trait Approval {
+    /// Decides on an application whose proof, if it has one, has been verified.
+    fn decide(&self, application: &Application) -> Decision;
+}
+
+impl<F: Fn(&Application) -> Decision> Approval for F {
+    fn decide(&self, application: &Application) -> Decision {
+        self(application)
+    }
+}
+
+/// What a peer asks the server to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Make and sign an offer.
+    Offer,
+    /// Decapsulate a request: the costly one.
+    Request,
+}
+
+/// What has happened, for the operator's log. Nothing in it is secret.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// R1 was sent.
+    Offered,
+    /// R3 grants this key.
+    Granted(KeyId),
+    /// R3 says to wait.
+    Waiting,
+    /// R3 refuses; the reason stands in it only where the applicant may know it.
+    Refused(RefusalCode),
+    /// R3 was sent again.
+    Repeated,
+    /// R5 was sent.
+    Confirmed(KeyId),
+    /// A session was opened with this key.
+    Opened(KeyId),
+    /// A key was proved that opens no session.
+    Barred(KeyId, Standing),
+    /// What became of a configuration.
+    Configured(KeyId, ReportResult),
+    /// Registration went no further.
+    RegistrationFailed(ServerSideError),
+    /// A session did not come about.
+    SessionFailed(SessionError),
+    /// A session ended with an error.
+    ChannelFailed(ChannelError),
+    /// A configuration went no further.
+    ConfigurationFailed(ConfigurationError),
+}
+
+/// Looks on, and holds back peers that ask too much.
+pub trait Observer {
+    /// Whether `peer` may have this done now.
+    fn admits(&self, _peer: &[u8], _work: Work) -> bool {
+        true
+    }
+
+    /// Something has happened.
+    fn event(&self, _peer: &[u8], _event: &Event) {}
+}
+
+/// Lets everybody in and keeps no log.
+impl Observer for () {}
+
+/// A server: its settings, ports and hooks.
+#[derive(Clone, Copy)]
+pub struct Gateway<'a> {
+    /// The settings.
+    pub settings: &'a ServerSettings,
+    /// What only the server holds.
+    pub server: &'a dyn AuthServer,
+    /// Registrations and entitlements.
+    pub store: &'a dyn EntitlementStore,
+    /// The operator.
+    pub approval: &'a dyn Approval,
+    /// The limiter and the log.
+    pub observer: &'a dyn Observer,
+}
+
+impl Gateway<'_> {
+    /// Answers one message of a registration: R0 with R1, R2 with R3, R4 with R5, each with E0 when
+    /// it cannot. Nothing is remembered between two calls but in the ports.
+    pub fn answer(&self, peer: &[u8], frame: &[u8], now: UnixTime, random: &mut dyn RandomSource) -> Vec<u8> {
+        let answered = match wire::message_type(frame) {
+            Ok(Hello::TYPE) => self.offer(peer, frame, now, random),
+            Ok(Request::TYPE) => self.outcome(peer, frame, now, random),
+            Ok(Confirm::TYPE) => self.confirm(frame, now),
+            Ok(_) => Err(WireError { message: "message", field: "type", problem: Problem::WrongType }.into()),
+            Err(error) => Err(error.into()),
+        };
+        match answered {
+            Ok((answer, event)) => {
+                self.observer.event(peer, &event);
+                answer
+            }
+            Err(error) => {
+                let refusal = error.refusal().frame().into_bytes();
+                self.observer.event(peer, &Event::RegistrationFailed(error));
+                refusal
+            }
+        }
+    }
+
+    fn limit(&self, peer: &[u8], work: Work) -> Result<(), ServerSideError> {
+        if self.observer.admits(peer, work) { Ok(()) } else { Err(ServerSideError::Limited) }
+    }
+
+    fn offer(&self, peer: &[u8], frame: &[u8], now: UnixTime, random: &mut dyn RandomSource) -> Answered {
+        let need = receive_hello(frame, self.settings)?;
+        self.limit(peer, Work::Offer)?;
+        let need = need.supply_from(self.server, peer, self.settings, now, random)?;
+        Ok((need.supply_from(self.server)?.into_bytes(), Event::Offered))
+    }
+
+    fn outcome(&self, peer: &[u8], frame: &[u8], now: UnixTime, random: &mut dyn RandomSource) -> Answered {
+        let need = match receive_request(frame)?.supply_from(self.store, peer, self.settings, now)? {
+            Stored::Before(outcome) => return Ok((outcome.into_bytes(), Event::Repeated)),
+            Stored::New(need) => need,
+        };
+        self.limit(peer, Work::Request)?;
+        let need = need.supply_from(self.server, self.settings, now)?;
+        let judged = need.supply_from(self.store, self.settings, now)?;
+        let mut declined = judged.refused();
+        let decide = |application: &Application| {
+            let decision = self.approval.decide(application);
+            if let Decision::Refuse(code) = &decision {
+                declined = Some(*code);
+            }
+            decision
+        };
+        let commit = judged.decide(decide, self.settings, now, random)?;
+        let event = match (&commit.wanted().effect, declined) {
+            (Effect::Granted(new), _) => Event::Granted(new.registered.key_id),
+            (Effect::Waiting { .. }, _) => Event::Waiting,
+            (Effect::Refused, code) => Event::Refused(code.unwrap_or(RefusalCode::Unspecified)),
+        };
+        Ok((commit.supply_from(self.store, now)?.into_bytes(), event))
+    }
+
+    fn confirm(&self, frame: &[u8], now: UnixTime) -> Answered {
+        let need = receive_confirm(frame)?.supply_from(self.store)?;
+        let key_id = *need.wanted();
+        Ok((need.supply_from(self.store, now)?.into_bytes(), Event::Confirmed(key_id)))
+    }
+}
+
+type Answered = Result<(Vec<u8>, Event), ServerSideError>;

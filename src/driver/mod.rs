@@ -1,0 +1,17 @@
+//! Thin blocking loops over any byte transport: [`Client`] for a token, [`Gateway`] for a server.
+//!
+//! Nothing here knows the protocol: a loop receives a frame, runs the pure steps with the ports it
+//! was given, and sends what they say. What it does in thirty lines, an asynchronous program does in
+//! thirty of its own; see the example `async_handler`.
+
+mod client;
+mod connection;
+mod gateway;
+mod serve;
+mod transport;
+
+pub use client::{Client, ClientError, ClientSession, Configured, Fill, Incoming, Registering};
+pub use connection::{Connection, Handled};
+pub use gateway::{Approval, Event, Gateway, Observer, Work};
+pub use serve::{Answer, serve};
+pub use transport::{Framed, Transport};

@@ -1,0 +1,143 @@
+//! Activation codes: how an operator says whom to expect, out of band.
+
+use crate::id::{ServerName, UserName};
+use crate::random::RandomSource;
+use crate::secret::Secret;
+use crate::suite::{Suite, XWING, prf};
+use crate::transcript::label;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use thiserror::Error;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Crockford's base 32: no I, L, O or U.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// An activation code: 16 characters of Crockford base 32 (80 bits) for people to type, or 26 (130
+/// bits) for a QR code or a file.
+///
+/// The library makes the codes, so a slow hash is not needed: nobody guesses 80 random bits.
+/// Shorter codes that people choose are refused by this type; they would need a PAKE.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct ActivationCode(String);
+
+/// Why a text is no activation code. It does not say where, and never repeats the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ActivationCodeError {
+    /// Neither 16 nor 26 characters, hyphens and spaces aside.
+    #[error("an activation code has 16 or 26 characters")]
+    Length,
+    /// A character that is not in Crockford's base 32.
+    #[error("an activation code is made of digits and the letters other than U")]
+    Character,
+}
+
+impl ActivationCode {
+    /// Draws a code of 16 characters, 80 bits.
+    #[must_use]
+    pub fn generate(random: &mut dyn RandomSource) -> Self {
+        Self::draw::<16>(random)
+    }
+
+    /// Draws a code of 26 characters, 130 bits, for machines to carry.
+    #[must_use]
+    pub fn generate_long(random: &mut dyn RandomSource) -> Self {
+        Self::draw::<26>(random)
+    }
+
+    fn draw<const N: usize>(random: &mut dyn RandomSource) -> Self {
+        let mut bytes: [u8; N] = crate::random::draw(random);
+        let digit = |byte: &u8| ALPHABET.get(usize::from(*byte & 31)).copied().map_or('0', char::from);
+        let code = bytes.iter().map(digit).collect();
+        bytes.zeroize();
+        Self(code)
+    }
+
+    /// Reads what a person typed: case, hyphens and spaces do not matter, O is 0, I and L are 1.
+    ///
+    /// # Errors
+    /// [`ActivationCodeError`].
+    pub fn parse(typed: &str) -> Result<Self, ActivationCodeError> {
+        let mut code = Self(String::with_capacity(26));
+        for character in typed.chars().filter(|c| !matches!(c, '-' | ' ')) {
+            let canonical = match character.to_ascii_uppercase() {
+                'O' => '0',
+                'I' | 'L' => '1',
+                other => other,
+            };
+            if !u8::try_from(canonical).is_ok_and(|byte| ALPHABET.contains(&byte)) {
+                return Err(ActivationCodeError::Character);
+            }
+            if code.0.len() >= 26 {
+                return Err(ActivationCodeError::Length);
+            }
+            code.0.push(canonical);
+        }
+        if matches!(code.0.len(), 16 | 26) { Ok(code) } else { Err(ActivationCodeError::Length) }
+    }
+
+    /// The code in groups of four, to hand out.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        let groups: Vec<String> =
+            self.0.as_bytes().chunks(4).map(|g| g.iter().map(|b| char::from(*b)).collect()).collect();
+        groups.join("-")
+    }
+
+    /// A, all that a server keeps of the code:
+    /// `prf(Extract("", code), "halfkey/1 activation" ‖ length(4) ‖ server ‖ length(4) ‖ name)`.
+    #[must_use]
+    pub fn secret(&self, server: &ServerName, name: &UserName) -> Secret {
+        let extracted = Secret::new(XWING.mac(&Secret::absent(), &[self.0.as_bytes()]));
+        let mut info = Vec::new();
+        for item in [server.as_str(), name.as_str()] {
+            info.extend_from_slice(&u32::try_from(item.len()).unwrap_or(u32::MAX).to_be_bytes());
+            info.extend_from_slice(item.as_bytes());
+        }
+        prf(&XWING, &extracted, label::ACTIVATION, &info)
+    }
+}
+
+impl fmt::Debug for ActivationCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ActivationCode(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_type() {
+        let code = ActivationCode::parse("0123-4567-89AB-CDEF").unwrap();
+        for typed in ["o123456789abcdef", "OL23 4567 89AB CDEF", " 0i23-4567-89ab-cdef-"] {
+            assert_eq!(ActivationCode::parse(typed).unwrap().0, code.0, "{typed}");
+        }
+        assert_eq!(ActivationCode::parse("0123").unwrap_err(), ActivationCodeError::Length);
+        assert_eq!(ActivationCode::parse(&"0".repeat(27)).unwrap_err(), ActivationCodeError::Length);
+        assert_eq!(ActivationCode::parse("U123456789abcdef").unwrap_err(), ActivationCodeError::Character);
+        assert_eq!(ActivationCode::parse("é123456789abcdef").unwrap_err(), ActivationCodeError::Character);
+        assert_eq!(code.expose(), "0123-4567-89AB-CDEF");
+    }
+
+    #[test]
+    fn drawn_codes_parse_and_differ() {
+        let mut byte = 0u8;
+        let mut source = |out: &mut [u8]| {
+            for slot in out {
+                byte = byte.wrapping_mul(5).wrapping_add(77);
+                *slot = byte;
+            }
+        };
+        let (one, two) = (ActivationCode::generate(&mut source), ActivationCode::generate_long(&mut source));
+        assert_eq!(ActivationCode::parse(&one.expose()).unwrap().0, one.0);
+        assert_eq!(ActivationCode::parse(&two.expose()).unwrap().0, two.0);
+        let (server, other) = (ServerName::new("a").unwrap(), ServerName::new("b").unwrap());
+        let name = UserName::new("alice").unwrap();
+        assert_ne!(one.secret(&server, &name).expose(), one.secret(&other, &name).expose());
+        assert_ne!(one.secret(&server, &name).expose(), two.secret(&server, &name).expose());
+    }
+}

@@ -1,0 +1,86 @@
+//! R1's cookie: what a server that remembers nothing has to know when R2 comes.
+//!
+//! `cbor ‖ HMAC(cookie key, length(4) of peer ‖ peer ‖ cbor)`. It holds no secret and changes no
+//! state; it is checked before any private-key operation.
+
+use crate::id::{Digest, OfferId, Txn};
+use crate::secret::Secret;
+use crate::suite::{Suite, XWING};
+use crate::time::UnixTime;
+use crate::wire::{self, map};
+use alloc::vec::Vec;
+use subtle::ConstantTimeEq;
+
+map! {
+    /// What the cookie carries.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub(super) struct Cookie, "R1 cookie" {
+        1 => txn: Txn,
+        2 => offer_id: OfferId,
+        3 => transcript: Digest,
+        4 => expires: u64,
+        5 => suite: u16,
+        6 => certificate: Digest,
+        7 => ephemeral: [u8; 16],
+        8 => template: Digest,
+        9 => outcome_size: u16,
+    }
+}
+
+impl Cookie {
+    pub(super) fn seal(&self, key: &Secret, peer: &[u8]) -> Vec<u8> {
+        let mut cookie = wire::encode(self);
+        let tag = tag(key, peer, &cookie);
+        cookie.extend_from_slice(&tag);
+        cookie
+    }
+
+    /// The cookie, if this server made it for this peer and it has not lapsed.
+    pub(super) fn open(key: &Secret, peer: &[u8], cookie: &[u8], now: UnixTime) -> Option<Self> {
+        let (body, claimed) = cookie.split_last_chunk::<32>()?;
+        if !bool::from(tag(key, peer, body).ct_eq(claimed)) {
+            return None;
+        }
+        let cookie: Self = wire::decode(body, "R1 cookie", 256).ok()?;
+        (now.as_secs() <= cookie.expires).then_some(cookie)
+    }
+}
+
+fn tag(key: &Secret, peer: &[u8], body: &[u8]) -> [u8; 32] {
+    let length = u32::try_from(peer.len()).unwrap_or(u32::MAX).to_be_bytes();
+    XWING.mac(key, &[&length, peer, body])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_sealed_opens() {
+        let key = Secret::new([3; 32]);
+        let cookie = Cookie {
+            txn: Txn([1; 16]),
+            offer_id: OfferId([2; 16]),
+            transcript: Digest([3; 32]),
+            expires: 100,
+            suite: 2,
+            certificate: Digest([4; 32]),
+            ephemeral: [5; 16],
+            template: Digest([6; 32]),
+            outcome_size: 4096,
+        };
+        let sealed = cookie.seal(&key, b"peer");
+        assert!(sealed.len() <= 256, "{}", sealed.len());
+        let at = UnixTime::from_secs;
+        assert_eq!(Cookie::open(&key, b"peer", &sealed, at(100)), Some(cookie));
+        assert_eq!(Cookie::open(&key, b"peer", &sealed, at(101)), None);
+        assert_eq!(Cookie::open(&key, b"rpee", &sealed, at(1)), None);
+        assert_eq!(Cookie::open(&Secret::new([4; 32]), b"peer", &sealed, at(1)), None);
+        for place in 0..sealed.len() {
+            let mut flipped = sealed.clone();
+            flipped[place] ^= 1;
+            assert_eq!(Cookie::open(&key, b"peer", &flipped, at(1)), None);
+            assert_eq!(Cookie::open(&key, b"peer", &sealed[..place], at(1)), None);
+        }
+    }
+}

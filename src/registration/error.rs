@@ -1,0 +1,237 @@
+//! What can go wrong in a registration, and whose fault it is.
+
+use crate::certificate::CertificateError;
+use crate::key::KeyError;
+use crate::message::FieldFault;
+use crate::port::{AuthServerError, StoreError, TokenError};
+use crate::step::{Fault, RefusalReason};
+use crate::template::{FormError, TemplateError};
+use crate::wire::WireError;
+use alloc::vec::Vec;
+use core::fmt;
+use thiserror::Error;
+
+/// Why a registration does not go on, on the token's side.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TokenSideError {
+    /// The server's: its message is malformed.
+    #[error("malformed message: {0}")]
+    Wire(#[from] WireError),
+    /// The server refuses, without proof that it is the server: a fact about the offer, not about
+    /// the application. Nothing has changed.
+    #[error("the server answers: {0}")]
+    Refusal(RefusalReason),
+    /// The server's: its certificate does not hold. Patent step 90: the call is ended.
+    #[error("the server's certificate: {0}")]
+    Certificate(#[from] CertificateError),
+    /// The server's: it chose a version or suite that it should not have chosen.
+    #[error("the server chose a version or suite that does not fit what was offered")]
+    Downgrade,
+    /// The server's: its signature on the offer is wrong.
+    #[error("the offer's signature: {0}")]
+    Signature(KeyError),
+    /// The server's: a template that cannot be filled in, or lengths that make no sense.
+    #[error("the server's template: {0}")]
+    Template(#[from] TemplateError),
+    /// The server's: offer times, sizes or keys outside what the protocol allows.
+    #[error("the offer's bounds make no sense")]
+    Bounds,
+    /// The user's: the form.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// The user's: the form is longer than 16 380 bytes in all.
+    #[error("the form is too long")]
+    FormTooLong,
+    /// The caller's: a ticket goes with the form of the run that earned it.
+    #[error("the form is not the one that the ticket was given for")]
+    TicketForm,
+    /// The answer is not to this request.
+    #[error("the answer belongs to another run")]
+    WrongRun,
+    /// The answer was not made by the server that holds P_r, or was changed on the way.
+    #[error("the answer does not open")]
+    Sealed,
+    /// The server's: its proof is wrong.
+    #[error("the server's proof is wrong")]
+    Proof,
+    /// The token's.
+    #[error("the token: {0}")]
+    Token(#[from] TokenError),
+    /// The caller's: the answer supplied is not to what was wanted.
+    #[error("the answer supplied is not to what was wanted")]
+    NotWanted,
+}
+
+impl TokenSideError {
+    /// Who can mend it.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Wire(_)
+            | Self::Certificate(_)
+            | Self::Downgrade
+            | Self::Signature(_)
+            | Self::Template(_)
+            | Self::Bounds
+            | Self::WrongRun
+            | Self::Sealed
+            | Self::Proof => Fault::Peer,
+            Self::Form(_) | Self::FormTooLong => Fault::User,
+            Self::TicketForm | Self::NotWanted => Fault::Caller,
+            Self::Refusal(_) => Fault::Nobody,
+            Self::Token(error) => error.fault(),
+        }
+    }
+}
+
+/// An error that keeps the state it came from: a forged message must not cost a registration.
+#[derive(Debug)]
+pub struct Kept<S> {
+    /// The state, as it was.
+    pub state: S,
+    /// What went wrong.
+    pub error: TokenSideError,
+}
+
+impl<S> fmt::Display for Kept<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<S: fmt::Debug> core::error::Error for Kept<S> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// Why a server goes no further with a message. The peer is told one word: [`ServerSideError::refusal`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ServerSideError {
+    /// The token's: its message is malformed.
+    #[error("malformed message: {0}")]
+    Wire(#[from] WireError),
+    /// The token's: it means another server.
+    #[error("the message is for another server")]
+    WrongServer,
+    /// The token's: no version or suite in common.
+    #[error("no version or suite in common")]
+    NothingInCommon,
+    /// The token's, or time's: the cookie is not of this server, not from this peer, or lapsed.
+    #[error("the offer is not known here, or has lapsed")]
+    NoSuchOffer,
+    /// The token's: R4 names no granted key, or its proof is wrong.
+    #[error("no key awaits this confirmation")]
+    WrongProof,
+    /// The operator's: the Limiter says no.
+    #[error("the limiter says no")]
+    Limited,
+    /// The operator's: a setting does not fit.
+    #[error("a setting does not fit: {0}")]
+    Setting(&'static str),
+    /// The operator's: the keys.
+    #[error("the authentication server: {0}")]
+    AuthServer(#[from] AuthServerError),
+    /// The operator's: the store.
+    #[error("the store: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl ServerSideError {
+    /// The one word that the peer is told.
+    #[must_use]
+    pub const fn refusal(&self) -> RefusalReason {
+        match self {
+            Self::NoSuchOffer => RefusalReason::Restart,
+            Self::Limited | Self::Setting(_) | Self::AuthServer(_) | Self::Store(_) => RefusalReason::Busy,
+            Self::Wire(_) | Self::WrongServer | Self::NothingInCommon | Self::WrongProof => {
+                RefusalReason::Refused
+            }
+        }
+    }
+
+    /// Who can mend it.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Wire(_)
+            | Self::WrongServer
+            | Self::NothingInCommon
+            | Self::NoSuchOffer
+            | Self::WrongProof => Fault::Peer,
+            Self::Limited | Self::Setting(_) | Self::AuthServer(_) | Self::Store(_) => Fault::Operator,
+        }
+    }
+}
+
+/// Why a registration is refused, inside R3: only the applicant who sealed R2 can read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RefusalCode {
+    /// 0: no reason given: the request did not open, or its proof is wrong.
+    #[error("no reason given")]
+    Unspecified,
+    /// 1: the form is wrong, field by field.
+    #[error("the form is wrong")]
+    Form,
+    /// 2: the name is taken.
+    #[error("the name is taken")]
+    NameTaken,
+    /// 3: the operator declines.
+    #[error("the operator declines")]
+    Declined,
+    /// 4: this server registers nobody without an activation code.
+    #[error("an activation code is needed")]
+    ProofNeeded,
+    /// 5: too many registrations are pending; try later.
+    #[error("too many registrations are pending")]
+    TooMany,
+    /// 6: the earlier key may not be renewed.
+    #[error("the earlier key may not be renewed")]
+    NotRenewable,
+}
+
+impl RefusalCode {
+    /// The code point on the wire.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Unspecified => 0,
+            Self::Form => 1,
+            Self::NameTaken => 2,
+            Self::Declined => 3,
+            Self::ProofNeeded => 4,
+            Self::TooMany => 5,
+            Self::NotRenewable => 6,
+        }
+    }
+
+    /// The reason of a code point; an unknown one gives no reason.
+    #[must_use]
+    pub const fn from_code(code: u16) -> Self {
+        match code {
+            1 => Self::Form,
+            2 => Self::NameTaken,
+            3 => Self::Declined,
+            4 => Self::ProofNeeded,
+            5 => Self::TooMany,
+            6 => Self::NotRenewable,
+            _ => Self::Unspecified,
+        }
+    }
+}
+
+/// A refusal on its way into R3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusing {
+    pub(super) code: RefusalCode,
+    pub(super) fields: Option<Vec<FieldFault>>,
+}
+
+impl From<RefusalCode> for Refusing {
+    fn from(code: RefusalCode) -> Self {
+        Self { code, fields: None }
+    }
+}

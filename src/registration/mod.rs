@@ -1,0 +1,42 @@
+//! Registration: a blank token and a certified server make a key, half by half.
+//!
+//! ```text
+//!  token                                                server
+//!  R0 Hello    which server, which suites ───────────▶            patent step 80
+//!              ◀─────────────── certificate, template   R1 Offer             90
+//!     verify the certificate; the user fills the form in                    100
+//!     draw SSK1, encapsulate it to P_u                                  110, 120
+//!  R2 Request  SSK1 under P_u, form under SSK1 ──────▶                      130
+//!                 recover SSK1, judge the form, draw SSK2, join       140 to 170
+//!              ◀───── SSK2, user id, access path under   R3 Outcome   180, 190
+//!     join: both have K                        SSK1                         200
+//!  R4 Confirm  proof of K ───────────────────────────▶            new
+//!              ◀─────────────────────────── proof of K   R5 Done   new
+//! ```
+//!
+//! Both sides are pure steps ([`token`], [`server`]): values and bytes in, values and bytes out. A
+//! state named `Await…` waits for the peer; one named `Need…` waits for you: its `wanted` says for
+//! what, `supply` takes the answer, and `supply_from` asks a port directly.
+//!
+//! What an attacker may still do: see which server a token registers with, when, and the lengths of
+//! the messages in steps of 256 bytes; stop the messages. What he may not is listed, property by
+//! property, in PROTOCOL.md, section 11.
+//!
+//! What a registration proves of the user depends on the proof in R2. Without one it is trust on
+//! first use: the same key holder as at registration, whoever that was. With an activation code it
+//! is the person who was sent the code; with approval, whoever the operator approved.
+
+mod activation;
+mod cookie;
+mod error;
+mod padding;
+pub mod server;
+pub mod token;
+
+pub use activation::{ActivationCode, ActivationCodeError};
+pub use error::{Kept, RefusalCode, ServerSideError, TokenSideError};
+
+/// The longest padded form in R2, in bytes.
+pub const MAX_FORM: usize = 16_384;
+/// How long a token resends R2, in seconds.
+pub const RESEND_FOR: u64 = 600;

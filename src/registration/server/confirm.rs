@@ -1,0 +1,96 @@
+//! R4 and R5: the registration counts from here on.
+
+use crate::id::KeyId;
+use crate::message::{Confirm, Done};
+use crate::port::EntitlementStore;
+use crate::port::entitlement_store::Confirmed;
+use crate::record::ExpectedTags;
+use crate::registration::ServerSideError;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use crate::wire::{Frame, Message};
+use subtle::ConstantTimeEq;
+
+/// R4.
+///
+/// # Errors
+/// [`ServerSideError::Wire`].
+pub fn receive_confirm(bytes: &[u8]) -> Result<NeedExpected, ServerSideError> {
+    Ok(NeedExpected { confirm: Confirm::decode(bytes)? })
+}
+
+/// The tags that this key's R4 and R5 carry are needed.
+#[must_use]
+#[derive(Debug)]
+pub struct NeedExpected {
+    confirm: Confirm,
+}
+
+impl NeedExpected {
+    /// Whose ([`EntitlementStore::expected`]).
+    #[must_use]
+    pub const fn wanted(&self) -> &KeyId {
+        &self.confirm.key_id
+    }
+
+    /// Compares in constant time; an unknown key is compared with something too.
+    ///
+    /// # Errors
+    /// [`ServerSideError::WrongProof`], for a wrong tag and an unknown key alike.
+    pub fn supply(self, expected: Option<ExpectedTags>) -> Result<NeedConfirm, ServerSideError> {
+        let nothing = Secret::absent();
+        let tag = expected.as_ref().map_or(&nothing, |expected| &expected.confirm);
+        let equal = bool::from(tag.expose().ct_eq(&self.confirm.tag_c));
+        match expected {
+            Some(expected) if equal => Ok(NeedConfirm { key_id: self.confirm.key_id, expected }),
+            _ => Err(ServerSideError::WrongProof),
+        }
+    }
+
+    /// Asks the store.
+    ///
+    /// # Errors
+    /// [`ServerSideError`], the store's among them.
+    pub fn supply_from(self, store: &dyn EntitlementStore) -> Result<NeedConfirm, ServerSideError> {
+        let expected = store.expected(self.wanted())?;
+        self.supply(expected)
+    }
+}
+
+/// The token has proved its key: the registration is to be made active, by compare-and-set.
+#[must_use]
+#[derive(Debug)]
+pub struct NeedConfirm {
+    key_id: KeyId,
+    expected: ExpectedTags,
+}
+
+impl NeedConfirm {
+    /// Which ([`EntitlementStore::confirm`]).
+    #[must_use]
+    pub const fn wanted(&self) -> &KeyId {
+        &self.key_id
+    }
+
+    /// It is durable: R5 may leave.
+    pub fn supply(self, confirmed: Confirmed) -> Frame<Done> {
+        let (lost, tag) = match confirmed {
+            Confirmed::Active => (false, &self.expected.done),
+            Confirmed::Lost => (true, &self.expected.lost),
+        };
+        Done { txn: self.expected.txn, lost, tag: *tag.expose() }.encode()
+    }
+
+    /// Asks the store.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn supply_from(
+        self,
+        store: &dyn EntitlementStore,
+        now: UnixTime,
+    ) -> Result<Frame<Done>, ServerSideError> {
+        let confirmed = store.confirm(self.wanted(), now)?;
+        Ok(self.supply(confirmed))
+    }
+}

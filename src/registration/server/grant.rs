@@ -1,0 +1,206 @@
+//! R3: SSK2, the join, and the outcome made durable before it leaves (patent steps 150 to 190).
+
+use super::judge::{Application, Claim, Grant, Read};
+use crate::id::{Alias, Digest, KeyId, TicketId, UserId, UserName};
+use crate::message::{Outcome, OutcomeBody, OutcomeCore};
+use crate::policy::Policy;
+use crate::port::EntitlementStore;
+use crate::port::entitlement_store::Committed;
+use crate::random::{RandomSource, draw};
+use crate::record::{
+    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, Registered, StoredKeys, WaitingApplication,
+};
+use crate::registration::error::Refusing;
+use crate::registration::{ServerSideError, padding};
+use crate::schedule::{Envelope, HalfUse, KeyContext, KeySet, Question, half};
+use crate::secret::Secret;
+use crate::settings::ServerSettings;
+use crate::time::UnixTime;
+use crate::transcript::{Item, transcript};
+use crate::wire::{self, Bytes, Frame, Message};
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use zeroize::Zeroizing;
+
+/// What becomes of an application.
+pub(super) enum Ruling {
+    Refuse(Refusing),
+    Wait { retry_after: u32, application: Application, claim: Claim },
+    Grant { grant: Grant, name: UserName, claim: Claim },
+}
+
+/// The outcome is to be stored, all of it or nothing, before R3 leaves.
+#[must_use]
+#[derive(Debug)]
+pub struct NeedCommit {
+    outcome: NewOutcome,
+}
+
+impl NeedCommit {
+    pub(super) fn new(
+        read: Read,
+        ruling: Ruling,
+        settings: &ServerSettings,
+        now: UnixTime,
+        random: &mut dyn RandomSource,
+    ) -> Result<Self, ServerSideError> {
+        match ruling {
+            Ruling::Refuse(Refusing { code, fields }) => {
+                let body = OutcomeBody::Refused { code: code.code(), fields };
+                let sealed = Sealed::new(&read, &body, random)?;
+                Ok(sealed.commit(&read, draw(random), Effect::Refused, now.after(settings.offer_ttl.into())))
+            }
+            Ruling::Wait { retry_after, application, claim } => {
+                wait(&read, retry_after, application, &claim, settings, now, random)
+            }
+            Ruling::Grant { grant, name, claim } => {
+                granted(&read, grant, name, &claim, settings, now, random)
+            }
+        }
+    }
+
+    /// What to store ([`EntitlementStore::commit`]).
+    #[must_use]
+    pub const fn wanted(&self) -> &NewOutcome {
+        &self.outcome
+    }
+
+    /// It is stored, or another replica was first: R3 may leave.
+    pub fn supply(self, committed: Committed) -> Frame<Outcome<'static>> {
+        Frame::stored(match committed {
+            Committed::Stored => self.outcome.response,
+            Committed::Existing(bytes) => bytes,
+        })
+    }
+
+    /// Has the store keep it.
+    ///
+    /// # Errors
+    /// The store's; then nothing is stored, and R3 must not leave.
+    pub fn supply_from(
+        self,
+        store: &dyn EntitlementStore,
+        now: UnixTime,
+    ) -> Result<Frame<Outcome<'static>>, ServerSideError> {
+        let committed = store.commit(self.outcome.clone(), now)?;
+        Ok(self.supply(committed))
+    }
+}
+
+/// R3 without its tag.
+struct Sealed {
+    core: alloc::vec::Vec<u8>,
+    th_j: Digest,
+}
+
+impl Sealed {
+    /// Pads and seals `body` under k3. The salt is made from fresh bytes *and* the text, so that no
+    /// crash, replica or second thought ever seals two texts under one key.
+    fn new(read: &Read, body: &OutcomeBody, random: &mut dyn RandomSource) -> Result<Self, ServerSideError> {
+        let encoded = Zeroizing::new(wire::encode(body));
+        let padded = padding::pad_to(&encoded, read.cookie.outcome_size.into())
+            .ok_or(ServerSideError::Setting("outcome_size is too small for the outcome"))?;
+        let suite = read.suite;
+        let salt_g = suite.mac(&Secret::new(draw(random)), &[&padded]);
+        let items = [Item::Transcript(&read.th_b), Item::Message(&read.request), Item::Fresh(&salt_g)];
+        let th_g = transcript(suite, b"outcome", items);
+        let p_g = half(suite, &read.secrets.ssk1, HalfUse::Outcome, &th_g);
+        let sealed = Envelope::new(suite, HalfUse::Outcome, th_g, &p_g, &read.secrets.ss_e).seal(padded);
+        let core = wire::encode(&OutcomeCore { txn: read.cookie.txn, salt_g, sealed: Bytes(&sealed) });
+        let th_j = transcript(suite, b"join", [Item::Transcript(&th_g), Item::Message(&core)]);
+        Ok(Self { core, th_j })
+    }
+
+    fn commit(self, read: &Read, tag_s: [u8; 32], effect: Effect, keep_until: UnixTime) -> NeedCommit {
+        let response = Outcome { core: Bytes(&self.core), tag_s }.encode().into_bytes();
+        NeedCommit { outcome: NewOutcome { request: read.digest, response, keep_until, effect } }
+    }
+}
+
+fn wait(
+    read: &Read,
+    retry_after: u32,
+    application: Application,
+    claim: &Claim,
+    settings: &ServerSettings,
+    now: UnixTime,
+    random: &mut dyn RandomSource,
+) -> Result<NeedCommit, ServerSideError> {
+    let sealed =
+        Sealed::new(read, &OutcomeBody::Wait { retry_after, hold_until: settings.hold_for }, random)?;
+    let (ticket, ticket_id) = read.envelope.ticket(&claim.mix(read.suite, &read.th_b));
+    let hold_until = now.after(settings.hold_for.into());
+    let waiting = WaitingApplication {
+        ticket_id: TicketId(ticket_id),
+        ticket,
+        name: application.name,
+        form: application.form,
+        proof: claim.takes(),
+        hold_until,
+    };
+    let effect = Effect::Waiting { application: Box::new(waiting), instead_of: claim.ticket() };
+    Ok(sealed.commit(read, draw(random), effect, hold_until))
+}
+
+fn granted(
+    read: &Read,
+    grant: Grant,
+    name: UserName,
+    claim: &Claim,
+    settings: &ServerSettings,
+    now: UnixTime,
+    random: &mut dyn RandomSource,
+) -> Result<NeedCommit, ServerSideError> {
+    let (user_id, policy) = match claim.renews() {
+        Some(earlier) => (earlier.user_id.clone(), Policy::renewed(&earlier.policy, &grant.policy)),
+        None => (grant.user_id.map_or_else(|| draw_user_id(random), Ok)?, grant.policy),
+    };
+    let (ssk2, key_id, alias) = (Secret::new(draw(random)), KeyId(draw(random)), Alias(draw(random)));
+    let body = OutcomeBody::Granted {
+        user_id: user_id.clone(),
+        ssk2: ssk2.clone(),
+        key_id,
+        alias,
+        access_path: grant.access_path.clone(),
+        policy,
+        confirm_by: settings.confirm_within,
+    };
+    let sealed = Sealed::new(read, &body, random)?;
+    let suite = read.suite;
+    let th_j = sealed.th_j;
+    let context = KeyContext {
+        certificate: &read.cookie.certificate,
+        server_name: &settings.name,
+        user_id: &user_id,
+        key_id: &key_id,
+    };
+    let mix = claim.mix(suite, &th_j);
+    let keys = KeySet::join(suite, &read.secrets.ssk1, &ssk2, &th_j, &read.secrets.ss_e, &mix, &context);
+    let tag_s = *keys.answer(suite, &Question::Grant(&th_j)).expose();
+    let confirm = keys.answer(suite, &Question::Confirm(&th_j, &tag_s));
+    let expected = ExpectedTags {
+        txn: read.cookie.txn,
+        done: keys.answer(suite, &Question::Done(&th_j, confirm.expose())),
+        lost: keys.answer(suite, &Question::Lost(&th_j, confirm.expose())),
+        confirm,
+    };
+    let confirm_by = now.after(settings.confirm_within.into());
+    let registered = Registered {
+        key_id,
+        user_id,
+        name,
+        access_path: grant.access_path,
+        suite: suite.id(),
+        policy,
+        lifecycle: Lifecycle::Pending { confirm_by },
+        expires: policy.lifetime.map(|seconds| now.after(seconds.into())),
+        keys: StoredKeys::of(&keys),
+    };
+    let new = NewRegistration { registered, alias, expected, proof: claim.takes(), ticket: claim.ticket() };
+    Ok(sealed.commit(read, tag_s, Effect::Granted(Box::new(new)), confirm_by))
+}
+
+/// A user identification code of 32 hexadecimal digits (patent step 160).
+fn draw_user_id(random: &mut dyn RandomSource) -> Result<UserId, ServerSideError> {
+    UserId::new(&KeyId(draw(random)).to_string()).map_err(|_| ServerSideError::Setting("user_id"))
+}

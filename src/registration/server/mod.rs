@@ -1,0 +1,30 @@
+//! The server's side of registration.
+//!
+//! ```text
+//! receive_hello ──▶ NeedOffering ──▶ NeedSignature ──▶ R1; nothing is remembered
+//!       R0            certificate       signature
+//!
+//! receive_request ──▶ NeedStored ──▶ NeedSecrets ──▶ NeedApplicant ──▶ NeedDecision ──▶ NeedCommit ──▶ R3
+//!       R2             R3 before?     SSK1, ss_e      proof, name       the operator     durable
+//!                        │ yes                            │ refused ──────────────────────▲
+//!                        ▼ R3 again
+//! receive_confirm ──▶ NeedExpected ──▶ NeedConfirm ──▶ R5
+//!       R4              tags             compare-and-set
+//! ```
+//!
+//! Every R2 whose cookie holds is answered with an R3 of one size after the same questions, so that
+//! nobody learns from the answer whether a request opened, a code exists or a key is known.
+
+mod confirm;
+mod grant;
+mod judge;
+mod offer;
+mod request;
+
+pub use confirm::{NeedConfirm, NeedExpected, receive_confirm};
+pub use grant::NeedCommit;
+pub use judge::{
+    Application, ApplicationProof, Decision, Grant, Judged, NeedApplicant, NeedDecision, NeedRefusal,
+};
+pub use offer::{NeedOffering, NeedSignature, receive_hello};
+pub use request::{NeedSecrets, NeedStored, Stored, receive_request};

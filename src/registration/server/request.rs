@@ -1,0 +1,205 @@
+//! R2: recover SSK1 (patent step 140).
+
+use super::judge::{NeedApplicant, Read};
+use super::offer::template_digest;
+use crate::id::{Digest, UserName};
+use crate::message::{Outcome, Proof, Request, RequestBody, RequestCore};
+use crate::port::auth_server::{Decapsulated, Encapsulated};
+use crate::port::{AuthServer, AuthServerError, EntitlementStore};
+use crate::record::{Applicant, ProofId};
+use crate::registration::cookie::Cookie;
+use crate::registration::{ServerSideError, padding};
+use crate::schedule::{Envelope, HalfUse, half};
+use crate::secret::Secret;
+use crate::settings::ServerSettings;
+use crate::suite::{Suite, XWING, prf};
+use crate::time::UnixTime;
+use crate::transcript::{Item, transcript};
+use crate::wire::{self, Frame, Message};
+use alloc::vec::Vec;
+
+/// R2.
+///
+/// # Errors
+/// [`ServerSideError::Wire`].
+pub fn receive_request(bytes: &[u8]) -> Result<NeedStored<'_>, ServerSideError> {
+    let request = Request::decode(bytes)?;
+    let core = request.read_core()?;
+    Ok(NeedStored { bytes, request, core, digest: XWING.hash(&[bytes]) })
+}
+
+/// Was this very R2 answered before?
+#[must_use]
+#[derive(Debug)]
+pub struct NeedStored<'b> {
+    bytes: &'b [u8],
+    request: Request<'b>,
+    core: RequestCore<'b>,
+    digest: Digest,
+}
+
+/// What to do about an R2.
+#[must_use]
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and it is moved once")]
+pub enum Stored<'b> {
+    /// It was answered before: send the same bytes again.
+    Before(Frame<Outcome<'static>>),
+    /// It is new.
+    New(NeedSecrets<'b>),
+}
+
+impl<'b> NeedStored<'b> {
+    /// H(R2), to look up ([`EntitlementStore::outcome`]).
+    #[must_use]
+    pub const fn wanted(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Takes the stored R3, if there is one; otherwise checks the cookie, before any private-key
+    /// operation.
+    ///
+    /// # Errors
+    /// [`ServerSideError::NoSuchOffer`] when the cookie is not this server's for this peer, has lapsed,
+    /// or the template has changed since.
+    pub fn supply(
+        self,
+        stored: Option<Vec<u8>>,
+        peer: &[u8],
+        settings: &ServerSettings,
+        now: UnixTime,
+    ) -> Result<Stored<'b>, ServerSideError> {
+        if let Some(outcome) = stored {
+            return Ok(Stored::Before(Frame::stored(outcome)));
+        }
+        let cookie = Cookie::open(&settings.secrets.cookie, peer, &self.core.cookie, now);
+        let known = cookie.filter(|cookie| {
+            cookie.txn == self.core.txn
+                && cookie.offer_id == self.core.offer_id
+                && cookie.template == template_digest(settings)
+        });
+        let cookie = known.ok_or(ServerSideError::NoSuchOffer)?;
+        let suite = settings.suite(cookie.suite).ok_or(ServerSideError::NoSuchOffer)?;
+        let fallback = prf(suite, &settings.secrets.reject, b"halfkey/1 no ssk1", &self.core.ct);
+        let fallback_e = prf(suite, &settings.secrets.reject, b"halfkey/1 no ss_e", &self.core.ct_e);
+        Ok(Stored::New(NeedSecrets { read: self, cookie, suite, fallback, fallback_e }))
+    }
+
+    /// Asks the store.
+    ///
+    /// # Errors
+    /// [`ServerSideError`], the store's among them.
+    pub fn supply_from(
+        self,
+        store: &dyn EntitlementStore,
+        peer: &[u8],
+        settings: &ServerSettings,
+        now: UnixTime,
+    ) -> Result<Stored<'b>, ServerSideError> {
+        let stored = store.outcome(self.wanted(), now)?;
+        self.supply(stored, peer, settings, now)
+    }
+}
+
+/// SSK1 and ss_e are to be decapsulated (patent step 140).
+#[must_use]
+#[derive(Debug)]
+pub struct NeedSecrets<'b> {
+    read: NeedStored<'b>,
+    cookie: Cookie,
+    suite: &'static dyn Suite,
+    fallback: Secret,
+    fallback_e: Secret,
+}
+
+impl NeedSecrets<'_> {
+    /// The ciphertexts ([`AuthServer::decapsulate`]).
+    #[must_use]
+    pub fn wanted(&self) -> Encapsulated<'_> {
+        Encapsulated {
+            suite: self.suite.id(),
+            certificate: &self.cookie.certificate,
+            ephemeral: &self.cookie.ephemeral,
+            ct: &self.read.core.ct,
+            ct_e: &self.read.core.ct_e,
+            fallback: &self.fallback,
+        }
+    }
+
+    /// Takes the secrets and opens the form.
+    ///
+    /// No error is an error here: whatever does not decapsulate or open goes on like a wrong proof,
+    /// through the same questions to an R3 of the same size. The authentication server's own
+    /// failures are the exception: they are the operator's, and the token may try again.
+    ///
+    /// # Errors
+    /// [`ServerSideError::AuthServer`] for a failing device.
+    pub fn supply(
+        self,
+        secrets: Result<Decapsulated, AuthServerError>,
+        settings: &ServerSettings,
+    ) -> Result<NeedApplicant, ServerSideError> {
+        let secrets = match secrets {
+            Ok(secrets) => secrets,
+            Err(AuthServerError::Device(code)) => return Err(AuthServerError::Device(code).into()),
+            Err(_) => Decapsulated { ssk1: self.fallback.clone(), ss_e: self.fallback_e.clone() },
+        };
+        let suite = self.suite;
+        let items = [Item::Transcript(&self.cookie.transcript), Item::Message(self.read.request.core.0)];
+        let th_b = transcript(suite, b"request", items);
+        let p_b = half(suite, &secrets.ssk1, HalfUse::Request, &th_b);
+        let envelope = Envelope::new(suite, HalfUse::Request, th_b, &p_b, &secrets.ss_e);
+        let body = open(&envelope, &self.read.request.sealed);
+        let read = Read {
+            suite,
+            cookie: self.cookie,
+            request: self.read.bytes.to_vec(),
+            digest: self.read.digest,
+            secrets,
+            th_b,
+            envelope,
+        };
+        let opened = body.map(|body| {
+            let checked = settings.template.check(&body.form);
+            (body, checked)
+        });
+        Ok(NeedApplicant::new(read, opened))
+    }
+
+    /// Asks the authentication server.
+    ///
+    /// # Errors
+    /// [`ServerSideError::AuthServer`] for a failing device.
+    pub fn supply_from(
+        self,
+        server: &dyn AuthServer,
+        settings: &ServerSettings,
+        now: UnixTime,
+    ) -> Result<NeedApplicant, ServerSideError> {
+        let secrets = server.decapsulate(&self.wanted(), now);
+        self.supply(secrets, settings)
+    }
+}
+
+fn open(envelope: &Envelope, sealed: &[u8]) -> Option<RequestBody> {
+    let padded = envelope.open(sealed.to_vec()).ok()?;
+    let text = padding::unpad(&padded)?;
+    wire::decode(text, "R2 Request.body", text.len()).ok()
+}
+
+/// Who applies, as a question for the store. A request that did not open asks all the same, for a
+/// name that nobody has.
+pub(super) fn applicant(opened: Option<(&UserName, Option<&Proof>)>, digest: &Digest) -> Applicant {
+    match opened {
+        Some((name, proof)) => Applicant { name: name.clone(), proof: proof.map(proof_id) },
+        None => Applicant { name: UserName::hexadecimal(digest), proof: None },
+    }
+}
+
+const fn proof_id(proof: &Proof) -> ProofId {
+    match proof {
+        Proof::Activation(_) => ProofId::Activation,
+        Proof::Renewal(key_id, _) => ProofId::Renewal(*key_id),
+        Proof::Ticket(ticket_id, _) => ProofId::Ticket(*ticket_id),
+    }
+}

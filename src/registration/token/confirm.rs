@@ -1,0 +1,147 @@
+//! R4 and R5: both prove the key before it counts.
+
+use super::refusal;
+use crate::id::{Digest, KeyId, Txn};
+use crate::message::{Confirm, Done};
+use crate::port::Token;
+use crate::record::{Registration, Standing};
+use crate::registration::{Kept, TokenSideError};
+use crate::schedule::Question;
+use crate::secret::Secret;
+use crate::step::Step;
+use crate::wire::Message;
+use subtle::ConstantTimeEq;
+
+/// R4 again, after a crash or a lost R5; `None` for a registration that is active already.
+///
+/// Where R4 is no longer answered, the first session with the new key settles it just as well.
+pub fn confirm_again(registration: Registration) -> Option<Step<Confirm, AwaitDone>> {
+    let Standing::Joined { tag_c, .. } = registration.standing else {
+        return None;
+    };
+    let send = Confirm { key_id: registration.key_id, tag_c }.encode();
+    Some(Step { send, next: AwaitDone { registration } })
+}
+
+/// R4 is out; R5 is awaited.
+#[must_use]
+#[derive(Debug)]
+pub struct AwaitDone {
+    pub(super) registration: Registration,
+}
+
+impl AwaitDone {
+    /// The registration that awaits R5.
+    #[must_use]
+    pub const fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
+    /// R5.
+    ///
+    /// # Errors
+    /// [`Kept`] holds the state; nothing is lost: send R4 again, or open a session.
+    pub fn receive_done(self, bytes: &[u8]) -> Result<NeedSettle, Kept<Self>> {
+        let read = refusal(bytes).and_then(|()| {
+            let done = Done::decode(bytes)?;
+            match self.registration.standing {
+                Standing::Joined { txn, transcript, tag_c, .. } if txn == done.txn => {
+                    Ok((done, transcript, tag_c))
+                }
+                _ => Err(TokenSideError::WrongRun),
+            }
+        });
+        match read {
+            Ok((done, th_j, tag_c)) => Ok(NeedSettle { state: self, done, th_j, tag_c }),
+            Err(error) => Err(Kept { state: self, error }),
+        }
+    }
+}
+
+/// The token is to say what the tag of R5 should be.
+#[must_use]
+#[derive(Debug)]
+pub struct NeedSettle {
+    state: AwaitDone,
+    done: Done,
+    th_j: Digest,
+    tag_c: [u8; 32],
+}
+
+impl NeedSettle {
+    /// Which key to ask what.
+    #[must_use]
+    pub const fn wanted(&self) -> (&KeyId, Question<'_>) {
+        let question = if self.done.lost {
+            Question::Lost(&self.th_j, &self.tag_c)
+        } else {
+            Question::Done(&self.th_j, &self.tag_c)
+        };
+        (&self.state.registration.key_id, question)
+    }
+
+    /// Compares in constant time.
+    ///
+    /// # Errors
+    /// [`Kept`] holds the state: a forged R5 costs nothing.
+    pub fn supply(self, tag: &Secret) -> Result<Settled, Kept<AwaitDone>> {
+        if !bool::from(tag.expose().ct_eq(&self.done.tag)) {
+            return Err(Kept { state: self.state, error: TokenSideError::Proof });
+        }
+        let registration = self.state.registration;
+        Ok(if self.done.lost {
+            Settled::Lost { key_id: registration.key_id, txn: self.done.txn }
+        } else {
+            Settled::Done(Registration { standing: Standing::Active, ..registration })
+        })
+    }
+
+    /// Asks the token, and has it store what came of it.
+    ///
+    /// # Errors
+    /// [`Kept`] holds the state.
+    pub fn supply_from(self, token: &mut dyn Token) -> Result<Settled, Kept<AwaitDone>> {
+        let (key_id, question) = self.wanted();
+        let registration = self.state.registration.clone();
+        let keep = |error| Kept { state: AwaitDone { registration }, error };
+        let tag = match token.answer(key_id, &question) {
+            Ok(tag) => tag,
+            Err(error) => return Err(keep(TokenSideError::Token(error))),
+        };
+        let settled = self.supply(&tag)?;
+        match settled.store(token) {
+            Ok(()) => Ok(settled),
+            Err(error) => Err(keep(error)),
+        }
+    }
+}
+
+/// How a registration ended.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and it is moved once")]
+pub enum Settled {
+    /// Active on both sides: store it with [`Token::update`].
+    Done(Registration),
+    /// Another registration took the name or the code first: remove it with [`Token::remove`].
+    Lost {
+        /// The key that does not count.
+        key_id: KeyId,
+        /// The run.
+        txn: Txn,
+    },
+}
+
+impl Settled {
+    /// Has the token store it.
+    ///
+    /// # Errors
+    /// The token's.
+    pub fn store(&self, token: &mut dyn Token) -> Result<(), TokenSideError> {
+        match self {
+            Self::Done(registration) => token.update(registration)?,
+            Self::Lost { key_id, .. } => token.remove(key_id)?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! The token's side of registration.
+//!
+//! ```text
+//! hello ──▶ AwaitOffer ──▶ NeedForm ──▶ NeedWrap ──▶ NeedSeal ──▶ NeedHold ──▶ AwaitOutcome
+//!    R0         R1           form          ct           p_B         store   R2      R3
+//!                                                                                   │ NeedOpen: p_G
+//!   Opened::Granted ─ NeedJoin ──▶ AwaitDone ──▶ NeedSettle ──▶ Settled             ▼
+//!                       store   R4     R5          tag              Opened::{Granted, Wait, Refused}
+//! ```
+
+mod confirm;
+mod offer;
+mod outcome;
+mod request;
+
+pub use confirm::{AwaitDone, NeedSettle, Settled, confirm_again};
+pub use offer::{AwaitOffer, NeedForm, hello};
+pub use outcome::{NeedJoin, NeedOpen, NeedWait, Opened, Refused};
+pub use request::{AwaitOutcome, NeedHold, NeedSeal, NeedWrap, resume};
+
+use super::ActivationCode;
+use crate::id::KeyId;
+use crate::record::Waiting;
+
+/// Why the server should expect this applicant.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Credential {
+    /// It should not: trust on first use.
+    None,
+    /// The operator sent the user an activation code.
+    Activation(ActivationCode),
+    /// The token holds an earlier key of this user, which the new one will replace.
+    Renewal(KeyId),
+    /// An earlier run was told to wait; the form must be the same.
+    Ticket(Waiting),
+}
+
+/// A refused frame (E0) where something else was awaited.
+fn refusal(bytes: &[u8]) -> Result<(), super::TokenSideError> {
+    crate::step::RefusalReason::read(bytes)
+        .map_or(Ok(()), |reason| Err(super::TokenSideError::Refusal(reason)))
+}

@@ -1,0 +1,196 @@
+//! R0 and R1: ask for an offer and verify who makes it (patent steps 80 and 90).
+
+use super::request::NeedWrap;
+use super::{Credential, refusal};
+use crate::certificate::{self, Revocation, TrustAnchors, VerifiedServer};
+use crate::id::{Digest, ServerName, Txn};
+use crate::message::{EXT_CRL, Hello, Offer, OfferCore, VERSION};
+use crate::random::{RandomSource, draw};
+use crate::registration::TokenSideError;
+use crate::step::Step;
+use crate::suite::Suite;
+use crate::template::{Form, Template};
+use crate::time::UnixTime;
+use crate::transcript::{Item, transcript};
+use crate::wire::{Codes, Frame, Message};
+use alloc::vec::Vec;
+
+/// R0: asks `server_name` for an offer, in one of `suites`, most wanted first (patent step 80).
+///
+/// # Errors
+/// [`TokenSideError::NotWanted`] for no suite, more than eight, or one named twice.
+pub fn hello(
+    server_name: ServerName,
+    suites: &'static [&'static dyn Suite],
+    random: &mut dyn RandomSource,
+) -> Result<Step<Hello<'static>, AwaitOffer>, TokenSideError> {
+    let codes = Codes::new(suites.iter().map(|suite| suite.id().code())).ok_or(TokenSideError::NotWanted)?;
+    let txn = Txn(draw(random));
+    let hello = Hello {
+        versions: Codes::one(VERSION),
+        suites: codes,
+        txn,
+        server_name: server_name.clone(),
+        nonce_t: draw(random),
+        ext: None,
+    };
+    let send = hello.encode();
+    Ok(Step { next: AwaitOffer { hello: send.clone(), txn, server_name, suites }, send })
+}
+
+/// R0 is out; R1 is awaited.
+#[must_use]
+#[derive(Debug)]
+pub struct AwaitOffer {
+    hello: Frame<Hello<'static>>,
+    txn: Txn,
+    server_name: ServerName,
+    suites: &'static [&'static dyn Suite],
+}
+
+impl AwaitOffer {
+    /// R1: verifies the certificate against the anchors and the offer against the certificate,
+    /// before the user sees anything of it (patent step 90).
+    ///
+    /// A revocation list stapled to R1 is used along with those in `revocation`, after them.
+    ///
+    /// # Errors
+    /// [`TokenSideError`]; the call is ended, as in the patent, and nothing is lost: begin anew.
+    pub fn receive_offer(
+        self,
+        bytes: &[u8],
+        anchors: &TrustAnchors,
+        revocation: &Revocation<'_>,
+        now: UnixTime,
+    ) -> Result<NeedForm, TokenSideError> {
+        refusal(bytes)?;
+        let offer = Offer::decode(bytes)?;
+        let core = offer.read_core()?;
+        let chain: Vec<&[u8]> = core.chain.iter().map(|certificate| certificate.0).collect();
+        let stapled = core.ext.as_ref().and_then(|ext| ext.get(EXT_CRL));
+        let server = verify(&chain, anchors, &self.server_name, now, revocation, stapled)?;
+
+        let suite = self.chosen(&core, &server)?;
+        let th_o =
+            transcript(suite, b"offer", [Item::Message(self.hello.as_bytes()), Item::Message(offer.core.0)]);
+        server.offer_key().verify(&th_o, &offer.sig).map_err(TokenSideError::Signature)?;
+
+        core.template.validate()?;
+        let sane = core.pk_e.len() == suite.kem().public_key_len()
+            && (1..=900).contains(&core.offer_ttl)
+            && (256..=4096).contains(&core.outcome_size)
+            && core.outcome_size.is_multiple_of(256);
+        if !sane {
+            return Err(TokenSideError::Bounds);
+        }
+        let anchor = anchors.as_slice().get(server.anchor()).map(|anchor| anchor.key().as_spki_der());
+        Ok(NeedForm {
+            facts: OfferFacts {
+                suite,
+                txn: self.txn,
+                offer_id: core.offer_id,
+                cookie: offer.cookie.to_vec(),
+                pk_e: core.pk_e.to_vec(),
+                outcome_size: core.outcome_size,
+                expires: now.after(core.offer_ttl.into()),
+                th_o,
+                anchor: suite.hash(&[anchor.unwrap_or_default()]),
+                server,
+            },
+            template: core.template,
+        })
+    }
+
+    /// The suite that R1 chose, if it is the first of R0's that the certificate lists and the
+    /// anchor accepts: a stripped or worsened offer is refused.
+    fn chosen(
+        &self,
+        core: &OfferCore<'_>,
+        server: &VerifiedServer,
+    ) -> Result<&'static dyn Suite, TokenSideError> {
+        let first = self.suites.iter().copied().find(|suite| server.suites().contains(&suite.id().code()));
+        first
+            .filter(|suite| {
+                core.version == VERSION && core.suite == suite.id().code() && server.accepts(core.suite)
+            })
+            .ok_or(TokenSideError::Downgrade)
+    }
+}
+
+fn verify(
+    chain: &[&[u8]],
+    anchors: &TrustAnchors,
+    server_name: &ServerName,
+    now: UnixTime,
+    revocation: &Revocation<'_>,
+    stapled: Option<&[u8]>,
+) -> Result<VerifiedServer, TokenSideError> {
+    let verified = match (revocation, stapled) {
+        (Revocation::Lists { lists, depth }, Some(stapled)) => {
+            let lists: Vec<&[u8]> = lists.iter().copied().chain([stapled]).collect();
+            certificate::verify(
+                chain,
+                anchors,
+                server_name,
+                now,
+                &Revocation::Lists { lists: &lists, depth: *depth },
+            )
+        }
+        _ => certificate::verify(chain, anchors, server_name, now, revocation),
+    };
+    Ok(verified?)
+}
+
+/// What of R1 the rest of the run needs.
+#[derive(Debug)]
+pub(super) struct OfferFacts {
+    pub(super) suite: &'static dyn Suite,
+    pub(super) txn: Txn,
+    pub(super) offer_id: crate::id::OfferId,
+    pub(super) cookie: Vec<u8>,
+    pub(super) pk_e: Vec<u8>,
+    pub(super) outcome_size: u16,
+    pub(super) expires: UnixTime,
+    pub(super) th_o: Digest,
+    pub(super) anchor: Digest,
+    pub(super) server: VerifiedServer,
+}
+
+/// The server is verified; the user is to fill the template in (patent step 100).
+#[must_use]
+#[derive(Debug)]
+pub struct NeedForm {
+    facts: OfferFacts,
+    template: Template,
+}
+
+impl NeedForm {
+    /// The template to fill in with [`Template::fill`].
+    #[must_use]
+    pub const fn wanted(&self) -> &Template {
+        &self.template
+    }
+
+    /// Who asks: the verified server.
+    #[must_use]
+    pub const fn server(&self) -> &VerifiedServer {
+        &self.facts.server
+    }
+
+    /// When the offer lapses: a form filled in later is refused with `restart`.
+    #[must_use]
+    pub const fn expires(&self) -> UnixTime {
+        self.facts.expires
+    }
+
+    /// Takes the filled-in form and the reason why the applicant should be expected.
+    ///
+    /// # Errors
+    /// [`TokenSideError::TicketForm`] when a ticket goes with another form;
+    /// [`TokenSideError::FormTooLong`], or [`TokenSideError::NotWanted`] for a form of another
+    /// template.
+    pub fn supply(self, form: Form, credential: Credential) -> Result<NeedWrap, TokenSideError> {
+        let name = self.template.check(&form).map_err(|_| TokenSideError::NotWanted)?;
+        NeedWrap::new(self.facts, form, &name, credential)
+    }
+}

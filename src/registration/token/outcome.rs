@@ -1,0 +1,269 @@
+//! R3: the server's half, or a ticket, or why not (patent steps 190 and 200).
+
+use super::confirm::AwaitDone;
+use super::refusal;
+use super::request::AwaitOutcome;
+use crate::id::{Digest, TicketId, Txn};
+use crate::message::{Confirm, Outcome, OutcomeBody, OutcomeCore};
+use crate::port::Token;
+use crate::port::token::Join;
+use crate::record::{Attempt, Registration, Standing, Waiting};
+use crate::registration::{Kept, RefusalCode, TokenSideError, padding};
+use crate::schedule::{Envelope, HalfUse};
+use crate::secret::Secret;
+use crate::step::Step;
+use crate::template::FieldError;
+use crate::time::UnixTime;
+use crate::transcript::{Item, transcript};
+use crate::wire::{self, Message};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+impl AwaitOutcome {
+    /// R3, still sealed.
+    ///
+    /// # Errors
+    /// [`Kept`] holds the state: a message that is not the answer costs nothing; go on waiting and
+    /// resending. After [`TokenSideError::Refusal`] with `restart` the offer has lapsed: begin anew.
+    pub fn receive_outcome(self, bytes: &[u8]) -> Result<NeedOpen, Kept<Self>> {
+        match self.read(bytes) {
+            Ok(read) => Ok(NeedOpen { state: self, read }),
+            Err(error) => Err(Kept { state: self, error }),
+        }
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Read, TokenSideError> {
+        refusal(bytes)?;
+        let outcome = Outcome::decode(bytes)?;
+        let core: OutcomeCore<'_> = outcome.read_core()?;
+        if core.txn != self.half.txn {
+            return Err(TokenSideError::WrongRun);
+        }
+        if core.sealed.len() != usize::from(self.half.outcome_size).saturating_add(16) {
+            return Err(TokenSideError::Sealed);
+        }
+        let items = [
+            Item::Transcript(&self.half.transcript),
+            Item::Message(&self.half.request),
+            Item::Fresh(&core.salt_g),
+        ];
+        let th_g = transcript(self.suite, b"outcome", items);
+        let th_j = transcript(self.suite, b"join", [Item::Transcript(&th_g), Item::Message(outcome.core.0)]);
+        Ok(Read { th_g, th_j, sealed: core.sealed.to_vec(), tag_s: outcome.tag_s })
+    }
+}
+
+#[derive(Debug)]
+struct Read {
+    th_g: Digest,
+    th_j: Digest,
+    sealed: Vec<u8>,
+    tag_s: [u8; 32],
+}
+
+/// The token is to derive p_G, which opens R3.
+#[must_use]
+#[derive(Debug)]
+pub struct NeedOpen {
+    state: AwaitOutcome,
+    read: Read,
+}
+
+impl NeedOpen {
+    /// p_G of this run ([`HalfUse::Outcome`]) over this transcript.
+    #[must_use]
+    pub const fn wanted(&self) -> (&Txn, HalfUse, &Digest) {
+        (&self.state.half.txn, HalfUse::Outcome, &self.read.th_g)
+    }
+
+    /// Opens R3.
+    ///
+    /// # Errors
+    /// [`Kept`] holds the state: an R3 that does not open was not made by the server, or was
+    /// changed; go on waiting.
+    pub fn supply(self, p_g: &Secret, now: UnixTime) -> Result<Opened, Kept<AwaitOutcome>> {
+        let Self { state, read } = self;
+        let (suite, half) = (state.suite, &state.half);
+        let envelope = Envelope::new(suite, HalfUse::Outcome, read.th_g, p_g, &half.ss_e);
+        let body = envelope.open(read.sealed).map_err(|_| TokenSideError::Sealed).and_then(|padded| {
+            let text = padding::unpad(&padded).ok_or(TokenSideError::Sealed)?;
+            Ok(wire::decode::<OutcomeBody>(text, "R3 Outcome.body", text.len())?)
+        });
+        let body = match body {
+            Ok(body) => body,
+            Err(error) => return Err(Kept { state, error }),
+        };
+        Ok(match body {
+            OutcomeBody::Granted { user_id, ssk2, key_id, alias, access_path, policy, confirm_by } => {
+                let registration = Registration {
+                    key_id,
+                    server_name: half.server_name.clone(),
+                    certificate: half.certificate,
+                    anchor: half.anchor,
+                    user_id,
+                    access_path,
+                    suite: half.suite,
+                    policy,
+                    alias: Some(alias),
+                    standing: Standing::Joined {
+                        txn: half.txn,
+                        transcript: read.th_j,
+                        tag_c: [0; 32],
+                        confirm_by: now.after(confirm_by.into()),
+                    },
+                    supersedes: half.renews,
+                    configurations: Vec::new(),
+                    clock_floor: UnixTime::default(),
+                };
+                Opened::Granted(Box::new(NeedJoin {
+                    state,
+                    ssk2,
+                    registration,
+                    th_j: read.th_j,
+                    tag_s: read.tag_s,
+                }))
+            }
+            OutcomeBody::Wait { retry_after, hold_until } => {
+                let (ticket_id, ticket): &(TicketId, Secret) = &half.ticket;
+                Opened::Wait(NeedWait(Waiting {
+                    txn: half.txn,
+                    server_name: half.server_name.clone(),
+                    ticket_id: *ticket_id,
+                    ticket: ticket.clone(),
+                    form: half.form.clone(),
+                    renews: half.renews,
+                    retry_at: now.after(retry_after.into()),
+                    hold_until: now.after(hold_until.into()),
+                }))
+            }
+            OutcomeBody::Refused { code, fields } => {
+                let place = |fault: &crate::message::FieldFault| {
+                    FieldError::from_code(fault.problem).map(|problem| (usize::from(fault.field), problem))
+                };
+                Opened::Refused(Refused {
+                    txn: half.txn,
+                    code: RefusalCode::from_code(code),
+                    fields: fields.iter().flatten().filter_map(place).collect(),
+                })
+            }
+        })
+    }
+
+    /// Asks the token.
+    ///
+    /// # Errors
+    /// [`Kept`] holds the state.
+    pub fn supply_from(self, token: &mut dyn Token, now: UnixTime) -> Result<Opened, Kept<AwaitOutcome>> {
+        let (txn, wanted, th_g) = self.wanted();
+        match token.half(txn, wanted, th_g) {
+            Ok(p_g) => self.supply(&p_g, now),
+            Err(error) => Err(Kept { state: self.state, error: error.into() }),
+        }
+    }
+}
+
+/// What R3 says, and the server said it: it opened under SSK1.
+#[must_use]
+#[derive(Debug)]
+pub enum Opened {
+    /// The registration is granted; the token is to join the halves.
+    Granted(Box<NeedJoin>),
+    /// The operator has not decided; the token is to keep a ticket.
+    Wait(NeedWait),
+    /// Refused.
+    Refused(Refused),
+}
+
+/// The token is to join the halves (patent step 200).
+#[must_use]
+#[derive(Debug)]
+pub struct NeedJoin {
+    state: AwaitOutcome,
+    ssk2: Secret,
+    registration: Registration,
+    th_j: Digest,
+    tag_s: [u8; 32],
+}
+
+impl NeedJoin {
+    /// What to join ([`Token::join`]).
+    #[must_use]
+    pub fn wanted(&self) -> Join<'_> {
+        Join {
+            txn: &self.state.half.txn,
+            suite: self.state.half.suite,
+            ssk2: &self.ssk2,
+            transcript: &self.th_j,
+            ss_e: &self.state.half.ss_e,
+            proof_key: &self.state.half.proof_key,
+            tag_s: &self.tag_s,
+            registration: &self.registration,
+        }
+    }
+
+    /// The registration that will be stored.
+    #[must_use]
+    pub const fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
+    /// Takes the tag that the token answered the join with; R4 may leave.
+    pub fn supply(self, tag_c: [u8; 32]) -> Step<Confirm, AwaitDone> {
+        let mut registration = self.registration;
+        if let Standing::Joined { tag_c: tag, .. } = &mut registration.standing {
+            *tag = tag_c;
+        }
+        let confirm = Confirm { key_id: registration.key_id, tag_c };
+        Step { send: confirm.encode(), next: AwaitDone { registration } }
+    }
+
+    /// Has the token join.
+    ///
+    /// # Errors
+    /// [`Kept`] holds the state: after [`crate::port::TokenError::WrongProof`] the R3 was not the
+    /// server's; go on waiting.
+    pub fn supply_from(self, token: &mut dyn Token) -> Result<Step<Confirm, AwaitDone>, Kept<AwaitOutcome>> {
+        match token.join(&self.wanted()) {
+            Ok(tag_c) => Ok(self.supply(tag_c)),
+            Err(error) => Err(Kept { state: self.state, error: error.into() }),
+        }
+    }
+}
+
+/// The token is to keep a ticket; the run is over.
+#[must_use]
+#[derive(Debug)]
+pub struct NeedWait(Waiting);
+
+impl NeedWait {
+    /// What to keep ([`Token::hold`]), for [`super::Credential::Ticket`] later.
+    #[must_use]
+    pub fn wanted(&self) -> Attempt {
+        Attempt::Waiting(self.0.clone())
+    }
+
+    /// It is kept.
+    pub fn supply(self) -> Waiting {
+        self.0
+    }
+
+    /// Has the token keep it.
+    ///
+    /// # Errors
+    /// The token's.
+    pub fn supply_from(self, token: &mut dyn Token) -> Result<Waiting, TokenSideError> {
+        token.hold(self.wanted())?;
+        Ok(self.supply())
+    }
+}
+
+/// The server refuses, authentically. Give the run up with [`Token::give_up`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The run.
+    pub txn: Txn,
+    /// Why.
+    pub code: RefusalCode,
+    /// The places of the fields at fault, and what is wrong with each.
+    pub fields: Vec<(usize, FieldError)>,
+}

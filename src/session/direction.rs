@@ -1,0 +1,161 @@
+//! One direction of a channel: a key, a count of records, and an end.
+
+use super::channel::{ChannelError, MAX_DATA, MAX_RECORD};
+use crate::schedule::expand_key;
+use crate::secret::Secret;
+use crate::suite::Suite;
+use crate::transcript::label;
+use alloc::vec::Vec;
+use zeroize::Zeroizing;
+
+/// Type and length in front of the data.
+const HEAD: usize = 5;
+/// What AES-256-GCM adds.
+const TAG: usize = 16;
+/// Everything but application data is padded to multiples of this.
+pub(super) const STEP: usize = 256;
+/// Records under one key; the last of them is a rekey or a close.
+pub(super) const RECORDS_PER_KEY: u64 = 1 << 24;
+
+/// What a record carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Close,
+    Data,
+    Status,
+    Configuration,
+    Rekey,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Close, Self::Data, Self::Status, Self::Configuration, Self::Rekey];
+
+    const fn code(self) -> u8 {
+        match self {
+            Self::Close => 0,
+            Self::Data => 1,
+            Self::Status => 2,
+            Self::Configuration => 3,
+            Self::Rekey => 4,
+        }
+    }
+}
+
+/// One direction. Both ends hold equal ones, and step them alike.
+pub(super) struct Direction {
+    key: Secret,
+    /// Records sealed or opened under this key.
+    pub(super) counter: u64,
+    /// Keys used up.
+    pub(super) rekeys: u32,
+    closed: bool,
+}
+
+impl Direction {
+    pub(super) const fn new(key: Secret) -> Self {
+        Self { key, counter: 0, rekeys: 0, closed: false }
+    }
+
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether any record has gone this way.
+    pub(super) const fn is_used(&self) -> bool {
+        self.counter > 0 || self.rekeys > 0
+    }
+
+    /// `AES-256-GCM(key, counter, type ‖ length ‖ data ‖ zeros)`, zeros up to a multiple of `step`.
+    pub(super) fn seal(
+        &mut self,
+        suite: &dyn Suite,
+        kind: Kind,
+        data: &[u8],
+        step: usize,
+    ) -> Result<Vec<u8>, ChannelError> {
+        if self.closed {
+            return Err(ChannelError::Closed);
+        }
+        if data.len() > MAX_DATA {
+            return Err(ChannelError::TooLong);
+        }
+        let length = u32::try_from(data.len()).map_err(|_| ChannelError::TooLong)?;
+        let padded = data
+            .len()
+            .saturating_add(HEAD)
+            .checked_next_multiple_of(step.max(1))
+            .filter(|padded| padded.saturating_add(TAG) <= MAX_RECORD)
+            .ok_or(ChannelError::TooLong)?;
+        let reserved = u64::from(!matches!(kind, Kind::Rekey | Kind::Close));
+        if self.counter.saturating_add(reserved) >= RECORDS_PER_KEY {
+            return Err(ChannelError::RekeyNeeded);
+        }
+        if kind == Kind::Rekey && self.rekeys == u32::MAX {
+            return Err(ChannelError::Exhausted);
+        }
+        // Room for the tag, so that no copy of the plaintext is left behind by growing.
+        let mut record = Vec::with_capacity(padded.saturating_add(TAG));
+        record.push(kind.code());
+        record.extend_from_slice(&length.to_be_bytes());
+        record.extend_from_slice(data);
+        record.resize(padded, 0);
+        suite.seal(&self.key, &self.nonce(), &[], &mut record);
+        self.advance(suite, kind)?;
+        Ok(record)
+    }
+
+    /// Undoes [`Direction::seal`].
+    pub(super) fn open(
+        &mut self,
+        suite: &dyn Suite,
+        record: &[u8],
+    ) -> Result<(Kind, Zeroizing<Vec<u8>>), ChannelError> {
+        if self.closed {
+            return Err(ChannelError::Closed);
+        }
+        if record.len() > MAX_RECORD || self.counter >= RECORDS_PER_KEY {
+            return Err(ChannelError::Broken);
+        }
+        let mut text = Zeroizing::new(record.to_vec());
+        suite.open(&self.key, &self.nonce(), &[], &mut text).map_err(|_| ChannelError::Broken)?;
+        let (kind, length) = head(&text).ok_or(ChannelError::Broken)?;
+        text.drain(..HEAD);
+        text.truncate(length);
+        self.advance(suite, kind)?;
+        Ok((kind, text))
+    }
+
+    /// Counts a record that went; a rekey and a close take effect with it.
+    fn advance(&mut self, suite: &dyn Suite, kind: Kind) -> Result<(), ChannelError> {
+        self.counter = self.counter.saturating_add(1);
+        match kind {
+            Kind::Rekey => {
+                self.rekeys = self.rekeys.checked_add(1).ok_or(ChannelError::Exhausted)?;
+                self.key = expand_key(suite, &self.key, label::REKEY);
+                self.counter = 0;
+            }
+            Kind::Close => self.closed = true,
+            Kind::Data | Kind::Status | Kind::Configuration => {}
+        }
+        Ok(())
+    }
+
+    /// `0(4) ‖ counter(8)`: never the same twice under one key.
+    fn nonce(&self) -> [u8; 12] {
+        let [a, b, c, d, e, f, g, h] = self.counter.to_be_bytes();
+        [0, 0, 0, 0, a, b, c, d, e, f, g, h]
+    }
+}
+
+/// Kind of a record and length of its data; `None` unless type, length and padding are as they
+/// should be, and what carries no data carries none.
+fn head(text: &[u8]) -> Option<(Kind, usize)> {
+    let (head, rest) = text.split_first_chunk::<HEAD>()?;
+    let [code, a, b, c, d] = *head;
+    let kind = Kind::ALL.into_iter().find(|kind| kind.code() == code)?;
+    let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
+    let padding = rest.get(length..)?;
+    let empty = length == 0 || !matches!(kind, Kind::Close | Kind::Rekey);
+    let fits = length <= MAX_DATA && empty && padding.iter().all(|byte| *byte == 0);
+    fits.then_some((kind, length))
+}

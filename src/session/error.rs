@@ -1,0 +1,107 @@
+//! Why a session does not come about, whose fault that is, and the one word the peer learns of it.
+
+use super::channel::ChannelError;
+use crate::port::{StoreError, TokenError};
+use crate::step::{Fault, RefusalReason};
+use crate::suite::KemError;
+use crate::wire::WireError;
+use thiserror::Error;
+
+/// Why a session does not come about. Whatever was stored on either side is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// A message is not what it should be.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The peer speaks another version of the protocol.
+    #[error("the peer speaks version {0}")]
+    Version(u16),
+    /// S0 is meant for another server.
+    #[error("the session is wanted with another server")]
+    OtherServer,
+    /// S0 names a suite that the server or the registration's policy does not have.
+    #[error("suite {0} is not allowed")]
+    Suite(u16),
+    /// S0 offers no mode that the registration's policy allows, or S1 chooses one not offered.
+    #[error("no mode that both sides allow")]
+    Mode,
+    /// The token has no suite or no mode left between its options and the registration's policy.
+    #[error("the options leave nothing of what the registration's policy allows")]
+    NothingToOffer,
+    /// The registration's policy wants it addressed by alias alone.
+    #[error("the registration's policy forbids opening a session by key id")]
+    AliasRequired,
+    /// The peer has not proved that it holds the key. On the server's side this is also all that
+    /// an unknown address comes to.
+    #[error("the peer has not proved the key")]
+    WrongProof,
+    /// A KEM key or ciphertext that no honest peer makes.
+    #[error(transparent)]
+    Kem(#[from] KemError),
+    /// S2 came later than 60 seconds after S1.
+    #[error("the challenge has lapsed")]
+    Lapsed,
+    /// No parked challenge of this server is in what should hold one.
+    #[error("no challenge of this server's was parked there")]
+    NotParked,
+    /// The parked challenge has let a session in before.
+    #[error("the challenge was used before")]
+    Spent,
+    /// The server answered E0. Nobody vouches for that answer.
+    #[error("the server says: {0}")]
+    Refused(RefusalReason),
+    /// The first record of the session is broken.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// The token does not answer.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SessionError {
+    /// Who can mend it.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::NothingToOffer | Self::AliasRequired => Fault::Caller,
+            Self::Lapsed | Self::Refused(_) => Fault::Nobody,
+            Self::Store(_) => Fault::Operator,
+            Self::Token(error) => token_fault(error),
+            Self::Wire(_)
+            | Self::Version(_)
+            | Self::OtherServer
+            | Self::Suite(_)
+            | Self::Mode
+            | Self::WrongProof
+            | Self::Kem(_)
+            | Self::NotParked
+            | Self::Spent
+            | Self::Channel(_) => Fault::Peer,
+        }
+    }
+
+    /// What a server answers: the one word of E0. It tells public facts alone.
+    #[must_use]
+    pub const fn refusal(&self) -> RefusalReason {
+        match self {
+            Self::Lapsed | Self::NotParked => RefusalReason::Restart,
+            Self::Store(_) => RefusalReason::Busy,
+            _ => RefusalReason::Refused,
+        }
+    }
+}
+
+const fn token_fault(error: &TokenError) -> Fault {
+    match error {
+        TokenError::Locked | TokenError::WrongPin { .. } | TokenError::Blocked | TokenError::UnfitPin => {
+            Fault::User
+        }
+        TokenError::NoSuchHalf | TokenError::NoSuchKey | TokenError::UnknownSuite => Fault::Caller,
+        TokenError::KeyExists | TokenError::WrongProof | TokenError::UnfitServerKey => Fault::Peer,
+        TokenError::Full | TokenError::Device(_) => Fault::Operator,
+    }
+}

@@ -1,0 +1,123 @@
+//! A session: both sides prove the shared key, make a session key of it, and talk under that.
+//!
+//! ```text
+//!  token                                                                          server
+//!    │ S0 Open       suite, modes, alias or key id, server name                      │
+//!    ├──────────────────────────────────────────────────────────────────────────────▶│ registration?
+//!    │ S1 Challenge  mode, N_s                                [300]                  │ none: a decoy
+//!    │◀──────────────────────────────────────────────────────────────────────────────┤
+//!  K_auth? │ S2 Response  N_c, pk_e, tag_c                    [310, 320]             │
+//!    ├──────────────────────────────────────────────────────────────────────────────▶│ tag_c right?
+//!    │ S3 Accept     x, tag_s, record: Status                 [330, 340]             │ admitted?
+//!    │◀──────────────────────────────────────────────────────────────────────────────┤
+//!  K_derive? tag_s right? [350]                                                      │
+//!    │ records, both ways: data, configuration, rekey, close                         │
+//!    │◀─────────────────────────────────────────────────────────────────────────────▶│
+//! ```
+//! Numbers in brackets are the patent's steps. Any answer of the server's may be E0 instead.
+//!
+//! What an attacker may still do: cut the connection, delay, and see when, how long and, where no
+//! aliases are used, which key. Whoever has the keys of a token can also play the server to it. A
+//! registration whose policy is not the server's own can be told from a decoy by somebody who
+//! knows its address already.
+//!
+//! Each state is used once; this builds:
+//! ```
+//! use halfkey::session::{SessionError, token};
+//! fn once(state: token::AwaitAccept, s3: &[u8]) -> Result<token::NeedSeed, SessionError> {
+//!     state.receive_accept(s3)
+//! }
+//! ```
+//! and none of these does:
+//! ```compile_fail,E0382
+//! fn twice(state: halfkey::session::token::AwaitAccept, s3: &[u8]) {
+//!     let first = state.receive_accept(s3);
+//!     let second = state.receive_accept(s3);
+//! }
+//! ```
+//! ```compile_fail,E0382
+//! use halfkey::{RandomSource, session::token::AwaitChallenge};
+//! fn twice(state: AwaitChallenge, s1: &[u8], random: &mut dyn RandomSource) {
+//!     let first = state.receive_challenge(s1, random);
+//!     let second = state.receive_challenge(s1, random);
+//! }
+//! ```
+//! ```compile_fail,E0382
+//! fn twice(state: halfkey::session::token::NeedResponse, tag_c: &halfkey::Secret) {
+//!     let first = state.supply(tag_c);
+//!     let second = state.supply(tag_c);
+//! }
+//! ```
+//! ```compile_fail,E0382
+//! use halfkey::{RandomSource, UnixTime, session::server::AwaitResponse};
+//! fn twice(state: AwaitResponse, s2: &[u8], now: UnixTime, random: &mut dyn RandomSource) {
+//!     let first = state.receive_response(s2, now, random);
+//!     let second = state.receive_response(s2, now, random);
+//! }
+//! ```
+//! ```compile_fail,E0382
+//! use halfkey::{UnixTime, port::entitlement_store::Admitted, session::server::NeedAdmission};
+//! fn twice(state: NeedAdmission, answer: Admitted, now: UnixTime) {
+//!     let first = state.supply(answer.clone(), now);
+//!     let second = state.supply(answer, now);
+//! }
+//! ```
+
+mod channel;
+mod decoy;
+mod direction;
+mod error;
+mod keys;
+pub mod park;
+pub mod server;
+pub mod token;
+
+pub use channel::{Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, Received};
+pub use error::SessionError;
+
+use crate::port::entitlement_store::Standing;
+use crate::step::RefusalReason;
+use crate::wire::Message;
+use core::fmt;
+
+/// Decodes a message, or the refusal that came in its place.
+fn decode<'b, M: Message<'b>>(bytes: &'b [u8]) -> Result<M, SessionError> {
+    M::decode(bytes)
+        .map_err(|error| RefusalReason::read(bytes).map_or(SessionError::Wire(error), SessionError::Refused))
+}
+
+const fn standing_code(standing: Standing) -> u8 {
+    match standing {
+        Standing::Active => 0,
+        Standing::Lost => 1,
+        Standing::Suspended => 2,
+        Standing::Revoked => 3,
+        Standing::Expired => 4,
+    }
+}
+
+fn standing_of(code: u8) -> Option<Standing> {
+    let all = [Standing::Active, Standing::Lost, Standing::Suspended, Standing::Revoked, Standing::Expired];
+    all.into_iter().find(|standing| standing_code(*standing) == code)
+}
+
+/// States show their names alone: what they hold is secret, or noise.
+macro_rules! opaque {
+    ($($state:ty),*) => {$(
+        impl fmt::Debug for $state {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($state), "(..)"))
+            }
+        }
+    )*};
+}
+opaque!(
+    token::AwaitChallenge,
+    token::NeedResponse,
+    token::AwaitAccept,
+    token::NeedSeed,
+    server::NeedRegistration,
+    server::AwaitResponse,
+    server::NeedAdmission,
+    park::NeedRegistrationAgain
+);

@@ -1,0 +1,188 @@
+//! A server's challenge outside its memory: in S1 as a cookie, or kept elsewhere between two requests.
+//!
+//! Parked bytes are `CBOR{id, address, thC, suite, mode, lapses, in_cookie} ‖ HMAC`, at most 256 bytes. They
+//! hold no secret, so whoever reads them learns nothing; they are authenticated, so nobody makes or
+//! changes them; and they let in one session, ever, because the store spends their id when it
+//! admits. Any replica with the same settings can go on with them. A copy of a parked challenge and
+//! of the S2 that answers it, used before the honest one, costs the token that attempt and gains a
+//! session that nobody can read: every S3 is made with fresh input of the server's.
+
+use super::decoy::Claimant;
+use super::server::{AwaitResponse, NeedRegistration, Parked};
+use super::{SessionError, decode};
+use crate::id::Digest;
+use crate::message::{Address, Challenge, Response};
+use crate::policy::Mode;
+use crate::port::EntitlementStore;
+use crate::random::{RandomSource, draw};
+use crate::record::Registered;
+use crate::settings::ServerSettings;
+use crate::suite::{Suite, XWING};
+use crate::time::UnixTime;
+use crate::transcript::label;
+use crate::wire::{Bytes, Frame, encode, map};
+use alloc::vec::Vec;
+use subtle::ConstantTimeEq;
+
+map! {
+    /// What is parked.
+    struct Ticket, "parked challenge" {
+        1 => id: [u8; 16],
+        2 => address: Address,
+        3 => transcript: Digest,
+        4 => suite: u16,
+        5 => mode: u16,
+        6 => lapses: u64,
+        7 => in_cookie: bool,
+    }
+}
+
+impl NeedRegistration {
+    /// [`NeedRegistration::supply`] for a server that keeps nothing: S1 carries the challenge as a
+    /// cookie, S2 brings it back to [`resume_from_response`].
+    ///
+    /// # Errors
+    /// Those of [`NeedRegistration::supply`].
+    pub fn supply_with_cookie(
+        self,
+        registered: Option<Registered>,
+        now: UnixTime,
+        settings: &ServerSettings,
+        random: &mut dyn RandomSource,
+    ) -> Result<Frame<Challenge<'static>>, SessionError> {
+        let (core, state) = self.challenge(registered, now, random)?;
+        let state = AwaitResponse { parked: Parked::Cookie(draw(random)), ..state };
+        let cookie = state.park(settings, random);
+        Ok(Frame::stored(encode(&Challenge { core: Bytes(&core), cookie: Some(Bytes(&cookie)) })))
+    }
+}
+
+impl AwaitResponse {
+    /// The challenge as bytes, to keep anywhere until S2 arrives: [`resume`] takes them back, here
+    /// or on another machine.
+    #[must_use]
+    pub fn park(self, settings: &ServerSettings, random: &mut dyn RandomSource) -> Vec<u8> {
+        // Parked again, it stays the same challenge: good for one use in all.
+        let (id, in_cookie) = match self.parked {
+            Parked::Never => (draw(random), false),
+            Parked::Kept(id) => (id, false),
+            Parked::Cookie(id) => (id, true),
+        };
+        let mut parked = encode(&Ticket {
+            id,
+            address: self.address,
+            transcript: self.transcript,
+            suite: self.suite.id().code(),
+            mode: self.mode.code(),
+            lapses: self.lapses.as_secs(),
+            in_cookie,
+        });
+        let tag = tag(settings, &parked);
+        parked.extend_from_slice(&tag);
+        parked
+    }
+}
+
+/// Goes on with what [`AwaitResponse::park`] gave.
+///
+/// # Errors
+/// [`SessionError::NotParked`] for anything else, [`SessionError::Lapsed`].
+pub fn resume(
+    parked: &[u8],
+    settings: &ServerSettings,
+    now: UnixTime,
+) -> Result<NeedRegistrationAgain, SessionError> {
+    take_up(parked, settings, now)
+}
+
+/// Goes on with the cookie that S2 brings back. S2 itself goes, as ever, to
+/// [`AwaitResponse::receive_response`].
+///
+/// # Errors
+/// [`SessionError::Wire`] for what is no S2, [`SessionError::NotParked`] for one without a cookie
+/// of this server's, [`SessionError::Lapsed`].
+pub fn resume_from_response(
+    response: &[u8],
+    settings: &ServerSettings,
+    now: UnixTime,
+) -> Result<NeedRegistrationAgain, SessionError> {
+    let response: Response<'_> = decode(response)?;
+    let cookie = response.cookie.ok_or(SessionError::NotParked)?;
+    take_up(&cookie, settings, now)
+}
+
+fn take_up(
+    parked: &[u8],
+    settings: &ServerSettings,
+    now: UnixTime,
+) -> Result<NeedRegistrationAgain, SessionError> {
+    let (ticket, seal) = parked.split_last_chunk::<32>().ok_or(SessionError::NotParked)?;
+    if !bool::from(tag(settings, ticket).ct_eq(seal)) {
+        return Err(SessionError::NotParked);
+    }
+    let ticket: Ticket = crate::wire::decode(ticket, "parked challenge", 256)?;
+    let lapses = UnixTime::from_secs(ticket.lapses);
+    if now > lapses {
+        return Err(SessionError::Lapsed);
+    }
+    Ok(NeedRegistrationAgain {
+        suite: settings.suite(ticket.suite).ok_or(SessionError::Suite(ticket.suite))?,
+        mode: Mode::from_code(ticket.mode).ok_or(SessionError::Mode)?,
+        decoy: Claimant::decoy(settings, &ticket.address),
+        address: ticket.address,
+        transcript: ticket.transcript,
+        lapses,
+        parked: if ticket.in_cookie { Parked::Cookie(ticket.id) } else { Parked::Kept(ticket.id) },
+    })
+}
+
+/// Bound to the server's name, for settings of several servers may share one master secret.
+fn tag(settings: &ServerSettings, ticket: &[u8]) -> [u8; 32] {
+    XWING.mac(&settings.secrets.park, &[label::PARK, &[0], settings.name.as_str().as_bytes(), &[0], ticket])
+}
+
+/// Wants the registration of a parked challenge again, as it is now.
+#[must_use = "the token waits for S3"]
+pub struct NeedRegistrationAgain {
+    suite: &'static dyn Suite,
+    mode: Mode,
+    address: Address,
+    decoy: Claimant,
+    transcript: Digest,
+    lapses: UnixTime,
+    parked: Parked,
+}
+
+impl NeedRegistrationAgain {
+    /// The address to look up.
+    #[must_use]
+    pub const fn wanted(&self) -> &Address {
+        &self.address
+    }
+
+    /// Goes on with what the store holds under the address.
+    ///
+    /// # Errors
+    /// [`SessionError::Suite`] or [`SessionError::Mode`] when the policy no longer allows what S1
+    /// chose.
+    pub fn supply(self, registered: Option<Registered>) -> Result<AwaitResponse, SessionError> {
+        let Self { suite, mode, address, decoy, transcript, lapses, parked } = self;
+        let claimant = decoy.or(registered);
+        if !claimant.policy.suites.allows(suite.id()) {
+            return Err(SessionError::Suite(suite.id().code()));
+        }
+        if !claimant.policy.modes.allows(mode) {
+            return Err(SessionError::Mode);
+        }
+        Ok(AwaitResponse { suite, mode, address, claimant, transcript, lapses, parked })
+    }
+
+    /// [`NeedRegistrationAgain::supply`] with the store's own answer.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`], or those of [`NeedRegistrationAgain::supply`].
+    pub fn supply_from(self, store: &dyn EntitlementStore) -> Result<AwaitResponse, SessionError> {
+        let registered = store.registration(self.wanted())?;
+        self.supply(registered)
+    }
+}

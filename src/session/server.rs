@@ -1,0 +1,323 @@
+//! The server's side of a session: S0 in, S1 out, S2 in, S3 out.
+//!
+//! An address that nobody has is no error here. It gets a decoy, the decoy gets a challenge, and
+//! fails like any wrong proof. Only who proves a key costs the store a write.
+
+use super::channel::Channel;
+use super::decoy::{Claimant, Person};
+use super::keys::{self, SessionKeys};
+use super::{SessionError, decode, standing_code};
+use crate::id::{AccessPath, Alias, Digest, KeyId, UserId};
+use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, Status, VERSION};
+use crate::policy::Mode;
+use crate::port::EntitlementStore;
+use crate::port::entitlement_store::{Admission, Admitted, Standing};
+use crate::random::{RandomSource, draw};
+use crate::record::Registered;
+use crate::schedule::{KeySet, Question};
+use crate::secret::Secret;
+use crate::settings::ServerSettings;
+use crate::step::Step;
+use crate::suite::Suite;
+use crate::time::UnixTime;
+use crate::wire::{Bytes, Codes, Frame, Problem, WireError, encode};
+use alloc::vec::Vec;
+use subtle::ConstantTimeEq;
+
+/// Seconds for which a challenge may be answered.
+pub const CHALLENGE_LIFETIME: u64 = 60;
+
+/// Receives S0.
+///
+/// # Errors
+/// [`SessionError::Wire`], [`SessionError::Version`], [`SessionError::OtherServer`] or
+/// [`SessionError::Suite`] for a suite that this server does not have.
+pub fn receive_open(bytes: &[u8], settings: &ServerSettings) -> Result<NeedRegistration, SessionError> {
+    let open: Open<'_> = decode(bytes)?;
+    if open.version != VERSION {
+        return Err(SessionError::Version(open.version));
+    }
+    if open.server_name != settings.name {
+        return Err(SessionError::OtherServer);
+    }
+    let suite = settings.suite(open.suite).ok_or(SessionError::Suite(open.suite))?;
+    Ok(NeedRegistration {
+        suite,
+        decoy: Claimant::decoy(settings, &open.address),
+        address: open.address,
+        modes: open.modes,
+        open: bytes.to_vec(),
+    })
+}
+
+/// Wants the registration that S0 names.
+#[must_use = "the token waits for S1"]
+pub struct NeedRegistration {
+    suite: &'static dyn Suite,
+    address: Address,
+    modes: Codes,
+    decoy: Claimant,
+    open: Vec<u8>,
+}
+
+impl NeedRegistration {
+    /// The address to look up.
+    #[must_use]
+    pub const fn wanted(&self) -> &Address {
+        &self.address
+    }
+
+    /// Goes on with what the store holds under the address, in whatever state of its life, or with
+    /// nothing. Draws N_s.
+    ///
+    /// # Errors
+    /// [`SessionError::Suite`] or [`SessionError::Mode`] when the registration's policy allows
+    /// nothing of what S0 offers.
+    pub fn supply(
+        self,
+        registered: Option<Registered>,
+        now: UnixTime,
+        random: &mut dyn RandomSource,
+    ) -> Result<Step<Challenge<'static>, AwaitResponse>, SessionError> {
+        let (core, next) = self.challenge(registered, now, random)?;
+        let challenge = Challenge { core: Bytes(&core), cookie: None };
+        Ok(Step { send: Frame::stored(encode(&challenge)), next })
+    }
+
+    /// [`NeedRegistration::supply`] with the store's own answer.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`], or those of [`NeedRegistration::supply`].
+    pub fn supply_from(
+        self,
+        store: &dyn EntitlementStore,
+        now: UnixTime,
+        random: &mut dyn RandomSource,
+    ) -> Result<Step<Challenge<'static>, AwaitResponse>, SessionError> {
+        let registered = store.registration(self.wanted())?;
+        self.supply(registered, now, random)
+    }
+
+    /// The core of S1, and the state after it.
+    pub(super) fn challenge(
+        self,
+        registered: Option<Registered>,
+        now: UnixTime,
+        random: &mut dyn RandomSource,
+    ) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
+        let Self { suite, address, modes, decoy, open } = self;
+        let claimant = decoy.or(registered);
+        if !claimant.policy.suites.allows(suite.id()) {
+            return Err(SessionError::Suite(suite.id().code()));
+        }
+        let mode = claimant.policy.modes.best_in(&modes).ok_or(SessionError::Mode)?;
+        let core = ChallengeCore { version: VERSION, mode: mode.code(), n_s: draw(random), ext: None };
+        let core = encode(&core);
+        let transcript = keys::challenge(suite, &open, &core);
+        let lapses = now.after(CHALLENGE_LIFETIME);
+        Ok((
+            core,
+            AwaitResponse { suite, mode, address, claimant, transcript, lapses, parked: Parked::Never },
+        ))
+    }
+}
+
+/// Whether and where a challenge was parked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parked {
+    /// It never left this memory, so it is good for one use as it is.
+    Never,
+    /// With the server; S2 carries no cookie.
+    Kept([u8; 16]),
+    /// In S1, so S2 must carry it.
+    Cookie([u8; 16]),
+}
+
+/// Has sent S1 and awaits S2, for at most [`CHALLENGE_LIFETIME`] seconds.
+#[must_use = "the token will answer"]
+pub struct AwaitResponse {
+    pub(super) suite: &'static dyn Suite,
+    pub(super) mode: Mode,
+    pub(super) address: Address,
+    pub(super) claimant: Claimant,
+    /// thC.
+    pub(super) transcript: Digest,
+    pub(super) lapses: UnixTime,
+    pub(super) parked: Parked,
+}
+
+impl AwaitResponse {
+    /// Receives S2 and checks the proof before anything else is done with it. Draws what makes the
+    /// session's key this server's too: the KEM's randomness, or 32 fresh bytes in mode `psk`.
+    ///
+    /// # Errors
+    /// [`SessionError::Lapsed`], [`SessionError::Wire`], [`SessionError::WrongProof`] or
+    /// [`SessionError::Kem`].
+    pub fn receive_response(
+        self,
+        bytes: &[u8],
+        now: UnixTime,
+        random: &mut dyn RandomSource,
+    ) -> Result<NeedAdmission, SessionError> {
+        let Self { suite, mode, address, claimant, transcript, lapses, parked } = self;
+        if now > lapses {
+            return Err(SessionError::Lapsed);
+        }
+        let response: Response<'_> = decode(bytes)?;
+        if response.cookie.is_some() != matches!(parked, Parked::Cookie(_)) {
+            return Err(misplaced("cookie", response.cookie.is_some()));
+        }
+        if response.pk_e.is_some() != (mode == Mode::PskKem) {
+            return Err(misplaced("pk_e", response.pk_e.is_some()));
+        }
+        let pk_e = response.pk_e.map_or(&[][..], |pk_e| pk_e.0);
+
+        let th_r = keys::response(suite, &transcript, &response.n_c, pk_e);
+        let expected = claimant.keys.answer(suite, &Question::Response(&th_r));
+        let proved = bool::from(expected.expose().ct_eq(&response.tag_c));
+        let (true, Some(person)) = (proved, claimant.person) else {
+            return Err(SessionError::WrongProof);
+        };
+
+        let (x, ss_e) = match mode {
+            Mode::Psk => (draw::<32>(random).to_vec(), Secret::absent()),
+            Mode::PskKem => suite.kem().encapsulate(pk_e, random)?,
+        };
+        let spend = match parked {
+            Parked::Never => None,
+            Parked::Kept(id) | Parked::Cookie(id) => Some((id, lapses)),
+        };
+        Ok(NeedAdmission {
+            suite,
+            mode,
+            transcript: keys::accept(suite, &th_r, &response.tag_c, &x),
+            keys: claimant.keys,
+            admission: Admission { key_id: person.key_id, address, next_alias: Alias(draw(random)), spend },
+            person,
+            ss_e,
+            x,
+        })
+    }
+}
+
+/// A field of S2 that is there and should not be, or the other way round.
+fn misplaced(field: &'static str, present: bool) -> SessionError {
+    let problem = if present { Problem::UnexpectedKey } else { Problem::Missing };
+    WireError { message: "S2 Response", field, problem }.into()
+}
+
+/// Has verified S2 and wants the store to let the session in.
+#[must_use = "the token waits for S3"]
+pub struct NeedAdmission {
+    suite: &'static dyn Suite,
+    mode: Mode,
+    keys: KeySet,
+    person: Person,
+    /// thA.
+    transcript: Digest,
+    ss_e: Secret,
+    x: Vec<u8>,
+    admission: Admission,
+}
+
+impl NeedAdmission {
+    /// What to ask the store: [`EntitlementStore::admit`].
+    #[must_use]
+    pub const fn wanted(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// Goes on with the store's answer. S3 says how the registration stands; it opens a channel only
+    /// when that is in order.
+    ///
+    /// # Errors
+    /// [`SessionError::Spent`].
+    pub fn supply(
+        self,
+        admitted: Admitted,
+        now: UnixTime,
+    ) -> Result<Step<Accept<'static>, Entry>, SessionError> {
+        let Self { suite, mode, keys, person, transcript, ss_e, x, admission } = self;
+        let standing = match admitted {
+            Admitted::Spent => return Err(SessionError::Spent),
+            Admitted::As(Standing::Active) if person.expires.is_some_and(|at| at <= now) => Standing::Expired,
+            Admitted::As(standing) => standing,
+        };
+        let d = keys.answer(suite, &Question::Session(&transcript));
+        let ses = SessionKeys::derive(suite, &transcript, &d, &ss_e);
+        let tag_s = ses.tag_s(suite, &transcript);
+        let mut channel = Channel::of_server(suite, ses);
+        let alias = (standing == Standing::Active).then_some(admission.next_alias);
+        let record = channel.seal_status(&encode(&Status { standing: standing_code(standing), alias }))?;
+        let accept = Accept { x: Bytes(&x), tag_s, record: Bytes(&record) };
+        let send = Frame::stored(encode(&accept));
+
+        let Person { key_id, user_id, access_path, .. } = person;
+        let next = if standing == Standing::Active {
+            let address = admission.address;
+            Entry::Session(Established { key_id, user_id, access_path, address, mode, channel, heard: false })
+        } else {
+            Entry::Barred { key_id, standing }
+        };
+        Ok(Step { send, next })
+    }
+
+    /// [`NeedAdmission::supply`] with the store's own answer.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`], or those of [`NeedAdmission::supply`].
+    pub fn supply_from(
+        self,
+        store: &dyn EntitlementStore,
+        now: UnixTime,
+    ) -> Result<Step<Accept<'static>, Entry>, SessionError> {
+        let admitted = store.admit(self.wanted(), now)?;
+        self.supply(admitted, now)
+    }
+}
+
+/// What a proven key gets.
+#[must_use]
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one, it is moved once, and most are sessions")]
+pub enum Entry {
+    /// A session.
+    Session(Established),
+    /// An S3 that says why not, and nothing else.
+    Barred {
+        /// The key.
+        key_id: KeyId,
+        /// How its registration stands; never `Active`.
+        standing: Standing,
+    },
+}
+
+/// The server's end of a session.
+#[must_use]
+#[derive(Debug)]
+pub struct Established {
+    /// The key that was proved.
+    pub key_id: KeyId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Where the user's entitlements begin.
+    pub access_path: AccessPath,
+    /// How S0 named the registration.
+    pub address: Address,
+    /// How the session's key was made.
+    pub mode: Mode,
+    /// The channel; the server may send at once after S3.
+    pub channel: Channel,
+    heard: bool,
+}
+
+impl Established {
+    /// What to tell the store with [`EntitlementStore::heard`]: once, after the first record of the
+    /// token's has opened, for only then is it certain that S3 arrived.
+    #[must_use]
+    pub fn heard(&mut self) -> Option<(KeyId, Address)> {
+        let first = self.channel.has_heard() && !self.heard;
+        self.heard |= first;
+        first.then_some((self.key_id, self.address))
+    }
+}

@@ -1,0 +1,299 @@
+//! The token's side of a session: S0 out, S1 in, S2 out, S3 in.
+//!
+//! The key itself is asked two things, and both answers come from the [`Token`]: tag_c and d.
+
+use super::channel::Channel;
+use super::keys::{self, SessionKeys};
+use super::{SessionError, decode, standing_of};
+use crate::id::{Alias, Digest, KeyId};
+use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, Status, VERSION};
+use crate::policy::{Mode, Modes};
+use crate::port::Token;
+use crate::port::entitlement_store::Standing;
+use crate::random::{RandomSource, draw};
+use crate::record::{self, Registration};
+use crate::schedule::Question;
+use crate::secret::Secret;
+use crate::step::Step;
+use crate::suite::{SUITES, Suite};
+use crate::wire::{Bytes, Frame, Problem, WireError, encode};
+use alloc::vec::Vec;
+use core::fmt;
+use subtle::ConstantTimeEq;
+
+/// What a token is willing to do, within what the registration's policy allows.
+#[derive(Clone, Copy)]
+pub struct Options {
+    /// The suites whose code is at hand. Default: all of this crate's.
+    pub suites: &'static [&'static dyn Suite],
+    /// The modes. Default: all.
+    pub modes: Modes,
+    /// Go by the key id although there is an alias: what is left when the alias was refused.
+    /// Sessions opened so can be linked. Default: no.
+    pub by_key_id: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { suites: SUITES, modes: Modes::all(), by_key_id: false }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.suites.iter().map(|suite| suite.id())).entries(self.modes.iter()).finish()
+    }
+}
+
+/// Makes S0: the best suite allowed, every mode allowed, and the alias if there is one.
+///
+/// # Errors
+/// [`SessionError::NothingToOffer`], [`SessionError::AliasRequired`].
+pub fn open(
+    registration: &Registration,
+    options: &Options,
+) -> Result<Step<Open<'static>, AwaitChallenge>, SessionError> {
+    let policy = &registration.policy;
+    let allowed = options.suites.iter().copied().filter(|suite| policy.suites.allows(suite.id()));
+    let suite = allowed.max_by_key(|suite| suite.id()).ok_or(SessionError::NothingToOffer)?;
+    let modes = policy.modes.iter().filter(|mode| options.modes.allows(*mode));
+    let modes = Modes::of(modes).ok_or(SessionError::NothingToOffer)?;
+    let address = match registration.alias {
+        Some(_) if options.by_key_id && !policy.fall_back => return Err(SessionError::AliasRequired),
+        Some(alias) if !options.by_key_id => Address::Alias(alias),
+        _ => Address::Key(registration.key_id),
+    };
+    let open = encode(&Open {
+        version: VERSION,
+        suite: suite.id().code(),
+        modes: *modes.codes(),
+        address,
+        server_name: registration.server_name.clone(),
+        ext: None,
+    });
+    let next = AwaitChallenge { suite, modes, key_id: registration.key_id, open: open.clone() };
+    Ok(Step { send: Frame::stored(open), next })
+}
+
+/// Has sent S0 and awaits S1.
+#[must_use = "the server will answer"]
+pub struct AwaitChallenge {
+    suite: &'static dyn Suite,
+    modes: Modes,
+    key_id: KeyId,
+    open: Vec<u8>,
+}
+
+impl AwaitChallenge {
+    /// Receives S1. Draws N_c and, in mode `psk-kem`, a KEM key for this session alone.
+    ///
+    /// # Errors
+    /// [`SessionError::Wire`], [`SessionError::Version`], [`SessionError::Mode`] or
+    /// [`SessionError::Refused`].
+    pub fn receive_challenge(
+        self,
+        bytes: &[u8],
+        random: &mut dyn RandomSource,
+    ) -> Result<NeedResponse, SessionError> {
+        let Self { suite, modes, key_id, open } = self;
+        let challenge: Challenge<'_> = decode(bytes)?;
+        let core: ChallengeCore<'_> =
+            crate::wire::decode(&challenge.core, "S1 Challenge.core", challenge.core.len())?;
+        if core.version != VERSION {
+            return Err(SessionError::Version(core.version));
+        }
+        // The modes offered are among those that the stored policy allows.
+        let mode = Mode::from_code(core.mode).filter(|mode| modes.allows(*mode)).ok_or(SessionError::Mode)?;
+        let th_c = keys::challenge(suite, &open, &challenge.core);
+
+        let n_c = draw(random);
+        let (sk_e, pk_e) = match mode {
+            Mode::Psk => (None, Vec::new()),
+            Mode::PskKem => {
+                let (private, public) = suite.kem().generate(random);
+                (Some(private), public)
+            }
+        };
+        let transcript = keys::response(suite, &th_c, &n_c, &pk_e);
+        let cookie = challenge.cookie.map(|cookie| cookie.to_vec());
+        Ok(NeedResponse { suite, mode, key_id, transcript, n_c, sk_e, pk_e, cookie })
+    }
+}
+
+/// Wants tag_c from the token (patent step 320).
+#[must_use = "the server waits for S2"]
+pub struct NeedResponse {
+    suite: &'static dyn Suite,
+    mode: Mode,
+    key_id: KeyId,
+    /// thR.
+    transcript: Digest,
+    n_c: [u8; 32],
+    sk_e: Option<Secret>,
+    pk_e: Vec<u8>,
+    cookie: Option<Vec<u8>>,
+}
+
+impl NeedResponse {
+    /// Which key to ask what.
+    #[must_use]
+    pub const fn wanted(&self) -> (KeyId, Question<'_>) {
+        (self.key_id, Question::Response(&self.transcript))
+    }
+
+    /// Makes S2 of the answer.
+    pub fn supply(self, tag_c: &Secret) -> Step<Response<'static>, AwaitAccept> {
+        let Self { suite, mode, key_id, transcript, n_c, sk_e, pk_e, cookie } = self;
+        let tag_c = *tag_c.expose();
+        let response = Response {
+            n_c,
+            pk_e: (mode == Mode::PskKem).then_some(Bytes(&pk_e)),
+            tag_c,
+            cookie: cookie.as_deref().map(Bytes),
+        };
+        let send = Frame::stored(encode(&response));
+        Step { send, next: AwaitAccept { suite, mode, key_id, transcript, tag_c, sk_e } }
+    }
+
+    /// [`NeedResponse::supply`] with the token's own answer.
+    ///
+    /// # Errors
+    /// [`SessionError::Token`].
+    pub fn supply_from(
+        self,
+        token: &mut dyn Token,
+    ) -> Result<Step<Response<'static>, AwaitAccept>, SessionError> {
+        let (key_id, question) = self.wanted();
+        let tag_c = token.answer(&key_id, &question)?;
+        Ok(self.supply(&tag_c))
+    }
+}
+
+/// Has sent S2 and awaits S3. Nothing else may be sent before that.
+#[must_use = "the server will answer"]
+pub struct AwaitAccept {
+    suite: &'static dyn Suite,
+    mode: Mode,
+    key_id: KeyId,
+    /// thR.
+    transcript: Digest,
+    tag_c: [u8; 32],
+    sk_e: Option<Secret>,
+}
+
+impl AwaitAccept {
+    /// Receives S3 and opens the server's contribution to the session's key.
+    ///
+    /// # Errors
+    /// [`SessionError::Wire`], [`SessionError::Kem`] or [`SessionError::Refused`].
+    pub fn receive_accept(self, bytes: &[u8]) -> Result<NeedSeed, SessionError> {
+        let Self { suite, mode, key_id, transcript, tag_c, sk_e } = self;
+        let accept: Accept<'_> = decode(bytes)?;
+        let ss_e = match sk_e {
+            Some(private) => suite.kem().decapsulate(&private, &accept.x)?,
+            None if accept.x.len() == 32 => Secret::absent(),
+            None => return Err(wrong("S3 Accept", "x", Problem::TooLong)),
+        };
+        Ok(NeedSeed {
+            suite,
+            mode,
+            key_id,
+            transcript: keys::accept(suite, &transcript, &tag_c, &accept.x),
+            ss_e,
+            tag_s: accept.tag_s,
+            record: accept.record.to_vec(),
+        })
+    }
+}
+
+fn wrong(message: &'static str, field: &'static str, problem: Problem) -> SessionError {
+    WireError { message, field, problem }.into()
+}
+
+/// Wants d from the token: the shared key's part of the session's key (patent step 340).
+#[must_use = "the session is not open yet"]
+pub struct NeedSeed {
+    suite: &'static dyn Suite,
+    mode: Mode,
+    key_id: KeyId,
+    /// thA.
+    transcript: Digest,
+    ss_e: Secret,
+    tag_s: [u8; 32],
+    record: Vec<u8>,
+}
+
+impl NeedSeed {
+    /// Which key to ask what.
+    #[must_use]
+    pub const fn wanted(&self) -> (KeyId, Question<'_>) {
+        (self.key_id, Question::Session(&self.transcript))
+    }
+
+    /// Checks with the answer that the server knows the session's key (patent step 350), and reads
+    /// how the registration stands.
+    ///
+    /// # Errors
+    /// [`SessionError::WrongProof`], [`SessionError::Channel`] or [`SessionError::Wire`].
+    pub fn supply(self, d: &Secret) -> Result<Opened, SessionError> {
+        let Self { suite, mode, transcript, ss_e, tag_s, record, .. } = self;
+        let ses = SessionKeys::derive(suite, &transcript, d, &ss_e);
+        if !bool::from(ses.tag_s(suite, &transcript).ct_eq(&tag_s)) {
+            return Err(SessionError::WrongProof);
+        }
+        let mut channel = Channel::of_token(suite, ses);
+        let status = channel.open_status(&record)?;
+        let status: Status = crate::wire::decode(&status, "Status", 128)?;
+        match (standing_of(status.standing), status.alias) {
+            (None, _) => Err(wrong("Status", "standing", Problem::OutOfRange)),
+            (Some(Standing::Active), alias) => Ok(Opened::Session(Session { channel, mode, alias })),
+            (Some(_), Some(_)) => Err(wrong("Status", "alias", Problem::UnexpectedKey)),
+            (Some(standing), None) => Ok(Opened::Barred(standing)),
+        }
+    }
+
+    /// [`NeedSeed::supply`] with the token's own answer.
+    ///
+    /// # Errors
+    /// [`SessionError::Token`], or those of [`NeedSeed::supply`].
+    pub fn supply_from(self, token: &mut dyn Token) -> Result<Opened, SessionError> {
+        let (key_id, question) = self.wanted();
+        let d = token.answer(&key_id, &question)?;
+        self.supply(&d)
+    }
+}
+
+/// What the server has proved to say.
+#[must_use]
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one, it is moved once, and most are sessions")]
+pub enum Opened {
+    /// The session is open.
+    Session(Session),
+    /// It is not, and why. After [`Standing::Lost`] the key is of no use any more: remove it with
+    /// [`Token::remove`], and go on with the one that it was to replace. The others may pass.
+    Barred(Standing),
+}
+
+/// The token's end of a session.
+#[must_use]
+#[derive(Debug)]
+pub struct Session {
+    /// The channel.
+    pub channel: Channel,
+    /// How the session's key was made.
+    pub mode: Mode,
+    alias: Option<Alias>,
+}
+
+impl Session {
+    /// Writes down what the session says of its registration, for [`Token::update`]: that both
+    /// sides have proved the key, and the alias to come back with. Store it before the first record
+    /// is sent; the server goes on knowing the old alias until then.
+    pub const fn note(&self, registration: &mut Registration) {
+        registration.standing = record::Standing::Active;
+        if self.alias.is_some() {
+            registration.alias = self.alias;
+        }
+    }
+}
