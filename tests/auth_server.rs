@@ -135,7 +135,8 @@ fn the_contract_notices_each_flaw() {
 /// A chain for the key `which`, valid until `seconds` from now.
 fn chain(issuer: &mut Issuer, which: usize, offer_key: &OfferKey, seconds: u64) -> Chain {
     let (name, kem_key) = (name("gate.example"), kem_key(which));
-    let request = CertificateRequest::sign(&name, kem_key.public(), &[SuiteId::XWing.code()], offer_key).unwrap();
+    let request =
+        CertificateRequest::sign(&name, kem_key.public(), &[SuiteId::XWing.code()], offer_key).unwrap();
     let validity = Validity::new(NOW, NOW.after(seconds)).unwrap();
     issuer.authority.issue(&request, validity, &mut Counting::new(40 + which as u8)).unwrap()
 }
