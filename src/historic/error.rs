@@ -1,7 +1,8 @@
 //! What can go wrong, and whose fault it is.
 
-use crate::certificate::{CertificateError, IssueError, RequestError};
+use crate::certificate::{CertificateError, RequestError};
 use crate::key::KeyError;
+use crate::port::certificate_authority::AuthorityError;
 use crate::template::TemplateError;
 use crate::{Fault, NameError};
 use thiserror::Error;
@@ -78,9 +79,9 @@ pub enum Error {
     /// The operator's: a certificate could not be asked for.
     #[error("the certificate request: {0}")]
     Request(#[from] RequestError),
-    /// The operator's: a certificate could not be made.
-    #[error("the certificate: {0}")]
-    Issue(#[from] IssueError),
+    /// The operator's: the authority.
+    #[error("the authority: {0}")]
+    Authority(#[from] AuthorityError),
 }
 
 impl Error {
@@ -101,7 +102,7 @@ impl Error {
             }
             Self::KeyLength | Self::KeyParity | Self::Combination | Self::Instruction => Fault::Caller,
             Self::WeakKey => Fault::Nobody,
-            Self::Name(_) | Self::Rsa(_) | Self::Request(_) | Self::Issue(_) => Fault::Operator,
+            Self::Name(_) | Self::Rsa(_) | Self::Request(_) | Self::Authority(_) => Fault::Operator,
         }
     }
 }
