@@ -177,7 +177,9 @@ fn check_dns_name(name: &str) -> Result<(), NameError> {
             && bytes.first() != Some(&b'-')
             && bytes.last() != Some(&b'-')
     };
-    if name.split('.').all(label) { Ok(()) } else { Err(NameError::Character) }
+    // A name that ends in a number would be read as an IPv4 address (RFC 1123, section 2.1).
+    let address = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    if name.split('.').all(label) && !address { Ok(()) } else { Err(NameError::Character) }
 }
 
 /// Printable ASCII without space: nothing to normalise, nothing to misread.
@@ -194,7 +196,21 @@ mod tests {
         for good in ["a", "gate.example", "xn--bcher-kva.example", "a-b.c1"] {
             assert!(ServerName::new(good).is_ok(), "{good}");
         }
-        for bad in ["", ".", "a.", ".a", "A.example", "-a", "a-", "a b", "bücher.example", "a..b", "a_b"] {
+        for bad in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "A.example",
+            "-a",
+            "a-",
+            "a b",
+            "bücher.example",
+            "a..b",
+            "a_b",
+            "192.0.2.1",
+            "7",
+        ] {
             assert!(ServerName::new(bad).is_err(), "{bad}");
         }
         assert_eq!(ServerName::new(&"a".repeat(254)), Err(NameError::TooLong(253)));

@@ -7,6 +7,8 @@ extern crate alloc;
 mod id;
 mod name;
 mod random;
+#[cfg(feature = "std")]
+mod sealed;
 mod secret;
 mod settings;
 mod step;
@@ -28,6 +30,8 @@ pub mod record;
 pub mod registration;
 pub mod schedule;
 pub mod session;
+#[cfg(feature = "std")]
+pub mod software;
 pub mod suite;
 pub mod template;
 pub mod wire;

@@ -143,10 +143,6 @@ macro_rules! code_set {
             pub fn iter(&self) -> impl Iterator<Item = $item> + '_ {
                 self.0.iter().filter_map($item::from_code)
             }
-
-            pub(crate) const fn codes(&self) -> &Codes {
-                &self.0
-            }
         }
 
         impl<'b> Value<'b> for $set {
@@ -174,6 +170,10 @@ code_set! {
 }
 
 impl Modes {
+    pub(crate) const fn codes(&self) -> &Codes {
+        &self.0
+    }
+
     /// The best mode in both sets.
     #[must_use]
     pub fn best_in(&self, offered: &Codes) -> Option<Mode> {

@@ -1,4 +1,5 @@
 //! Keys, certificates, authorities: what is accepted, what is refused and why, and openssl's view.
+#![cfg(feature = "std")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

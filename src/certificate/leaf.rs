@@ -12,12 +12,12 @@ use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectAltName};
 use x509_cert::{Certificate, TbsCertificate};
 
 /// What a server's certificate says.
-pub(super) struct Leaf {
-    pub(super) kem_key: KemPublicKey,
-    pub(super) offer_key: OfferPublicKey,
-    pub(super) suites: Vec<u16>,
+pub(crate) struct Leaf {
+    pub(crate) kem_key: KemPublicKey,
+    pub(crate) offer_key: OfferPublicKey,
+    pub(crate) suites: Vec<u16>,
     pub(super) serial: Serial,
-    pub(super) not_after: UnixTime,
+    pub(crate) not_after: UnixTime,
 }
 
 /// DER of the BIT STRING with keyEncipherment (bit 2) set and no other.

@@ -30,6 +30,9 @@
 //! ([`Revocation::Ignore`]), or an older list that is not stale yet.
 //!
 //! ```
+//! # #[cfg(not(feature = "std"))]
+//! # fn main() {}
+//! # #[cfg(feature = "std")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, Validity, verify};
 //! use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};

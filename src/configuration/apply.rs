@@ -1,13 +1,13 @@
 //! The client system's part on the token's side: a configuration is applied whole or not at all.
 
 use super::error::TokenSideError;
-use super::judge::{c2, version, with_floor};
 use crate::id::{Application, KeyId};
 use crate::message::{Applied, Held, Serial};
 use crate::port::entitlement_store::Document;
 use crate::record::{HeldConfiguration, Registration};
 use crate::step::Step;
 use crate::time::UnixTime;
+use crate::wire::{Frame, Message};
 use alloc::boxed::Box;
 
 /// Needs the client system to do something (patent step 390), all of it or nothing.
@@ -104,4 +104,20 @@ impl NeedApply {
         let done = client(self.wanted());
         self.supply(done, registration)
     }
+}
+
+/// The record with the clock's floor raised.
+pub(super) fn with_floor(registration: &Registration, floor: UnixTime) -> Registration {
+    let mut record = registration.clone();
+    record.clock_floor = record.clock_floor.max(floor);
+    record
+}
+
+/// What names a held configuration.
+pub(super) const fn version(held: &HeldConfiguration) -> Held {
+    Held { serial: held.serial, digest: held.digest }
+}
+
+pub(super) fn c2(request_id: u32, application: &Application, serial: Serial, result: u8) -> Frame<Applied> {
+    Applied { request_id, application: application.clone(), serial, result }.encode()
 }

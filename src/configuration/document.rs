@@ -1,12 +1,12 @@
 //! What a C1 may say: documents and their digests, and which fields belong to which kind.
 
-use super::error::ServerError;
+use super::error::ServerSideError;
 use crate::id::Digest;
 use crate::message::{Configuration, Held};
 use crate::port::entitlement_store::Document;
 use crate::suite::{Suite, XWING};
 use crate::transcript::label;
-use crate::wire::{Message, Problem, WireError};
+use crate::wire::{Bytes, Message, Problem, Text, WireError};
 
 /// The longest media type, in bytes.
 pub const MAX_MEDIA_TYPE: usize = 127;
@@ -42,12 +42,12 @@ fn digest_of(kind: u8, media_type: &str, body: &[u8]) -> Digest {
 }
 
 /// Whether a document fits into C1.
-pub(super) fn check(document: &Document) -> Result<(), ServerError> {
+pub(super) fn check(document: &Document) -> Result<(), ServerSideError> {
     if document.media_type.len() > MAX_MEDIA_TYPE || !is_media_type(&document.media_type) {
-        return Err(ServerError::MediaType);
+        return Err(ServerSideError::MediaType);
     }
     if document.body.len() > MAX_BODY {
-        return Err(ServerError::BodyTooLong(document.body.len()));
+        return Err(ServerSideError::BodyTooLong(document.body.len()));
     }
     Ok(())
 }
@@ -63,20 +63,26 @@ fn is_media_type(text: &str) -> bool {
     named && parameters.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }
 
-/// What a well-formed C1 says.
-pub(super) enum Content<'b> {
-    /// What is held is still right.
-    Unchanged { held: Held, valid_for: Option<u32> },
-    /// The user is entitled to nothing any more.
-    Revoked { held: Held },
-    /// A document.
-    Document { held: Held, valid_for: Option<u32>, media_type: &'b str, body: &'b [u8] },
-    /// The server knows nothing of the application.
-    Unknown,
+/// What a well-formed C1 says of a configuration.
+pub(super) struct Content<'b> {
+    pub(super) version: Held,
+    pub(super) valid_for: Option<u32>,
+    pub(super) news: News<'b>,
 }
 
-/// Reads C1's kind: exactly the fields that belong to it are there. A push always has news.
-pub(super) fn content<'b>(c1: &Configuration<'b>) -> Result<Content<'b>, WireError> {
+/// What is new about it.
+pub(super) enum News<'b> {
+    /// Nothing: what is held is still right.
+    Unchanged,
+    /// The user is entitled to nothing any more.
+    Revoked,
+    /// A document.
+    Document { media_type: &'b str, body: &'b [u8] },
+}
+
+/// Reads C1's kind: exactly the fields that belong to it are there; `None` when the server knows nothing of
+/// the application. A push always has news.
+pub(super) fn content<'b>(c1: &Configuration<'b>) -> Result<Option<Content<'b>>, WireError> {
     let asked = c1.request_id != 0;
     let (of_document, known) = match c1.kind {
         DOCUMENT => (true, true),
@@ -92,16 +98,16 @@ pub(super) fn content<'b>(c1: &Configuration<'b>) -> Result<Content<'b>, WireErr
     if c1.valid_for.is_some() && matches!(c1.kind, REVOKED | UNKNOWN) {
         return Err(at("valid_for", Problem::UnexpectedKey));
     }
-    let (Some(serial), Some(digest)) = (serial, digest) else { return Ok(Content::Unknown) };
-    let (held, valid_for) = (Held { serial, digest }, c1.valid_for);
-    match (media_type, body) {
-        (Some(media_type), Some(body)) if is_media_type(media_type.0) => {
-            Ok(Content::Document { held, valid_for, media_type: media_type.0, body: body.0 })
+    let (Some(serial), Some(digest)) = (serial, digest) else { return Ok(None) };
+    let news = match (media_type, body) {
+        (Some(Text(media_type)), Some(Bytes(body))) if is_media_type(media_type) => {
+            News::Document { media_type, body }
         }
-        (Some(_), _) => Err(at("media_type", Problem::OutOfRange)),
-        _ if c1.kind == REVOKED => Ok(Content::Revoked { held }),
-        _ => Ok(Content::Unchanged { held, valid_for }),
-    }
+        (Some(_), _) => return Err(at("media_type", Problem::OutOfRange)),
+        _ if c1.kind == REVOKED => News::Revoked,
+        _ => News::Unchanged,
+    };
+    Ok(Some(Content { version: Held { serial, digest }, valid_for: c1.valid_for, news }))
 }
 
 /// The field's value, which must be there exactly when it is `wanted`.
@@ -120,12 +126,12 @@ const fn at(field: &'static str, problem: Problem) -> WireError {
 impl Content<'_> {
     /// Whether the digest sent is that of what was sent.
     pub(super) fn digest_fits(&self) -> bool {
-        match self {
-            Self::Document { held, media_type, body, .. } => {
-                held.digest == digest_of(DOCUMENT, media_type, body)
+        match self.news {
+            News::Unchanged => true,
+            News::Revoked => self.version.digest == digest(None),
+            News::Document { media_type, body } => {
+                self.version.digest == digest_of(DOCUMENT, media_type, body)
             }
-            Self::Revoked { held } => held.digest == digest(None),
-            Self::Unchanged { .. } | Self::Unknown => true,
         }
     }
 }

@@ -54,10 +54,10 @@ impl TokenSideError {
     }
 }
 
-/// Why a server goes no further with a message. The token is told one word: [`ServerError::refusal`].
+/// Why a server goes no further with a message. The token is told one word: [`ServerSideError::refusal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum ServerError {
+pub enum ServerSideError {
     /// The token's: its message is malformed.
     #[error("malformed message: {0}")]
     Wire(#[from] WireError),
@@ -75,7 +75,7 @@ pub enum ServerError {
     Store(#[from] StoreError),
 }
 
-impl ServerError {
+impl ServerSideError {
     /// The one word that the token is told, as E0 inside the session.
     #[must_use]
     pub const fn refusal(&self) -> RefusalReason {

@@ -1,16 +1,15 @@
 //! What a token makes of a C1: a rule for each of its fields, and nothing changed by what breaks one.
 
-use super::apply::{Instruction, NeedApply};
-use super::document::{Content, content};
+use super::apply::{Instruction, NeedApply, c2, version, with_floor};
+use super::document::{News, content};
 use super::error::TokenSideError;
 use super::{FRESH, MAX_HELD};
 use crate::id::Application;
-use crate::message::{Applied, Configuration, Held, Scope, Serial};
+use crate::message::{Applied, Configuration, Scope, Serial};
 use crate::port::entitlement_store::Document;
 use crate::record::{HeldConfiguration, Registration};
 use crate::step::Step;
 use crate::time::UnixTime;
-use crate::wire::{Frame, Message};
 use alloc::boxed::Box;
 
 /// What is to be done about a C1.
@@ -69,54 +68,50 @@ pub(super) fn judge(
     if *user_id != registration.user_id || *server_name != registration.server_name {
         return Err(TokenSideError::WrongScope);
     }
-    let content = content(c1)?;
+    let floor = clock_floor(registration, c1.server_time, sent, now);
+    let Some(content) = content(c1)? else {
+        return Ok(Verdict::Unknown(Box::new(with_floor(registration, floor))));
+    };
     if !content.digest_fits() {
         return Err(TokenSideError::WrongDigest);
     }
-    let floor = clock_floor(registration, c1.server_time, sent, now);
-    let (offered, valid_for, instruction) = match content {
-        Content::Unknown => return Ok(Verdict::Unknown(Box::new(with_floor(registration, floor)))),
-        Content::Unchanged { held, valid_for } => (held, valid_for, None),
-        Content::Revoked { held } => (held, None, Some(Instruction::Remove)),
-        Content::Document { held, valid_for, media_type, body } => {
-            let document = Document { media_type: media_type.into(), body: body.into() };
-            (held, valid_for, Some(Instruction::Install(document)))
-        }
-    };
+    let offered = content.version;
+    let end = valid_until(content.valid_for, sent, now, floor);
+    let send = |code| c2(c1.request_id, application, offered.serial, code);
+    let refuse = |why: Rejection| Ok(Verdict::Refused(Step { send: send(why.code()), next: why }));
     let before = registration.configuration(application).map(version);
-    let refuse = |why: Rejection| {
-        let send = c2(c1.request_id, application, offered.serial, why.code());
-        Ok(Verdict::Refused(Step { send, next: why }))
-    };
-    match (before, instruction) {
-        (Some(held), _) if offered.serial < held.serial => {
-            refuse(Rejection::RolledBack { held: held.serial, offered: offered.serial })
-        }
-        (Some(held), _) if offered.serial == held.serial && offered.digest != held.digest => {
-            refuse(Rejection::Equivocation { serial: held.serial })
-        }
-        (Some(held), _) if offered == held => {
-            let end = valid_until(valid_for, sent, now, floor);
+    match before {
+        Some(held) if offered == held => {
             let next = Box::new(renewed(registration, application, end, floor));
-            Ok(Verdict::Unchanged(Step { send: c2(c1.request_id, application, held.serial, 0), next }))
+            return Ok(Verdict::Unchanged(Step { send: send(0), next }));
         }
-        (_, None) => Err(TokenSideError::NotHeld),
-        (None, Some(_)) if registration.configurations.len() >= MAX_HELD => refuse(Rejection::NoRoom),
-        (before, Some(instruction)) => Ok(Verdict::Apply(Box::new(NeedApply {
-            key_id: registration.key_id,
-            request_id: c1.request_id,
-            held: HeldConfiguration {
-                application: application.clone(),
-                serial: offered.serial,
-                digest: offered.digest,
-                valid_until: valid_until(valid_for, sent, now, floor),
-                revoked: matches!(instruction, Instruction::Remove),
-            },
-            instruction,
-            before,
-            floor,
-        }))),
+        Some(held) if offered.serial < held.serial => {
+            return refuse(Rejection::RolledBack { held: held.serial, offered: offered.serial });
+        }
+        Some(held) if offered.serial == held.serial => {
+            return refuse(Rejection::Equivocation { serial: held.serial });
+        }
+        Some(_) | None => {}
     }
+    let instruction = match content.news {
+        News::Unchanged => return Err(TokenSideError::NotHeld),
+        _ if before.is_none() && registration.configurations.len() >= MAX_HELD => {
+            return refuse(Rejection::NoRoom);
+        }
+        News::Revoked => Instruction::Remove,
+        News::Document { media_type, body } => {
+            Instruction::Install(Document { media_type: media_type.into(), body: body.into() })
+        }
+    };
+    let held = HeldConfiguration {
+        application: application.clone(),
+        serial: offered.serial,
+        digest: offered.digest,
+        valid_until: end,
+        revoked: instruction == Instruction::Remove,
+    };
+    let (key_id, request_id) = (registration.key_id, c1.request_id);
+    Ok(Verdict::Apply(Box::new(NeedApply { key_id, request_id, instruction, held, before, floor })))
 }
 
 /// The server's time counts from a prompt answer alone: not from a push, nor where the token's own clock
@@ -143,12 +138,6 @@ fn valid_until(
     valid_for.map(|seconds| begin.after(u64::from(seconds)))
 }
 
-pub(super) fn with_floor(registration: &Registration, floor: UnixTime) -> Registration {
-    let mut record = registration.clone();
-    record.clock_floor = record.clock_floor.max(floor);
-    record
-}
-
 fn renewed(
     registration: &Registration,
     application: &Application,
@@ -161,13 +150,4 @@ fn renewed(
         held.valid_until = end;
     }
     record
-}
-
-/// What names a held configuration.
-pub(super) const fn version(held: &HeldConfiguration) -> Held {
-    Held { serial: held.serial, digest: held.digest }
-}
-
-pub(super) fn c2(request_id: u32, application: &Application, serial: Serial, result: u8) -> Frame<Applied> {
-    Applied { request_id, application: application.clone(), serial, result }.encode()
 }

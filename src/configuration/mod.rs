@@ -60,7 +60,7 @@ pub mod server;
 pub mod token;
 
 pub use document::{MAX_BODY, MAX_MEDIA_TYPE, digest};
-pub use error::{ServerError, TokenSideError};
+pub use error::{ServerSideError, TokenSideError};
 
 /// The most seconds between C0 and C1 for the server's time to count.
 pub const FRESH: u64 = 60;

@@ -1,6 +1,6 @@
 //! The end of a configuration's way on the server's side: what became of it on the token.
 
-use super::error::ServerError;
+use super::error::ServerSideError;
 use crate::id::{Application, KeyId};
 use crate::message::{Applied, Serial};
 use crate::port::EntitlementStore;
@@ -40,11 +40,11 @@ impl AwaitApplied {
     /// Takes C2.
     ///
     /// # Errors
-    /// [`ServerError::Wire`]; [`ServerError::WrongReport`] when it is about another configuration.
-    pub fn receive_applied(self, bytes: &[u8]) -> Result<NeedReport, ServerError> {
+    /// [`ServerSideError::Wire`]; [`ServerSideError::WrongReport`] when it is about another configuration.
+    pub fn receive_applied(self, bytes: &[u8]) -> Result<NeedReport, ServerSideError> {
         let c2 = Applied::decode(bytes)?;
         if !self.is_about(&c2) {
-            return Err(ServerError::WrongReport);
+            return Err(ServerSideError::WrongReport);
         }
         let result = match c2.result {
             0 => ReportResult::Applied,
@@ -85,12 +85,12 @@ impl NeedReport {
     /// Lets the store keep it.
     ///
     /// # Errors
-    /// [`ServerError::Store`].
+    /// [`ServerSideError::Store`].
     pub fn supply_from(
         self,
         store: &dyn EntitlementStore,
         now: UnixTime,
-    ) -> Result<ReportResult, ServerError> {
+    ) -> Result<ReportResult, ServerSideError> {
         store.report(&self.report, now)?;
         Ok(self.supply())
     }

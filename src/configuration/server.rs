@@ -1,7 +1,7 @@
 //! The server's side: asks the store what the user is entitled to, and sends it.
 
 use super::document::{DOCUMENT, REVOKED, UNCHANGED, UNKNOWN, check, digest};
-use super::error::ServerError;
+use super::error::ServerSideError;
 use crate::id::{AccessPath, Application, KeyId, ServerName, UserId};
 use crate::message::{ConfigRequest, Configuration, Held, Scope, UserInformation};
 use crate::name::normalise_text;
@@ -33,8 +33,8 @@ pub struct Principal {
 /// was set back.
 ///
 /// # Errors
-/// [`ServerError::Wire`].
-pub fn receive_request(bytes: &[u8], principal: &Principal) -> Result<NeedEntitlement, ServerError> {
+/// [`ServerSideError::Wire`].
+pub fn receive_request(bytes: &[u8], principal: &Principal) -> Result<NeedEntitlement, ServerSideError> {
     let c0 = ConfigRequest::decode(bytes)?;
     if c0.request_id == 0 {
         return Err(at("request_id", Problem::OutOfRange).into());
@@ -88,12 +88,12 @@ impl NeedEntitlement {
     /// no C2 comes.
     ///
     /// # Errors
-    /// [`ServerError::MediaType`] or [`ServerError::BodyTooLong`] for a document that does not fit.
+    /// [`ServerSideError::MediaType`] or [`ServerSideError::BodyTooLong`] for a document that does not fit.
     pub fn supply(
         self,
         answer: Option<Entitlement>,
         now: UnixTime,
-    ) -> Result<Step<Configuration<'static>, Option<AwaitApplied>>, ServerError> {
+    ) -> Result<Step<Configuration<'static>, Option<AwaitApplied>>, ServerSideError> {
         let EntitlementQuery { key_id, user_id, application, held, .. } = self.query;
         let scope = Scope { user_id, server_name: self.server_name, application };
         let Some(entitlement) = answer else {
@@ -112,12 +112,12 @@ impl NeedEntitlement {
     /// Asks the store, reports a regression if there is one, and goes on.
     ///
     /// # Errors
-    /// As [`NeedEntitlement::supply`], and [`ServerError::Store`].
+    /// As [`NeedEntitlement::supply`], and [`ServerSideError::Store`].
     pub fn supply_from(
         self,
         store: &dyn EntitlementStore,
         now: UnixTime,
-    ) -> Result<Step<Configuration<'static>, Option<AwaitApplied>>, ServerError> {
+    ) -> Result<Step<Configuration<'static>, Option<AwaitApplied>>, ServerSideError> {
         let answer = store.entitlement(self.wanted(), now)?;
         let step = self.supply(answer, now)?;
         if let Some(report) = step.next.as_ref().and_then(AwaitApplied::regression) {
@@ -130,13 +130,13 @@ impl NeedEntitlement {
 /// Sends a configuration unasked, in a live session with `principal`.
 ///
 /// # Errors
-/// [`ServerError::MediaType`] or [`ServerError::BodyTooLong`] for a document that does not fit.
+/// [`ServerSideError::MediaType`] or [`ServerSideError::BodyTooLong`] for a document that does not fit.
 pub fn push(
     principal: &Principal,
     application: &Application,
     entitlement: &Entitlement,
     now: UnixTime,
-) -> Result<Step<Configuration<'static>, AwaitApplied>, ServerError> {
+) -> Result<Step<Configuration<'static>, AwaitApplied>, ServerSideError> {
     let scope = Scope {
         user_id: principal.user_id.clone(),
         server_name: principal.server_name.clone(),
@@ -153,7 +153,7 @@ fn answer_with(
     entitlement: &Entitlement,
     held: Option<Held>,
     now: UnixTime,
-) -> Result<Step<Configuration<'static>, AwaitApplied>, ServerError> {
+) -> Result<Step<Configuration<'static>, AwaitApplied>, ServerSideError> {
     let Entitlement { serial, valid_for, document, .. } = entitlement;
     document.as_ref().map_or(Ok(()), check)?;
     let digest = digest(document.as_ref());

@@ -1,7 +1,8 @@
 //! The token's side: asks, judges what comes, and has it applied.
 
+use super::apply::version;
 use super::error::TokenSideError;
-use super::judge::{judge, version};
+use super::judge::judge;
 use crate::id::{Application, KeyId};
 use crate::message::{ConfigRequest, Configuration, UserInformation};
 use crate::name::normalise_text;

@@ -69,8 +69,12 @@ impl<S> From<Kept<S>> for ClientError {
     }
 }
 
+/// Shows the user who asks and for what, and takes the answer.
+pub type Fill<'a> = dyn FnMut(&VerifiedServer, &Template) -> Result<(Form, Credential), ClientError> + 'a;
+
 /// How a registration ended for now.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and it is moved once")]
 pub enum Registering {
     /// Registered, and both sides have proved it.
     Active(Registration),
@@ -111,7 +115,7 @@ impl<'a> Client<'a> {
         transport: &mut dyn Transport,
         server_name: &ServerName,
         revocation: &Revocation<'_>,
-        fill: &mut dyn FnMut(&VerifiedServer, &Template) -> Result<(Form, Credential), ClientError>,
+        fill: &mut Fill<'_>,
     ) -> Result<Registering, ClientError> {
         let step = hello(server_name.clone(), self.suites, self.random)?;
         transport.send(step.send.as_bytes())?;

@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use super::gateway::Event;
-use crate::configuration::ServerError as ConfigurationError;
+use crate::configuration::ServerSideError as ConfigurationError;
 use crate::configuration::server::{self as configuration, AwaitApplied, Principal};
 use crate::id::Application;
 use crate::message::{ConfigRequest, Open};
@@ -264,7 +264,8 @@ impl Live {
 
     fn awaits(&mut self, awaited: AwaitApplied) {
         if self.awaited.len() >= MAX_AWAITED {
-            self.awaited.remove(0);
+            // Its C2 will be nobody's.
+            drop(self.awaited.remove(0));
         }
         self.awaited.push(awaited);
     }

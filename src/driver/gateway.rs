@@ -1,6 +1,6 @@
 //! A server's part (the patent's "gateway"): frames in, frames out, the ports in between.
 
-use crate::configuration::ServerError as ConfigurationError;
+use crate::configuration::ServerSideError as ConfigurationError;
 use crate::id::KeyId;
 use crate::message::{Confirm, Hello, Request};
 use crate::port::entitlement_store::{ReportResult, Standing};

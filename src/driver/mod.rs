@@ -10,8 +10,8 @@ mod gateway;
 mod serve;
 mod transport;
 
-pub use client::{Client, ClientError, ClientSession, Configured, Incoming, Registering};
+pub use client::{Client, ClientError, ClientSession, Configured, Fill, Incoming, Registering};
 pub use connection::{Connection, Handled};
 pub use gateway::{Approval, Event, Gateway, Observer, Work};
-pub use serve::serve;
+pub use serve::{Answer, serve};
 pub use transport::{Framed, Transport};

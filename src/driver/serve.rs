@@ -5,6 +5,9 @@ use crate::random::RandomSource;
 use crate::time::UnixTime;
 use std::io;
 
+/// What an application answers to data out of a session.
+pub type Answer<'a> = dyn FnMut(&Connection, &[u8]) -> Option<Vec<u8>> + 'a;
+
 /// Serves one connection until it ends: registrations, then perhaps a session, whose data goes to
 /// `answer`, and what that returns back.
 ///
@@ -16,7 +19,7 @@ pub fn serve(
     peer: &[u8],
     clock: &dyn Fn() -> UnixTime,
     random: &mut dyn RandomSource,
-    answer: &mut dyn FnMut(&Connection, &[u8]) -> Option<Vec<u8>>,
+    answer: &mut Answer<'_>,
 ) -> io::Result<()> {
     let mut connection = Connection::new(peer);
     while let Some(frame) = transport.receive()? {

@@ -1,5 +1,13 @@
 //! Ports held in memory: for tests, examples and small installations.
 
 mod authority;
+#[cfg(feature = "std")]
+mod server;
+#[cfg(feature = "std")]
+pub mod store;
 
 pub use authority::{Authority, StateError};
+#[cfg(feature = "std")]
+pub use server::{Server, ServerKeyError};
+#[cfg(feature = "std")]
+pub use store::Store;

@@ -7,7 +7,7 @@ use alloc::string::String;
 map! {
     /// C0: a token asks for the configuration of one application (patent step 370).
     #[derive(Clone, PartialEq, Eq, Debug)]
-    pub struct ConfigRequest = 12 max 654, "C0 ConfigRequest" {
+    pub struct ConfigRequest = 12 max 649, "C0 ConfigRequest" {
         /// Names this request in its session: 1 or more.
         1 => request_id: u32,
         /// The application.
@@ -59,7 +59,7 @@ map! {
     ///
     /// Which of the optional fields are there depends on `kind`; [`crate::configuration`] has the table.
     #[derive(Clone, PartialEq, Eq, Debug)]
-    pub struct Configuration<'b> = 13 max 57_952, "C1 Configuration" {
+    pub struct Configuration<'b> = 13 max 57_950, "C1 Configuration" {
         /// As in C0; 0 when the server sends it unasked.
         1 => request_id: u32,
         /// Whose configuration it is.
@@ -97,7 +97,7 @@ map! {
 map! {
     /// C2: what became of a configuration on the token.
     #[derive(Clone, PartialEq, Eq, Debug)]
-    pub struct Applied = 14 max 95, "C2 Applied" {
+    pub struct Applied = 14 max 96, "C2 Applied" {
         /// As in C1.
         1 => request_id: u32,
         /// The application.

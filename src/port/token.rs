@@ -7,6 +7,7 @@ use crate::policy::SuiteId;
 use crate::record::{Attempt, ProofKey, Registration};
 use crate::schedule::{HalfUse, Question};
 use crate::secret::Secret;
+use crate::step::Fault;
 use alloc::vec::Vec;
 use thiserror::Error;
 
@@ -53,6 +54,19 @@ pub enum TokenError {
     /// The device's: it failed, or was taken away; its driver's number for it.
     #[error("the token's device failed ({0})")]
     Device(u32),
+}
+
+impl TokenError {
+    /// Who can mend it.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Locked | Self::WrongPin { .. } | Self::Blocked | Self::UnfitPin => Fault::User,
+            Self::NoSuchHalf | Self::NoSuchKey | Self::UnknownSuite => Fault::Caller,
+            Self::KeyExists | Self::WrongProof | Self::UnfitServerKey => Fault::Peer,
+            Self::Full | Self::Device(_) => Fault::Operator,
+        }
+    }
 }
 
 /// A token: trust anchors and, one by one, shared keys that never leave it.
@@ -127,7 +141,8 @@ pub trait Token {
 
     /// Replaces the registration with the same key id: a new alias, a new configuration, or a
     /// standing that became `Active`. When it is `Active` and supersedes an older key, that key is
-    /// erased in the same transaction, and `supersedes` cleared.
+    /// erased in the same transaction, the new registration takes over its configurations
+    /// ([`Registration::succeed`]), and `supersedes` is cleared.
     ///
     /// # Errors
     /// [`TokenError::NoSuchKey`], or another.

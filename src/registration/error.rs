@@ -80,15 +80,7 @@ impl TokenSideError {
             Self::Form(_) | Self::FormTooLong => Fault::User,
             Self::TicketForm | Self::NotWanted => Fault::Caller,
             Self::Refusal(_) => Fault::Nobody,
-            Self::Token(error) => match error {
-                TokenError::Locked
-                | TokenError::WrongPin { .. }
-                | TokenError::Blocked
-                | TokenError::UnfitPin => Fault::User,
-                TokenError::NoSuchHalf | TokenError::NoSuchKey | TokenError::UnknownSuite => Fault::Caller,
-                TokenError::KeyExists | TokenError::WrongProof | TokenError::UnfitServerKey => Fault::Peer,
-                TokenError::Full | TokenError::Device(_) => Fault::Operator,
-            },
+            Self::Token(error) => error.fault(),
         }
     }
 }

@@ -31,11 +31,6 @@ pub(super) fn unpad(padded: &[u8]) -> Option<&[u8]> {
     (padded.len().is_multiple_of(STEP) && zeros.iter().all(|byte| *byte == 0)).then_some(text)
 }
 
-/// Encodes and pads, leaving no copy behind.
-pub(super) fn encoded<'b, T: crate::wire::Value<'b>>(value: &T) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(crate::wire::encode(value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

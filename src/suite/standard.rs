@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn hex<const N: usize>(text: &str) -> [u8; N] {
-        core::array::from_fn(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+        core::array::from_fn(|i| u8::from_str_radix(&text[i.saturating_mul(2)..][..2], 16).unwrap())
     }
 
     /// RFC 4231, test case 1 (a key of 20 bytes 0x0b is the same as one zero-padded to 32).

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn hex(text: &str) -> [u8; 32] {
-        core::array::from_fn(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+        core::array::from_fn(|i| u8::from_str_radix(&text[i.saturating_mul(2)..][..2], 16).unwrap())
     }
 
     /// RFC 9180, A.1.1.

@@ -4,7 +4,8 @@ use super::common::*;
 use der::asn1::{BitString, Ia5String, OctetString};
 use der::{Decode, Encode};
 use halfkey::certificate::{
-    CertificateError, EXTENSION_OID, PURPOSE_OID, Revocation, TrustAnchors, Usage, verify,
+    AnchorError, Certificate, CertificateError, EXTENSION_OID, PURPOSE_OID, Revocation, TrustAnchor,
+    TrustAnchors, Usage, verify,
 };
 use halfkey::key::{IssuerKey, KeyError};
 use halfkey::memory::Authority;
@@ -163,7 +164,7 @@ fn server_keys() {
     assert_eq!(rsa_key(modulus(8200), 65537), refused(KeyError::TooLarge { bits: 8200 }));
     assert_eq!(rsa_key(modulus(32768), 65537), refused(KeyError::TooLarge { bits: 32768 }));
     assert_eq!(rsa_key(modulus(2048), 3), refused(KeyError::Exponent));
-    assert_eq!(rsa_key(modulus(2048), 65536), refused(KeyError::Exponent));
+    assert_eq!(rsa_key(modulus(2048), 65538), refused(KeyError::Exponent));
     assert_eq!(rsa_key(modulus(2048), (1 << 32) + 1), refused(KeyError::Exponent));
     let ed25519 = SubjectPublicKeyInfoOwned::from_der(key().public().as_spki_der()).unwrap();
     assert_eq!(of(|tbs| tbs.key = ed25519), refused(KeyError::WrongAlgorithm));
@@ -230,6 +231,8 @@ fn other_oddities() {
     assert_eq!(of(|tbs| tbs.issuer = Name::default()), Err(CertificateError::UnknownIssuer));
     let zero = of(|tbs| tbs.serial = SerialNumber::new(&[0]).unwrap());
     assert_eq!(zero, Err(CertificateError::Serial));
+    let negative = of(|tbs| tbs.serial = SerialNumber::from_der(&[2, 1, 0x80]).unwrap());
+    assert_eq!(negative, Err(CertificateError::Serial));
     let long = of(|tbs| tbs.extensions.push(extension("1.2.3.4", false, &[0; 8192])));
     assert_eq!(long, Err(CertificateError::CertificateTooLong));
     let twice = of(|tbs| {
@@ -296,6 +299,41 @@ fn issuers_that_may_not_issue() {
     let server = issue(&mut top, "server");
     let found = check(&[chain.leaf().as_der(), server.leaf().as_der()], &anchors(&top));
     assert_eq!(found, Err(CertificateError::WrongUsage(Usage::CertificateSigning)));
+}
+
+#[test]
+fn rsa_signatures_are_checked() {
+    let mut authority = Authority::root(issuer_name("RSA"), rsa_issuer_key().clone()).unwrap();
+    let chain = issue(&mut authority, "leaf");
+    let leaf = chain.leaf().as_der();
+    for place in 0..leaf.len() {
+        let mut wrong = leaf.to_vec();
+        wrong[place] ^= 1 << (place % 8);
+        assert!(check(&[&wrong], &anchors(&authority)).is_err(), "byte {place}");
+    }
+    for place in [leaf.len() - 256, leaf.len() - 1] {
+        let mut wrong = leaf.to_vec();
+        wrong[place] ^= 1;
+        assert_eq!(check(&[&wrong], &anchors(&authority)), Err(CertificateError::BadSignature));
+    }
+    let other = IssuerKey::generate_rsa(2048, &mut fixed("other")).unwrap();
+    let other = Authority::root(issuer_name("RSA"), other).unwrap();
+    assert_eq!(check(&[leaf], &anchors(&other)), Err(CertificateError::BadSignature));
+}
+
+#[test]
+fn a_root_that_restricts_names_is_no_anchor() {
+    let root = root("issuer").root_certificate(validity(), &mut fixed("root")).unwrap();
+    let org = [0x30, 9, 0xA0, 7, 0x30, 5, 0x82, 3, b'o', b'r', b'g'];
+    let of = |change: &dyn Fn(&mut Tbs)| {
+        let forged = Certificate::from_der(&forge(root.as_der(), &key(), change)).unwrap();
+        TrustAnchor::from_certificate(&forged).map(drop)
+    };
+    assert_eq!(of(&|_| ()), Ok(()));
+    let constrained = of(&|tbs| tbs.extensions.push(extension("2.5.29.30", true, &org)));
+    assert_eq!(constrained, Err(AnchorError::NameConstraints));
+    let lists_only = of(&|tbs| tbs.set(KEY_USAGE, &[3, 2, 1, 2]));
+    assert_eq!(lists_only, Err(AnchorError::NotAnAuthority));
 }
 
 #[test]

@@ -40,15 +40,15 @@ pub(super) struct Read {
 #[derive(Debug)]
 pub struct NeedApplicant {
     read: Box<Read>,
-    opened: Option<(RequestBody, Result<UserName, Vec<(u8, FieldError)>>)>,
+    opened: Option<Opened>,
     applicant: Applicant,
 }
 
+/// An R2 that opened, and the name in its form or what is wrong with it.
+pub(super) type Opened = (RequestBody, Result<UserName, Vec<(u8, FieldError)>>);
+
 impl NeedApplicant {
-    pub(super) fn new(
-        read: Read,
-        opened: Option<(RequestBody, Result<UserName, Vec<(u8, FieldError)>>)>,
-    ) -> Self {
+    pub(super) fn new(read: Read, opened: Option<Opened>) -> Self {
         let named = opened.as_ref().and_then(|(body, name)| Some((name.as_ref().ok()?, body.proof.as_ref())));
         let applicant = applicant(named, &read.digest);
         Self { read: Box::new(read), opened, applicant }

@@ -41,6 +41,7 @@ pub struct NeedStored<'b> {
 /// What to do about an R2.
 #[must_use]
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and it is moved once")]
 pub enum Stored<'b> {
     /// It was answered before: send the same bytes again.
     Before(Frame<Outcome<'static>>),
@@ -158,9 +159,9 @@ impl NeedSecrets<'_> {
             th_b,
             envelope,
         };
-        let opened = body.and_then(|body| {
+        let opened = body.map(|body| {
             let checked = settings.template.check(&body.form);
-            Some((body, checked))
+            (body, checked)
         });
         Ok(NeedApplicant::new(read, opened))
     }

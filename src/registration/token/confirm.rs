@@ -119,6 +119,7 @@ impl NeedSettle {
 /// How a registration ended.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one, and it is moved once")]
 pub enum Settled {
     /// Active on both sides: store it with [`Token::update`].
     Done(Registration),
@@ -137,9 +138,10 @@ impl Settled {
     /// # Errors
     /// The token's.
     pub fn store(&self, token: &mut dyn Token) -> Result<(), TokenSideError> {
-        Ok(match self {
+        match self {
             Self::Done(registration) => token.update(registration)?,
             Self::Lost { key_id, .. } => token.remove(key_id)?,
-        })
+        }
+        Ok(())
     }
 }

@@ -1,0 +1,223 @@
+//! An authentication server's keys in memory.
+
+use crate::certificate::{CertificateError, Chain, RevocationList};
+use crate::id::{Digest, ServerName};
+use crate::key::{KemPrivateKey, OfferKey};
+use crate::policy::SuiteId;
+use crate::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, Offering};
+use crate::random::{RandomSource, draw};
+use crate::secret::Secret;
+use crate::suite::{Suite, XWING, find};
+use crate::time::UnixTime;
+use crate::wire::Codes;
+use std::boxed::Box;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::vec::Vec;
+use thiserror::Error;
+
+/// Seconds for which one ephemeral key is issued.
+const ISSUED_FOR: u64 = 60;
+
+/// An [`AuthServer`] whose keys are in this process's memory.
+///
+/// Ephemeral keys are never anywhere else: after a restart the offers made before are answered with
+/// a refusal like any other, and tokens begin anew. One lock guards the random source and the
+/// ephemeral keys; it is not held while RSA works.
+pub struct Server {
+    inner: Mutex<Inner>,
+    offer_ttl: u64,
+}
+
+struct Inner {
+    identities: Vec<std::sync::Arc<Identity>>,
+    ephemerals: Vec<Ephemeral>,
+    crl: Option<RevocationList>,
+    random: Box<dyn RandomSource + Send>,
+}
+
+/// What one certificate speaks for.
+struct Identity {
+    certificate: Digest,
+    chain: Vec<Vec<u8>>,
+    suites: Vec<u16>,
+    not_after: UnixTime,
+    kem_key: KemPrivateKey,
+    offer_key: OfferKey,
+}
+
+struct Ephemeral {
+    id: [u8; 16],
+    suite: SuiteId,
+    private: Secret,
+    public: Vec<u8>,
+    made: UnixTime,
+}
+
+/// Why a certificate and keys do not make a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ServerKeyError {
+    /// The certificate is not one for this name.
+    #[error("the server's certificate: {0}")]
+    Certificate(#[from] CertificateError),
+    /// The certificate is for other keys.
+    #[error("the certificate is for other keys")]
+    OtherKeys,
+}
+
+impl Server {
+    /// A server with one certificate; `offer_ttl` is that of its settings, in seconds.
+    ///
+    /// # Errors
+    /// [`ServerKeyError`] when the certificate is not for `name` and these keys.
+    pub fn new(
+        name: &ServerName,
+        chain: &Chain,
+        kem_key: KemPrivateKey,
+        offer_key: OfferKey,
+        offer_ttl: u32,
+        random: impl RandomSource + Send + 'static,
+    ) -> Result<Self, ServerKeyError> {
+        let inner =
+            Inner { identities: Vec::new(), ephemerals: Vec::new(), crl: None, random: Box::new(random) };
+        let server = Self { inner: Mutex::new(inner), offer_ttl: offer_ttl.into() };
+        server.add_certificate(name, chain, kem_key, offer_key)?;
+        Ok(server)
+    }
+
+    /// Adds a certificate, for rotation: of those that are valid, the one that is so longest is
+    /// offered; requests to the others are answered until they expire.
+    ///
+    /// # Errors
+    /// [`ServerKeyError`] when it is not for `name` and these keys.
+    pub fn add_certificate(
+        &self,
+        name: &ServerName,
+        chain: &Chain,
+        kem_key: KemPrivateKey,
+        offer_key: OfferKey,
+    ) -> Result<(), ServerKeyError> {
+        let leaf = chain.read_leaf(name)?;
+        if leaf.kem_key != *kem_key.public() || leaf.offer_key != offer_key.public() {
+            return Err(ServerKeyError::OtherKeys);
+        }
+        let chain: Vec<Vec<u8>> = chain.as_der().into_iter().map(Vec::from).collect();
+        let identity = Identity {
+            certificate: XWING.hash(&[chain.first().map_or(&[][..], Vec::as_slice)]),
+            chain,
+            suites: leaf.suites,
+            not_after: leaf.not_after,
+            kem_key,
+            offer_key,
+        };
+        self.lock().identities.push(identity.into());
+        Ok(())
+    }
+
+    /// Staples a revocation list to every offer from now on.
+    pub fn staple(&self, list: RevocationList) {
+        self.lock().crl = Some(list);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Every change under the lock is a single assignment or push: nothing is half done.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn identity(&self, certificate: &Digest) -> Result<std::sync::Arc<Identity>, AuthServerError> {
+        let inner = self.lock();
+        let held = inner.identities.iter().find(|identity| identity.certificate == *certificate);
+        held.cloned().ok_or(AuthServerError::NoSuchKey)
+    }
+}
+
+impl core::fmt::Debug for Server {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Server(..)")
+    }
+}
+
+impl Inner {
+    /// The ephemeral key now issued for a suite, and the end of those whose last offer has ended.
+    fn ephemeral(&mut self, suite: &'static dyn Suite, now: UnixTime, offer_ttl: u64) -> (Vec<u8>, [u8; 16]) {
+        let keep = ISSUED_FOR.saturating_add(offer_ttl);
+        self.ephemerals.retain(|key| now <= key.made.after(keep));
+        let issued = |key: &&Ephemeral| {
+            key.suite == suite.id() && now >= key.made && now <= key.made.after(ISSUED_FOR)
+        };
+        if let Some(key) = self.ephemerals.iter().find(issued) {
+            return (key.public.clone(), key.id);
+        }
+        let random = &mut *self.random;
+        let (private, public) = suite.kem().generate(random);
+        let key = Ephemeral { id: draw(random), suite: suite.id(), private, public, made: now };
+        let issued = (key.public.clone(), key.id);
+        self.ephemerals.push(key);
+        issued
+    }
+}
+
+impl AuthServer for Server {
+    fn offering(&self, suites: &Codes, now: UnixTime) -> Result<Offering, AuthServerError> {
+        let mut inner = self.lock();
+        let valid = inner.identities.iter().filter(|identity| now <= identity.not_after);
+        let identity =
+            valid.max_by_key(|identity| identity.not_after).ok_or(AuthServerError::NoCertificate)?.clone();
+        let first = suites.iter().find(|code| identity.suites.contains(code));
+        let suite = first.and_then(SuiteId::from_code).and_then(find).ok_or(AuthServerError::NoSuite)?;
+        let (pk_e, ephemeral) = inner.ephemeral(suite, now, self.offer_ttl);
+        Ok(Offering {
+            suite: suite.id(),
+            chain: identity.chain.clone(),
+            certificate: identity.certificate,
+            pk_e,
+            ephemeral,
+            crl: inner.crl.as_ref().map(|crl| crl.as_der().to_vec()),
+        })
+    }
+
+    fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError> {
+        Ok(self.identity(certificate)?.offer_key.sign(transcript))
+    }
+
+    fn decapsulate(&self, sealed: &Encapsulated<'_>, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
+        let identity = self.identity(sealed.certificate)?;
+        let (seed, ss_e) = {
+            let mut inner = self.lock();
+            let keep = ISSUED_FOR.saturating_add(self.offer_ttl);
+            inner.ephemerals.retain(|key| now <= key.made.after(keep));
+            let kem = find(sealed.suite).map(Suite::kem);
+            let key =
+                inner.ephemerals.iter().find(|key| key.id == *sealed.ephemeral && key.suite == sealed.suite);
+            let ss_e = key.zip(kem).map(|(key, kem)| kem.decapsulate(&key.private, sealed.ct_e));
+            (Secret::new(draw(&mut *inner.random)), ss_e)
+        };
+        // RSA works in any case, so that a peer cannot tell a lapsed ephemeral key by the time.
+        let mut blinding = Blinding::new(&seed);
+        let ssk1 = identity.kem_key.decapsulate(sealed.ct, sealed.fallback, &mut blinding);
+        let ss_e = ss_e.ok_or(AuthServerError::NoSuchKey)?.map_err(|_| AuthServerError::Ciphertext)?;
+        Ok(Decapsulated { ssk1, ss_e })
+    }
+}
+
+/// Blinding for one decapsulation, expanded from one draw so that the lock need not be held.
+struct Blinding<'s> {
+    seed: &'s Secret,
+    drawn: u64,
+}
+
+impl<'s> Blinding<'s> {
+    const fn new(seed: &'s Secret) -> Self {
+        Self { seed, drawn: 0 }
+    }
+}
+
+impl RandomSource for Blinding<'_> {
+    fn fill(&mut self, out: &mut [u8]) {
+        for part in out.chunks_mut(32) {
+            let block = XWING.mac(self.seed, &[b"halfkey/1 blinding", &[0], &self.drawn.to_be_bytes()]);
+            self.drawn = self.drawn.wrapping_add(1);
+            part.iter_mut().zip(block).for_each(|(slot, byte)| *slot = byte);
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! The contract of [`Token`](crate::port::Token).
+pub fn token() {}

@@ -1,0 +1,236 @@
+//! A world to test in: an issuer, certified servers, tokens, and a clock that stands still until told.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
+use halfkey::driver::{Connection, Event, Gateway, Observer, Transport};
+use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+use halfkey::memory::{Authority, Server, Store};
+use halfkey::policy::Policy;
+use halfkey::port::CertificateAuthority;
+use halfkey::registration::server::{Application, Decision, Grant};
+use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::template::{Field, FieldKind, Template};
+use halfkey::{AccessPath, RandomSource, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::OnceLock;
+
+pub const PIN: &str = "2468";
+pub const START: u64 = 1_800_000_000;
+
+/// A deterministic random source: SHA-256 in counter mode, made of the crate's own suite.
+pub struct Counting(Secret, u64);
+
+impl Counting {
+    pub fn new(seed: u8) -> Self {
+        Self(Secret::new([seed; 32]), 0)
+    }
+}
+
+impl RandomSource for Counting {
+    fn fill(&mut self, out: &mut [u8]) {
+        use halfkey::suite::Suite;
+        for part in out.chunks_mut(32) {
+            let block = halfkey::suite::XWING.mac(&self.0, &[&self.1.to_be_bytes()]);
+            self.1 += 1;
+            part.copy_from_slice(&block[..part.len()]);
+        }
+    }
+}
+
+pub fn name(text: &str) -> ServerName {
+    ServerName::new(text).unwrap()
+}
+
+/// An RSA key is slow to make: two for all tests of a binary.
+pub fn kem_key(which: usize) -> KemPrivateKey {
+    static KEYS: OnceLock<[String; 2]> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| {
+        [0, 1].map(|_| {
+            KemPrivateKey::generate(2048, &mut SystemRandom).unwrap().to_pkcs8_pem().unwrap().to_string()
+        })
+    });
+    KemPrivateKey::from_pkcs8_pem(&keys[which]).unwrap()
+}
+
+pub struct Issuer {
+    pub authority: Authority,
+}
+
+impl Issuer {
+    pub fn new(seed: u8) -> Self {
+        let key = IssuerKey::generate_ed25519(&mut Counting::new(seed)).unwrap();
+        Self { authority: Authority::root(IssuerName::common_name("Issuer").unwrap(), key).unwrap() }
+    }
+
+    pub fn anchors(&self) -> TrustAnchors {
+        self.authority.trust_anchor().unwrap().into()
+    }
+
+    pub fn server(&mut self, name: &ServerName, which: usize, suites: &[u16]) -> Server {
+        let random = &mut Counting::new(10 + which as u8);
+        let (kem_key, offer_key) = (kem_key(which), OfferKey::generate(random));
+        let request = CertificateRequest::sign(name, kem_key.public(), suites, &offer_key).unwrap();
+        let from = UnixTime::from_secs(START - 3600);
+        let validity = Validity::new(from, from.after(365 * 86_400)).unwrap();
+        let chain = self.authority.issue(&request, validity, random).unwrap();
+        Server::new(name, &chain, kem_key, offer_key, 600, Counting::new(20 + which as u8)).unwrap()
+    }
+}
+
+pub fn template() -> Template {
+    Template::new(vec![
+        Field::required("name", FieldKind::UserName),
+        Field::optional("department", FieldKind::Text { max_len: 64 }),
+        Field::required("terms", FieldKind::Boolean),
+    ])
+    .unwrap()
+}
+
+pub fn settings(server: &str) -> ServerSettings {
+    ServerSettings::new(name(server), template(), &Secret::new([0x5E; 32]))
+}
+
+pub fn grant() -> Decision {
+    Decision::Grant(Grant {
+        user_id: None,
+        access_path: AccessPath::new("/staff").unwrap(),
+        policy: Policy::default(),
+    })
+}
+
+pub fn token(anchors: TrustAnchors, seed: u8) -> SoftwareToken {
+    let random = Box::new(Counting::new(seed));
+    let (mut token, _) = SoftwareToken::new(anchors, PIN, PinSettings::for_tests(), random).unwrap();
+    token.unlock(PIN).unwrap();
+    token
+}
+
+/// One server, and all it stands on.
+pub struct World {
+    pub clock: Cell<u64>,
+    pub settings: ServerSettings,
+    pub server: Server,
+    pub store: Store,
+    pub decision: RefCell<Decision>,
+    pub events: RefCell<Vec<Event>>,
+    pub random: RefCell<Counting>,
+}
+
+impl World {
+    pub fn new(issuer: &mut Issuer, server: &str, which: usize) -> Self {
+        let settings = settings(server);
+        let server = issuer.server(&settings.name, which, &[2, 1]);
+        Self {
+            clock: Cell::new(START),
+            settings,
+            server,
+            store: Store::new(),
+            decision: RefCell::new(grant()),
+            events: RefCell::default(),
+            random: RefCell::new(Counting::new(30 + which as u8)),
+        }
+    }
+
+    pub fn now(&self) -> UnixTime {
+        UnixTime::from_secs(self.clock.get())
+    }
+
+    pub fn pass(&self, seconds: u64) {
+        self.clock.set(self.clock.get() + seconds);
+    }
+
+    pub fn link(&self) -> Link<'_> {
+        Link {
+            world: self,
+            connection: Connection::new(b"peer"),
+            replies: VecDeque::new(),
+            tamper: Box::new(|_, _| {}),
+            count: 0,
+            log: Vec::new(),
+        }
+    }
+
+    pub fn handle(&self, connection: &mut Connection, frame: &[u8]) -> Vec<Vec<u8>> {
+        let approval = |_: &Application| self.decision.borrow().clone();
+        let gateway = Gateway {
+            settings: &self.settings,
+            server: &self.server,
+            store: &self.store,
+            approval: &approval,
+            observer: self,
+        };
+        connection.handle(&gateway, frame, self.now(), &mut *self.random.borrow_mut()).send
+    }
+
+    pub fn last_event(&self) -> String {
+        format!("{:?}", self.events.borrow().last().unwrap())
+    }
+}
+
+impl Observer for World {
+    fn event(&self, _peer: &[u8], event: &Event) {
+        self.events.borrow_mut().push(event.clone());
+    }
+}
+
+/// Which way a frame goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    Up,
+    Down,
+}
+
+type Tamper<'w> = Box<dyn FnMut((Way, usize), &mut Vec<Vec<u8>>) + 'w>;
+
+/// A connection to a world, over a link that somebody may tamper with: frames are numbered from 0,
+/// up and down together, and each may be removed, changed or doubled.
+pub struct Link<'w> {
+    pub world: &'w World,
+    pub connection: Connection,
+    pub replies: VecDeque<Vec<u8>>,
+    pub tamper: Tamper<'w>,
+    pub count: usize,
+    pub log: Vec<(Way, Vec<u8>)>,
+}
+
+impl<'w> Link<'w> {
+    pub fn tampered(mut self, tamper: impl FnMut((Way, usize), &mut Vec<Vec<u8>>) + 'w) -> Self {
+        self.tamper = Box::new(tamper);
+        self
+    }
+
+    /// Loses the frame with this number.
+    pub fn losing(self, lost: usize) -> Self {
+        self.tampered(move |(_, at), frames| {
+            if at == lost {
+                frames.clear();
+            }
+        })
+    }
+
+    fn pass(&mut self, way: Way, frame: &[u8]) -> Vec<Vec<u8>> {
+        self.log.push((way, frame.to_vec()));
+        let mut frames = vec![frame.to_vec()];
+        (self.tamper)((way, self.count), &mut frames);
+        self.count += 1;
+        frames
+    }
+}
+
+impl Transport for Link<'_> {
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        for frame in self.pass(Way::Up, frame) {
+            for reply in self.world.handle(&mut self.connection, &frame) {
+                let passed = self.pass(Way::Down, &reply);
+                self.replies.extend(passed);
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.replies.pop_front())
+    }
+}
