@@ -10,6 +10,10 @@
     reason = "a test may panic and say why"
 )]
 
+mod common;
+
+#[path = "historic/attacks/mod.rs"]
+mod attacks;
 #[path = "historic/chart.rs"]
 mod chart;
 #[path = "historic/configuration.rs"]
@@ -22,6 +26,8 @@ mod known_answers;
 mod letter;
 #[path = "historic/pin.rs"]
 mod pin;
+#[path = "historic/real.rs"]
+mod real;
 #[path = "historic/registration.rs"]
 mod registration;
 #[path = "historic/session.rs"]
