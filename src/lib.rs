@@ -119,6 +119,8 @@ pub mod certificate;
 pub mod configuration;
 #[cfg(feature = "std")]
 pub mod driver;
+#[cfg(feature = "historic")]
+pub mod historic;
 pub mod key;
 pub mod memory;
 pub mod message;
