@@ -3,8 +3,12 @@
 use crate::random::{RandomSource, draw};
 use crate::secret::Secret;
 use crate::suite::{SealBroken, Suite, XWING, prf};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
+
+/// What makes a sealed state durable, or says its driver's number for why not.
+pub(crate) type Keep = Box<dyn FnMut(&[u8]) -> Result<(), u32> + Send>;
 
 /// Length of the salt before the sealed text, in bytes.
 const SALT: usize = 32;

@@ -1,4 +1,12 @@
 //! Whole stories: registration, sessions and configuration, over a link that loses and repeats.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 
@@ -12,11 +20,11 @@ use halfkey::port::entitlement_store::Document;
 use halfkey::record::{Attempt, Lifecycle, Registration, Standing};
 use halfkey::registration::server::Decision;
 use halfkey::registration::token::Credential;
-use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::registration::{ActivationCode, RefusalCode, TokenSideError};
 use halfkey::session::token::Options;
 use halfkey::software::SoftwareToken;
 use halfkey::template::{FieldValue, Form, Template};
-use halfkey::{AccessPath, Application, UserName};
+use halfkey::{AccessPath, Application, RefusalReason, UserName};
 
 struct Tale {
     token: SoftwareToken,
@@ -46,9 +54,8 @@ impl Tale {
         credential: Credential,
     ) -> Result<Registering, ClientError> {
         let (world, mut credential) = (link.world, Some(credential));
-        let mut fill = |_: &VerifiedServer, template: &Template| {
-            Ok((form(template, user), credential.take().unwrap()))
-        };
+        let mut fill =
+            |_: &VerifiedServer, template: &Template| Ok((form(template, user), credential.take().unwrap()));
         self.with(world, |client| client.register(link, &world.settings.name, &Revocation::Ignore, &mut fill))
     }
 
@@ -85,8 +92,7 @@ fn setting() -> (Issuer, World) {
 #[test]
 fn one_blank_token_registers_with_two_servers() {
     let mut issuer = Issuer::new(1);
-    let (one, two) =
-        (World::new(&mut issuer, "one.example", 0), World::new(&mut issuer, "two.example", 1));
+    let (one, two) = (World::new(&mut issuer, "one.example", 0), World::new(&mut issuer, "two.example", 1));
     let mut tale = Tale::new(&issuer, 7);
     let (a, b) = (tale.registered(&one, "alice"), tale.registered(&two, "alice"));
     assert_ne!(a.key_id, b.key_id);
@@ -117,8 +123,7 @@ fn configuration_follows_the_entitlement_without_registering_again() {
                 halfkey::configuration::token::Applying::Applied
             };
             let information = UserInformation::default();
-            let configured =
-                session.configure(client, &mail, &information, &mut apply, &mut |_| {}).unwrap();
+            let configured = session.configure(client, &mail, &information, &mut apply, &mut |_| {}).unwrap();
             session.close().unwrap();
             configured
         })
@@ -258,7 +263,8 @@ fn renewal_keeps_the_user_and_replaces_the_key() {
         let end = tale.register(&mut link, "alice", Credential::Renewal(old.key_id));
         if lost.is_some() {
             end.unwrap_err();
-            tale.session(&world, &old).expect("the old key goes on working until the new one is active");
+            // The old key goes on working until the server knows that the new one is active.
+            assert_eq!(tale.session(&world, &old).is_ok(), lost != Some(5));
             if let Some(Attempt::Half(half)) = tale.token.attempts().unwrap().into_iter().next() {
                 drop(tale.with(&world, |client| client.resume(&mut world.link(), half)).unwrap());
             }
@@ -297,7 +303,7 @@ fn a_certificate_for_another_name_or_from_another_issuer_ends_the_call() {
     let (issuer, world) = setting();
     let mut tale = Tale::new(&Issuer::new(2), 7);
     let error = tale.register(&mut world.link(), "alice", Credential::None).unwrap_err();
-    assert_eq!(error.to_string(), "registration: the server's certificate: no trust anchor issued the certificate");
+    assert!(matches!(error, ClientError::Registration(TokenSideError::Certificate(_))), "{error:?}");
     let mut tale = Tale::new(&issuer, 7);
     let error = tale
         .with(&world, |client| {
@@ -306,5 +312,6 @@ fn a_certificate_for_another_name_or_from_another_issuer_ends_the_call() {
             })
         })
         .unwrap_err();
-    assert!(matches!(error, ClientError::Registration(_)), "{error:?}");
+    let refused = ClientError::Registration(TokenSideError::Refusal(RefusalReason::Refused));
+    assert_eq!(error.to_string(), refused.to_string());
 }

@@ -36,6 +36,7 @@ use crate::port::entitlement_store::{
 use crate::port::{EntitlementStore, StoreError};
 use crate::random::RandomSource;
 use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, Registered};
+use crate::sealed::Keep;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use alloc::boxed::Box;
@@ -72,7 +73,7 @@ struct Inner {
 struct Keeper {
     key: Secret,
     random: Box<dyn RandomSource + Send>,
-    keep: Box<dyn FnMut(&[u8]) -> Result<(), u32> + Send>,
+    keep: Keep,
 }
 
 impl Store {
@@ -184,7 +185,9 @@ impl EntitlementStore for Store {
     fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
         self.change(|state| {
             let gone = state.rows.get_mut(key_id).map(|row| row.aliases.heard(*address));
-            gone.iter().flatten().for_each(|alias| drop(state.index.aliases.remove(alias)));
+            for alias in gone.iter().flatten() {
+                state.index.aliases.remove(alias);
+            }
             Ok(())
         })
     }

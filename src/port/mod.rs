@@ -6,6 +6,7 @@
 
 pub mod auth_server;
 pub mod certificate_authority;
+pub mod contract;
 pub mod entitlement_store;
 pub mod token;
 

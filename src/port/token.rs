@@ -141,8 +141,8 @@ pub trait Token {
 
     /// Replaces the registration with the same key id: a new alias, a new configuration, or a
     /// standing that became `Active`. When it is `Active` and supersedes an older key, that key is
-    /// erased in the same transaction, its configurations and clock floor pass to the new one, and
-    /// `supersedes` is cleared.
+    /// erased in the same transaction, the new registration takes over its configurations
+    /// ([`Registration::succeed`]), and `supersedes` is cleared.
     ///
     /// # Errors
     /// [`TokenError::NoSuchKey`], or another.

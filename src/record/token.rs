@@ -167,6 +167,17 @@ impl HeldConfiguration {
 }
 
 impl Registration {
+    /// Takes over what an earlier registration, which this one renews, held of configurations, so
+    /// that none is rolled back by a renewal.
+    pub fn succeed(&mut self, earlier: &Self) {
+        for held in &earlier.configurations {
+            if self.configuration(&held.application).is_none() {
+                self.configurations.push(held.clone());
+            }
+        }
+        self.clock_floor = self.clock_floor.max(earlier.clock_floor);
+    }
+
     /// The latest time known: the token's own, or the server's word where the token's is behind it.
     #[must_use]
     pub fn clock(&self, now: UnixTime) -> UnixTime {

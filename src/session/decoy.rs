@@ -59,3 +59,31 @@ impl Claimant {
 fn session_keys(auth: Secret, derive: Secret) -> KeySet {
     KeySet::from_stored(auth, derive, Secret::absent(), Secret::absent())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Alias, ServerName};
+    use crate::template::{Field, FieldKind, Template};
+
+    fn auth(master: u8, address: &Address) -> [u8; 32] {
+        let template = Template::new(alloc::vec![Field::required("name", FieldKind::UserName)]).unwrap();
+        let name = ServerName::new("gate.example").unwrap();
+        let settings = ServerSettings::new(name, template, &Secret::new([master; 32]));
+        let decoy = Claimant::decoy(&settings, address).or(None);
+        // Nobody: whatever is proved to a decoy, there is nobody to let in.
+        assert!(decoy.person.is_none());
+        assert_eq!(decoy.policy, settings.policy);
+        *decoy.keys.stored()[0].expose()
+    }
+
+    #[test]
+    fn a_decoy_is_the_same_everywhere_and_known_to_the_server_alone() {
+        let key = Address::Key(KeyId([1; 16]));
+        let ours = auth(7, &key);
+        assert_eq!(ours, auth(7, &key));
+        let others =
+            [auth(8, &key), auth(7, &Address::Key(KeyId([2; 16]))), auth(7, &Address::Alias(Alias([1; 16])))];
+        assert!(!others.contains(&ours) && ours != [0; 32]);
+    }
+}

@@ -244,10 +244,11 @@ impl NeedSeed {
         let mut channel = Channel::of_token(suite, ses);
         let status = channel.open_status(&record)?;
         let status: Status = crate::wire::decode(&status, "Status", 128)?;
-        match standing_of(status.standing) {
-            None => Err(wrong("Status", "standing", Problem::OutOfRange)),
-            Some(Standing::Active) => Ok(Opened::Session(Session { channel, mode, alias: status.alias })),
-            Some(standing) => Ok(Opened::Barred(standing)),
+        match (standing_of(status.standing), status.alias) {
+            (None, _) => Err(wrong("Status", "standing", Problem::OutOfRange)),
+            (Some(Standing::Active), alias) => Ok(Opened::Session(Session { channel, mode, alias })),
+            (Some(_), Some(_)) => Err(wrong("Status", "alias", Problem::UnexpectedKey)),
+            (Some(standing), None) => Ok(Opened::Barred(standing)),
         }
     }
 

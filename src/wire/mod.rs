@@ -19,6 +19,8 @@ use minicbor::{Decoder, Encoder};
 use thiserror::Error;
 
 pub(crate) use map::{Fields, map};
+#[cfg(feature = "std")]
+pub(crate) use value::list;
 pub use value::{Bytes, Codes, Ext, Text};
 
 /// The CDDL grammar (RFC 8610) of every message.

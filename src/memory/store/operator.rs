@@ -4,7 +4,7 @@ use super::Store;
 use super::state::{Code, State};
 use crate::id::{AccessPath, Application, KeyId, UserId, UserName};
 use crate::port::StoreError;
-use crate::port::entitlement_store::{Document, Entitlement, EntitlementQuery, Report, ReportResult, Serial};
+use crate::port::entitlement_store::{Document, Entitlement, Report, ReportResult, Serial};
 use crate::record::{Lifecycle, Registered, WaitingApplication};
 use crate::secret::Secret;
 use crate::time::UnixTime;

@@ -186,7 +186,9 @@ impl State {
     pub(super) fn forget(&mut self, key_id: &KeyId) {
         self.settle(key_id, Lifecycle::Lost);
         if let Some(row) = self.rows.remove(key_id) {
-            row.aliases.iter().for_each(|alias| drop(self.index.aliases.remove(alias)));
+            for alias in row.aliases.iter() {
+                self.index.aliases.remove(alias);
+            }
             row.request.map(|request| self.outcomes.remove(&request));
             self.reports.remove(key_id);
         }

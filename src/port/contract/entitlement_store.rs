@@ -1,0 +1,51 @@
+//! The contract of [`EntitlementStore`].
+
+mod case;
+mod life;
+mod session;
+
+use super::{ContractViolation, Kept, ensure, same};
+use crate::id::{Application, UserId, UserName};
+use crate::port::EntitlementStore;
+use crate::port::entitlement_store::Document;
+use crate::secret::Secret;
+use alloc::boxed::Box;
+
+/// What a store must hold before a part of the contract begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Seed<'a> {
+    /// An activation code's A, for a name.
+    pub code: (&'a UserName, &'a Secret),
+    /// A document that a user is entitled to in an application, without end.
+    pub entitled: (&'a UserId, &'a Application, &'a Document),
+}
+
+/// Runs the contract. `make` gives a new store each time, empty but for the seed, in which a name
+/// belongs to the first who becomes active under it.
+///
+/// # Errors
+/// The first clause found broken.
+pub fn entitlement_store(
+    make: &mut dyn FnMut(&Seed<'_>) -> Box<dyn EntitlementStore>,
+) -> Result<(), ContractViolation> {
+    let seeds = case::Seeds::new()?;
+    let parts: [fn(&case::Case<'_>) -> Kept; 13] = [
+        life::outcomes_are_kept,
+        life::the_first_outcome_counts,
+        life::a_grant_is_pending,
+        life::confirmation,
+        life::one_winner_of_a_name,
+        life::one_winner_of_a_code,
+        life::one_heir_of_a_key,
+        life::too_late,
+        life::waiting_applications,
+        session::admission,
+        session::challenges_are_spent,
+        session::aliases,
+        session::entitlements,
+    ];
+    parts.into_iter().try_for_each(|part| {
+        let store = make(&seeds.seed());
+        part(&case::Case { store: store.as_ref(), seeds: &seeds })
+    })
+}

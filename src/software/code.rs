@@ -1,0 +1,101 @@
+//! The unblocking code: what is left when the PIN is forgotten.
+
+use crate::random::{RandomSource, draw};
+use core::fmt;
+use core::str::FromStr;
+use thiserror::Error;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const LEN: usize = 16;
+
+/// An unblocking code: 16 characters of Crockford's base 32, which are 80 random bits. Nobody
+/// guesses it, so no tries are counted. [`UnblockingCode::reveal`] shows it, once, to be printed
+/// and put away.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct UnblockingCode([u8; LEN]);
+
+/// Not an unblocking code: other than 16 characters of its alphabet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("an unblocking code has 16 letters and digits")]
+pub struct UnblockingCodeError;
+
+impl UnblockingCode {
+    pub(super) fn generate(random: &mut dyn RandomSource) -> Self {
+        let drawn: Zeroizing<[u8; LEN]> = Zeroizing::new(draw(random));
+        let mut code = Self([0; LEN]);
+        for (symbol, byte) in code.0.iter_mut().zip(drawn.iter()) {
+            *symbol = ALPHABET.get(usize::from(byte % 32)).copied().unwrap_or(b'0');
+        }
+        code
+    }
+
+    /// The code in groups of four: `XXXX-XXXX-XXXX-XXXX`.
+    #[must_use]
+    pub fn reveal(&self) -> Zeroizing<alloc::string::String> {
+        let mut text = alloc::string::String::with_capacity(LEN.saturating_add(3));
+        for (place, symbol) in self.0.iter().enumerate() {
+            if place > 0 && place % 4 == 0 {
+                text.push('-');
+            }
+            text.push(char::from(*symbol));
+        }
+        Zeroizing::new(text)
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl FromStr for UnblockingCode {
+    type Err = UnblockingCodeError;
+
+    /// Takes what a person typed: either case, hyphens and spaces anywhere, O for 0, I and L for 1.
+    fn from_str(typed: &str) -> Result<Self, UnblockingCodeError> {
+        let mut code = Self([0; LEN]);
+        let mut places = code.0.iter_mut();
+        for byte in typed.bytes().filter(|byte| !matches!(byte, b'-' | b' ')) {
+            let symbol = match byte.to_ascii_uppercase() {
+                b'O' => b'0',
+                b'I' | b'L' => b'1',
+                other => other,
+            };
+            if !ALPHABET.contains(&symbol) {
+                return Err(UnblockingCodeError);
+            }
+            *places.next().ok_or(UnblockingCodeError)? = symbol;
+        }
+        if places.next().is_some() { Err(UnblockingCodeError) } else { Ok(code) }
+    }
+}
+
+impl fmt::Debug for UnblockingCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UnblockingCode(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_types() {
+        let mut n = 0;
+        let code = UnblockingCode::generate(&mut |out: &mut [u8]| {
+            out.iter_mut().for_each(|byte| {
+                *byte = n;
+                n += 1;
+            });
+        });
+        assert_eq!(code.reveal().as_str(), "0123-4567-89AB-CDEF");
+        for typed in ["0123-4567-89AB-CDEF", "oi23456789abcdef", " 0L23 4567 89ab cdef"] {
+            assert_eq!(typed.parse::<UnblockingCode>().map(|code| code.0), Ok(code.0), "{typed}");
+        }
+        for typed in ["", "0123-4567-89AB-CDE", "0123-4567-89AB-CDEF0", "0123-4567-89AB-CDEU", "é"] {
+            assert!(typed.parse::<UnblockingCode>().is_err(), "{typed}");
+        }
+        assert_eq!(alloc::format!("{code:?}"), "UnblockingCode(..)");
+    }
+}

@@ -1,0 +1,239 @@
+//! What the token holds: anchors, runs under way, and keys.
+
+use crate::certificate::{TrustAnchor, TrustAnchors};
+use crate::id::{Digest, KeyId, Txn};
+use crate::key::KemPublicKey;
+use crate::policy::SuiteId;
+use crate::port::TokenError;
+use crate::port::token::Join;
+use crate::random::{RandomSource, draw};
+use crate::record::{Attempt, ProofKey, Registration, Standing};
+use crate::schedule::{HalfUse, KeyContext, KeySet, Question, half, mix};
+use crate::secret::Secret;
+use crate::suite::{Suite, find};
+use crate::time::UnixTime;
+use crate::wire::stored::{many, stored};
+use crate::wire::{Problem, Put, Value, WireError};
+use alloc::vec::Vec;
+use minicbor::encode::Write;
+use minicbor::{Decoder, Encoder};
+use subtle::ConstantTimeEq;
+
+/// Most registrations on a token.
+pub(super) const MAX_REGISTRATIONS: usize = 256;
+/// Most runs under way on a token.
+pub(super) const MAX_RUNS: usize = 64;
+
+#[derive(Clone)]
+pub(super) struct Contents {
+    pub(super) anchors: Anchors,
+    runs: Vec<Run>,
+    keys: Vec<Key>,
+}
+
+/// The anchors, and their encoding.
+#[derive(Clone)]
+pub(super) struct Anchors {
+    pub(super) list: TrustAnchors,
+    der: Vec<Vec<u8>>,
+}
+
+/// A run: first SSK1 alone, then the attempt with it, then perhaps a wait without it.
+#[derive(Clone)]
+struct Run {
+    txn: Txn,
+    suite: Option<SuiteId>,
+    ssk1: Option<Secret>,
+    attempt: Option<Attempt>,
+}
+
+#[derive(Clone)]
+struct Key {
+    registration: Registration,
+    keys: KeySet,
+}
+
+stored! { Contents, "token" { 1 => anchors, 2 => runs as many, 3 => keys as many } }
+stored! { Run, "token.run" { 1 => txn, 2 => suite, 3 => ssk1, 4 => attempt } }
+stored! { Key, "token.key" { 1 => registration, 2 => keys } }
+
+/// An array of anchors in DER.
+impl<'b> Value<'b> for Anchors {
+    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
+        to.array(self.der.len() as u64)?;
+        self.der.iter().try_for_each(|der| {
+            to.bytes(der)?;
+            Ok(())
+        })
+    }
+    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
+        let bytes = crate::wire::list::<crate::wire::Bytes<'_, 1, { TrustAnchor::MAX }>>;
+        let der = bytes(from, 1, TrustAnchors::MAX)?;
+        let read = der.iter().map(|der| TrustAnchor::from_der(der)).collect::<Result<_, _>>();
+        read.and_then(TrustAnchors::new).and_then(Self::new).map_err(|_| Problem::OutOfRange.into())
+    }
+}
+
+impl Anchors {
+    pub(super) fn new(list: TrustAnchors) -> Result<Self, crate::certificate::AnchorError> {
+        let der = list.as_slice().iter().map(TrustAnchor::to_der).collect::<Result<_, _>>()?;
+        Ok(Self { list, der })
+    }
+}
+
+impl Contents {
+    pub(super) const fn blank(anchors: Anchors) -> Self {
+        Self { anchors, runs: Vec::new(), keys: Vec::new() }
+    }
+
+    fn run(&self, txn: &Txn) -> Option<&Run> {
+        self.runs.iter().find(|run| run.txn == *txn)
+    }
+
+    fn half_of(&self, txn: &Txn) -> Result<(&'static dyn Suite, &Secret), TokenError> {
+        let run = self.run(txn).ok_or(TokenError::NoSuchHalf)?;
+        let (id, ssk1) = run.suite.zip(run.ssk1.as_ref()).ok_or(TokenError::NoSuchHalf)?;
+        Ok((find(id).ok_or(TokenError::UnknownSuite)?, ssk1))
+    }
+
+    /// The run's place, made if need be: at the cost of the oldest that holds no attempt.
+    fn run_mut(&mut self, txn: &Txn) -> Result<&mut Run, TokenError> {
+        let place = match self.runs.iter().position(|run| run.txn == *txn) {
+            Some(place) => place,
+            None => {
+                if self.runs.len() >= MAX_RUNS {
+                    let idle = self.runs.iter().position(|run| run.attempt.is_none());
+                    self.runs.remove(idle.ok_or(TokenError::Full)?);
+                }
+                self.runs.push(Run { txn: *txn, suite: None, ssk1: None, attempt: None });
+                self.runs.len().saturating_sub(1)
+            }
+        };
+        self.runs.get_mut(place).ok_or(TokenError::Full)
+    }
+
+    pub(super) fn wrap(
+        &mut self,
+        txn: &Txn,
+        suite: SuiteId,
+        server_key: &KemPublicKey,
+        random: &mut dyn RandomSource,
+    ) -> Result<Vec<u8>, TokenError> {
+        find(suite).ok_or(TokenError::UnknownSuite)?;
+        let ssk1 = Secret::new(draw(random));
+        let ct = server_key.encapsulate(&ssk1, random).map_err(|_| TokenError::UnfitServerKey)?;
+        let run = self.run_mut(txn)?;
+        (run.suite, run.ssk1) = (Some(suite), Some(ssk1));
+        Ok(ct)
+    }
+
+    pub(super) fn half(&self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
+        let (suite, ssk1) = self.half_of(txn)?;
+        Ok(half(suite, ssk1, wanted, transcript))
+    }
+
+    pub(super) fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+        if let Attempt::Half(half) = &attempt {
+            self.half_of(&half.txn)?;
+        }
+        let run = self.run_mut(attempt.txn())?;
+        if let Attempt::Waiting(_) = &attempt {
+            (run.suite, run.ssk1) = (None, None);
+        }
+        run.attempt = Some(attempt);
+        Ok(())
+    }
+
+    pub(super) fn attempts(&self) -> Vec<Attempt> {
+        self.runs.iter().filter_map(|run| run.attempt.clone()).collect()
+    }
+
+    pub(super) fn give_up(&mut self, txn: &Txn) {
+        self.runs.retain(|run| run.txn != *txn);
+    }
+
+    pub(super) fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
+        let (suite, ssk1) = self.half_of(join.txn)?;
+        if suite.id() != join.suite {
+            return Err(TokenError::NoSuchHalf);
+        }
+        let mut registration = join.registration.clone();
+        if self.key(&registration.key_id).is_ok() {
+            return Err(TokenError::KeyExists);
+        }
+        if self.keys.len() >= MAX_REGISTRATIONS {
+            return Err(TokenError::Full);
+        }
+        let mix = match join.proof_key {
+            ProofKey::None => Secret::absent(),
+            ProofKey::Secret(secret) => mix(suite, secret, join.transcript),
+            ProofKey::Renewal(earlier) => {
+                self.key(earlier)?.keys.answer(suite, &Question::Mix(join.transcript))
+            }
+        };
+        let context = KeyContext {
+            certificate: &registration.certificate,
+            server_name: &registration.server_name,
+            user_id: &registration.user_id,
+            key_id: &registration.key_id,
+        };
+        let keys = KeySet::join(suite, ssk1, join.ssk2, join.transcript, join.ss_e, &mix, &context);
+        let tag_s = keys.answer(suite, &Question::Grant(join.transcript));
+        if !bool::from(tag_s.expose().ct_eq(join.tag_s)) {
+            return Err(TokenError::WrongProof);
+        }
+        let tag_c = *keys.answer(suite, &Question::Confirm(join.transcript, join.tag_s)).expose();
+        let confirm_by = match registration.standing {
+            Standing::Joined { confirm_by, .. } => confirm_by,
+            // Not told: then a session has to show how the registration stands.
+            Standing::Active => UnixTime::from_secs(0),
+        };
+        registration.standing =
+            Standing::Joined { txn: *join.txn, transcript: *join.transcript, tag_c, confirm_by };
+        self.keys.push(Key { registration, keys });
+        self.give_up(join.txn);
+        Ok(tag_c)
+    }
+
+    fn key(&self, key_id: &KeyId) -> Result<&Key, TokenError> {
+        self.keys.iter().find(|key| key.registration.key_id == *key_id).ok_or(TokenError::NoSuchKey)
+    }
+
+    pub(super) fn answer(&self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+        let key = self.key(key_id)?;
+        let suite = find(key.registration.suite).ok_or(TokenError::UnknownSuite)?;
+        Ok(key.keys.answer(suite, question))
+    }
+
+    pub(super) fn registrations(&self) -> Vec<Registration> {
+        self.keys.iter().map(|key| key.registration.clone()).collect()
+    }
+
+    pub(super) fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
+        let place = |key_id: &KeyId| self.keys.iter().position(|key| key.registration.key_id == *key_id);
+        let at = place(&registration.key_id).ok_or(TokenError::NoSuchKey)?;
+        let mut new = registration.clone();
+        if new.standing == Standing::Active
+            && let Some(earlier) = new.supersedes.take()
+            && earlier != new.key_id
+            && let Some(earlier) = place(&earlier)
+        {
+            if let Some(earlier) = self.keys.get(earlier) {
+                new.succeed(&earlier.registration);
+            }
+            if let Some(key) = self.keys.get_mut(at) {
+                key.registration = new;
+            }
+            self.keys.remove(earlier);
+        } else if let Some(key) = self.keys.get_mut(at) {
+            key.registration = new;
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, key_id: &KeyId) -> Result<(), TokenError> {
+        self.key(key_id)?;
+        self.keys.retain(|key| key.registration.key_id != *key_id);
+        Ok(())
+    }
+}

@@ -1,0 +1,504 @@
+//! The store in memory: the contract, that the contract can fail, and what the operator does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+use halfkey::memory::store::{LoadError, OperatorError, Store, Subject, UniqueNames};
+use halfkey::message::Address;
+use halfkey::policy::{Policy, SuiteId};
+use halfkey::port::contract::{Seed, entitlement_store};
+use halfkey::port::entitlement_store::{
+    Admission, Admitted, Committed, Confirmed, Document, Entitlement, EntitlementQuery, Report, ReportResult,
+    Serial, Standing, UserInformation,
+};
+use halfkey::port::{EntitlementStore, StoreError};
+use halfkey::record::{
+    Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId,
+    Registered, StoredKeys,
+};
+use halfkey::{AccessPath, Alias, Application, Digest, KeyId, Secret, Txn, UnixTime, UserId, UserName};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+const NOW: UnixTime = UnixTime::from_secs(1_000_000);
+const KEY: Secret = Secret::new([0x5E; 32]);
+
+fn fixed(out: &mut [u8]) {
+    out.fill(3);
+}
+
+fn seeded(store: Store, seed: &Seed<'_>) -> Store {
+    let (name, secret) = seed.code;
+    store.add_activation_code(name, secret.clone()).unwrap();
+    let (user, application, document) = seed.entitled;
+    let subject = Subject::User(user.clone());
+    store.set_entitlement(subject, application.clone(), document.clone(), None).unwrap();
+    store
+}
+
+#[test]
+fn the_store_keeps_the_contract() {
+    assert_eq!(entitlement_store(&mut |seed| Box::new(seeded(Store::new(), seed))), Ok(()));
+}
+
+/// Every answer comes from a store that was just read from the file that the last change wrote.
+struct Restarting {
+    file: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Restarting {
+    fn new(store: Store) -> Self {
+        Self { file: Arc::new(Mutex::new(store.save(&KEY, &mut fixed))) }
+    }
+    fn store(&self) -> Store {
+        let file = Arc::clone(&self.file);
+        let store = Store::load(&file.lock().unwrap(), &KEY).unwrap();
+        store.saved_by(KEY, Box::new(fixed), move |bytes| {
+            *file.lock().unwrap() = bytes.into();
+            Ok(())
+        })
+    }
+}
+
+/// A way to break a store, and the clause that notices.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Flaw {
+    None,
+    TwoWin,
+    ForgetsOutcomes,
+    OverwritesOutcomes,
+    AdmitsTwice,
+    SpendsForgeries,
+    DropsAliasesEarly,
+    KeepsEveryAlias,
+    MakesUpRegistrations,
+    SaysEveryNameIsFree,
+    KeepsTags,
+    ConfirmsLate,
+    LosesOnRepeat,
+    KeepsCodes,
+    OthersDocuments,
+    ForgetsApplications,
+}
+
+struct Flawed<S> {
+    inner: S,
+    flaw: Flaw,
+    calls: AtomicU32,
+}
+
+trait Reach {
+    fn reach<T>(&self, with: impl FnOnce(&Store) -> T) -> T;
+}
+impl Reach for Store {
+    fn reach<T>(&self, with: impl FnOnce(&Store) -> T) -> T {
+        with(self)
+    }
+}
+impl Reach for Restarting {
+    fn reach<T>(&self, with: impl FnOnce(&Store) -> T) -> T {
+        with(&self.store())
+    }
+}
+
+impl<S: Reach> Flawed<S> {
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw
+    }
+}
+
+impl<S: Reach> EntitlementStore for Flawed<S> {
+    fn outcome(&self, request: &Digest, now: UnixTime) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.has(Flaw::ForgetsOutcomes) && now > UnixTime::from_secs(1_800_000_000) {
+            return Ok(None);
+        }
+        self.inner.reach(|store| store.outcome(request, now))
+    }
+    fn applicant(&self, applicant: &Applicant, now: UnixTime) -> Result<ApplicantRecord, StoreError> {
+        let mut record = self.inner.reach(|store| store.applicant(applicant, now))?;
+        if self.has(Flaw::SaysEveryNameIsFree) {
+            record.name_taken = false;
+        }
+        if self.has(Flaw::ForgetsApplications) {
+            record.waiting = None;
+        }
+        if self.has(Flaw::KeepsCodes) && applicant.proof == Some(ProofId::Activation) {
+            let seeded = applicant.name.as_str() == "invited";
+            record.activation = seeded.then(|| Secret::new([0xC0; 32]));
+        }
+        Ok(record)
+    }
+    fn commit(&self, mut outcome: NewOutcome, now: UnixTime) -> Result<Committed, StoreError> {
+        if self.has(Flaw::OverwritesOutcomes) {
+            let call = self.calls.fetch_add(1, Ordering::Relaxed);
+            outcome.request = Digest::new([0x80 | call as u8; 32]);
+        }
+        self.inner.reach(|store| store.commit(outcome, now))
+    }
+    fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
+        let tag = || Secret::new([1; 32]);
+        match self.inner.reach(|store| store.expected(key_id))? {
+            None if self.has(Flaw::KeepsTags) => {
+                let txn = Txn::new([1; 16]);
+                Ok(Some(ExpectedTags { txn, confirm: tag(), done: tag(), lost: tag() }))
+            }
+            tags => Ok(tags),
+        }
+    }
+    fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Result<Confirmed, StoreError> {
+        let before = self.registration(&Address::Key(*key_id))?.map(|row| row.lifecycle);
+        if self.has(Flaw::ConfirmsLate) && now > UnixTime::from_secs(1_800_000_000 + 86_400) {
+            return Ok(Confirmed::Active);
+        }
+        match self.inner.reach(|store| store.confirm(key_id, now))? {
+            Confirmed::Lost if self.has(Flaw::TwoWin) => Ok(Confirmed::Active),
+            Confirmed::Active if self.has(Flaw::LosesOnRepeat) && before == Some(Lifecycle::Active) => {
+                Ok(Confirmed::Lost)
+            }
+            confirmed => Ok(confirmed),
+        }
+    }
+    fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError> {
+        let found = self.inner.reach(|store| store.registration(address))?;
+        if self.has(Flaw::MakesUpRegistrations) && found.is_none() {
+            return self.inner.reach(|store| Ok(store.registrations().pop().or(Some(row(1, "made-up")))));
+        }
+        if self.has(Flaw::KeepsEveryAlias) && found.is_none() && matches!(address, Address::Alias(_)) {
+            return self.inner.reach(|store| Ok(store.registrations().pop()));
+        }
+        Ok(found)
+    }
+    fn admit(&self, admission: &Admission, now: UnixTime) -> Result<Admitted, StoreError> {
+        let mut admission = *admission;
+        if self.has(Flaw::AdmitsTwice) {
+            admission.spend = None;
+        }
+        if self.has(Flaw::SpendsForgeries) && admission.spend.is_some() {
+            let again = self.inner.reach(|store| store.admit(&admission, now))?;
+            let lured = Admission { spend: None, ..admission };
+            return match again {
+                Admitted::Spent => self.inner.reach(|store| store.admit(&lured, now)).map(|_| again),
+                admitted => Ok(admitted),
+            };
+        }
+        let admitted = self.inner.reach(|store| store.admit(&admission, now))?;
+        if self.has(Flaw::DropsAliasesEarly) {
+            self.inner
+                .reach(|store| store.heard(&admission.key_id, &Address::Alias(admission.next_alias)))?;
+        }
+        Ok(admitted)
+    }
+    fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
+        self.inner.reach(|store| store.heard(key_id, address))
+    }
+    fn entitlement(
+        &self,
+        query: &EntitlementQuery,
+        now: UnixTime,
+    ) -> Result<Option<Entitlement>, StoreError> {
+        let mut query = query.clone();
+        if self.has(Flaw::OthersDocuments) {
+            query.user_id = UserId::new("user-1").unwrap();
+        }
+        self.inner.reach(|store| store.entitlement(&query, now))
+    }
+    fn report(&self, report: &Report, now: UnixTime) -> Result<(), StoreError> {
+        self.inner.reach(|store| store.report(report, now))
+    }
+}
+
+fn flawed<S: Reach>(inner: S, flaw: Flaw) -> Box<Flawed<S>> {
+    Box::new(Flawed { inner, flaw, calls: AtomicU32::new(0) })
+}
+
+#[test]
+fn a_store_that_restarts_before_every_call_keeps_the_contract() {
+    let make = &mut |seed: &Seed<'_>| -> Box<dyn EntitlementStore> {
+        flawed(Restarting::new(seeded(Store::new(), seed)), Flaw::None)
+    };
+    assert_eq!(entitlement_store(make), Ok(()));
+}
+
+#[test]
+fn the_contract_notices_each_flaw() {
+    for (flaw, clause) in [
+        (Flaw::TwoWin, "one registration alone wins a name"),
+        (Flaw::ForgetsOutcomes, "an outcome is kept, byte for byte, until its keep_until"),
+        (Flaw::OverwritesOutcomes, "an outcome is kept, byte for byte, until its keep_until"),
+        (Flaw::AdmitsTwice, "a parked challenge admits once"),
+        (Flaw::SpendsForgeries, "a spent challenge has no effect"),
+        (Flaw::DropsAliasesEarly, "an alias is kept until the token has spoken in a session of a newer one"),
+        (Flaw::KeepsEveryAlias, "a spent challenge has no effect"),
+        (Flaw::MakesUpRegistrations, "what is not stored has no effect"),
+        (Flaw::SaysEveryNameIsFree, "an active registration has taken its name"),
+        (Flaw::KeepsTags, "the first session ends what R2 and R4 may repeat"),
+        (Flaw::ConfirmsLate, "a registration confirmed too late is lost"),
+        (Flaw::LosesOnRepeat, "confirming an active registration again changes nothing"),
+        (Flaw::KeepsCodes, "a code is used by the registration that wins"),
+        (Flaw::OthersDocuments, "another user is not given the document"),
+        (Flaw::ForgetsApplications, "a waiting application is found by its ticket, as it was"),
+    ] {
+        let violation = entitlement_store(&mut |seed| flawed(seeded(Store::new(), seed), flaw));
+        assert_eq!(violation.map_err(|violation| violation.clause()), Err(clause), "{flaw:?}");
+    }
+}
+
+fn row(n: u8, name: &str) -> Registered {
+    let key = || Secret::new([n; 32]);
+    Registered {
+        key_id: KeyId::new([n; 16]),
+        user_id: UserId::new(&format!("user-{n}")).unwrap(),
+        name: UserName::new(name).unwrap(),
+        access_path: AccessPath::new("/").unwrap(),
+        suite: SuiteId::XWing,
+        policy: Policy::default(),
+        lifecycle: Lifecycle::Pending { confirm_by: NOW.after(100) },
+        expires: None,
+        keys: StoredKeys { auth: key(), derive: key(), renew: key() },
+    }
+}
+
+fn grant(store: &Store, n: u8, name: &str, proof: Option<ProofId>) -> Result<Committed, StoreError> {
+    let tag = || Secret::new([n; 32]);
+    let expected = ExpectedTags { txn: Txn::new([n; 16]), confirm: tag(), done: tag(), lost: tag() };
+    let new = NewRegistration {
+        registered: row(n, name),
+        alias: Alias::new([n; 16]),
+        expected,
+        proof,
+        ticket: None,
+    };
+    let outcome = NewOutcome {
+        request: Digest::new([n; 32]),
+        response: vec![n; 100],
+        keep_until: NOW.after(100),
+        effect: Effect::Granted(new.into()),
+    };
+    store.commit(outcome, NOW)
+}
+
+fn key(n: u8) -> KeyId {
+    KeyId::new([n; 16])
+}
+
+fn lifecycle(store: &Store, n: u8) -> Option<Lifecycle> {
+    store.registration(&Address::Key(key(n))).unwrap().map(|row| row.lifecycle)
+}
+
+#[test]
+fn of_many_threads_one_wins_the_name_and_one_the_challenge() {
+    let store = Store::new();
+    for n in 0..32 {
+        grant(&store, n, "ann", None).unwrap();
+    }
+    let count = |wins: &(dyn Fn(u8) -> bool + Sync)| {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..32).map(|n| scope.spawn(move || wins(n))).collect();
+            threads.into_iter().map(|thread| u32::from(thread.join().unwrap())).sum::<u32>()
+        })
+    };
+    assert_eq!(count(&|n| store.confirm(&key(n), NOW) == Ok(Confirmed::Active)), 1);
+    let winner = store.registrations().iter().find(|row| row.lifecycle == Lifecycle::Active).unwrap().key_id;
+    let admitted = count(&|n| {
+        let (address, next_alias) = (Address::Key(winner), Alias::new([100 + n; 16]));
+        let admission =
+            Admission { key_id: winner, address, next_alias, spend: Some(([1; 16], NOW.after(60))) };
+        store.admit(&admission, NOW) == Ok(Admitted::As(Standing::Active))
+    });
+    assert_eq!(admitted, 1);
+}
+
+#[test]
+fn the_operator_rules_over_registrations() {
+    let store = Store::new();
+    grant(&store, 1, "ann", None).unwrap();
+    assert_eq!(store.suspend(&key(1)), Err(OperatorError::OtherState));
+    store.confirm(&key(1), NOW).unwrap();
+    store.suspend(&key(1)).unwrap();
+    let admission = |next: u8| Admission {
+        key_id: key(1),
+        address: Address::Key(key(1)),
+        next_alias: Alias::new([next; 16]),
+        spend: None,
+    };
+    assert_eq!(store.admit(&admission(50), NOW), Ok(Admitted::As(Standing::Suspended)));
+    // A suspended key has no heir, and its owner was not told that the registration is lost.
+    grant(&store, 2, "ann", Some(ProofId::Renewal(key(1)))).unwrap();
+    assert_eq!(store.confirm(&key(2), NOW), Ok(Confirmed::Lost));
+    assert_eq!(store.confirm(&key(1), NOW), Ok(Confirmed::Active));
+    assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Suspended));
+    store.resume(&key(1)).unwrap();
+    assert_eq!(store.admit(&admission(51), NOW), Ok(Admitted::As(Standing::Active)));
+    store.revoke(&key(1)).unwrap();
+    assert_eq!(store.admit(&admission(52), NOW), Ok(Admitted::As(Standing::Revoked)));
+    assert_eq!(store.resume(&key(1)), Err(OperatorError::OtherState));
+
+    // The name stays taken until it is freed, even when the registration is gone.
+    let ann = UserName::new("ann").unwrap();
+    store.forget(&key(1)).unwrap();
+    assert_eq!(lifecycle(&store, 1), None);
+    assert_eq!(store.add_activation_code(&ann, Secret::new([1; 32])), Err(OperatorError::NameTaken));
+    store.free_name(&ann).unwrap();
+    assert_eq!(store.free_name(&ann), Err(OperatorError::NameFree));
+    grant(&store, 3, "ann", None).unwrap();
+    assert_eq!(store.confirm(&key(3), NOW), Ok(Confirmed::Active));
+    assert_eq!(store.suspend(&key(9)), Err(OperatorError::NoSuchKey));
+}
+
+#[test]
+fn a_code_that_is_replaced_no_longer_proves() {
+    let store = Store::new();
+    let ann = UserName::new("ann").unwrap();
+    store.add_activation_code(&ann, Secret::new([1; 32])).unwrap();
+    grant(&store, 1, "ann", Some(ProofId::Activation)).unwrap();
+    store.add_activation_code(&ann, Secret::new([2; 32])).unwrap();
+    grant(&store, 2, "ann", Some(ProofId::Activation)).unwrap();
+    assert_eq!(store.confirm(&key(1), NOW), Ok(Confirmed::Lost));
+    assert_eq!(store.confirm(&key(2), NOW), Ok(Confirmed::Active));
+}
+
+#[test]
+fn names_may_repeat_where_only_proof_takes_them() {
+    let store = Store::with_names(UniqueNames::Proven);
+    for n in 1..=2 {
+        grant(&store, n, "ann", None).unwrap();
+    }
+    assert_eq!(store.confirm(&key(1), NOW), Ok(Confirmed::Active));
+    assert_eq!(store.confirm(&key(2), NOW), Ok(Confirmed::Active));
+    grant(&store, 3, "ann", None).unwrap();
+    // An invited one takes the name: the open ones keep what they have, and nobody else gets it.
+    store.add_activation_code(&UserName::new("ann").unwrap(), Secret::new([1; 32])).unwrap();
+    grant(&store, 4, "ann", Some(ProofId::Activation)).unwrap();
+    assert_eq!(store.confirm(&key(4), NOW), Ok(Confirmed::Active));
+    assert_eq!(store.confirm(&key(3), NOW), Ok(Confirmed::Lost));
+    grant(&store, 5, "ann", Some(ProofId::Renewal(key(1)))).unwrap();
+    assert_eq!(store.confirm(&key(5), NOW), Ok(Confirmed::Active));
+    assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Superseded));
+}
+
+#[test]
+fn a_lost_registration_is_told_for_a_while_and_then_forgotten() {
+    let store = Store::new();
+    grant(&store, 1, "ann", None).unwrap();
+    let applicant = Applicant { name: UserName::new("ben").unwrap(), proof: None };
+    store.applicant(&applicant, NOW.after(101)).unwrap();
+    assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Lost));
+    store.applicant(&applicant, NOW.after(100 + 30 * 86_400)).unwrap();
+    assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Lost));
+    store.applicant(&applicant, NOW.after(101 + 30 * 86_400)).unwrap();
+    assert_eq!(lifecycle(&store, 1), None);
+    assert_eq!(store.registration(&Address::Alias(Alias::new([1; 16]))).map(|row| row.is_none()), Ok(true));
+}
+
+#[test]
+fn entitlements_have_rising_serials_and_events_are_logged() {
+    let store = Store::new();
+    grant(&store, 1, "ann", None).unwrap();
+    store.confirm(&key(1), NOW).unwrap();
+    let application = Application::new("ledger").unwrap();
+    let document = |body: &str| Document { media_type: "text/plain".into(), body: body.into() };
+    let query = |held| EntitlementQuery {
+        key_id: key(1),
+        user_id: UserId::new("user-1").unwrap(),
+        access_path: AccessPath::new("/").unwrap(),
+        application: application.clone(),
+        information: UserInformation::default(),
+        held,
+    };
+    let body = |held| {
+        let entitlement = store.entitlement(&query(held), NOW).unwrap().unwrap();
+        (entitlement.serial, entitlement.document.map(|document| document.body))
+    };
+    let (path, user) =
+        (Subject::AccessPath(AccessPath::new("/").unwrap()), Subject::User(UserId::new("user-1").unwrap()));
+    let first = store.set_entitlement(path.clone(), application.clone(), document("all"), None).unwrap();
+    assert_eq!(body(None), (first, Some(b"all".to_vec())));
+    let second = store.set_entitlement(user.clone(), application.clone(), document("one"), None).unwrap();
+    assert!(second > first);
+    assert_eq!(body(None), (second, Some(b"one".to_vec())));
+
+    let report = |serial, result| Report { key_id: key(1), application: application.clone(), serial, result };
+    store.report(&report(second, ReportResult::Applied), NOW).unwrap();
+    assert_eq!(store.reports(), [report(second, ReportResult::Applied)]);
+    assert_eq!(store.events(), []);
+    let event = report(second, ReportResult::Regressed);
+    store.report(&event, NOW).unwrap();
+    assert_eq!(store.events().iter().map(|event| event.report.clone()).collect::<Vec<_>>(), [event]);
+
+    let third = store.revoke_entitlement(user, application.clone()).unwrap();
+    assert_eq!(body(Some(third)), (third, None));
+    assert_eq!(store.raise_epoch(), Ok(1));
+    assert_eq!(body(Some(third)).0, Serial { epoch: 1, ..third });
+    let large = Document { media_type: String::new(), body: vec![0; 57_345] };
+    assert_eq!(
+        store.set_entitlement(path, application.clone(), large, None),
+        Err(OperatorError::DocumentTooLong)
+    );
+    // Reports on what nobody is entitled to are not kept: a token may name any application.
+    let other = Application::new("other").unwrap();
+    let stray = Report { application: other, ..report(first, ReportResult::Failed) };
+    store.report(&stray, NOW).unwrap();
+    assert_eq!((store.reports().len(), store.events().len()), (1, 1));
+}
+
+#[test]
+fn what_cannot_be_saved_has_not_happened() {
+    let fail = Arc::new(Mutex::new(false));
+    let failing = Arc::clone(&fail);
+    let keep = move |_: &[u8]| if *failing.lock().unwrap() { Err(28) } else { Ok(()) };
+    let store = Store::new().saved_by(KEY, Box::new(fixed), keep);
+    grant(&store, 1, "ann", None).unwrap();
+    *fail.lock().unwrap() = true;
+    assert_eq!(store.confirm(&key(1), NOW), Err(StoreError::Unavailable(28)));
+    assert_eq!(grant(&store, 2, "ann", None), Err(StoreError::Unavailable(28)));
+    assert_eq!((lifecycle(&store, 1), lifecycle(&store, 2)), (row(1, "ann").lifecycle.into(), None));
+    *fail.lock().unwrap() = false;
+    assert_eq!(store.confirm(&key(1), NOW), Ok(Confirmed::Active));
+}
+
+#[test]
+fn a_file_survives_or_is_refused() {
+    let store = Store::with_names(UniqueNames::Proven);
+    grant(&store, 1, "ann", None).unwrap();
+    let file = store.save(&KEY, &mut fixed);
+    let again = Store::load(&file, &KEY).unwrap();
+    assert_eq!(again.save(&KEY, &mut fixed), file);
+    assert!(!file.windows(8).any(|window| window == [1; 8]), "no key in the clear");
+
+    assert_eq!(Store::load(&file, &Secret::new([0; 32])).err(), Some(LoadError::Seal));
+    assert_eq!(Store::load(b"", &KEY).err(), Some(LoadError::NotAStore));
+    for length in 0..file.len() {
+        assert!(Store::load(&file[..length], &KEY).is_err(), "{length}");
+    }
+    for place in 0..file.len() {
+        let mut file = file.clone();
+        file[place] ^= 1;
+        assert!(Store::load(&file, &KEY).is_err(), "{place}");
+    }
+}
+
+#[test]
+fn a_key_named_twice_is_not_overwritten() {
+    let store = Store::new();
+    grant(&store, 1, "ann", None).unwrap();
+    store.confirm(&key(1), NOW).unwrap();
+    let mut twin = row(1, "eve");
+    twin.keys.auth = Secret::new([9; 32]);
+    let tag = || Secret::new([9; 32]);
+    let expected = ExpectedTags { txn: Txn::new([9; 16]), confirm: tag(), done: tag(), lost: tag() };
+    let new =
+        NewRegistration { registered: twin, alias: Alias::new([9; 16]), expected, proof: None, ticket: None };
+    let outcome = NewOutcome {
+        request: Digest::new([9; 32]),
+        response: vec![],
+        keep_until: NOW,
+        effect: Effect::Granted(new.into()),
+    };
+    assert_eq!(store.commit(outcome, NOW), Err(StoreError::Damaged));
+    let row = store.registration(&Address::Key(key(1))).unwrap().unwrap();
+    assert_eq!((row.name.as_str(), row.keys.auth.expose()), ("ann", &[1; 32]));
+    assert_eq!(store.outcome(&Digest::new([9; 32]), NOW), Ok(None));
+}
