@@ -21,7 +21,7 @@ const SOURCES: [(&str, &str); 12] = [
 ];
 
 /// Every file of tests, by its module.
-const TESTS: [(&str, &str); 14] = [
+const TESTS: [(&str, &str); 15] = [
     ("configuration", include_str!("configuration.rs")),
     ("pin", include_str!("pin.rs")),
     ("registration", include_str!("registration.rs")),
@@ -36,6 +36,7 @@ const TESTS: [(&str, &str); 14] = [
     ("attacks::reflection", include_str!("attacks/reflection.rs")),
     ("attacks::relay", include_str!("attacks/relay.rs")),
     ("attacks::search", include_str!("attacks/search.rs")),
+    ("attacks::stolen", include_str!("attacks/stolen.rs")),
 ];
 
 /// The cells of every row whose first cell begins with `kind`.
