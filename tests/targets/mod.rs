@@ -20,6 +20,7 @@ mod file;
 mod play;
 mod registration;
 mod session;
+pub mod story;
 mod world;
 
 /// A target: bytes that somebody hostile chose.
