@@ -33,7 +33,7 @@ macro_rules! replays {
 
 replays! {
     certificate channel configuration_server configuration_token decode registration_server
-    registration_token session_server session_token store_file
+    registration_token session_server session_token software_token_file store_file
 }
 
 #[test]

@@ -8,6 +8,7 @@ use halfkey::configuration::token as configuration;
 use halfkey::memory::Store;
 use halfkey::memory::store::Subject;
 use halfkey::message::{Status, UserInformation};
+use halfkey::policy::SuiteId;
 use halfkey::port::entitlement_store::{Document, Entitlement, Serial};
 use halfkey::port::{AuthServer, Token};
 use halfkey::record::Registration;
@@ -19,7 +20,7 @@ use halfkey::session::token::{Options, open};
 use halfkey::suite::SUITES;
 use halfkey::template::FieldValue;
 use halfkey::wire::{Frame, Message};
-use halfkey::{AccessPath, Alias, Application, RefusalReason};
+use halfkey::{AccessPath, Alias, Application, RefusalReason, Txn};
 use std::num::NonZeroU32;
 
 type Messages = Vec<(String, Vec<u8>)>;
@@ -27,10 +28,8 @@ type Messages = Vec<(String, Vec<u8>)>;
 /// Every kind of message, under a label that begins with the protocol's.
 pub fn messages() -> Messages {
     let mut all = Vec::new();
-    let access_path = AccessPath::new("/staff").unwrap();
-    let grant = Decision::Grant(Grant { user_id: None, access_path, policy: world::policy(5) });
-    register(&mut all, "granted", 0, grant);
-    register(&mut all, "told to wait", 1, Decision::Wait { retry_after: 60 });
+    register(&mut all, "granted", 0, grant(), &mut Card::new(4));
+    register(&mut all, "told to wait", 1, Decision::Wait { retry_after: 60 }, &mut Card::new(4));
     for (number, label) in [(0, "psk"), (1, "x25519"), (4, "x-wing")] {
         session(&mut all, label, number, false);
         session(&mut all, &format!("{label}, cookie"), number, true);
@@ -52,10 +51,22 @@ fn note<M>(all: &mut Messages, label: &str, what: impl ToString, frame: &Frame<M
     ));
 }
 
-fn register(all: &mut Messages, what: &str, skip: usize, decision: Decision) {
+/// Registers `token`, and leaves another run of its half done.
+pub fn fill(token: &mut dyn Token) {
+    register(&mut Vec::new(), "", 1, grant(), token);
+    register(&mut Vec::new(), "", 1, Decision::Wait { retry_after: 60 }, token);
+    let key = world::fixed().kem_key.public();
+    assert!(token.wrap(&Txn::new([9; 16]), SuiteId::X25519, key).is_ok());
+}
+
+fn grant() -> Decision {
+    let access_path = AccessPath::new("/staff").unwrap();
+    Decision::Grant(Grant { user_id: None, access_path, policy: world::policy(5) })
+}
+
+fn register(all: &mut Messages, what: &str, skip: usize, decision: Decision, card: &mut dyn Token) {
     let (settings, server, store) = (world::settings(), world::server(), Store::new());
-    let (mut card, mut random, now) = (Card::new(4), Counting::new(5), at(1));
-    let random = &mut random;
+    let (random, now) = (&mut Counting::new(5 + u8::from(matches!(decision, Decision::Wait { .. }))), at(1));
 
     let step = hello(world::name(), &SUITES[skip..], random).unwrap();
     note(all, "R0", what, &step.send);
@@ -68,8 +79,8 @@ fn register(all: &mut Messages, what: &str, skip: usize, decision: Decision) {
     let need = step.next.receive_offer(offer.as_bytes(), &anchors, &Revocation::Ignore, now).unwrap();
     let answers = [("name", FieldValue::from("ada")), ("terms", FieldValue::from(true))];
     let form = need.wanted().fill(answers).unwrap();
-    let need = need.supply(form, Credential::None).unwrap().supply_from(&mut card, random).unwrap();
-    let step = need.supply_from(&mut card, now).unwrap().supply_from(&mut card).unwrap();
+    let need = need.supply(form, Credential::None).unwrap().supply_from(card, random).unwrap();
+    let step = need.supply_from(card, now).unwrap().supply_from(card).unwrap();
     note(all, "R2", what, &step.send);
 
     let need = receive_registration(step.send.as_bytes()).unwrap();
@@ -80,12 +91,18 @@ fn register(all: &mut Messages, what: &str, skip: usize, decision: Decision) {
     let outcome = need.supply_from(&store, now).unwrap();
     note(all, "R3", what, &outcome);
 
-    let opened = step.next.receive_outcome(outcome.as_bytes()).unwrap().supply_from(&mut card, now).unwrap();
-    let Opened::Granted(need) = opened else { return };
-    let step = need.supply_from(&mut card).unwrap();
+    let opened = step.next.receive_outcome(outcome.as_bytes()).unwrap().supply_from(card, now).unwrap();
+    let need = match opened {
+        Opened::Granted(need) => need,
+        Opened::Wait(need) => return assert!(need.supply_from(card).is_ok()),
+        Opened::Refused(_) => return,
+    };
+    let step = need.supply_from(card).unwrap();
     note(all, "R4", what, &step.send);
     let need = receive_confirm(step.send.as_bytes()).unwrap().supply_from(&store).unwrap();
-    note(all, "R5", what, &need.supply_from(&store, now).unwrap());
+    let done = need.supply_from(&store, now).unwrap();
+    note(all, "R5", what, &done);
+    assert!(step.next.receive_done(done.as_bytes()).unwrap().supply_from(card).is_ok());
 }
 
 fn session(all: &mut Messages, what: &str, policy: usize, cookie: bool) {
