@@ -2,12 +2,15 @@
 
 mod targets;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+fn folder(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
+}
 
 fn replay(target: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut replayed = 0;
-    for entry in folder.read_dir().unwrap() {
+    for entry in folder(target).read_dir().unwrap() {
         let path = entry.unwrap().path();
         println!("{}", path.display());
         targets::run(target, &std::fs::read(path).unwrap());
@@ -30,5 +33,26 @@ macro_rules! replays {
 
 replays! {
     certificate channel configuration_server configuration_token decode registration_server
-    registration_token session_server session_token store_file
+    registration_token session_server session_token software_token_file store_file
+}
+
+#[test]
+fn every_kind_of_message_is_in_the_corpus() {
+    let messages = targets::story::messages();
+    let mut kinds: Vec<u64> = Vec::new();
+    for (label, message) in &messages {
+        kinds.push(halfkey::wire::message_type(message).unwrap());
+        assert!(folder("decode").join(label).exists(), "{label}: see `plant`");
+    }
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(kinds, [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15]);
+}
+
+#[test]
+#[ignore = "writes the messages into the corpus: after a change of the protocol"]
+fn plant() {
+    for (label, message) in targets::story::messages() {
+        std::fs::write(folder("decode").join(label), message).unwrap();
+    }
 }

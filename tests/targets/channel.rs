@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 pub fn run(bytes: &[u8]) {
     let mut play = Play(bytes);
-    let (token, server) = channels(&mut play);
+    let (token, server) = channels();
     let mut ends = [End::of(token), End::of(server)];
     let mut seen: Vec<Vec<u8>> = Vec::new();
     for _ in 0..256 {

@@ -20,6 +20,7 @@ mod file;
 mod play;
 mod registration;
 mod session;
+pub mod story;
 mod world;
 
 /// A target: bytes that somebody hostile chose.
@@ -36,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("registration_token", registration::token),
     ("session_server", session::server),
     ("session_token", session::token),
+    ("software_token_file", file::token),
     ("store_file", file::store),
 ];
 

@@ -245,7 +245,8 @@ impl Run {
                         assert!(matches!(settled, Settled::Done(_) | Settled::Lost { .. }));
                         self.says = None;
                     }
-                    Err(Kept { state, .. }) => {
+                    Err(Kept { state, error }) => {
+                        assert!(!honest || message_type(frame) == Ok(6), "an honest R5 refused: {error}");
                         assert_eq!(look(&state), before);
                         self.state = State::Done(state);
                     }
@@ -329,7 +330,8 @@ impl Run {
                 self.says = Some(step.send.into_bytes());
                 self.state = State::Done(step.next);
             }
-            Err(Kept { state, .. }) => {
+            Err(Kept { state, error }) => {
+                assert!(!honest || message_type(frame) == Ok(6), "an honest R3 refused: {error}");
                 assert_eq!((look(&state), state.request().into_bytes()), before);
                 self.state = State::Outcome(state);
                 if play.byte() % 16 == 1 {

@@ -39,10 +39,9 @@ fn perform(bytes: &[u8], to_server: bool) {
 }
 
 /// Two channels of one session, by the real steps: the token's end and the server's.
-pub fn channels(play: &mut Play<'_>) -> (Channel, Channel) {
-    let mut scene = Scene::new(play);
-    scene.by_key_id = false;
-    scene.session(&mut Play(&[]), true).unwrap().unwrap()
+pub fn channels() -> (Channel, Channel) {
+    let honest = &mut Play(&[]);
+    Scene::new(honest).session(honest, true).unwrap().unwrap()
 }
 
 struct Scene {
