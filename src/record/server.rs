@@ -115,9 +115,10 @@ pub struct ApplicantRecord {
     pub earlier: Option<Box<Registered>>,
     /// The application that a ticket names.
     pub waiting: Option<Box<WaitingApplication>>,
-    /// Outcomes pending with the same proof (for the same name, where there is none).
+    /// Pending registrations with the same proof, and applications that wait with it; for the same
+    /// name, where there is no proof, pending registrations alone.
     pub pending_same: u32,
-    /// Outcomes pending in all.
+    /// Pending registrations and waiting applications in all.
     pub pending_total: u32,
 }
 

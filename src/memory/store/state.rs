@@ -53,6 +53,8 @@ pub(super) struct Index {
     /// What pending registrations lay claim to.
     pub(super) claims: BTreeSet<(Claim, KeyId)>,
     pub(super) pending: u32,
+    /// Proven applications that wait, by name.
+    waits: BTreeSet<(UserName, TicketId)>,
     ends: BTreeSet<(UnixTime, Ending)>,
 }
 
@@ -126,6 +128,13 @@ impl Index {
         let those = self.claims.range(from..).take_while(|(other, _)| other == claim);
         those.map(|(_, key_id)| *key_id).collect()
     }
+
+    /// The proven applications for this name that wait.
+    pub(super) fn waiting_for(&self, name: &UserName) -> Vec<TicketId> {
+        let from = (name.clone(), TicketId([0; TicketId::LEN]));
+        let those = self.waits.range(from..).take_while(|(other, _)| other == name);
+        those.map(|(_, ticket_id)| *ticket_id).collect()
+    }
 }
 
 impl State {
@@ -153,7 +162,16 @@ impl State {
     pub(super) fn insert_waiting(&mut self, application: WaitingApplication) {
         let id = application.ticket_id;
         self.index.ends.insert((application.hold_until, Ending::Waiting(id)));
+        if application.proof.is_some() {
+            self.index.waits.insert((application.name.clone(), id));
+        }
         self.waiting.insert(id, application);
+    }
+
+    pub(super) fn remove_waiting(&mut self, ticket_id: &TicketId) {
+        if let Some(application) = self.waiting.remove(ticket_id) {
+            self.index.waits.remove(&(application.name, *ticket_id));
+        }
     }
 
     pub(super) fn insert_spent(&mut self, id: [u8; 16], lapses: UnixTime) {
@@ -223,7 +241,7 @@ impl State {
             }
             Ending::Waiting(ticket_id) => {
                 if self.waiting.get(&ticket_id).is_some_and(|waiting| waiting.hold_until == at) {
-                    self.waiting.remove(&ticket_id);
+                    self.remove_waiting(&ticket_id);
                 }
             }
             Ending::Spent(id) => {

@@ -236,7 +236,9 @@ fn admit(
         }
         _ => {}
     }
-    if known.pending_same >= settings.pending_same || known.pending_total >= settings.pending_total {
+    // Strangers can fill the room there is for strangers, and none that is kept for a code or a key.
+    let full = matches!(claim, Claim::Open) && known.pending_total >= settings.pending_total;
+    if full || known.pending_same >= settings.pending_same {
         return Err(RefusalCode::TooMany.into());
     }
     Ok(claim)

@@ -135,6 +135,8 @@ pub(super) fn waiting_applications(case: &Case<'_>) -> Kept {
     let effect = Effect::Waiting { application: first.into(), instead_of: None };
     case.commit(outcome(1, effect), "an outcome for a new request is stored")?;
     ensure(waiting(old, NOW)?.is_some(), FOUND)?;
+    let pending = case.applicant(&case.seeds.ann, None, NOW)?.pending_total;
+    ensure(pending == 1, "a waiting application is counted as pending")?;
     let effect = Effect::Waiting { application: second.clone().into(), instead_of: Some(old) };
     case.commit(outcome(2, effect), "an outcome for a new request is stored")?;
     ensure(waiting(old, NOW)?.is_none(), "a repeated wait replaces the application before it")?;
