@@ -159,7 +159,9 @@ impl State {
 
         self.settle(key_id, Lifecycle::Active);
         name.map(|name| self.names.insert(name, user_id));
-        code.map(|_| self.codes.remove(&own_name));
+        if code.is_some() {
+            self.drop_code(&own_name);
+        }
         if let Some(ticket_id) = ticket {
             self.remove_waiting(&ticket_id);
         }

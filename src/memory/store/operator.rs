@@ -67,7 +67,8 @@ pub enum OperatorError {
 
 impl Store {
     /// Lets whoever has this activation code register once under `name`. A code that was there for
-    /// the name is withdrawn, and pending registrations proven by it lose.
+    /// the name is withdrawn: pending registrations proven by it lose, and applications that wait
+    /// with it are forgotten.
     ///
     /// # Errors
     /// [`OperatorError::NameTaken`], or [`OperatorError::Store`].
@@ -76,6 +77,7 @@ impl Store {
             if state.names.contains_key(name) {
                 return Err(OperatorError::NameTaken);
             }
+            state.drop_code(name);
             state.last_code = state.last_code.saturating_add(1);
             state.codes.insert(name.clone(), Code { secret, number: state.last_code });
             Ok(())
@@ -88,7 +90,7 @@ impl Store {
     /// [`OperatorError::Store`].
     pub fn withdraw_activation_code(&self, name: &UserName) -> Result<(), OperatorError> {
         self.change(|state| {
-            state.codes.remove(name);
+            state.drop_code(name);
             Ok(())
         })
     }

@@ -179,6 +179,17 @@ impl State {
         self.spent.insert(id, lapses);
     }
 
+    /// Ends an activation code, used or withdrawn. Applications that wait with it as their proof go
+    /// with it: a later code for the name is not theirs.
+    pub(super) fn drop_code(&mut self, name: &UserName) {
+        self.codes.remove(name);
+        for ticket_id in self.index.waiting_for(name) {
+            if self.waiting.get(&ticket_id).is_some_and(|row| row.proof == Some(ProofId::Activation)) {
+                self.remove_waiting(&ticket_id);
+            }
+        }
+    }
+
     /// Moves a pending registration on, whatever becomes of it.
     pub(super) fn settle(&mut self, key_id: &KeyId, lifecycle: Lifecycle) {
         let Some(row) = self.rows.get_mut(key_id) else { return };
