@@ -106,7 +106,8 @@ pub enum ProofId {
 /// What the store knows of an [`Applicant`], read in one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct ApplicantRecord {
-    /// Whether a registration that is or was active holds the name.
+    /// Whether a registration that is or was active holds the name; for an applicant without proof,
+    /// also whether an activation code keeps it for somebody else.
     pub name_taken: bool,
     /// A, the secret of an unused activation code for the name.
     pub activation: Option<Secret>,

@@ -16,7 +16,8 @@ impl State {
         let same = |claim: Claim| self.index.claimants(&claim).len();
         let code = self.codes.get(&applicant.name);
         let mut record = ApplicantRecord {
-            name_taken: self.names.contains_key(&applicant.name),
+            name_taken: self.names.contains_key(&applicant.name)
+                || (applicant.proof.is_none() && code.is_some()),
             pending_total: u32::try_from(self.waiting.len())
                 .unwrap_or(u32::MAX)
                 .saturating_add(self.index.pending),
@@ -123,6 +124,8 @@ impl State {
     /// Whether what a pending registration lays claim to is still to be had.
     fn may_win(&self, row: &Row) -> bool {
         let proof_good = match row.proof {
+            // A name for which somebody was invited is not for whoever comes first.
+            None if row.ticket.is_none() => !self.codes.contains_key(&row.registered.name),
             None | Some(ProofId::Ticket(_)) => true,
             Some(ProofId::Activation) => {
                 self.codes.get(&row.registered.name).is_some_and(|code| Some(code.number) == row.code)

@@ -66,7 +66,7 @@ pub enum OperatorError {
 }
 
 impl Store {
-    /// Lets whoever has this activation code register once under `name`. A code that was there for
+    /// Lets whoever has this activation code register once under `name`, and nobody without proof. A code that was there for
     /// the name is withdrawn: pending registrations proven by it lose, and applications that wait
     /// with it are forgotten.
     ///

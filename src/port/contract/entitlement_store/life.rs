@@ -75,6 +75,8 @@ pub(super) fn one_winner_of_a_code(case: &Case<'_>) -> Kept {
     let proof = ProofId::Activation;
     let applicant = case.applicant(invited, Some(proof), NOW)?;
     ensure(applicant.activation.is_some_and(|code| same(&code, &case.seeds.code)), CODE)?;
+    let open = case.applicant(invited, None, NOW)?;
+    ensure(open.name_taken, "a name that an activation code is for is not for an applicant without proof")?;
     let stranger = case.applicant(&case.seeds.ann, Some(proof), NOW)?;
     ensure(stranger.activation.is_none(), "no activation code is made up")?;
     for n in 1..=2 {
