@@ -75,7 +75,12 @@ impl NeedApplicant {
             Err(refusing) => Judged::refuse(read, refusing),
             Ok(claim) => Judged::Ask(NeedDecision {
                 read,
-                application: Application { name, form: body.form, proof: claim.proof() },
+                application: Application {
+                    name,
+                    form: body.form,
+                    proof: claim.proof(),
+                    ticket: claim.ticket(),
+                },
                 claim,
             }),
         }
@@ -328,6 +333,11 @@ pub struct Application {
     pub form: Form,
     /// Why the applicant should be expected; it has been verified.
     pub proof: ApplicationProof,
+    /// The ticket of the waiting application that this one follows up; it has been verified too.
+    ///
+    /// What the operator has decided on a waiting application is for the holder of its ticket:
+    /// anybody may come without one and apply for the same name.
+    pub ticket: Option<TicketId>,
 }
 
 /// Why an applicant should be expected.
