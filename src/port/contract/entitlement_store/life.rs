@@ -75,6 +75,8 @@ pub(super) fn one_winner_of_a_code(case: &Case<'_>) -> Kept {
     let proof = ProofId::Activation;
     let applicant = case.applicant(invited, Some(proof), NOW)?;
     ensure(applicant.activation.is_some_and(|code| same(&code, &case.seeds.code)), CODE)?;
+    let open = case.applicant(invited, None, NOW)?;
+    ensure(open.name_taken, "a name that an activation code is for is not for an applicant without proof")?;
     let stranger = case.applicant(&case.seeds.ann, Some(proof), NOW)?;
     ensure(stranger.activation.is_none(), "no activation code is made up")?;
     for n in 1..=2 {
@@ -135,6 +137,8 @@ pub(super) fn waiting_applications(case: &Case<'_>) -> Kept {
     let effect = Effect::Waiting { application: first.into(), instead_of: None };
     case.commit(outcome(1, effect), "an outcome for a new request is stored")?;
     ensure(waiting(old, NOW)?.is_some(), FOUND)?;
+    let pending = case.applicant(&case.seeds.ann, None, NOW)?.pending_total;
+    ensure(pending == 1, "a waiting application is counted as pending")?;
     let effect = Effect::Waiting { application: second.clone().into(), instead_of: Some(old) };
     case.commit(outcome(2, effect), "an outcome for a new request is stored")?;
     ensure(waiting(old, NOW)?.is_none(), "a repeated wait replaces the application before it")?;
