@@ -24,14 +24,14 @@ mod chip {
     use std::collections::BTreeMap;
 
     #[derive(Default)]
-    pub struct Card {
+    pub(crate) struct Card {
         halves: BTreeMap<[u8; 16], Secret>,
         keys: BTreeMap<[u8; 16], KeySet>,
     }
 
     impl Card {
         /// Makes SSK1 in the card and lets it out encapsulated.
-        pub fn make_half(&mut self, txn: &Txn, server_key: &KemPublicKey) -> Option<Vec<u8>> {
+        pub(crate) fn make_half(&mut self, txn: &Txn, server_key: &KemPublicKey) -> Option<Vec<u8>> {
             let mut ssk1 = [0; 32];
             SystemRandom.fill(&mut ssk1);
             let ssk1 = Secret::new(ssk1);
@@ -39,36 +39,36 @@ mod chip {
             self.halves.insert(*txn.as_bytes(), ssk1);
             Some(ct)
         }
-        pub fn half(&self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Option<Secret> {
+        pub(crate) fn half(&self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Option<Secret> {
             self.halves.get(txn.as_bytes()).map(|ssk1| half(&XWING, ssk1, wanted, transcript))
         }
         /// `prf(SSK1, "halfkey/1 join" ‖ 0x00 ‖ digest)`.
-        pub fn join(&self, txn: &Txn, digest: &Digest) -> Option<Secret> {
+        pub(crate) fn join(&self, txn: &Txn, digest: &Digest) -> Option<Secret> {
             let ssk1 = self.halves.get(txn.as_bytes())?;
             Some(Secret::new(XWING.mac(ssk1, &[b"halfkey/1 join", &[0], digest.as_bytes(), &[1]])))
         }
-        pub fn import(&mut self, key_id: &KeyId, keys: KeySet) {
+        pub(crate) fn import(&mut self, key_id: &KeyId, keys: KeySet) {
             self.keys.insert(*key_id.as_bytes(), keys);
         }
         /// Whether `tag` is this key's over what the question says.
-        pub fn verify(&self, key_id: &KeyId, question: &Question<'_>, tag: &[u8; 32]) -> bool {
+        pub(crate) fn verify(&self, key_id: &KeyId, question: &Question<'_>, tag: &[u8; 32]) -> bool {
             let right = self.answer(key_id, question);
             right
                 .is_some_and(|right| right.expose().iter().zip(tag).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0)
         }
-        pub fn answer(&self, key_id: &KeyId, question: &Question<'_>) -> Option<Secret> {
+        pub(crate) fn answer(&self, key_id: &KeyId, question: &Question<'_>) -> Option<Secret> {
             self.keys.get(key_id.as_bytes()).map(|keys| keys.answer(&XWING, question))
         }
-        pub fn erase_half(&mut self, txn: &Txn) {
+        pub(crate) fn erase_half(&mut self, txn: &Txn) {
             self.halves.remove(txn.as_bytes());
         }
-        pub fn erase_key(&mut self, key_id: &KeyId) {
+        pub(crate) fn erase_key(&mut self, key_id: &KeyId) {
             self.keys.remove(key_id.as_bytes());
         }
     }
 }
 
-pub struct CardToken {
+pub(crate) struct CardToken {
     card: chip::Card,
     anchors: TrustAnchors,
     attempts: Vec<Attempt>,
@@ -76,7 +76,7 @@ pub struct CardToken {
 }
 
 impl CardToken {
-    pub fn blank(anchors: TrustAnchors) -> Self {
+    pub(crate) fn blank(anchors: TrustAnchors) -> Self {
         Self { card: chip::Card::default(), anchors, attempts: Vec::new(), registrations: Vec::new() }
     }
     fn place(&self, key_id: &KeyId) -> Result<usize, TokenError> {
@@ -159,6 +159,9 @@ impl Token for CardToken {
         let mut registration = registration.clone();
         let active = registration.standing == Standing::Active;
         let earlier = if active { registration.supersedes.take() } else { None };
+        if let Some(old) = earlier.and_then(|earlier| self.place(&earlier).ok()) {
+            registration.succeed(&self.registrations[old]);
+        }
         self.registrations[place] = registration;
         earlier.map_or(Ok(()), |earlier| self.remove(&earlier))
     }

@@ -18,12 +18,12 @@ use halfkey::{
 use std::sync::{Arc, Mutex};
 
 /// A token that is written to a file by each change and read from it before each call.
-pub struct Restarting {
+pub(crate) struct Restarting {
     file: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Restarting {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { file: Arc::new(Mutex::new(software().0.save())) }
     }
     fn token(&self) -> SoftwareToken {
@@ -133,6 +133,7 @@ fn waiting(n: u16) -> Attempt {
         ticket_id: TicketId::new(number(n)),
         ticket: Secret::new([0xEE; 32]),
         form: form(),
+        renews: None,
         retry_at: UnixTime::from_secs(1),
         hold_until: UnixTime::from_secs(2),
     })

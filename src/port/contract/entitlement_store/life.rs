@@ -4,7 +4,7 @@ use super::case::{Case, DAY, Grant, NOW, application, in_clause, key, outcome, r
 use super::{ContractViolation, Kept, ensure, same};
 use crate::message::Address;
 use crate::port::entitlement_store::{Committed, Confirmed, Standing};
-use crate::record::{Effect, ExpectedTags, Lifecycle, ProofId, Registered};
+use crate::record::{Effect, ExpectedTags, Lifecycle, ProofId, Registered, WaitingApplication};
 use crate::time::UnixTime;
 
 pub(super) fn outcomes_are_kept(case: &Case<'_>) -> Kept {
@@ -147,7 +147,16 @@ pub(super) fn waiting_applications(case: &Case<'_>) -> Kept {
     grant.ticket = Some(ticket);
     grant.commit(case)?;
     case.activate(3)?;
-    ensure(waiting(ticket, NOW)?.is_none(), "a ticket is used up by the registration that wins")
+    ensure(waiting(ticket, NOW)?.is_none(), "a ticket is used up by the registration that wins")?;
+
+    let renews = Some(ProofId::Renewal(key(3)));
+    let third = WaitingApplication { proof: renews, ..application(case, 4) };
+    let ticket = third.ticket_id;
+    let effect = Effect::Waiting { application: third.into(), instead_of: None };
+    case.commit(outcome(4, effect), "an outcome for a new request is stored")?;
+    let applicant = case.applicant(&case.seeds.ann, Some(ProofId::Ticket(ticket)), NOW)?;
+    let earlier = applicant.earlier.is_some_and(|row| row.key_id == key(3));
+    ensure(earlier, "a ticket for a renewal is shown the registration that it renews")
 }
 
 fn equal(a: &Registered, b: &Registered) -> bool {

@@ -1,13 +1,14 @@
 //! What the parts of the contract work with: a token, and the server's side of its runs.
 
 use super::{ContractViolation, Kept, ensure, same};
-use crate::id::{AccessPath, Digest, KeyId, NameError, ServerName, TicketId, Txn, UserId};
+use crate::id::{AccessPath, Application, Digest, KeyId, NameError, ServerName, TicketId, Txn, UserId};
 use crate::key::KemPrivateKey;
+use crate::message::Serial;
 use crate::policy::{Policy, SuiteId};
 use crate::port::token::Join;
 use crate::port::{Token, TokenError};
 use crate::random::RandomSource;
-use crate::record::{Attempt, Half, ProofKey, Registration, Standing, Waiting};
+use crate::record::{Attempt, Half, HeldConfiguration, ProofKey, Registration, Standing, Waiting};
 use crate::schedule::{HalfUse, KeyContext, KeySet, Question, half};
 use crate::secret::Secret;
 use crate::suite::XWING;
@@ -46,6 +47,17 @@ fn unnamed(_: NameError) -> ContractViolation {
 
 fn server(n: u8) -> Result<ServerName, ContractViolation> {
     ServerName::new(&alloc::format!("server-{n}.example")).map_err(unnamed)
+}
+
+/// A configuration that a registration may hold.
+pub(super) fn configuration(n: u8) -> Result<HeldConfiguration, ContractViolation> {
+    Ok(HeldConfiguration {
+        application: Application::new(&alloc::format!("application-{n}")).map_err(unnamed)?,
+        serial: Serial { epoch: 1, number: n.into() },
+        digest: digest(n),
+        valid_until: Some(NOW.after(60)),
+        revoked: false,
+    })
 }
 
 fn form() -> Form {
@@ -233,7 +245,9 @@ pub(super) fn half_attempt(n: u8, outcome_size: u16) -> Result<Half, ContractVio
         transcript: digest(n ^ 0x45),
         ss_e: secret(n ^ 0x41),
         proof_key: ProofKey::Secret(secret(n ^ 0x46)),
+        renews: Some(key(n ^ 0x48)),
         form: form(),
+        ticket: (TicketId::new([n; 16]), secret(n ^ 0x47)),
         outcome_size,
         deadline: NOW.after(600),
     })
@@ -246,6 +260,7 @@ pub(super) fn waiting_attempt(n: u8) -> Result<Waiting, ContractViolation> {
         ticket_id: TicketId::new([n; 16]),
         ticket: secret(n ^ 0x47),
         form: form(),
+        renews: Some(key(n ^ 0x48)),
         retry_at: NOW.after(60),
         hold_until: NOW.after(86_400),
     })
@@ -254,7 +269,7 @@ pub(super) fn waiting_attempt(n: u8) -> Result<Waiting, ContractViolation> {
 pub(super) fn equal_halves(a: &Half, b: &Half) -> bool {
     let plain = |half: &Half| {
         let names = (half.txn, half.suite, half.server_name.clone(), half.certificate, half.anchor);
-        (names, half.transcript, half.outcome_size, half.deadline)
+        (names, half.transcript, half.renews, half.ticket.0, half.outcome_size, half.deadline)
     };
     let proofs = match (&a.proof_key, &b.proof_key) {
         (ProofKey::None, ProofKey::None) => true,
@@ -262,7 +277,11 @@ pub(super) fn equal_halves(a: &Half, b: &Half) -> bool {
         (ProofKey::Renewal(a), ProofKey::Renewal(b)) => a == b,
         _ => false,
     };
-    proofs && plain(a) == plain(b) && a.request == b.request && a.form == b.form && same(&a.ss_e, &b.ss_e)
+    proofs
+        && plain(a) == plain(b)
+        && (&a.request, &a.form) == (&b.request, &b.form)
+        && same(&a.ss_e, &b.ss_e)
+        && same(&a.ticket.1, &b.ticket.1)
 }
 
 pub(super) fn equal_waits(a: &Waiting, b: &Waiting) -> bool {

@@ -1,6 +1,6 @@
 //! Joins and keys.
 
-use super::case::{Case, Server, half_attempt, in_clause, key, txn};
+use super::case::{Case, Server, configuration, half_attempt, in_clause, key, txn};
 use super::{Kept, ensure};
 use crate::id::Alias;
 use crate::port::TokenError;
@@ -86,7 +86,8 @@ pub(super) fn joins_that_cannot_be(case: &mut Case<'_>) -> Kept {
 pub(super) fn renewal(case: &mut Case<'_>) -> Kept {
     const OLD: &str = "the old key stays until the new one is active";
     let old = case.joined(1)?;
-    let active = Registration { standing: Standing::Active, ..old.stored() };
+    let mut active = Registration { standing: Standing::Active, ..old.stored() };
+    active.configurations = alloc::vec![configuration(1)?];
     case.token.update(&active).map_err(in_clause("a registration can be updated"))?;
     ensure(case.registration(1)? == Some(active.clone()), "a registration is replaced by its update")?;
 
@@ -99,15 +100,22 @@ pub(super) fn renewal(case: &mut Case<'_>) -> Kept {
     case.token.update(&joined).map_err(in_clause("a registration can be updated"))?;
     ensure(case.registration(2)? == Some(joined.clone()), "a registration is replaced by its update")?;
     case.answers(&old, OLD)?;
-    ensure(case.registration(1)? == Some(active), OLD)?;
+    ensure(case.registration(1)? == Some(active.clone()), OLD)?;
 
     let last = Registration { standing: Standing::Active, ..joined };
     case.token.update(&last).map_err(in_clause("a registration can be updated"))?;
     ensure(case.registration(1)?.is_none(), "a key that became active erases the one it supersedes")?;
     let answer = case.token.answer(&key(1), &Question::Renew(&old.transcript));
     ensure(answer.err() == Some(TokenError::NoSuchKey), "a superseded key is gone")?;
-    let alone = Registration { supersedes: None, ..last };
-    ensure(case.registration(2)? == Some(alone.clone()), "an active key supersedes none any more")?;
+    let mut alone = Registration { supersedes: None, ..last };
+    alone.succeed(&active);
+    let found = case.registration(2)?;
+    let configurations = found.as_ref().map(|found| &found.configurations);
+    ensure(
+        configurations == Some(&alone.configurations),
+        "the new key takes over the configurations of the old",
+    )?;
+    ensure(found.as_ref() == Some(&alone), "an active key supersedes none any more")?;
     case.answers(&new, RIGHT)?;
     let unknown = Registration { key_id: key(9), ..alone };
     let updated = case.token.update(&unknown);
