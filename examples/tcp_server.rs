@@ -29,11 +29,11 @@ use halfkey::{
     UserName,
 };
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tcp::link::Patient;
 use tcp::{Arguments, Outcome, hold, read_or_make, read_or_make_text, replace, run, say};
 
 const USAGE: &str = "\
@@ -92,7 +92,14 @@ struct Gate {
     store: Store,
     wait: bool,
     crowd: Mutex<HashMap<IpAddr, usize>>,
-    work: Mutex<(Option<Instant>, HashMap<Vec<u8>, u32>)>,
+    work: Mutex<Second>,
+}
+
+/// What each address has asked for within a second.
+#[derive(Default)]
+struct Second {
+    began: Option<Instant>,
+    done: HashMap<Vec<u8>, u32>,
 }
 
 impl Gate {
@@ -212,7 +219,7 @@ impl Gate {
         };
         let mut echo = |_: &Connection, data: &[u8]| Some(data.to_vec());
         let _ = stream.set_nodelay(true);
-        let mut transport = Framed(Patient { stream, until: Instant::now() + PATIENCE.1 });
+        let mut transport = Framed(Patient::new(stream, PATIENCE.0, PATIENCE.1));
         let random = &mut SystemRandom;
         let served = serve(&gateway, &mut transport, name.as_bytes(), &UnixTime::now, random, &mut echo);
         if let Err(error) = served {
@@ -251,10 +258,10 @@ impl Observer for Gate {
     /// So many in a second, then `busy`.
     fn admits(&self, peer: &[u8], _work: Work) -> bool {
         let mut work = lock(&self.work);
-        if work.0.is_none_or(|since| since.elapsed() > Duration::from_secs(1)) {
-            *work = (Some(Instant::now()), HashMap::new());
+        if work.began.is_none_or(|began| began.elapsed() > Duration::from_secs(1)) {
+            *work = Second { began: Some(Instant::now()), done: HashMap::new() };
         }
-        let done = work.1.entry(peer.to_vec()).or_default();
+        let done = work.done.entry(peer.to_vec()).or_default();
         *done = done.saturating_add(1);
         *done <= MOST_WORK
     }
@@ -281,35 +288,5 @@ impl Drop for Place {
             Some(own) if *own > 1 => *own = own.saturating_sub(1),
             _ => drop(crowd.remove(&self.peer)),
         }
-    }
-}
-
-/// A stream whose peer may neither be silent for long nor dribble for ever.
-struct Patient {
-    stream: TcpStream,
-    until: Instant,
-}
-
-impl Patient {
-    fn wait(&self) -> io::Result<Duration> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left.min(PATIENCE.0)) }
-    }
-}
-
-impl Read for Patient {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(self.wait()?))?;
-        self.stream.read(into)
-    }
-}
-
-impl Write for Patient {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(self.wait()?))?;
-        self.stream.write(bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
     }
 }

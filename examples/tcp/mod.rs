@@ -1,6 +1,8 @@
 //! What `tcp_server` and `tcp_client` share: arguments, and files that outlive a crash at any moment.
 #![allow(dead_code, reason = "each program uses its own part")]
 
+pub(crate) mod link;
+
 use std::error::Error;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -91,7 +93,8 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), u32> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
