@@ -1,0 +1,71 @@
+//! What users and thieves do: PINs, names, activation codes.
+
+use super::{PIN, Result, Setting, User, active, ensure};
+use halfkey::driver::Registering;
+use halfkey::port::{Token, TokenError};
+use halfkey::registration::token::Credential;
+use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::{SystemRandom, UserName};
+
+pub fn wrong_pin(setting: &mut Setting, _: Option<usize>) -> Result<()> {
+    setting.registered()?;
+    let token = &mut setting.alice.token;
+    token.lock();
+    ensure(token.registrations() == Err(TokenError::Locked), "a locked token tells whose it is")?;
+    for tries_left in [4, 3, 2, 1] {
+        let error = token.unlock("0000").err();
+        ensure(error == Some(TokenError::WrongPin { tries_left }), &format!("a wrong PIN gives {error:?}"))?;
+        setting.narrator.remark(&format!("PIN 0000: wrong, {tries_left} left"));
+    }
+    ensure(token.unlock("0000") == Err(TokenError::Blocked), "the token is not blocked")?;
+    ensure(token.unlock(PIN) == Err(TokenError::Blocked), "a blocked token takes the right PIN")?;
+    setting.narrator.remark("PIN 0000: blocked; now the right PIN is of no use either");
+    token.unblock(&setting.code, "13579")?;
+    setting.narrator.remark("the unblocking code and a new PIN open it");
+    ensure(token.unlock(PIN).is_err() && token.unlock("13579").is_ok(), "the old PIN still opens it")?;
+    setting.is_well()
+}
+
+/// Registers, and is refused for this reason; nothing is left of it.
+fn refused(setting: &Setting, user: &mut User, credential: Credential, code: RefusalCode) -> Result<()> {
+    let line = setting.line()?;
+    let ended = user.register(line, setting.gate()?.name(), credential)?;
+    let as_expected = matches!(&ended, Registering::Refused(refused) if refused.code == code);
+    ensure(as_expected, &format!("{}'s registration ended as {ended:?}", user.name))?;
+    ensure(user.token.registrations()?.is_empty() && user.half()?.is_none(), "something is left of it")?;
+    setting.narrator.remark(&format!("{} is refused inside R3: {code}", user.name));
+    Ok(())
+}
+
+pub fn taken_name(setting: &mut Setting, _: Option<usize>) -> Result<()> {
+    setting.registered()?;
+    for name in ["alice", "ALICE"] {
+        let mut mallory = setting.another(name)?;
+        refused(setting, &mut mallory, Credential::None, RefusalCode::NameTaken)?;
+    }
+    setting.is_well()
+}
+
+pub fn wrong_code(setting: &mut Setting, _: Option<usize>) -> Result<()> {
+    let mut files = setting.files.backup();
+    files.open_registration = false;
+    setting.restart_from(files)?;
+    let code = ActivationCode::generate(&mut SystemRandom);
+    let (gate, user) = (setting.gate()?, UserName::new("alice")?);
+    gate.store().add_activation_code(&user, code.secret(gate.name(), &user))?;
+    setting.narrator.remark("the operator expects alice, and sends her a code by letter");
+
+    let mut mallory = setting.another("alice")?;
+    refused(setting, &mut mallory, Credential::None, RefusalCode::ProofNeeded)?;
+    let guess = ActivationCode::generate(&mut SystemRandom);
+    refused(setting, &mut mallory, Credential::Activation(guess), RefusalCode::Unspecified)?;
+    let mut bob = setting.another("bob")?;
+    refused(setting, &mut bob, Credential::Activation(code.clone()), RefusalCode::Unspecified)?;
+
+    let (line, name) = (setting.line()?, setting.gate()?.name().clone());
+    let typed = ActivationCode::parse(&code.expose().to_lowercase())?;
+    active(setting.alice.register(line, &name, Credential::Activation(typed)))?;
+    setting.narrator.remark("alice types hers in lower case, and is registered");
+    refused(setting, &mut mallory, Credential::Activation(code), RefusalCode::Unspecified)?;
+    setting.is_well()
+}
