@@ -254,7 +254,7 @@ fn codes_and_waiting_outlive_restarts() {
     let server = Server::start(&place, &["--wait"]);
     assert!(bob.register(&server, &[]).contains("ask again in"));
     drop(server);
-    std::thread::sleep(Duration::from_millis(2100));
+    std::thread::sleep(Duration::from_millis(1100));
     let server = Server::start(&place, &["--wait"]);
     assert!(bob.register(&server, &[]).contains("registered as"));
     bob.is_registered(&server);
