@@ -11,15 +11,14 @@ use halfkey::certificate::TrustAnchors;
 use halfkey::key::{KemPrivateKey, KemPublicKey};
 use halfkey::memory::Store;
 use halfkey::policy::SuiteId;
-use halfkey::port::token::Join;
+use halfkey::port::token::{Join, Joined};
 use halfkey::port::{Token, TokenError, contract};
-use halfkey::record::{Attempt, ProofKey, Registration, Standing};
-use halfkey::schedule::{HalfUse, KeyContext, KeySet, Question, half, mix};
+use halfkey::record::{Attempt, Registration, Standing};
+use halfkey::schedule::{HalfUse, KeySet, Question, half};
 use halfkey::suite::{Suite, find};
 use halfkey::{Digest, KeyId, RandomSource, Secret, SystemRandom, Txn};
 use setting::{Outcome, Setting, say};
 use std::collections::BTreeMap;
-use subtle::ConstantTimeEq;
 
 // ----------------------------------------------------------------------------------------------
 type Answer<T> = Result<T, TokenError>;
@@ -69,36 +68,17 @@ impl Token for Memory {
     }
     fn join(&mut self, join: &Join<'_>) -> Answer<[u8; 32]> {
         let (suite, ssk1) = self.halves.get(join.txn).ok_or(TokenError::NoSuchHalf)?.clone();
-        let mut registration = join.registration.clone();
         if suite.id() != join.suite {
             return Err(TokenError::NoSuchHalf);
         }
-        if self.keys.contains_key(&registration.key_id) {
+        if self.keys.contains_key(&join.registration.key_id) {
             return Err(TokenError::KeyExists);
         }
-        let mixed = match join.proof_key {
-            ProofKey::None => Secret::absent(),
-            ProofKey::Secret(secret) => mix(suite, secret, join.transcript),
-            ProofKey::Renewal(earlier) => self.answer(earlier, &Question::Mix(join.transcript))?,
-        };
-        let context = KeyContext {
-            certificate: &registration.certificate,
-            server_name: &registration.server_name,
-            user_id: &registration.user_id,
-            key_id: &registration.key_id,
-        };
-        let keys = KeySet::join(suite, &ssk1, join.ssk2, join.transcript, join.ss_e, &mixed, &context);
-        let expected = keys.answer(suite, &Question::Grant(join.transcript));
-        if !bool::from(expected.expose().ct_eq(join.tag_s)) {
-            return Err(TokenError::WrongProof);
-        }
-        let proof = *keys.answer(suite, &Question::Confirm(join.transcript, join.tag_s)).expose();
-        if let Standing::Joined { tag_c, .. } = &mut registration.standing {
-            *tag_c = proof;
-        }
+        let Joined { keys, registration, tag_c } =
+            join.with(suite, &ssk1, |id, asked| self.answer(id, asked))?;
         self.keys.insert(registration.key_id, (registration, suite, keys));
         self.give_up(join.txn)?;
-        Ok(proof)
+        Ok(tag_c)
     }
     fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Answer<Secret> {
         let (_, suite, keys) = self.keys.get(key_id).ok_or(TokenError::NoSuchKey)?;
