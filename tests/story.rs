@@ -1,4 +1,12 @@
 //! Whole stories: registration, sessions and configuration, over a link that loses and repeats.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
 
 mod common;
 

@@ -13,7 +13,8 @@ use crate::port::{Token, TokenError};
 use crate::random::RandomSource;
 use crate::record::{Half, Registration, Waiting};
 use crate::registration::token::{
-    AwaitDone, AwaitOutcome, Credential, Opened, Refused, Settled, confirm_again, hello, resume,
+    AwaitDone, AwaitOutcome, Credential, Opened, Refused, Settled, confirm_again, give_up_lapsed, hello,
+    resume,
 };
 use crate::registration::{Kept, TokenSideError};
 use crate::session::token::{Opened as SessionOpened, Options, Session, open};
@@ -105,7 +106,7 @@ impl<'a> Client<'a> {
     }
 
     /// Registers with `server_name`: R0 to R5 (patent steps 80 to 200). `fill` shows the user who
-    /// asks and for what.
+    /// asks and for what. Runs whose time is over are given up first.
     ///
     /// # Errors
     /// [`ClientError`]. When the connection breaks after R2, [`Token::attempts`] holds the run: go
@@ -117,6 +118,7 @@ impl<'a> Client<'a> {
         revocation: &Revocation<'_>,
         fill: &mut Fill<'_>,
     ) -> Result<Registering, ClientError> {
+        give_up_lapsed(self.token, (self.clock)())?;
         let step = hello(server_name.clone(), self.suites, self.random)?;
         transport.send(step.send.as_bytes())?;
         let need = step.next.receive_offer(

@@ -75,7 +75,12 @@ impl NeedApplicant {
             Err(refusing) => Judged::refuse(read, refusing),
             Ok(claim) => Judged::Ask(NeedDecision {
                 read,
-                application: Application { name, form: body.form, proof: claim.proof() },
+                application: Application {
+                    name,
+                    form: body.form,
+                    proof: claim.proof(),
+                    ticket: claim.ticket(),
+                },
                 claim,
             }),
         }
@@ -182,24 +187,25 @@ fn prove(
     settings: &ServerSettings,
 ) -> Proven {
     let suite = read.suite;
+    // Made in any case, so that the time does not tell whether it was needed.
     let decoy =
-        || prf(suite, &settings.secrets.decoy, b"halfkey/1 no proof key", applicant.name.as_str().as_bytes());
+        prf(suite, &settings.secrets.decoy, b"halfkey/1 no proof key", applicant.name.as_str().as_bytes());
     let mac = |key: &Secret, label: &[u8]| suite.mac(key, &[label, &[0], read.th_b.as_bytes()]);
     let (expected, claimed, claim) = match proof {
         None => return Proven { claim: Some(Claim::Open), holds: true },
         Some(Proof::Activation(tag)) => {
             let key = known.activation.clone();
-            let expected = mac(&key.clone().unwrap_or_else(decoy), label::ACTIVATION_PROOF);
+            let expected = mac(key.as_ref().unwrap_or(&decoy), label::ACTIVATION_PROOF);
             (expected, tag, key.map(Claim::Activation))
         }
         Some(Proof::Renewal(_, tag)) => {
-            let key = known.earlier.as_ref().map_or_else(decoy, |earlier| earlier.keys.renew.clone());
-            (mac(&key, label::RENEW), tag, known.earlier.clone().map(Claim::Renewal))
+            let key = known.earlier.as_ref().map_or(&decoy, |earlier| &earlier.keys.renew);
+            (mac(key, label::RENEW), tag, known.earlier.clone().map(Claim::Renewal))
         }
         Some(Proof::Ticket(_, tag)) => {
-            let key = known.waiting.as_ref().map_or_else(decoy, |waiting| waiting.ticket.clone());
+            let key = known.waiting.as_ref().map_or(&decoy, |waiting| &waiting.ticket);
             (
-                mac(&key, label::TICKET_PROOF),
+                mac(key, label::TICKET_PROOF),
                 tag,
                 known.waiting.clone().map(|waiting| Claim::Ticket(waiting, known.earlier.clone())),
             )
@@ -235,7 +241,9 @@ fn admit(
         }
         _ => {}
     }
-    if known.pending_same >= settings.pending_same || known.pending_total >= settings.pending_total {
+    // Strangers can fill the room there is for strangers, and none that is kept for a code or a key.
+    let full = matches!(claim, Claim::Open) && known.pending_total >= settings.pending_total;
+    if full || known.pending_same >= settings.pending_same {
         return Err(RefusalCode::TooMany.into());
     }
     Ok(claim)
@@ -325,6 +333,11 @@ pub struct Application {
     pub form: Form,
     /// Why the applicant should be expected; it has been verified.
     pub proof: ApplicationProof,
+    /// The ticket of the waiting application that this one follows up; it has been verified too.
+    ///
+    /// What the operator has decided on a waiting application is for the holder of its ticket:
+    /// anybody may come without one and apply for the same name.
+    pub ticket: Option<TicketId>,
 }
 
 /// Why an applicant should be expected.

@@ -184,6 +184,9 @@ impl NeedSecrets<'_> {
 fn open(envelope: &Envelope, sealed: &[u8]) -> Option<RequestBody> {
     let padded = envelope.open(sealed.to_vec()).ok()?;
     let text = padding::unpad(&padded)?;
+    if padding::padded_len(text) != Some(padded.len()) {
+        return None;
+    }
     wire::decode(text, "R2 Request.body", text.len()).ok()
 }
 
