@@ -92,7 +92,6 @@ pub(crate) fn malformed(message: &[u8]) -> Vec<(String, Vec<u8>)> {
     add("long first key", [&[plain[0], 0x18, plain[1]][..], &plain[2..]].concat());
     add("tagged", [&[0xC1][..], &plain].concat());
     add("map of all", [&[0xBB][..], &[0xFF; 8], &plain[1..]].concat());
-    add("nothing", Vec::new());
     add("followed by a byte", [&plain[..], &[0]].concat());
     add("twice", plain.repeat(2));
     for length in 0..plain.len() {

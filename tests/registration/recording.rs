@@ -15,6 +15,9 @@ pub(crate) struct Recording;
 
 pub(crate) static RECORDED: &[&dyn Suite] = &[&Recording];
 
+/// What a server speaks that registers in the private suite and opens sessions in X-Wing.
+pub(crate) static SPOKEN: &[&dyn Suite] = &[&Recording, &XWING];
+
 type Seals = BTreeMap<([u8; 32], [u8; 12]), (Digest, usize)>;
 
 thread_local! {
