@@ -1,6 +1,7 @@
 //! `tcp_server` and `tcp_client` as processes that are killed: at each message, and at any moment.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::panic,
@@ -254,7 +255,7 @@ fn codes_and_waiting_outlive_restarts() {
     let server = Server::start(&place, &["--wait"]);
     assert!(bob.register(&server, &[]).contains("ask again in"));
     drop(server);
-    std::thread::sleep(Duration::from_millis(2100));
+    std::thread::sleep(Duration::from_millis(1100));
     let server = Server::start(&place, &["--wait"]);
     assert!(bob.register(&server, &[]).contains("registered as"));
     bob.is_registered(&server);
@@ -311,6 +312,14 @@ fn two_processes_do_not_share_a_directory() {
     let second = Command::new(program("tcp_server")).args(["--dir", &place.of("gate")]).output().unwrap();
     assert!(String::from_utf8_lossy(&second.stderr).contains("in use"), "{second:?}");
     drop(server);
+}
+
+#[test]
+fn the_small_examples_end_well() {
+    for name in ["custom_store", "custom_token", "async_handler"] {
+        let output = Command::new(program(name)).output().unwrap();
+        assert!(output.status.success(), "{name}: {output:?}");
+    }
 }
 
 #[test]

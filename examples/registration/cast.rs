@@ -164,7 +164,26 @@ impl User {
 
     /// Steps 300 to 350.
     pub fn open(&mut self, line: Tap, with: &Registration) -> std::result::Result<Session, ClientError> {
-        self.client(|client| client.open(line, &with.key_id, &Options::default()))
+        self.open_as(line, with, &Options::default())
+    }
+
+    /// Steps 300 to 350 under the key's own name, for a server that has forgotten the alias: such sessions
+    /// can be linked, so nobody goes by it unasked.
+    pub fn open_by_key_id(
+        &mut self,
+        line: Tap,
+        with: &Registration,
+    ) -> std::result::Result<Session, ClientError> {
+        self.open_as(line, with, &Options { by_key_id: true, ..Options::default() })
+    }
+
+    fn open_as(
+        &mut self,
+        line: Tap,
+        with: &Registration,
+        options: &Options,
+    ) -> std::result::Result<Session, ClientError> {
+        self.client(|client| client.open(line, &with.key_id, options))
     }
 
     /// Steps 360 to 390; the text of the document goes to `applied`.

@@ -48,6 +48,10 @@ fn main() -> ExitCode {
     };
     match fulfil(wish, pause) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<breaks::NoSuchBit>() => {
+            say(&error.to_string());
+            ExitCode::from(2)
+        }
         Err(error) => {
             say(&format!("\nFAILED: {error}"));
             ExitCode::FAILURE

@@ -22,10 +22,8 @@ fn letter(who: &str) -> &'static str {
 
 /// The text of the diagram.
 pub fn diagram(trace: &[Entry]) -> String {
-    let mut diagram = String::from(HEAD);
-    let mut chapters = trace.chunk_by(|_, next| !matches!(next, Entry::Chapter { .. }));
-    chapters.by_ref().for_each(|chapter| diagram.push_str(&self::chapter(chapter)));
-    diagram
+    let chapters = trace.chunk_by(|_, next| !matches!(next, Entry::Chapter { .. }));
+    chapters.fold(String::from(HEAD), |diagram, entries| diagram + &chapter(entries))
 }
 
 fn chapter(entries: &[Entry]) -> String {

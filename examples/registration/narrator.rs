@@ -108,7 +108,7 @@ impl Narrator {
     /// A remark in a break.
     pub fn remark(&self, what: &str) {
         if matches!(self.lock().voice, Voice::Break { .. }) {
-            say(&format!("  {what}"));
+            say(format!("  {what}").trim_end());
         }
     }
 

@@ -16,11 +16,11 @@ pub const CLINIC: &str = "clinic.example";
 /// Tells the story.
 pub fn tell(narrator: &Narrator, keys: &Keys) -> Result<()> {
     narrator.legend("step", "numbers are the steps of the patent's figures; \"new\" is what it lacks");
-    narrator.chapter("1. An issuer, two servers, and a blank token");
+    narrator.chapter("1. An issuer, a blank token, and two servers");
     let mut issuer = Issuer::new(keys.issuer.clone())?;
+    let mut alice = hand_out_token(narrator, &issuer)?;
     let bank = certify(narrator, &mut issuer, keys, 0)?;
     let clinic = certify(narrator, &mut issuer, keys, 1)?;
-    let mut alice = hand_out_token(narrator, &issuer)?;
 
     narrator.chapter("2. The token registers with bank.example");
     alice.token.unlock(PIN)?;

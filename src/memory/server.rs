@@ -1,5 +1,6 @@
 //! An authentication server's keys in memory.
 
+use crate::certificate::leaf::Leaf;
 use crate::certificate::{CertificateError, Chain, RevocationList};
 use crate::id::{Digest, ServerName};
 use crate::key::{KemPrivateKey, OfferKey};
@@ -97,7 +98,7 @@ impl Server {
         kem_key: KemPrivateKey,
         offer_key: OfferKey,
     ) -> Result<(), ServerKeyError> {
-        let leaf = chain.read_leaf(name)?;
+        let leaf = Leaf::of_chain(chain, name)?;
         if leaf.kem_key != *kem_key.public() || leaf.offer_key != offer_key.public() {
             return Err(ServerKeyError::OtherKeys);
         }

@@ -3,13 +3,21 @@
 use super::{Result, Setting, ensure};
 use halfkey::Application;
 use halfkey::configuration::token::Rejection;
-use halfkey::driver::{Configured, Transport};
+use halfkey::driver::{ClientError, Configured, Transport};
+use halfkey::session::SessionError;
 
 /// Opens a session and asks for the configuration.
 fn configure(setting: &mut Setting, application: &Application, applied: &mut String) -> Result<Configured> {
     let registration = setting.alice.registration(setting.gate()?.name())?;
     let line = setting.line()?;
-    let mut session = setting.alice.open(line, &registration)?;
+    let mut session = match setting.alice.open(line, &registration) {
+        Err(ClientError::Session(SessionError::Refused(_))) if registration.policy.fall_back => {
+            setting.narrator.remark("the backup is older than the alias: the token goes by its key id");
+            let line = setting.line()?;
+            setting.alice.open_by_key_id(line, &registration)?
+        }
+        opened => opened?,
+    };
     setting.narrator.records(&["C0 Request", "C1 Config", "C2 Applied", "close", "close"]);
     let configured = setting.alice.configure(&mut session, application, applied)?;
     // The server's close comes after it has dealt with C2.

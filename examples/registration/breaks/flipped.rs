@@ -1,18 +1,36 @@
 //! A bit flipped anywhere, from R0 to S3: each time somebody notices, and nothing is lost.
 
-use super::{Meddler, Narrator, Result, Setting, Voice, ensure, lock, meddler, message_name, recorder};
+use super::{Meddler, Narrator, Result, Setting, Voice, lock, meddler, message_name, recorder};
 use halfkey::driver::Registering;
 use std::collections::BTreeMap;
+use std::fmt;
+
+/// Not the library's failure: no message has that bit.
+#[derive(Debug)]
+pub struct NoSuchBit {
+    bit: usize,
+    total: usize,
+}
+
+impl fmt::Display for NoSuchBit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there are {} bits from R0 to S3, and no bit {}", self.total, self.bit)
+    }
+}
+
+impl std::error::Error for NoSuchBit {}
 
 /// How many bits of each message are tried.
-const TRIED: usize = 8;
+const TRIED: usize = 12;
 
 pub fn run(setting: &mut Setting, number: Option<usize>) -> Result<()> {
     let aloud = std::mem::replace(&mut setting.narrator, Narrator::new(Voice::Silent));
     let lengths = lengths(setting)?;
     let total: usize = lengths.iter().map(|(_, bits)| bits).sum();
     if let Some(bit) = number {
-        ensure(bit < total, &format!("there are {total} bits from R0 to S3, and no bit {bit}"))?;
+        if bit >= total {
+            return Err(NoSuchBit { bit, total }.into());
+        }
         setting.narrator = aloud;
         let noticed = flip(setting, bit)?;
         setting.narrator.remark(&format!("bit {bit} was noticed: {noticed}"));

@@ -3,7 +3,6 @@
 use super::{Result, Setting, ensure, meddler, message_name};
 use halfkey::RefusalReason;
 use halfkey::driver::ClientError;
-use halfkey::port::Token;
 use halfkey::record::Lifecycle;
 use halfkey::registration::TokenSideError;
 
@@ -65,7 +64,6 @@ pub fn stale_offer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
         matches!(ended, Err(ClientError::Registration(TokenSideError::Refusal(RefusalReason::Restart))));
     ensure(told, &format!("the run ended as {ended:?}"))?;
     let half = setting.alice.half()?.ok_or("a message that anybody can forge has ended the run")?;
-    setting.narrator.remark("nobody vouches for that answer, so the run is kept; its user gives it up");
-    setting.alice.token.give_up(&half.txn)?;
+    setting.give_up(&half.txn)?;
     setting.recovers()
 }

@@ -8,6 +8,8 @@ mod people;
 mod sessions;
 mod tampered;
 
+pub use flipped::NoSuchBit;
+
 use super::cast::{Issuer, Keys, PIN, Result, User, secret_bytes};
 use super::figures::message_name;
 use super::gate::{Files, Gate, lock};
@@ -15,9 +17,11 @@ use super::narrator::{Narrator, Voice, Way};
 use super::wire::{Meddler, Tap, meddler, relay};
 use halfkey::driver::{ClientError, Registering};
 use halfkey::port::Token;
-use halfkey::record::{Lifecycle, Registration};
+use halfkey::record::{Lifecycle, Registration, Standing};
+use halfkey::registration::TokenSideError;
 use halfkey::registration::token::Credential;
 use halfkey::software::{PinSettings, UnblockingCode};
+use halfkey::{RefusalReason, Txn};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -69,9 +73,11 @@ impl Break {
     /// # Errors
     /// What should not have happened.
     pub fn run(&self, narrator: &Narrator, keys: &Keys, number: Option<usize>) -> Result<()> {
-        narrator.remark(&format!("{}: {}\n", self.name, self.what));
+        narrator.remark(&format!("{}: {}", self.name, self.what));
+        narrator.remark("");
         (self.run)(&mut Setting::new(narrator, keys)?, number)?;
-        narrator.remark("\n  held: nothing was lost, and nobody got in");
+        narrator.remark("");
+        narrator.remark("held: nothing was lost, and nobody got in");
         Ok(())
     }
 }
@@ -169,8 +175,17 @@ impl Setting {
         let ended = match (half, joined) {
             (Some(half), _) => {
                 self.narrator.remark("the token still has its half, and sends the same R2 again");
-                self.alice.resume(line, half)
+                let txn = half.txn;
+                match self.alice.resume(line, half) {
+                    Err(ClientError::Registration(TokenSideError::Refusal(RefusalReason::Restart))) => {
+                        self.give_up(&txn)?;
+                        let line = self.line()?;
+                        self.register(line)?
+                    }
+                    ended => ended,
+                }
             }
+            (None, Some(joined)) if joined.standing == Standing::Active => return self.is_well(),
             (None, Some(joined)) => {
                 self.narrator.remark("the token has the key, and sends R4 again");
                 self.alice.confirm(line, joined)
@@ -184,6 +199,13 @@ impl Setting {
         self.is_well()
     }
 
+    /// The server does not know the offer any more. Nobody vouches for that word, so the token keeps its
+    /// run, and it is the user who gives it up.
+    fn give_up(&mut self, txn: &Txn) -> Result<()> {
+        self.narrator.remark("E0 ends nothing, for anybody can forge it; the user gives the run up");
+        Ok(self.alice.token.give_up(txn)?)
+    }
+
     /// One registration, active on both sides, that opens a session.
     fn is_well(&mut self) -> Result<()> {
         let gate = self.gate()?;
@@ -194,6 +216,7 @@ impl Setting {
         ensure(self.alice.token.registrations()?.len() == 1, "the token has more than one registration")?;
         let line = self.line()?;
         let session = self.alice.open(line, &registration)?;
+        self.narrator.records(&["close"]);
         session.close()?;
         self.narrator.remark("one registration, active on both sides, and it opens a session");
         Ok(())

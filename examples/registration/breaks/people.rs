@@ -27,13 +27,20 @@ pub fn wrong_pin(setting: &mut Setting, _: Option<usize>) -> Result<()> {
 }
 
 /// Registers, and is refused for this reason; nothing is left of it.
-fn refused(setting: &Setting, user: &mut User, credential: Credential, code: RefusalCode) -> Result<()> {
+fn refused(
+    setting: &Setting,
+    who: &str,
+    user: &mut User,
+    credential: Credential,
+    code: RefusalCode,
+) -> Result<()> {
+    setting.narrator.remark(&format!("{who}:"));
     let line = setting.line()?;
     let ended = user.register(line, setting.gate()?.name(), credential)?;
     let as_expected = matches!(&ended, Registering::Refused(refused) if refused.code == code);
-    ensure(as_expected, &format!("{}'s registration ended as {ended:?}", user.name))?;
+    ensure(as_expected, &format!("{who}: {ended:?}"))?;
     ensure(user.token.registrations()?.is_empty() && user.half()?.is_none(), "something is left of it")?;
-    setting.narrator.remark(&format!("{} is refused inside R3: {code}", user.name));
+    setting.narrator.remark(&format!("refused, inside R3: {code}"));
     Ok(())
 }
 
@@ -41,7 +48,13 @@ pub fn taken_name(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     setting.registered()?;
     for name in ["alice", "ALICE"] {
         let mut mallory = setting.another(name)?;
-        refused(setting, &mut mallory, Credential::None, RefusalCode::NameTaken)?;
+        refused(
+            setting,
+            &format!("another token, as {name}"),
+            &mut mallory,
+            Credential::None,
+            RefusalCode::NameTaken,
+        )?;
     }
     setting.is_well()
 }
@@ -56,16 +69,31 @@ pub fn wrong_code(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     setting.narrator.remark("the operator expects alice, and sends her a code by letter");
 
     let mut mallory = setting.another("alice")?;
-    refused(setting, &mut mallory, Credential::None, RefusalCode::ProofNeeded)?;
+    refused(
+        setting,
+        "a stranger as alice, without a code",
+        &mut mallory,
+        Credential::None,
+        RefusalCode::ProofNeeded,
+    )?;
     let guess = ActivationCode::generate(&mut SystemRandom);
-    refused(setting, &mut mallory, Credential::Activation(guess), RefusalCode::Unspecified)?;
+    let guess = Credential::Activation(guess);
+    refused(setting, "the stranger guesses", &mut mallory, guess, RefusalCode::Unspecified)?;
     let mut bob = setting.another("bob")?;
-    refused(setting, &mut bob, Credential::Activation(code.clone()), RefusalCode::Unspecified)?;
+    let stolen = Credential::Activation(code.clone());
+    refused(setting, "bob, with the code that is alice's", &mut bob, stolen, RefusalCode::Unspecified)?;
 
+    setting.narrator.remark("alice types hers in lower case:");
     let (line, name) = (setting.line()?, setting.gate()?.name().clone());
     let typed = ActivationCode::parse(&code.expose().to_lowercase())?;
     active(setting.alice.register(line, &name, Credential::Activation(typed)))?;
-    setting.narrator.remark("alice types hers in lower case, and is registered");
-    refused(setting, &mut mallory, Credential::Activation(code), RefusalCode::Unspecified)?;
+    let used = Credential::Activation(code);
+    refused(
+        setting,
+        "the stranger has found the letter, too late",
+        &mut mallory,
+        used,
+        RefusalCode::Unspecified,
+    )?;
     setting.is_well()
 }

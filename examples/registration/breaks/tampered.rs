@@ -34,11 +34,12 @@ pub fn replayed_request(setting: &mut Setting, _: Option<usize>) -> Result<()> {
         (named(&record, "R2 Request")?, named(&record, "R3 Outcome")?)
     };
     let answers = replay(setting, &[request.clone(), request.clone()])?;
-    ensure(answers == [outcome.clone(), outcome], "R2 again got another R3")?;
+    ensure(answers == [outcome.clone(), outcome.clone()], "R2 again got another R3")?;
     setting.narrator.remark("R2 sent twice more: the same R3 each time, byte for byte, and no new key");
     setting.is_well()?;
-    let answers = replay(setting, &[request])?;
-    ensure(answers.len() == 1, "no answer to R2")?;
+    let answer = replay(setting, &[request])?.concat();
+    let sealed = message_name(&answer) == Some("R3 Outcome") && answer.len() == outcome.len();
+    ensure(sealed && answer != outcome, "R2 after the first session got something else than a refusal")?;
     setting.narrator.remark("R2 once more, after the first session: a sealed refusal, for the name is taken");
     setting.is_well()
 }
@@ -47,6 +48,7 @@ pub fn replayed_session(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let registration = setting.registered()?;
     let (recorder, record) = recorder();
     let line = setting.line_through(&recorder)?;
+    setting.narrator.records(&["close"]);
     setting.alice.open(line, &registration)?.close()?;
     let recorded = lock(&record).clone();
     let frames = [named(&recorded, "S0 Open")?, named(&recorded, "S2 Response")?];
@@ -98,10 +100,12 @@ pub fn swapped_runs(setting: &mut Setting, _: Option<usize>) -> Result<()> {
         lock(&recorder)(way, frame);
         lock(&losing)(way, frame)
     });
+    setting.narrator.remark("bob registers, and his R3 is recorded");
     let line = setting.line_through(&both)?;
     ensure(bob.register(line, &name, Credential::None).is_err(), "bob's line was not cut")?;
     let outcome = named(&lock(&record), "R3 Outcome")?;
 
+    setting.narrator.remark("alice registers");
     let narrator = setting.narrator.clone();
     let swapping = meddler(move |_, frame| {
         if message_name(frame) != Some("R3 Outcome") {
@@ -114,14 +118,17 @@ pub fn swapped_runs(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let ended = setting.register(line)?;
     let ignored = matches!(ended, Err(ClientError::Registration(TokenSideError::WrongRun)));
     ensure(ignored, &format!("another's outcome ended the run as {ended:?}"))?;
+    setting.narrator.remark("it is no answer to her run; she asks again, and bob confirms his");
     let half = setting.alice.half()?.ok_or("another's outcome has ended the run")?;
     let line = setting.line()?;
     let hers = active(setting.alice.resume(line, half))?;
     let line = setting.line()?;
     let his = active(bob.confirm(line, bob.registration(&name)?))?;
     ensure(hers.key_id != his.key_id && hers.user_id != his.user_id, "they share a key")?;
+    setting.narrator.remark("both have keys of their own, and open sessions");
     for (user, registration) in [(&mut setting.alice, &hers), (&mut bob, &his)] {
         let line = super::line(&setting.narrator, setting.gate.as_ref().ok_or("no server")?.address)?;
+        setting.narrator.records(&["close"]);
         user.open(line, registration)?.close()?;
     }
     Ok(())

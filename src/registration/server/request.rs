@@ -1,12 +1,12 @@
 //! R2: recover SSK1 (patent step 140).
 
-use super::judge::{NeedApplicant, Read};
+use super::application::Read;
+use super::judge::NeedApplicant;
 use super::offer::template_digest;
-use crate::id::{Digest, UserName};
-use crate::message::{Outcome, Proof, Request, RequestBody, RequestCore};
+use crate::id::Digest;
+use crate::message::{Outcome, Request, RequestBody, RequestCore};
 use crate::port::auth_server::{Decapsulated, Encapsulated};
 use crate::port::{AuthServer, AuthServerError, EntitlementStore};
-use crate::record::{Applicant, ProofId};
 use crate::registration::cookie::Cookie;
 use crate::registration::{ServerSideError, padding};
 use crate::schedule::{Envelope, HalfUse, half};
@@ -188,21 +188,4 @@ fn open(envelope: &Envelope, sealed: &[u8]) -> Option<RequestBody> {
         return None;
     }
     wire::decode(text, "R2 Request.body", text.len()).ok()
-}
-
-/// Who applies, as a question for the store. A request that did not open asks all the same, for a
-/// name that nobody has.
-pub(super) fn applicant(opened: Option<(&UserName, Option<&Proof>)>, digest: &Digest) -> Applicant {
-    match opened {
-        Some((name, proof)) => Applicant { name: name.clone(), proof: proof.map(proof_id) },
-        None => Applicant { name: UserName::hexadecimal(digest), proof: None },
-    }
-}
-
-const fn proof_id(proof: &Proof) -> ProofId {
-    match proof {
-        Proof::Activation(_) => ProofId::Activation,
-        Proof::Renewal(key_id, _) => ProofId::Renewal(*key_id),
-        Proof::Ticket(ticket_id, _) => ProofId::Ticket(*ticket_id),
-    }
 }

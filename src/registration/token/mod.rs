@@ -9,6 +9,7 @@
 //! ```
 
 mod confirm;
+mod facts;
 mod offer;
 mod outcome;
 mod request;
