@@ -10,8 +10,8 @@ use halfkey::key::KemPublicKey;
 use halfkey::policy::SuiteId;
 use halfkey::port::token::Join;
 use halfkey::port::{Token, TokenError};
-use halfkey::record::{Attempt, ProofKey, Registration, Standing};
-use halfkey::schedule::{HalfUse, KeyContext, KeySet, Question};
+use halfkey::record::{Attempt, Registration, Standing};
+use halfkey::schedule::{HalfUse, KeySet, Question};
 use halfkey::suite::{Suite, XWING};
 use halfkey::{Digest, KeyId, Secret, Txn};
 
