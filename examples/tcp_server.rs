@@ -163,7 +163,7 @@ impl Gate {
             let name = UserName::normalise(name)?;
             let code = ActivationCode::generate(&mut SystemRandom);
             self.store.add_activation_code(&name, code.secret(&self.settings.name, &name))?;
-            say(format_args!("activation code for {}: {}", name.as_str(), code.expose()));
+            say(format_args!("activation code for {}: {}", name.as_str(), code.reveal()));
         }
         for entitled in arguments.all("--entitle") {
             let [application, file] = entitled else { continue };

@@ -87,7 +87,8 @@ impl<'a> Client<'a> {
     /// Goes on with a run whose R3 was lost: sends the same R2 again.
     ///
     /// # Errors
-    /// [`ClientError`]; the run is still held, until [`Token::give_up`].
+    /// [`ClientError`]; the run is still held, until [`Token::give_up`] or its deadline. After
+    /// `restart` the offer is not known any more: give the run up and begin anew.
     pub fn resume(&mut self, transport: &mut dyn Transport, half: Half) -> Result<Registering, ClientError> {
         let step = resume(half, self.suites)?;
         transport.send(step.send.as_bytes())?;

@@ -185,13 +185,16 @@ impl<T: Transport> ClientSession<T> {
         }
     }
 
-    /// Closes the session, authentically, and hands the transport back.
+    /// Closes the session, authentically, waits until the server has closed its side too, and hands
+    /// the transport back. Then everything sent has arrived, a report (C2) included. What the server
+    /// still sends meanwhile is dropped.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`]; [`ChannelError::Truncated`] when the server hangs up without closing.
     pub fn close(mut self) -> Result<T, ClientError> {
         let record = self.session.channel.close()?;
         self.transport.send(&record)?;
+        while !matches!(self.next_record()?, Received::Closed) {}
         Ok(self.transport)
     }
 }

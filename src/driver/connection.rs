@@ -53,7 +53,8 @@ pub struct Handled {
 }
 
 impl Connection {
-    /// A new connection; `peer` is whatever names the sender on this transport, at most 64 bytes.
+    /// A new connection; `peer` is whatever names the sender on this transport, at most 64 bytes: an
+    /// address without its port, say, so that a token that reconnects is still the same peer.
     pub fn new(peer: &[u8]) -> Self {
         Self { peer: peer.to_vec(), state: State::Idle }
     }

@@ -4,6 +4,8 @@ use super::{Meddler, Narrator, Result, Setting, Voice, lock, meddler, message_na
 use halfkey::driver::Registering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Not the library's failure: no message has that bit.
 #[derive(Debug)]
@@ -83,7 +85,12 @@ fn run_through(setting: &mut Setting, meddler: &Meddler) -> Result<Option<String
 /// Flips one bit, sees it noticed, and sees everything end well all the same.
 fn flip(setting: &mut Setting, bit: usize) -> Result<String> {
     let mut passed = 0;
+    let opens = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&opens);
     let flipping = meddler(move |_, frame| {
+        if message_name(frame) == Some("S0 Open") {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
         let mut frame = frame.to_vec();
         let at = bit.checked_sub(passed);
         passed += frame.len() * 8;
@@ -92,7 +99,10 @@ fn flip(setting: &mut Setting, bit: usize) -> Result<String> {
         }
         vec![frame]
     });
-    let noticed = run_through(setting, &flipping)?;
+    let noticed = run_through(setting, &flipping)?.or_else(|| {
+        let asked = opens.load(Ordering::Relaxed);
+        (asked > 1).then(|| "the server refuses; the token goes by its key id".into())
+    });
     let noticed = noticed.ok_or_else(|| format!("bit {bit} was flipped, and nobody noticed"))?;
     setting.recovers().map_err(|error| format!("bit {bit} ({noticed}): {error}"))?;
     Ok(noticed)

@@ -85,7 +85,7 @@ pub fn wrong_code(setting: &mut Setting, _: Option<usize>) -> Result<()> {
 
     setting.narrator.remark("alice types hers in lower case:");
     let (line, name) = (setting.line()?, setting.gate()?.name().clone());
-    let typed = ActivationCode::parse(&code.expose().to_lowercase())?;
+    let typed = ActivationCode::parse(&code.reveal().to_lowercase())?;
     active(setting.alice.register(line, &name, Credential::Activation(typed)))?;
     let used = Credential::Activation(code);
     refused(

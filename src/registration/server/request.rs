@@ -128,12 +128,14 @@ impl NeedSecrets<'_> {
 
     /// Takes the secrets and opens the form.
     ///
-    /// No error is an error here: whatever does not decapsulate or open goes on like a wrong proof,
-    /// through the same questions to an R3 of the same size. The authentication server's own
-    /// failures are the exception: they are the operator's, and the token may try again.
+    /// Whatever does not decapsulate or open is no error here: it goes on like a wrong proof, through
+    /// the same questions to an R3 of the same size. Two public facts are the exception: the offer's
+    /// ephemeral key is gone, by a restart or by time, so that no answer would ever open; and a
+    /// device failed.
     ///
     /// # Errors
-    /// [`ServerSideError::AuthServer`] for a failing device.
+    /// [`ServerSideError::NoSuchOffer`] for a key that is gone; [`ServerSideError::AuthServer`] for a
+    /// failing device.
     pub fn supply(
         self,
         secrets: Result<Decapsulated, AuthServerError>,
@@ -142,6 +144,7 @@ impl NeedSecrets<'_> {
         let secrets = match secrets {
             Ok(secrets) => secrets,
             Err(AuthServerError::Device(code)) => return Err(AuthServerError::Device(code).into()),
+            Err(AuthServerError::NoSuchKey) => return Err(ServerSideError::NoSuchOffer),
             Err(_) => Decapsulated { ssk1: self.fallback.clone(), ss_e: self.fallback_e.clone() },
         };
         let suite = self.suite;
@@ -169,7 +172,7 @@ impl NeedSecrets<'_> {
     /// Asks the authentication server.
     ///
     /// # Errors
-    /// [`ServerSideError::AuthServer`] for a failing device.
+    /// As [`NeedSecrets::supply`].
     pub fn supply_from(
         self,
         server: &dyn AuthServer,
