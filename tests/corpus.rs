@@ -1,4 +1,10 @@
 //! Every file of the fuzzer's corpus, through the very functions that the fuzzer runs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test may panic, and says at which file"
+)]
 
 mod targets;
 

@@ -109,7 +109,7 @@ pub fn server() -> Server {
 pub fn policy(number: usize) -> Policy {
     let modes = [Modes::only(Mode::Psk), Modes::only(Mode::PskKem), Modes::all()][number % 3];
     let suites = [Suites::only(SuiteId::X25519), Suites::all()][number / 3 % 2];
-    Policy { modes, suites, fall_back: number / 6 % 2 == 0, ..Policy::default() }
+    Policy { modes, suites, fall_back: (number / 6).is_multiple_of(2), ..Policy::default() }
 }
 
 /// A key and its registration, as the token holds them.
