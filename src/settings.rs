@@ -29,9 +29,11 @@ pub struct ServerSettings {
     pub hold_for: u32,
     /// Seconds after expiry within which a key may still be renewed: 30 days.
     pub renewal_grace: u32,
-    /// The most outcomes pending for one proof, or for one name without proof: 8.
+    /// The most registrations pending for one proof, or for one name without proof, and applications
+    /// waiting with one proof: 8.
     pub pending_same: u32,
-    /// The most outcomes pending in all: 100 000.
+    /// The most registrations pending and applications waiting in all: 100 000. An applicant without
+    /// proof finds no room beyond it; those with one are bounded by [`Self::pending_same`].
     pub pending_total: u32,
     /// Whether registrations without any proof are considered: trust on first use. Default: yes.
     pub open_registration: bool,
@@ -45,6 +47,7 @@ impl ServerSettings {
     /// replicas share and that outlive restarts.
     #[must_use]
     pub fn new(name: ServerName, template: Template, master: &Secret) -> Self {
+        let secrets = ServerSecrets::derive(master, &name);
         Self {
             name,
             template,
@@ -58,7 +61,7 @@ impl ServerSettings {
             pending_total: 100_000,
             open_registration: true,
             suites: SUITES,
-            secrets: ServerSecrets::derive(master),
+            secrets,
         }
     }
 
@@ -89,8 +92,9 @@ pub(crate) struct ServerSecrets {
 }
 
 impl ServerSecrets {
-    fn derive(master: &Secret) -> Self {
-        let key = |label| prf(&crate::suite::XWING, master, label, &[]);
+    /// Other names, other secrets: two servers on one machine may share a master.
+    fn derive(master: &Secret, name: &ServerName) -> Self {
+        let key = |label| prf(&crate::suite::XWING, master, label, name.as_str().as_bytes());
         Self {
             cookie: key(label::COOKIE),
             park: key(label::PARK),

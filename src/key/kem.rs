@@ -76,6 +76,12 @@ impl KemPublicKey {
         self.rsa.size()
     }
 
+    /// The key itself, for another use of RSA than SSK1's.
+    #[cfg(feature = "historic")]
+    pub(crate) const fn rsa(&self) -> &rsa::PublicKey {
+        &self.rsa
+    }
+
     /// Wraps SSK1 for the holder of P_r (patent step 130).
     ///
     /// Draws exactly 32 bytes from `random`, the OAEP seed; the same source gives the same bytes.
@@ -164,6 +170,12 @@ impl KemPrivateKey {
     #[must_use]
     pub const fn public(&self) -> &KemPublicKey {
         &self.public
+    }
+
+    /// The key itself, for another use of RSA than SSK1's. Decrypt blinded.
+    #[cfg(feature = "historic")]
+    pub(crate) const fn rsa(&self) -> &rsa::PrivateKey {
+        &self.rsa
     }
 
     /// Opens `ciphertext` and gives SSK1, or `fallback` when it does not open (implicit rejection).

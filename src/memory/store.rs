@@ -7,7 +7,7 @@
 //! | stored R3s, some 1.2 kB for each R2 | their `keep_until`, or the first session |
 //! | pending registrations | `confirm_by`; capped by the server's settings |
 //! | lost registrations | 30 days, so that their tokens are told |
-//! | waiting applications | `hold_until` |
+//! | waiting applications | `hold_until`, or the operator says [`Store::dismiss`]; capped likewise |
 //! | spent challenges | they lapse: a minute |
 //! | active, suspended, revoked and superseded registrations | the operator says [`Store::forget`] |
 //! | names taken, and activation codes not used | the operator frees or withdraws them |

@@ -4,9 +4,11 @@
 //! names the first clause found broken. What cannot be seen through the port (whether a write is
 //! durable, whether a comparison takes constant time) the author has to see to alone.
 
+mod auth_server;
 mod entitlement_store;
 mod token;
 
+pub use auth_server::{ServerUnderTest, auth_server};
 pub use entitlement_store::{Seed, entitlement_store};
 pub use token::token;
 

@@ -106,7 +106,8 @@ pub enum ProofId {
 /// What the store knows of an [`Applicant`], read in one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct ApplicantRecord {
-    /// Whether a registration that is or was active holds the name.
+    /// Whether a registration that is or was active holds the name; for an applicant without proof,
+    /// also whether an activation code keeps it for somebody else.
     pub name_taken: bool,
     /// A, the secret of an unused activation code for the name.
     pub activation: Option<Secret>,
@@ -115,9 +116,10 @@ pub struct ApplicantRecord {
     pub earlier: Option<Box<Registered>>,
     /// The application that a ticket names.
     pub waiting: Option<Box<WaitingApplication>>,
-    /// Outcomes pending with the same proof (for the same name, where there is none).
+    /// Pending registrations with the same proof, and applications that wait with it; for the same
+    /// name, where there is no proof, pending registrations alone.
     pub pending_same: u32,
-    /// Outcomes pending in all.
+    /// Pending registrations and waiting applications in all.
     pub pending_total: u32,
 }
 

@@ -25,6 +25,34 @@
 //! What a registration proves of the user depends on the proof in R2. Without one it is trust on
 //! first use: the same key holder as at registration, whoever that was. With an activation code it
 //! is the person who was sent the code; with approval, whoever the operator approved.
+//!
+//! States are used once; this builds:
+//! ```
+//! use halfkey::registration::{Kept, token::{AwaitOutcome, NeedOpen}};
+//! fn once(state: AwaitOutcome, r3: &[u8]) -> Result<NeedOpen, Kept<AwaitOutcome>> {
+//!     state.receive_outcome(r3)
+//! }
+//! ```
+//! and none of these does:
+//! ```compile_fail,E0382
+//! fn twice(state: halfkey::registration::token::AwaitOutcome, r3: &[u8]) {
+//!     let first = state.receive_outcome(r3);
+//!     let second = state.receive_outcome(r3);
+//! }
+//! ```
+//! ```compile_fail,E0382
+//! use halfkey::registration::server::NeedCommit;
+//! fn twice(state: NeedCommit, committed: halfkey::port::entitlement_store::Committed) {
+//!     let first = state.supply(committed.clone());
+//!     let second = state.supply(committed);
+//! }
+//! ```
+//! ```compile_fail,E0382
+//! fn twice(state: halfkey::registration::token::AwaitDone, r5: &[u8]) {
+//!     let first = state.receive_done(r5);
+//!     let second = state.receive_done(r5);
+//! }
+//! ```
 
 mod activation;
 mod cookie;

@@ -8,8 +8,13 @@ const STEP: usize = 256;
 
 /// Pads to the next multiple of 256 bytes; `None` beyond `max`.
 pub(super) fn pad(text: &[u8], max: usize) -> Option<Zeroizing<Vec<u8>>> {
-    let length = text.len().checked_add(4)?.checked_next_multiple_of(STEP)?;
+    let length = padded_len(text)?;
     if length > max { None } else { pad_to(text, length) }
+}
+
+/// The length to which [`pad`] pads a text.
+pub(super) fn padded_len(text: &[u8]) -> Option<usize> {
+    text.len().checked_add(4)?.checked_next_multiple_of(STEP)
 }
 
 /// Pads to exactly `length` bytes; `None` when the text does not fit.

@@ -70,7 +70,7 @@ impl SessionError {
             Self::NothingToOffer | Self::AliasRequired => Fault::Caller,
             Self::Lapsed | Self::Refused(_) => Fault::Nobody,
             Self::Store(_) => Fault::Operator,
-            Self::Token(error) => token_fault(error),
+            Self::Token(error) => error.fault(),
             Self::Wire(_)
             | Self::Version(_)
             | Self::OtherServer
@@ -92,16 +92,5 @@ impl SessionError {
             Self::Store(_) => RefusalReason::Busy,
             _ => RefusalReason::Refused,
         }
-    }
-}
-
-const fn token_fault(error: &TokenError) -> Fault {
-    match error {
-        TokenError::Locked | TokenError::WrongPin { .. } | TokenError::Blocked | TokenError::UnfitPin => {
-            Fault::User
-        }
-        TokenError::NoSuchHalf | TokenError::NoSuchKey | TokenError::UnknownSuite => Fault::Caller,
-        TokenError::KeyExists | TokenError::WrongProof | TokenError::UnfitServerKey => Fault::Peer,
-        TokenError::Full | TokenError::Device(_) => Fault::Operator,
     }
 }

@@ -1,5 +1,5 @@
 //! A world to test in: an issuer, certified servers, tokens, and a clock that stands still until told.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
 use halfkey::driver::{Connection, Event, Gateway, Observer, Transport};

@@ -160,7 +160,7 @@ fn a_policy_of_psk_kem_alone_holds_on_both_sides() {
     let mut world = World::new(SuiteId::XWing, Mode::PskKem);
     world.registration.policy.suites = Suites::only(SuiteId::X25519);
     let (s0, _) = world.open();
-    assert_eq!(world.challenge(&s0).unwrap_err(), SessionError::Suite(2));
+    assert_eq!(world.challenge(&s0).unwrap_err(), SessionError::Suite(SuiteId::X25519.code()));
 }
 
 #[test]

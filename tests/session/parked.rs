@@ -188,5 +188,5 @@ fn a_parked_challenge_meets_the_registration_as_it_is_now() {
         modes: Modes::only(Mode::Psk),
         ..world.registered.policy
     };
-    assert_eq!(world.again(resume(&world)).unwrap_err(), SessionError::Suite(2));
+    assert_eq!(world.again(resume(&world)).unwrap_err(), SessionError::Suite(SuiteId::X25519.code()));
 }

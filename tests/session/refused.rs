@@ -240,7 +240,7 @@ fn what_the_server_does_not_know_it_refuses() {
     let mut world = World::new(SuiteId::X25519, Mode::Psk);
     let (s0, _) = world.open();
     world.settings.suites = ONLY_XWING;
-    assert_eq!(world.challenge(&s0).unwrap_err(), SessionError::Suite(2));
+    assert_eq!(world.challenge(&s0).unwrap_err(), SessionError::Suite(SuiteId::X25519.code()));
 
     let mut world = World::new(SuiteId::X25519, Mode::Psk);
     let run = world.run(|at, bytes| {

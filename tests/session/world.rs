@@ -241,9 +241,9 @@ impl Run {
     }
 }
 
-/// `T(name; items)` in suite 2, written down a second time from PROTOCOL.md.
+/// `T(name; items)` in suite 1, written down a second time from PROTOCOL.md.
 pub(crate) fn by_hand(name: &str, items: &[(u8, &[u8])]) -> Digest {
-    let mut bytes = [b"halfkey/1 ", name.as_bytes(), &[0, 0, 2]].concat();
+    let mut bytes = [b"halfkey/1 ", name.as_bytes(), &[0, 0, 1]].concat();
     for (kind, item) in items {
         bytes.push(*kind);
         bytes.extend_from_slice(&(item.len() as u32).to_be_bytes());

@@ -147,7 +147,7 @@ fn registration_run(stage: &Stage, record: &Record, proof_key: ProofKey<'_>) -> 
     // Not of the protocol: an anchor's name on the token, and what stands in for secrets that are none.
     let beside = |call: &Call| match call {
         Call::Hash { input, .. } => *input == stage.anchor_key,
-        Call::Mac { input, .. } => input.starts_with(b"halfkey/1 no ss"),
+        Call::Mac { input, .. } => input.starts_with(b"halfkey/1 no "),
         _ => false,
     };
     // Made outside the suite that is watched: A, when the code is read; a renewal's o(thB), by the

@@ -2,7 +2,7 @@
 
 use super::alias::Aliases;
 use super::state::{Claim, Outcome, Row, State, UniqueNames};
-use crate::id::{KeyId, UserName};
+use crate::id::{KeyId, TicketId, UserName};
 use crate::port::StoreError;
 use crate::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Standing};
 use crate::record::{
@@ -16,8 +16,11 @@ impl State {
         let same = |claim: Claim| self.index.claimants(&claim).len();
         let code = self.codes.get(&applicant.name);
         let mut record = ApplicantRecord {
-            name_taken: self.names.contains_key(&applicant.name),
-            pending_total: self.index.pending,
+            name_taken: self.names.contains_key(&applicant.name)
+                || (applicant.proof.is_none() && code.is_some()),
+            pending_total: u32::try_from(self.waiting.len())
+                .unwrap_or(u32::MAX)
+                .saturating_add(self.index.pending),
             ..ApplicantRecord::default()
         };
         let pending = match applicant.proof {
@@ -30,11 +33,15 @@ impl State {
             }
             Some(ProofId::Activation) => {
                 record.activation = code.map(|code| code.secret.clone());
-                code.map_or(0, |code| same(Claim::Code(code.number)))
+                code.map_or(0, |code| {
+                    same(Claim::Code(code.number))
+                        .saturating_add(self.waits(&applicant.name, ProofId::Activation))
+                })
             }
             Some(ProofId::Renewal(key_id)) => {
                 record.earlier = self.rows.get(&key_id).map(|row| Box::new(row.registered.clone()));
                 same(Claim::Earlier(key_id))
+                    .saturating_add(self.waits(&applicant.name, ProofId::Renewal(key_id)))
             }
             Some(ProofId::Ticket(ticket_id)) => {
                 record.waiting = self.waiting.get(&ticket_id).cloned().map(Box::new);
@@ -46,6 +53,14 @@ impl State {
         };
         record.pending_same = u32::try_from(pending).unwrap_or(u32::MAX);
         record
+    }
+
+    /// How many applications for a name wait with this proof.
+    fn waits(&self, name: &UserName, proof: ProofId) -> usize {
+        let with_it = |ticket_id: &TicketId| {
+            self.waiting.get(ticket_id).is_some_and(|waiting| waiting.proof == Some(proof))
+        };
+        self.index.waiting_for(name).iter().filter(|ticket_id| with_it(ticket_id)).count()
     }
 
     pub(super) fn commit(&mut self, outcome: NewOutcome) -> Result<Committed, StoreError> {
@@ -65,7 +80,9 @@ impl State {
                 self.insert_row(row);
             }
             Effect::Waiting { application, instead_of } => {
-                instead_of.map(|ticket_id| self.waiting.remove(&ticket_id));
+                if let Some(ticket_id) = instead_of {
+                    self.remove_waiting(&ticket_id);
+                }
                 self.insert_waiting(*application);
             }
         }
@@ -107,6 +124,8 @@ impl State {
     /// Whether what a pending registration lays claim to is still to be had.
     fn may_win(&self, row: &Row) -> bool {
         let proof_good = match row.proof {
+            // A name for which somebody was invited is not for whoever comes first.
+            None if row.ticket.is_none() => !self.codes.contains_key(&row.registered.name),
             None | Some(ProofId::Ticket(_)) => true,
             Some(ProofId::Activation) => {
                 self.codes.get(&row.registered.name).is_some_and(|code| Some(code.number) == row.code)
@@ -143,8 +162,12 @@ impl State {
 
         self.settle(key_id, Lifecycle::Active);
         name.map(|name| self.names.insert(name, user_id));
-        code.map(|_| self.codes.remove(&own_name));
-        ticket.map(|ticket| self.waiting.remove(&ticket));
+        if code.is_some() {
+            self.drop_code(&own_name);
+        }
+        if let Some(ticket_id) = ticket {
+            self.remove_waiting(&ticket_id);
+        }
         if let Some(earlier) = earlier {
             self.settle(&earlier, Lifecycle::Superseded);
             if let Some(mut reports) = self.reports.remove(&earlier) {

@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::state::{Code, State};
-use crate::id::{AccessPath, Application, KeyId, UserId, UserName};
+use crate::id::{AccessPath, Application, KeyId, TicketId, UserId, UserName};
 use crate::port::StoreError;
 use crate::port::entitlement_store::{Document, Entitlement, Report, ReportResult, Serial};
 use crate::record::{Lifecycle, Registered, WaitingApplication};
@@ -45,6 +45,9 @@ pub enum OperatorError {
     /// No registration has this key id.
     #[error("no registration has this key id")]
     NoSuchKey,
+    /// No application waits with this ticket.
+    #[error("no application waits with this ticket")]
+    NoSuchTicket,
     /// The registration is not in a state from which that can be done.
     #[error("the registration is in another state")]
     OtherState,
@@ -63,8 +66,9 @@ pub enum OperatorError {
 }
 
 impl Store {
-    /// Lets whoever has this activation code register once under `name`. A code that was there for
-    /// the name is withdrawn, and pending registrations proven by it lose.
+    /// Lets whoever has this activation code register once under `name`, and nobody without proof. A code that was there for
+    /// the name is withdrawn: pending registrations proven by it lose, and applications that wait
+    /// with it are forgotten.
     ///
     /// # Errors
     /// [`OperatorError::NameTaken`], or [`OperatorError::Store`].
@@ -73,6 +77,7 @@ impl Store {
             if state.names.contains_key(name) {
                 return Err(OperatorError::NameTaken);
             }
+            state.drop_code(name);
             state.last_code = state.last_code.saturating_add(1);
             state.codes.insert(name.clone(), Code { secret, number: state.last_code });
             Ok(())
@@ -85,7 +90,7 @@ impl Store {
     /// [`OperatorError::Store`].
     pub fn withdraw_activation_code(&self, name: &UserName) -> Result<(), OperatorError> {
         self.change(|state| {
-            state.codes.remove(name);
+            state.drop_code(name);
             Ok(())
         })
     }
@@ -140,6 +145,20 @@ impl Store {
     /// [`OperatorError::NameFree`], or [`OperatorError::Store`].
     pub fn free_name(&self, name: &UserName) -> Result<(), OperatorError> {
         self.change(|state| state.names.remove(name).map(drop).ok_or(OperatorError::NameFree))
+    }
+
+    /// Forgets an application that waits. Its ticket is then refused like an unknown one.
+    ///
+    /// # Errors
+    /// [`OperatorError::NoSuchTicket`], or [`OperatorError::Store`].
+    pub fn dismiss(&self, ticket_id: &TicketId) -> Result<(), OperatorError> {
+        self.change(|state| {
+            if !state.waiting.contains_key(ticket_id) {
+                return Err(OperatorError::NoSuchTicket);
+            }
+            state.remove_waiting(ticket_id);
+            Ok(())
+        })
     }
 
     /// Entitles `subject` to `document`, to be used for `valid_for` seconds after each delivery

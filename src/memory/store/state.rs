@@ -53,6 +53,8 @@ pub(super) struct Index {
     /// What pending registrations lay claim to.
     pub(super) claims: BTreeSet<(Claim, KeyId)>,
     pub(super) pending: u32,
+    /// Proven applications that wait, by name.
+    waits: BTreeSet<(UserName, TicketId)>,
     ends: BTreeSet<(UnixTime, Ending)>,
 }
 
@@ -126,6 +128,13 @@ impl Index {
         let those = self.claims.range(from..).take_while(|(other, _)| other == claim);
         those.map(|(_, key_id)| *key_id).collect()
     }
+
+    /// The proven applications for this name that wait.
+    pub(super) fn waiting_for(&self, name: &UserName) -> Vec<TicketId> {
+        let from = (name.clone(), TicketId([0; TicketId::LEN]));
+        let those = self.waits.range(from..).take_while(|(other, _)| other == name);
+        those.map(|(_, ticket_id)| *ticket_id).collect()
+    }
 }
 
 impl State {
@@ -153,12 +162,32 @@ impl State {
     pub(super) fn insert_waiting(&mut self, application: WaitingApplication) {
         let id = application.ticket_id;
         self.index.ends.insert((application.hold_until, Ending::Waiting(id)));
+        if application.proof.is_some() {
+            self.index.waits.insert((application.name.clone(), id));
+        }
         self.waiting.insert(id, application);
+    }
+
+    pub(super) fn remove_waiting(&mut self, ticket_id: &TicketId) {
+        if let Some(application) = self.waiting.remove(ticket_id) {
+            self.index.waits.remove(&(application.name, *ticket_id));
+        }
     }
 
     pub(super) fn insert_spent(&mut self, id: [u8; 16], lapses: UnixTime) {
         self.index.ends.insert((lapses, Ending::Spent(id)));
         self.spent.insert(id, lapses);
+    }
+
+    /// Ends an activation code, used or withdrawn. Applications that wait with it as their proof go
+    /// with it: a later code for the name is not theirs.
+    pub(super) fn drop_code(&mut self, name: &UserName) {
+        self.codes.remove(name);
+        for ticket_id in self.index.waiting_for(name) {
+            if self.waiting.get(&ticket_id).is_some_and(|row| row.proof == Some(ProofId::Activation)) {
+                self.remove_waiting(&ticket_id);
+            }
+        }
     }
 
     /// Moves a pending registration on, whatever becomes of it.
@@ -223,7 +252,7 @@ impl State {
             }
             Ending::Waiting(ticket_id) => {
                 if self.waiting.get(&ticket_id).is_some_and(|waiting| waiting.hold_until == at) {
-                    self.waiting.remove(&ticket_id);
+                    self.remove_waiting(&ticket_id);
                 }
             }
             Ending::Spent(id) => {

@@ -7,7 +7,7 @@ use crate::id::{Digest, TicketId, Txn};
 use crate::message::{Confirm, Outcome, OutcomeBody, OutcomeCore};
 use crate::port::Token;
 use crate::port::token::Join;
-use crate::record::{Attempt, Registration, Standing, Waiting};
+use crate::record::{Attempt, ProofKey, Registration, Standing, Waiting};
 use crate::registration::{Kept, RefusalCode, TokenSideError, padding};
 use crate::schedule::{Envelope, HalfUse};
 use crate::secret::Secret;
@@ -18,6 +18,7 @@ use crate::transcript::{Item, transcript};
 use crate::wire::{self, Message};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use subtle::ConstantTimeEq;
 
 impl AwaitOutcome {
     /// R3, still sealed.
@@ -125,7 +126,7 @@ impl NeedOpen {
             }
             OutcomeBody::Wait { retry_after, hold_until } => {
                 let (ticket_id, ticket): &(TicketId, Secret) = &half.ticket;
-                Opened::Wait(NeedWait(Waiting {
+                let waiting = Waiting {
                     txn: half.txn,
                     server_name: half.server_name.clone(),
                     ticket_id: *ticket_id,
@@ -134,7 +135,8 @@ impl NeedOpen {
                     renews: half.renews,
                     retry_at: now.after(retry_after.into()),
                     hold_until: now.after(hold_until.into()),
-                }))
+                };
+                Opened::Wait(NeedWait { waiting, used: state.half.proof_key })
             }
             OutcomeBody::Refused { code, fields } => {
                 let place = |fault: &crate::message::FieldFault| {
@@ -207,7 +209,8 @@ impl NeedJoin {
         &self.registration
     }
 
-    /// Takes the tag that the token answered the join with; R4 may leave.
+    /// Takes the tag that the token answered the join with; R4 may leave. The run whose ticket this
+    /// one used, if it used one, may be given up.
     pub fn supply(self, tag_c: [u8; 32]) -> Step<Confirm, AwaitDone> {
         let mut registration = self.registration;
         if let Standing::Joined { tag_c: tag, .. } = &mut registration.standing {
@@ -224,7 +227,10 @@ impl NeedJoin {
     /// server's; go on waiting.
     pub fn supply_from(self, token: &mut dyn Token) -> Result<Step<Confirm, AwaitDone>, Kept<AwaitOutcome>> {
         match token.join(&self.wanted()) {
-            Ok(tag_c) => Ok(self.supply(tag_c)),
+            Ok(tag_c) => {
+                forget_ticket(token, &self.state.half.proof_key);
+                Ok(self.supply(tag_c))
+            }
             Err(error) => Err(Kept { state: self.state, error: error.into() }),
         }
     }
@@ -233,27 +239,45 @@ impl NeedJoin {
 /// The token is to keep a ticket; the run is over.
 #[must_use]
 #[derive(Debug)]
-pub struct NeedWait(Waiting);
+pub struct NeedWait {
+    waiting: Waiting,
+    used: ProofKey,
+}
 
 impl NeedWait {
-    /// What to keep ([`Token::hold`]), for [`super::Credential::Ticket`] later.
+    /// What to keep ([`Token::hold`]), for [`super::Credential::Ticket`] later. It takes the place of
+    /// the ticket that this run used, if it used one: that run may be given up.
     #[must_use]
     pub fn wanted(&self) -> Attempt {
-        Attempt::Waiting(self.0.clone())
+        Attempt::Waiting(self.waiting.clone())
     }
 
     /// It is kept.
     pub fn supply(self) -> Waiting {
-        self.0
+        self.waiting
     }
 
-    /// Has the token keep it.
+    /// Has the token keep it, in place of the ticket that was used.
     ///
     /// # Errors
     /// The token's.
     pub fn supply_from(self, token: &mut dyn Token) -> Result<Waiting, TokenSideError> {
         token.hold(self.wanted())?;
+        forget_ticket(token, &self.used);
         Ok(self.supply())
+    }
+}
+
+/// Gives up the waiting run whose ticket was this proof key.
+fn forget_ticket(token: &mut dyn Token, used: &ProofKey) {
+    let ProofKey::Secret(used) = used else { return };
+    for attempt in token.attempts().into_iter().flatten() {
+        if let Attempt::Waiting(waiting) = &attempt
+            && bool::from(waiting.ticket.expose().ct_eq(used.expose()))
+        {
+            // A spent ticket that stays behind does no harm, until its time is over.
+            let _ = token.give_up(&waiting.txn);
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! R2: SSK1 under P_u, and the form under SSK1 (patent steps 110 to 130).
 
 use super::Credential;
-use super::offer::OfferFacts;
+use super::facts::OfferFacts;
 use crate::id::{Digest, KeyId, TicketId, Txn, UserName};
 use crate::key::KemPublicKey;
 use crate::message::{Proof, Request, RequestBody, RequestCore};
 use crate::policy::SuiteId;
 use crate::port::{Token, TokenError};
 use crate::random::RandomSource;
-use crate::record::{Attempt, Half, ProofKey};
+use crate::record::{Attempt, Half, ProofKey, Waiting};
 use crate::registration::{MAX_FORM, RESEND_FOR, TokenSideError, padding};
 use crate::schedule::{Envelope, HalfUse, Question, mix};
 use crate::secret::Secret;
@@ -287,6 +287,23 @@ pub fn resume(
     let suite = suites.iter().copied().find(|suite| suite.id() == half.suite);
     let suite = suite.ok_or(TokenSideError::Token(TokenError::UnknownSuite))?;
     Ok(NeedHold { suite, half }.supply())
+}
+
+/// Gives up every run whose deadline has passed, and every ticket that the server has forgotten by
+/// now. Call it before a new run: a token has room for so many, and whoever keeps answers from it
+/// could fill it.
+///
+/// # Errors
+/// The token's.
+pub fn give_up_lapsed(token: &mut dyn Token, now: UnixTime) -> Result<(), TokenError> {
+    for attempt in token.attempts()? {
+        let (Attempt::Half(Half { deadline: end, .. }) | Attempt::Waiting(Waiting { hold_until: end, .. })) =
+            &attempt;
+        if *end < now {
+            token.give_up(attempt.txn())?;
+        }
+    }
+    Ok(())
 }
 
 /// R2 is out; R3 is awaited. Send the same R2 again until [`AwaitOutcome::deadline`].

@@ -4,7 +4,7 @@ use super::case::{Case, DAY, Grant, NOW, application, in_clause, key, outcome, r
 use super::{ContractViolation, Kept, ensure, same};
 use crate::message::Address;
 use crate::port::entitlement_store::{Committed, Confirmed, Standing};
-use crate::record::{Effect, ExpectedTags, Lifecycle, ProofId, Registered};
+use crate::record::{Effect, ExpectedTags, Lifecycle, ProofId, Registered, WaitingApplication};
 use crate::time::UnixTime;
 
 pub(super) fn outcomes_are_kept(case: &Case<'_>) -> Kept {
@@ -75,6 +75,8 @@ pub(super) fn one_winner_of_a_code(case: &Case<'_>) -> Kept {
     let proof = ProofId::Activation;
     let applicant = case.applicant(invited, Some(proof), NOW)?;
     ensure(applicant.activation.is_some_and(|code| same(&code, &case.seeds.code)), CODE)?;
+    let open = case.applicant(invited, None, NOW)?;
+    ensure(open.name_taken, "a name that an activation code is for is not for an applicant without proof")?;
     let stranger = case.applicant(&case.seeds.ann, Some(proof), NOW)?;
     ensure(stranger.activation.is_none(), "no activation code is made up")?;
     for n in 1..=2 {
@@ -135,6 +137,8 @@ pub(super) fn waiting_applications(case: &Case<'_>) -> Kept {
     let effect = Effect::Waiting { application: first.into(), instead_of: None };
     case.commit(outcome(1, effect), "an outcome for a new request is stored")?;
     ensure(waiting(old, NOW)?.is_some(), FOUND)?;
+    let pending = case.applicant(&case.seeds.ann, None, NOW)?.pending_total;
+    ensure(pending == 1, "a waiting application is counted as pending")?;
     let effect = Effect::Waiting { application: second.clone().into(), instead_of: Some(old) };
     case.commit(outcome(2, effect), "an outcome for a new request is stored")?;
     ensure(waiting(old, NOW)?.is_none(), "a repeated wait replaces the application before it")?;
@@ -147,7 +151,16 @@ pub(super) fn waiting_applications(case: &Case<'_>) -> Kept {
     grant.ticket = Some(ticket);
     grant.commit(case)?;
     case.activate(3)?;
-    ensure(waiting(ticket, NOW)?.is_none(), "a ticket is used up by the registration that wins")
+    ensure(waiting(ticket, NOW)?.is_none(), "a ticket is used up by the registration that wins")?;
+
+    let renews = Some(ProofId::Renewal(key(3)));
+    let third = WaitingApplication { proof: renews, ..application(case, 4) };
+    let ticket = third.ticket_id;
+    let effect = Effect::Waiting { application: third.into(), instead_of: None };
+    case.commit(outcome(4, effect), "an outcome for a new request is stored")?;
+    let applicant = case.applicant(&case.seeds.ann, Some(ProofId::Ticket(ticket)), NOW)?;
+    let earlier = applicant.earlier.is_some_and(|row| row.key_id == key(3));
+    ensure(earlier, "a ticket for a renewal is shown the registration that it renews")
 }
 
 fn equal(a: &Registered, b: &Registered) -> bool {

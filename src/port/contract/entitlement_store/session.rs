@@ -5,9 +5,9 @@ use super::{ContractViolation, Kept, ensure};
 use crate::id::{Application, UserId};
 use crate::message::Address;
 use crate::port::entitlement_store::{
-    Admission, Admitted, EntitlementQuery, Report, ReportResult, Standing, UserInformation,
+    Admission, Admitted, EntitlementQuery, Report, ReportResult, Serial, Standing, UserInformation,
 };
-use crate::record::Lifecycle;
+use crate::record::{Lifecycle, ProofId};
 
 pub(super) fn admission(case: &Case<'_>) -> Kept {
     const FORGOTTEN: &str = "the first session ends what R2 and R4 may repeat";
@@ -85,16 +85,16 @@ pub(super) fn entitlements(case: &Case<'_>) -> Kept {
     let seeds = case.seeds;
     Grant::to(&seeds.ann, 1).commit(case)?;
     case.activate(1)?;
+    let query = |user: &UserId, application: &Application| EntitlementQuery {
+        key_id: key(1),
+        user_id: user.clone(),
+        access_path: seeds.path.clone(),
+        application: application.clone(),
+        information: UserInformation::default(),
+        held: None,
+    };
     let ask = |user: &UserId, application: &Application| {
-        let query = EntitlementQuery {
-            key_id: key(1),
-            user_id: user.clone(),
-            access_path: seeds.path.clone(),
-            application: application.clone(),
-            information: UserInformation::default(),
-            held: None,
-        };
-        case.store.entitlement(&query, NOW).map_err(in_clause("entitlement answers"))
+        case.store.entitlement(&query(user, application), NOW).map_err(in_clause("entitlement answers"))
     };
     let name = |_| ContractViolation::Broken("the names of the contract are names");
     let (stranger, other) =
@@ -103,11 +103,30 @@ pub(super) fn entitlements(case: &Case<'_>) -> Kept {
     ensure(held.document.as_ref() == Some(&seeds.document) && held.valid_for.is_none(), DOCUMENT)?;
     ensure(ask(&seeds.user, &other)?.is_none(), "nothing is said of an application that is not known")?;
     ensure(ask(&stranger, &seeds.application)?.is_none(), "another user is not given the document")?;
-    for result in [ReportResult::Applied, ReportResult::Failed, ReportResult::Regressed] {
-        let application = seeds.application.clone();
-        let report = Report { key_id: key(1), application, serial: held.serial, result };
-        case.store.report(&report, NOW).map_err(in_clause("a report is taken"))?;
-    }
+    ensure(held.last_applied.is_none(), "nothing is applied before it is reported")?;
+
+    let report = |n, serial, result| {
+        let report = Report { key_id: key(n), application: seeds.application.clone(), serial, result };
+        case.store.report(&report, NOW).map_err(in_clause("a report is taken"))
+    };
+    let applied = || -> Result<_, ContractViolation> {
+        Ok(ask(&seeds.user, &seeds.application)?.and_then(|held| held.last_applied))
+    };
+    let newer = Serial { epoch: held.serial.epoch.saturating_add(1), ..held.serial };
+    report(1, newer, ReportResult::Failed)?;
+    ensure(applied()?.is_none(), "what failed is not applied")?;
+    report(1, newer, ReportResult::Applied)?;
+    ensure(applied()? == Some(newer), "the last serial applied is known")?;
+    report(1, held.serial, ReportResult::Applied)?;
+    report(1, newer, ReportResult::Regressed)?;
+    ensure(applied()? == Some(newer), "nothing lowers the last serial applied")?;
     let again = ask(&seeds.user, &seeds.application)?;
-    ensure(again.is_some_and(|again| again.serial == held.serial), "a serial stays until there is a change")
+    ensure(again.is_some_and(|again| again.serial == held.serial), "a serial stays until there is a change")?;
+
+    Grant::to(&seeds.ann, 2).proven(ProofId::Renewal(key(1))).commit(case)?;
+    case.activate(2)?;
+    let query = EntitlementQuery { key_id: key(2), ..query(&seeds.user, &seeds.application) };
+    let renewed = case.store.entitlement(&query, NOW).map_err(in_clause("entitlement answers"))?;
+    let applied = renewed.and_then(|held| held.last_applied);
+    ensure(applied == Some(newer), "a renewal keeps the last serial applied")
 }

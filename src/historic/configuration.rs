@@ -1,0 +1,149 @@
+//! Configuration as in 1996 (steps 370 to 390; claims 5, 11, 18 and 24): user information up,
+//! reconfiguration instructions down.
+//!
+//! ```text
+//!  client                                                    server
+//!  370 request ──────── {user information} key ───────────▶  receive_request
+//!                                                            380 the access control database
+//!  390 receive_instructions ◀── {instructions} key ───────── supply
+//!      ClientSystem::reconfigure
+//! ```
+//!
+//! The key is the session key in the claims and the shared key in the description: the functions
+//! take either. Nothing numbers, dates or authenticates what is sent: an old answer is as good as a
+//! new one, and a changed one as an unchanged.
+
+use super::{Cipher, Error, Key, cipher};
+use crate::RandomSource;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use zeroize::Zeroizing;
+
+/// Client to server: user information, encrypted (step 370).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// CBC, the initial vector first.
+    pub encrypted: Vec<u8>,
+}
+
+/// Server to client: reconfiguration instructions, encrypted (step 390).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instructions {
+    /// CBC, the initial vector first.
+    pub encrypted: Vec<u8>,
+}
+
+/// One reconfiguration instruction: on the wire a line `setting=value`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    setting: String,
+    value: String,
+}
+
+impl Instruction {
+    /// Tells the client system to set `setting` to `value`.
+    ///
+    /// # Errors
+    /// [`Error::Instruction`] for an empty setting, an equals sign in it, or a line break in either.
+    pub fn new(setting: &str, value: &str) -> Result<Self, Error> {
+        if setting.is_empty() || setting.contains(['=', '\n']) || value.contains('\n') {
+            return Err(Error::Instruction);
+        }
+        Ok(Self { setting: setting.into(), value: value.into() })
+    }
+
+    /// What is set.
+    #[must_use]
+    pub fn setting(&self) -> &str {
+        &self.setting
+    }
+
+    /// What it is set to.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+}
+
+/// The client's system, which instructions reconfigure. Any `FnMut(&Instruction)` is one.
+pub trait ClientSystem {
+    /// Carries one instruction out.
+    fn reconfigure(&mut self, instruction: &Instruction);
+}
+
+impl<F: FnMut(&Instruction)> ClientSystem for F {
+    fn reconfigure(&mut self, instruction: &Instruction) {
+        self(instruction);
+    }
+}
+
+/// Encrypts user information under the session key (claims 5, 11, 18, 24) or the shared key
+/// (step 370).
+#[must_use]
+pub fn request<C: Cipher>(key: &Key<C>, information: &str, random: &mut dyn RandomSource) -> Request {
+    Request { encrypted: cipher::seal(key, information.as_bytes(), random) }
+}
+
+/// Decrypts user information (step 370, at the server; claims 5, 11, 18, 24).
+///
+/// # Errors
+/// [`Error::DoesNotOpen`].
+pub fn receive_request<C: Cipher>(key: &Key<C>, request: &Request) -> Result<NeedEntitlements<C>, Error> {
+    let text = cipher::open(key, &request.encrypted)?;
+    let information = core::str::from_utf8(&text).map_err(|_| Error::DoesNotOpen)?.into();
+    Ok(NeedEntitlements { key: key.clone(), information: Zeroizing::new(information) })
+}
+
+/// The user's entitlements are to be retrieved from the access control database (step 380).
+#[must_use]
+pub struct NeedEntitlements<C: Cipher> {
+    key: Key<C>,
+    information: Zeroizing<String>,
+}
+
+impl<C: Cipher> NeedEntitlements<C> {
+    /// What the user says, by which to look the entitlements up (step 380).
+    #[must_use]
+    pub fn wanted(&self) -> &str {
+        &self.information
+    }
+
+    /// Encrypts the instructions that follow from the entitlements (steps 380 and 390; claims 5, 11,
+    /// 18, 24).
+    #[must_use]
+    pub fn supply(self, instructions: &[Instruction], random: &mut dyn RandomSource) -> Instructions {
+        let mut text = Zeroizing::new(String::new());
+        for Instruction { setting, value } in instructions {
+            text.extend([setting, "=", value, "\n"]);
+        }
+        Instructions { encrypted: cipher::seal(&self.key, text.as_bytes(), random) }
+    }
+}
+
+impl<C: Cipher> fmt::Debug for NeedEntitlements<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NeedEntitlements(..)")
+    }
+}
+
+/// Decrypts the instructions and has the client system carry out each in turn (step 390; claims 5,
+/// 11, 18, 24).
+///
+/// # Errors
+/// [`Error::DoesNotOpen`] when what comes out is no list of instructions; then none is carried out.
+pub fn receive_instructions<C: Cipher>(
+    key: &Key<C>,
+    instructions: &Instructions,
+    system: &mut dyn ClientSystem,
+) -> Result<(), Error> {
+    let text = cipher::open(key, &instructions.encrypted)?;
+    let text = core::str::from_utf8(&text).map_err(|_| Error::DoesNotOpen)?;
+    let parse = |line: &str| {
+        let (setting, value) = line.split_once('=').ok_or(Error::DoesNotOpen)?;
+        Instruction::new(setting, value).map_err(|_| Error::DoesNotOpen)
+    };
+    let instructions: Vec<_> = text.lines().map(parse).collect::<Result<_, _>>()?;
+    instructions.iter().for_each(|instruction| system.reconfigure(instruction));
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The token issuer or certification authority (35): hands out blank tokens and servers' keys.
+
+use super::super::Error;
+use super::token::BlankToken;
+use crate::certificate::{CertificateRequest, Chain, Validity};
+use crate::key::{KemPrivateKey, OfferKey};
+use crate::port::CertificateAuthority;
+use crate::{RandomSource, ServerName};
+use core::fmt;
+
+/// The suite in certificates for this module: none of the real protocol's, so that a real token
+/// never takes such a certificate for one of its own, nor this module's tokens a real one.
+pub(super) const SUITE: u16 = 0;
+
+/// Distributes a token in which P_i is embedded, and no other key (step 60; claims 7, 8a, 13, 14a,
+/// 20, 21a, 26).
+///
+/// # Errors
+/// [`Error::Authority`].
+pub fn embed(authority: &dyn CertificateAuthority) -> Result<BlankToken, Error> {
+    Ok(BlankToken::new(authority.trust_anchor()?.into()))
+}
+
+/// Makes a server's key pair of `bits` bits and has a certificate with its P_u signed (step 70;
+/// claims 6, 7, 12, 13, 19, 20, 25, 26).
+///
+/// As the patent has it P_r is *assigned* to the server: whoever assigns it can read every
+/// registration.
+///
+/// # Errors
+/// [`Error::Rsa`], [`Error::Request`] or [`Error::Authority`].
+pub fn assign(
+    authority: &mut dyn CertificateAuthority,
+    server: &ServerName,
+    bits: usize,
+    validity: Validity,
+    random: &mut dyn RandomSource,
+) -> Result<AssignedKeys, Error> {
+    let private = KemPrivateKey::generate(bits, random)?;
+    // The profile wants an offer key, the letter has none: this one is thrown away.
+    let offer_key = OfferKey::generate(random);
+    let request = CertificateRequest::sign(server, private.public(), &[SUITE], &offer_key)?;
+    let chain = authority.issue(&request, validity, random)?;
+    Ok(AssignedKeys { name: server.clone(), private, chain })
+}
+
+/// What is transferred to a server: P_r and the signed certificate (step 70).
+///
+/// P_r is of this module alone. It never opens anything of the real protocol.
+pub struct AssignedKeys {
+    name: ServerName,
+    pub(super) private: KemPrivateKey,
+    pub(super) chain: Chain,
+}
+
+impl fmt::Debug for AssignedKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AssignedKeys({})", self.name)
+    }
+}

@@ -1,0 +1,185 @@
+//! The authentication server in memory: the contract, that the contract can fail, and rotation.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a test may panic, and what tests share is not exported"
+)]
+
+mod common;
+
+use common::{Counting, Issuer, START, kem_key, name};
+use halfkey::certificate::{CertificateRequest, Chain, Validity};
+use halfkey::key::OfferKey;
+use halfkey::memory::{Server, ServerKeyError};
+use halfkey::policy::SuiteId;
+use halfkey::port::CertificateAuthority;
+use halfkey::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, Offering};
+use halfkey::port::contract::{ContractViolation, ServerUnderTest, auth_server};
+use halfkey::wire::Codes;
+use halfkey::{Digest, Secret, UnixTime};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+const NOW: UnixTime = UnixTime::from_secs(START);
+
+fn contract(issuer: &Issuer, server: &dyn AuthServer) -> Result<(), ContractViolation> {
+    let (name, anchors) = (name("gate.example"), issuer.anchors());
+    let test = ServerUnderTest { server, name: &name, anchors: &anchors, offer_ttl: 600, now: NOW };
+    auth_server(&test, &mut Counting::new(1))
+}
+
+#[test]
+fn the_server_in_memory_keeps_the_contract() {
+    for suites in [&[1, 2][..], &[2, 1], &[2], &[1]] {
+        let mut issuer = Issuer::new(1);
+        let server = issuer.server(&name("gate.example"), 0, suites);
+        assert_eq!(contract(&issuer, &server), Ok(()), "{suites:?}");
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Flaw {
+    SignsWithAnotherKey,
+    TellsBadCiphertexts,
+    GivesZeros,
+    OffersAnything,
+    PrefersItsOwnOrder,
+    NamesAnotherCertificate,
+    NeverChangesTheEphemeralKey,
+    KeepsEphemeralKeys,
+    ErasesEphemeralKeysEarly,
+    UsesEphemeralKeysOnce,
+    OpensForStrangers,
+}
+
+struct Flawed {
+    inner: Server,
+    flaw: Flaw,
+    used: Mutex<BTreeSet<[u8; 16]>>,
+    certificate: Digest,
+}
+
+impl AuthServer for Flawed {
+    fn offering(&self, suites: &Codes, now: UnixTime) -> Result<Offering, AuthServerError> {
+        let all = Codes::new([1, 2]).unwrap();
+        let suites = match self.flaw {
+            Flaw::OffersAnything => &all,
+            Flaw::PrefersItsOwnOrder if suites.iter().count() > 1 => &all,
+            _ => suites,
+        };
+        let now = if self.flaw == Flaw::NeverChangesTheEphemeralKey { NOW } else { now };
+        let mut offering = self.inner.offering(suites, now)?;
+        if self.flaw == Flaw::NamesAnotherCertificate {
+            offering.certificate = Digest::new([0; 32]);
+        }
+        Ok(offering)
+    }
+    fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError> {
+        let signature = self.inner.sign_offer(certificate, transcript)?;
+        let other = OfferKey::generate(&mut Counting::new(99));
+        Ok(if self.flaw == Flaw::SignsWithAnotherKey { other.sign(transcript) } else { signature })
+    }
+    fn decapsulate(&self, sealed: &Encapsulated<'_>, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
+        let now = match self.flaw {
+            Flaw::KeepsEphemeralKeys => NOW,
+            Flaw::ErasesEphemeralKeysEarly => now.after(120),
+            _ => now,
+        };
+        let mut sealed = *sealed;
+        if self.flaw == Flaw::OpensForStrangers {
+            sealed.certificate = &self.certificate;
+        }
+        if self.flaw == Flaw::UsesEphemeralKeysOnce && !self.used.lock().unwrap().insert(*sealed.ephemeral) {
+            return Err(AuthServerError::NoSuchKey);
+        }
+        let mut found = self.inner.decapsulate(&sealed, now)?;
+        let fallback = found.ssk1.expose() == sealed.fallback.expose();
+        match self.flaw {
+            Flaw::TellsBadCiphertexts if fallback => return Err(AuthServerError::Ciphertext),
+            Flaw::GivesZeros if fallback => found.ssk1 = Secret::absent(),
+            _ => {}
+        }
+        Ok(found)
+    }
+}
+
+#[test]
+fn the_contract_notices_each_flaw() {
+    for (flaw, clause) in [
+        (Flaw::SignsWithAnotherKey, "an offer is signed with the certified offer key"),
+        (Flaw::TellsBadCiphertexts, "a ciphertext that holds no SSK1 gives the fallback, and no error"),
+        (Flaw::GivesZeros, "a ciphertext that holds no SSK1 gives the fallback, and no error"),
+        (Flaw::OffersAnything, "a suite that is not certified is not offered"),
+        (Flaw::PrefersItsOwnOrder, "the suite offered is the first of those asked for that is certified"),
+        (Flaw::NamesAnotherCertificate, "an offer names the hash of its certificate"),
+        (Flaw::NeverChangesTheEphemeralKey, "an ephemeral key is issued for at most 60 s"),
+        (Flaw::KeepsEphemeralKeys, "an ephemeral key is erased when the last offer made with it has ended"),
+        (
+            Flaw::ErasesEphemeralKeysEarly,
+            "an ephemeral key is kept until the last offer made with it has ended",
+        ),
+        (Flaw::UsesEphemeralKeysOnce, "what was encapsulated to an offer's keys is found"),
+        (Flaw::OpensForStrangers, "nothing is found under a key that is not held"),
+    ] {
+        let mut issuer = Issuer::new(1);
+        let inner = issuer.server(&name("gate.example"), 0, &[1, 2]);
+        let certificate = inner.offering(&Codes::one(1), NOW).unwrap().certificate;
+        let server = Flawed { inner, flaw, used: Mutex::default(), certificate };
+        let violation = contract(&issuer, &server).map_err(|violation| violation.clause());
+        assert_eq!(violation, Err(clause), "{flaw:?}");
+    }
+}
+
+/// A chain for the key `which`, valid until `seconds` from now.
+fn chain(issuer: &mut Issuer, which: usize, offer_key: &OfferKey, seconds: u64) -> Chain {
+    let (name, kem_key) = (name("gate.example"), kem_key(which));
+    let request =
+        CertificateRequest::sign(&name, kem_key.public(), &[SuiteId::XWing.code()], offer_key).unwrap();
+    let validity = Validity::new(NOW, NOW.after(seconds)).unwrap();
+    issuer.authority.issue(&request, validity, &mut Counting::new(40 + which as u8)).unwrap()
+}
+
+#[test]
+fn a_new_certificate_is_offered_and_the_old_one_still_opens() {
+    let (mut issuer, server_name) = (Issuer::new(1), name("gate.example"));
+    let offer_keys = [50, 51].map(|seed| OfferKey::generate(&mut Counting::new(seed)));
+    let first = chain(&mut issuer, 0, &offer_keys[0], 1000);
+    let second = chain(&mut issuer, 1, &offer_keys[1], 5000);
+    let new = |key, random| {
+        Server::new(&server_name, &first, kem_key(key), offer_keys[key].clone(), 600, Counting::new(random))
+    };
+    assert_eq!(new(1, 60).err(), Some(ServerKeyError::OtherKeys), "keys that the certificate is not for");
+    let server = new(0, 60).unwrap();
+
+    let suites = Codes::one(SuiteId::XWing.code());
+    let old = server.offering(&suites, NOW).unwrap();
+    let ssk1 = Secret::new([7; 32]);
+    let ct = kem_key(0).public().encapsulate(&ssk1, &mut Counting::new(61)).unwrap();
+    let kem = halfkey::suite::find(SuiteId::XWing).unwrap().kem();
+    let (ct_e, ss_e) = kem.encapsulate(&old.pk_e, &mut Counting::new(62)).unwrap();
+
+    server.add_certificate(&server_name, &second, kem_key(1), offer_keys[1].clone()).unwrap();
+    let now = NOW.after(10);
+    assert_ne!(server.offering(&suites, now).unwrap().certificate, old.certificate);
+    let sealed = Encapsulated {
+        suite: SuiteId::XWing,
+        certificate: &old.certificate,
+        ephemeral: &old.ephemeral,
+        ct: &ct,
+        ct_e: &ct_e,
+        fallback: &Secret::absent(),
+    };
+    // Many threads at once, as a server's are.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let found = server.decapsulate(&sealed, now).unwrap();
+                assert_eq!((found.ssk1.expose(), found.ss_e.expose()), (ssk1.expose(), ss_e.expose()));
+            });
+        }
+    });
+    let after_both = server.offering(&suites, NOW.after(5001)).err();
+    assert_eq!(after_both, Some(AuthServerError::NoCertificate));
+}

@@ -1,0 +1,63 @@
+//! R2 as the holder of SSK1 can seal it, with any text.
+
+use crate::applicant::Applicant;
+use crate::distort::{bstr, content, with};
+use halfkey::port::Token;
+use halfkey::record::Half;
+use halfkey::schedule::HalfUse;
+use halfkey::suite::{Suite, XWING};
+use halfkey::{Digest, Secret};
+
+/// A key and nonce of the schedule, made here from PROTOCOL.md alone.
+pub(crate) struct Sealing {
+    key: Secret,
+    nonce: [u8; 12],
+    transcript: Digest,
+}
+
+impl Sealing {
+    /// k2 of a run that the token holds.
+    pub(crate) fn of<T: Token>(applicant: &mut Applicant<T>, half: &Half) -> Self {
+        let p_b = applicant.token.half(&half.txn, HalfUse::Request, &half.transcript).unwrap();
+        Self::request(&half.transcript, &p_b, &half.ss_e)
+    }
+
+    pub(crate) fn request(transcript: &Digest, p_b: &Secret, ss_e: &Secret) -> Self {
+        let prk = XWING.extract(transcript, &[p_b, ss_e]);
+        let (mut key, mut nonce) = ([0; 32], [0; 12]);
+        XWING.expand(&prk, &[b"halfkey/1 request key\0"], &mut key);
+        XWING.expand(&prk, &[b"halfkey/1 request nonce\0"], &mut nonce);
+        Self { key: Secret::new(key), nonce, transcript: *transcript }
+    }
+
+    /// The padded text of an R2.
+    pub(crate) fn open(&self, r2: &[u8]) -> Vec<u8> {
+        self.try_open(r2).unwrap()
+    }
+
+    pub(crate) fn try_open(&self, r2: &[u8]) -> Option<Vec<u8>> {
+        let mut text = content(r2, 2);
+        XWING.open(&self.key, &self.nonce, self.transcript.as_bytes(), &mut text).ok()?;
+        Some(text)
+    }
+
+    /// The same R2 with another padded text.
+    pub(crate) fn seal(&self, r2: &[u8], mut padded: Vec<u8>) -> Vec<u8> {
+        XWING.seal(&self.key, &self.nonce, self.transcript.as_bytes(), &mut padded);
+        with(r2, 2, bstr(&padded))
+    }
+
+    /// The same R2 with another text, padded as it should be.
+    pub(crate) fn seal_text(&self, r2: &[u8], text: &[u8]) -> Vec<u8> {
+        let mut padded = u32::try_from(text.len()).unwrap().to_be_bytes().to_vec();
+        padded.extend_from_slice(text);
+        padded.resize(padded.len().next_multiple_of(256), 0);
+        self.seal(r2, padded)
+    }
+}
+
+/// The text in a padded one.
+pub(crate) fn text(padded: &[u8]) -> &[u8] {
+    let length = u32::from_be_bytes(*padded.first_chunk().unwrap()) as usize;
+    &padded[4..4 + length]
+}

@@ -1,0 +1,249 @@
+//! Codes, names and renewals: who wins, who loses, and what strangers cannot spoil.
+
+use crate::applicant::{Applicant, active, answer, setting, states, user};
+use crate::common::{Counting, World, grant};
+use halfkey::driver::Registering;
+use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
+use halfkey::port::Token;
+use halfkey::record::{Attempt, Lifecycle};
+use halfkey::registration::server::{Decision, Grant};
+use halfkey::registration::token::Credential;
+use halfkey::registration::{ActivationCode, RefusalCode};
+
+fn invite(world: &World, name: &str, seed: u8) -> ActivationCode {
+    let code = ActivationCode::generate(&mut Counting::new(seed));
+    let name = user(name);
+    world.store.add_activation_code(&name, code.secret(&world.settings.name, &name)).unwrap();
+    code
+}
+
+fn with(code: &ActivationCode) -> Credential {
+    Credential::Activation(code.clone())
+}
+
+fn refused(end: Registering) -> RefusalCode {
+    match end {
+        Registering::Refused(refused) => refused.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn no_number_of_failures_ends_a_code() {
+    let (issuer, world) = setting();
+    let code = invite(&world, "alice", 50);
+    let mut stranger = Applicant::new(&issuer, 8);
+    let wrong = ActivationCode::generate(&mut Counting::new(51));
+    for _ in 0..40 {
+        assert_eq!(refused(stranger.register(&world, "alice", with(&wrong))), RefusalCode::Unspecified);
+    }
+    let mut alice = Applicant::new(&issuer, 7);
+    assert!(matches!(alice.register(&world, "Alice", with(&code)), Registering::Active(_)));
+    alice.settled(&world);
+    assert_eq!(refused(stranger.register(&world, "alice", with(&code))), RefusalCode::Unspecified);
+}
+
+/// The room that strangers fill is not the room of who has a code or a key.
+#[test]
+fn strangers_cannot_fill_the_place_of_the_invited() {
+    let (issuer, mut world) = setting();
+    let mut old = Applicant::new(&issuer, 9);
+    let held = old.registered(&world, "olga");
+    world.settings.pending_total = 3;
+    let code = invite(&world, "alice", 50);
+    let mut stranger = Applicant::new(&issuer, 8);
+    for n in 0..3 {
+        let applied = stranger.applied(&world, &format!("stranger{n}"), Credential::None);
+        answer(&world, &applied.r2);
+    }
+    assert_eq!(refused(stranger.register(&world, "stranger9", Credential::None)), RefusalCode::TooMany);
+    let mut alice = Applicant::new(&issuer, 7);
+    assert!(matches!(alice.register(&world, "alice", with(&code)), Registering::Active(_)));
+    let end = old.register(&world, "olga", Credential::Renewal(held.key_id));
+    assert!(matches!(end, Registering::Active(_)));
+}
+
+#[test]
+fn a_name_with_a_code_is_not_for_strangers() {
+    let (issuer, world) = setting();
+    let (mut early, mut stranger) = (Applicant::new(&issuer, 6), Applicant::new(&issuer, 8));
+    early.register_over(&world, &mut world.link().losing(4), "alice", Credential::None).unwrap_err();
+    let code = invite(&world, "alice", 50);
+    assert_eq!(refused(stranger.register(&world, "alice", Credential::None)), RefusalCode::NameTaken);
+    let joined = early.token.registrations().unwrap().remove(0);
+    let end = early.client(&world, |client| client.confirm(&mut world.link(), joined)).unwrap();
+    assert!(matches!(end, Registering::Lost), "{end:?}");
+    let mut alice = Applicant::new(&issuer, 7);
+    assert!(matches!(alice.register(&world, "alice", with(&code)), Registering::Active(_)));
+    assert_eq!(active(&world), 1);
+}
+
+#[test]
+fn of_two_tokens_with_one_code_the_first_to_confirm_wins() {
+    let (issuer, world) = setting();
+    let code = invite(&world, "alice", 50);
+    let (mut one, mut two) = (Applicant::new(&issuer, 7), Applicant::new(&issuer, 8));
+    for applicant in [&mut one, &mut two] {
+        applicant.register_over(&world, &mut world.link().losing(4), "alice", with(&code)).unwrap_err();
+    }
+    let ends = [&mut two, &mut one].map(|applicant| {
+        let joined = applicant.token.registrations().unwrap().remove(0);
+        applicant.client(&world, |client| client.confirm(&mut world.link(), joined)).unwrap()
+    });
+    assert!(matches!(ends, [Registering::Active(_), Registering::Lost]));
+    two.settled(&world);
+    assert!(one.token.registrations().unwrap().is_empty());
+}
+
+#[test]
+fn a_token_that_died_after_r2_does_not_lock_its_owner_out() {
+    let (issuer, world) = setting();
+    let code = invite(&world, "alice", 50);
+    let mut dead = Applicant::new(&issuer, 7);
+    dead.register_over(&world, &mut world.link().losing(3), "alice", with(&code)).unwrap_err();
+    let mut alice = Applicant::new(&issuer, 8);
+    assert!(matches!(alice.register(&world, "alice", with(&code)), Registering::Active(_)));
+    alice.settled(&world);
+    // It lives after all: what it was granted is lost, authentically.
+    let Attempt::Half(half) = dead.token.attempts().unwrap().remove(0) else { panic!() };
+    let end = dead.client(&world, |client| client.resume(&mut world.link(), half)).unwrap();
+    assert!(matches!(end, Registering::Lost), "{end:?}");
+    alice.settled(&world);
+}
+
+#[test]
+fn a_code_has_room_for_so_many_tries_and_again_when_they_have_lapsed() {
+    let (issuer, world) = setting();
+    let code = invite(&world, "alice", 50);
+    let mut alice = Applicant::new(&issuer, 7);
+    for _ in 0..world.settings.pending_same {
+        let applied = alice.applied(&world, "alice", with(&code));
+        answer(&world, &applied.r2);
+    }
+    assert_eq!(refused(alice.register(&world, "alice", with(&code))), RefusalCode::TooMany);
+    world.pass(u64::from(world.settings.confirm_within) + 1);
+    assert!(matches!(alice.register(&world, "alice", with(&code)), Registering::Active(_)));
+    alice.settled(&world);
+}
+
+#[test]
+fn a_code_withdrawn_or_replaced_serves_nobody_it_had_proved() {
+    let (issuer, world) = setting();
+    let code = invite(&world, "alice", 50);
+    let (mut one, mut two) = (Applicant::new(&issuer, 7), Applicant::new(&issuer, 8));
+    one.register_over(&world, &mut world.link().losing(4), "alice", with(&code)).unwrap_err();
+    let next = invite(&world, "alice", 51);
+    let joined = one.token.registrations().unwrap().remove(0);
+    let end = one.client(&world, |client| client.confirm(&mut world.link(), joined)).unwrap();
+    assert!(matches!(end, Registering::Lost), "{end:?}");
+    assert!(matches!(two.register(&world, "alice", with(&next)), Registering::Active(_)));
+    two.settled(&world);
+}
+
+#[test]
+fn names_differ_by_more_than_case_and_width_and_stay_taken() {
+    let (issuer, world) = setting();
+    let mut alice = Applicant::new(&issuer, 7);
+    let held = alice.registered(&world, "ÅLICE");
+    let mut other = Applicant::new(&issuer, 8);
+    for name in ["ålice", "Ålice", "A\u{030A}lice", "ａ\u{030A}lice"] {
+        assert_eq!(refused(other.register(&world, name, Credential::None)), RefusalCode::NameTaken, "{name}");
+    }
+    world.store.revoke(&held.key_id).unwrap();
+    assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RefusalCode::NameTaken);
+    world.store.forget(&held.key_id).unwrap();
+    assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RefusalCode::NameTaken);
+    world.store.free_name(&user("ålice")).unwrap();
+    other.registered(&world, "ålice");
+    other.settled(&world);
+}
+
+/// The name and the code are taken by R4, not by R3, and not after `confirm_by`.
+#[test]
+fn what_is_confirmed_too_late_is_lost() {
+    for (late, end) in [(0, Lifecycle::Active), (1, Lifecycle::Lost)] {
+        let (issuer, world) = setting();
+        let mut alice = Applicant::new(&issuer, 7);
+        alice.register_over(&world, &mut world.link().losing(4), "alice", Credential::None).unwrap_err();
+        world.pass(u64::from(world.settings.confirm_within) + late);
+        let joined = alice.token.registrations().unwrap().remove(0);
+        alice.client(&world, |client| client.confirm(&mut world.link(), joined)).unwrap();
+        assert_eq!(states(&world), [end]);
+        assert_eq!(alice.token.registrations().unwrap().len(), usize::from(late == 0));
+    }
+}
+
+fn granting(policy: Policy) -> Decision {
+    let Decision::Grant(plain) = grant() else { panic!() };
+    Decision::Grant(Grant { policy, ..plain })
+}
+
+#[test]
+fn a_renewal_keeps_name_and_policy() {
+    let (issuer, world) = setting();
+    let mut alice = Applicant::new(&issuer, 7);
+    let strong = Policy { suites: Suites::only(SuiteId::XWing), ..Policy::default() };
+    *world.decision.borrow_mut() = granting(strong);
+    let old = alice.registered(&world, "alice");
+    let weak = Policy { modes: Modes::only(Mode::Psk), suites: Suites::all(), ..strong };
+    *world.decision.borrow_mut() = granting(weak);
+    let renew = || Credential::Renewal(old.key_id);
+    assert_eq!(refused(alice.register(&world, "bob", renew())), RefusalCode::NotRenewable);
+    let Registering::Active(new) = alice.register(&world, "alice", renew()) else { panic!() };
+    assert_eq!((new.policy.modes, new.policy.suites), (strong.modes, strong.suites));
+    assert_eq!(new.user_id, old.user_id);
+    alice.settled(&world);
+}
+
+#[test]
+fn a_key_is_renewed_while_active_or_in_grace_and_never_otherwise() {
+    let life = 1000;
+    for (wait, renewable) in
+        [(0, true), (life + 1, true), (life + 30 * 86_400, true), (life + 30 * 86_400 + 1, false)]
+    {
+        let (issuer, world) = setting();
+        let mut alice = Applicant::new(&issuer, 7);
+        let lifetime = u32::try_from(life).ok();
+        *world.decision.borrow_mut() = granting(Policy { lifetime, ..Policy::default() });
+        let old = alice.registered(&world, "alice");
+        world.pass(wait);
+        let end = alice.register(&world, "alice", Credential::Renewal(old.key_id));
+        assert_eq!(matches!(end, Registering::Active(_)), renewable, "{wait}: {end:?}");
+        alice.settled(&world);
+    }
+    type Act = fn(&World, &halfkey::KeyId);
+    let acts: [Act; 2] =
+        [|world, key| world.store.suspend(key).unwrap(), |world, key| world.store.revoke(key).unwrap()];
+    for act in acts {
+        // Before R2, and between R3 and R4.
+        for late in [false, true] {
+            let (issuer, world) = setting();
+            let mut alice = Applicant::new(&issuer, 7);
+            let old = alice.registered(&world, "alice");
+            if !late {
+                act(&world, &old.key_id);
+                let end = alice.register(&world, "alice", Credential::Renewal(old.key_id));
+                assert_eq!(refused(end), RefusalCode::NotRenewable);
+            } else {
+                let applied = alice.applied(&world, "alice", Credential::Renewal(old.key_id));
+                let r3 = answer(&world, &applied.r2);
+                act(&world, &old.key_id);
+                let halfkey::registration::token::Opened::Granted(need) =
+                    alice.opens(&world, &applied.half, &r3).unwrap()
+                else {
+                    panic!()
+                };
+                let step = need.supply_from(&mut alice.token).unwrap();
+                let r5 = answer(&world, step.send.as_bytes());
+                drop(step.next.receive_done(&r5).unwrap().supply_from(&mut alice.token).unwrap());
+            }
+            assert_eq!(active(&world), 0);
+            let held = alice.token.registrations().unwrap();
+            assert_eq!(
+                held.iter().map(|row| row.key_id).collect::<Vec<_>>(),
+                [old.key_id],
+                "the old one stays"
+            );
+        }
+    }
+}

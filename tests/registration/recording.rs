@@ -1,0 +1,92 @@
+//! A private suite that is X-Wing's and notes every pair of key and nonce that seals.
+
+use halfkey::policy::SuiteId;
+use halfkey::port::auth_server::{Decapsulated, Encapsulated, Offering};
+use halfkey::port::{AuthServer, AuthServerError};
+use halfkey::suite::{Kem, Suite, XWING};
+use halfkey::wire::Codes;
+use halfkey::{Digest, Secret, UnixTime};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+pub(crate) const PRIVATE: u16 = 0xFF01;
+
+pub(crate) struct Recording;
+
+pub(crate) static RECORDED: &[&dyn Suite] = &[&Recording];
+
+/// What a server speaks that registers in the private suite and opens sessions in X-Wing.
+pub(crate) static SPOKEN: &[&dyn Suite] = &[&Recording, &XWING];
+
+type Seals = BTreeMap<([u8; 32], [u8; 12]), (Digest, usize)>;
+
+thread_local! {
+    static SEALS: RefCell<Seals> = RefCell::default();
+    static REUSED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Forgets what this thread has sealed.
+pub(crate) fn begin() {
+    SEALS.with_borrow_mut(BTreeMap::clear);
+    REUSED.set(0);
+}
+
+/// How many texts were sealed since, none of them under another's key and nonce.
+pub(crate) fn all_under_their_own_key() -> usize {
+    assert_eq!(REUSED.get(), 0, "one pair of key and nonce sealed two texts");
+    SEALS.with_borrow(BTreeMap::len)
+}
+
+impl Suite for Recording {
+    fn id(&self) -> SuiteId {
+        SuiteId::Private(PRIVATE)
+    }
+    fn kem(&self) -> &'static dyn Kem {
+        XWING.kem()
+    }
+    fn seal(&self, key: &Secret, nonce: &[u8; 12], aad: &[u8], text: &mut Vec<u8>) {
+        let digest = XWING.hash(&[aad, text]);
+        SEALS.with_borrow_mut(|seals| {
+            let noted = seals.entry((*key.expose(), *nonce)).or_insert((digest, 0));
+            noted.1 += 1;
+            if noted.0 != digest {
+                REUSED.set(REUSED.get() + 1);
+            }
+        });
+        XWING.seal(key, nonce, aad, text);
+    }
+}
+
+/// An authentication server that speaks the private suite with the keys of another's X-Wing, and
+/// remembers what it has decapsulated.
+pub(crate) struct RecordingServer<'s> {
+    pub(crate) inner: &'s dyn AuthServer,
+    pub(crate) opened: RefCell<Vec<Decapsulated>>,
+}
+
+impl<'s> RecordingServer<'s> {
+    pub(crate) fn new(inner: &'s dyn AuthServer) -> Self {
+        Self { inner, opened: RefCell::default() }
+    }
+}
+
+impl AuthServer for RecordingServer<'_> {
+    fn offering(&self, suites: &Codes, now: UnixTime) -> Result<Offering, AuthServerError> {
+        if !suites.contains(PRIVATE) {
+            return self.inner.offering(suites, now);
+        }
+        let offering = self.inner.offering(&Codes::one(2), now)?;
+        Ok(Offering { suite: SuiteId::Private(PRIVATE), ..offering })
+    }
+
+    fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError> {
+        self.inner.sign_offer(certificate, transcript)
+    }
+
+    fn decapsulate(&self, sealed: &Encapsulated<'_>, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
+        let suite = if let SuiteId::Private(_) = sealed.suite { SuiteId::XWing } else { sealed.suite };
+        let opened = self.inner.decapsulate(&Encapsulated { suite, ..*sealed }, now)?;
+        self.opened.borrow_mut().push(opened.clone());
+        Ok(opened)
+    }
+}

@@ -1,0 +1,230 @@
+//! Applications that wait: what a ticket is good for, and what it is not.
+
+use crate::applicant::{Applicant, active, answer, decide, setting, states, user};
+use crate::common::{Counting, World, grant};
+use halfkey::driver::Registering;
+use halfkey::port::Token;
+use halfkey::record::{Attempt, Lifecycle, Waiting};
+use halfkey::registration::server::{Application, ApplicationProof, Decision};
+use halfkey::registration::token::Credential;
+use halfkey::registration::{ActivationCode, RefusalCode, TokenSideError};
+
+fn waits(applicant: &mut Applicant, world: &World, name: &str, credential: Credential) -> Waiting {
+    decide(world, true);
+    let waiting = match applicant.register(world, name, credential) {
+        Registering::Waiting(waiting) => waiting,
+        other => panic!("{other:?}"),
+    };
+    decide(world, false);
+    waiting
+}
+
+fn invite(world: &World, name: &str, seed: u8) -> ActivationCode {
+    let code = ActivationCode::generate(&mut Counting::new(seed));
+    let name = user(name);
+    world.store.add_activation_code(&name, code.secret(&world.settings.name, &name)).unwrap();
+    code
+}
+
+fn refused(end: Registering) -> RefusalCode {
+    match end {
+        Registering::Refused(refused) => refused.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_ticket_is_good_for_its_form_and_its_time() {
+    for (late, good) in [(0, true), (1, false)] {
+        let (issuer, world) = setting();
+        let mut applicant = Applicant::new(&issuer, 7);
+        let waiting = waits(&mut applicant, &world, "alice", Credential::None);
+        let (_, _, need) = applicant.offered(&world);
+        let other = crate::applicant::form(need.wanted(), "bob");
+        let error = need.supply(other.clone(), Credential::Ticket(waiting.clone())).unwrap_err();
+        assert_eq!(error, TokenSideError::TicketForm);
+        // A token that does not care is refused by the server, without a word why.
+        let forged = Waiting { form: other, ..waiting.clone() };
+        assert_eq!(
+            refused(applicant.register(&world, "bob", Credential::Ticket(forged))),
+            RefusalCode::Unspecified
+        );
+        world.pass(u64::from(world.settings.hold_for) + late);
+        let end = applicant.register(&world, "alice", Credential::Ticket(waiting));
+        assert_eq!(matches!(end, Registering::Active(_)), good, "{end:?}");
+        assert_eq!(active(&world), usize::from(good));
+    }
+}
+
+#[test]
+fn a_ticket_makes_one_registration() {
+    let (issuer, world) = setting();
+    let mut applicant = Applicant::new(&issuer, 7);
+    let waiting = waits(&mut applicant, &world, "alice", Credential::None);
+    let ticket = || Credential::Ticket(waiting.clone());
+    // Two runs with it at once: both are granted, the first to confirm wins.
+    let first = applicant.applied(&world, "alice", ticket());
+    let second = applicant.applied(&world, "alice", ticket());
+    let r3 = [answer(&world, &first.r2), answer(&world, &second.r2)];
+    applicant.completes_with(&world, &second.half, &r3[1]);
+    let end = applicant.client(&world, |client| client.resume(&mut world.link(), first.half)).unwrap();
+    assert!(matches!(end, Registering::Lost), "{end:?}");
+    applicant.settled(&world);
+    assert_eq!(refused(applicant.register(&world, "alice", ticket())), RefusalCode::Unspecified);
+    // Nor does freeing the name bring it back.
+    world.store.free_name(&user("alice")).unwrap();
+    assert_eq!(refused(applicant.register(&world, "alice", ticket())), RefusalCode::Unspecified);
+    assert_eq!(states(&world), [Lifecycle::Active, Lifecycle::Lost]);
+}
+
+#[test]
+fn a_ticket_takes_the_code_that_earned_it() {
+    let (issuer, world) = setting();
+    let code = invite(&world, "alice", 50);
+    let (mut one, mut two) = (Applicant::new(&issuer, 7), Applicant::new(&issuer, 8));
+    let waiting = waits(&mut one, &world, "alice", Credential::Activation(code.clone()));
+    // The code is not used yet: another token with it may still win.
+    two.register_over(&world, &mut world.link().losing(4), "alice", Credential::Activation(code.clone()))
+        .unwrap_err();
+    let end = one.register(&world, "alice", Credential::Ticket(waiting));
+    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    one.settled(&world);
+    let joined = two.token.registrations().unwrap().remove(0);
+    let end = two.client(&world, |client| client.confirm(&mut world.link(), joined)).unwrap();
+    assert!(matches!(end, Registering::Lost), "{end:?}");
+    let end = two.register(&world, "alice", Credential::Activation(code));
+    assert_eq!(refused(end), RefusalCode::Unspecified);
+}
+
+/// A ticket earned with a code that was withdrawn does not take the code that came after it.
+#[test]
+fn a_ticket_does_not_take_a_later_code() {
+    let (issuer, world) = setting();
+    let leaked = invite(&world, "alice", 50);
+    let (mut thief, mut alice) = (Applicant::new(&issuer, 7), Applicant::new(&issuer, 8));
+    let waiting = waits(&mut thief, &world, "alice", Credential::Activation(leaked));
+    let code = invite(&world, "alice", 51);
+    let end = thief.register(&world, "alice", Credential::Ticket(waiting));
+    assert_eq!(refused(end), RefusalCode::Unspecified);
+    let end = alice.register(&world, "alice", Credential::Activation(code));
+    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    alice.settled(&world);
+}
+
+#[test]
+fn a_waiting_renewal_replaces_its_key_and_no_other() {
+    let (issuer, world) = setting();
+    let mut alice = Applicant::new(&issuer, 7);
+    let old = alice.registered(&world, "alice");
+    let waiting = waits(&mut alice, &world, "alice", Credential::Renewal(old.key_id));
+    let end = alice.register(&world, "alice", Credential::Ticket(waiting.clone()));
+    let Registering::Active(new) = end else { panic!("{end:?}") };
+    assert_eq!(new.user_id, old.user_id);
+    alice.settled(&world);
+    // The ticket is spent, whatever has become of the key.
+    let end = alice.register(&world, "alice", Credential::Ticket(waiting));
+    assert_eq!(refused(end), RefusalCode::Unspecified);
+    // One that waits while its key is suspended is not granted.
+    let waiting = waits(&mut alice, &world, "alice", Credential::Renewal(new.key_id));
+    world.store.suspend(&new.key_id).unwrap();
+    let end = alice.register(&world, "alice", Credential::Ticket(waiting));
+    assert_eq!(refused(end), RefusalCode::NotRenewable);
+}
+
+/// However often an applicant is told to wait, neither side keeps more than one application of his.
+#[test]
+fn waiting_again_and_again_fills_neither_side() {
+    let (issuer, world) = setting();
+    let mut applicant = Applicant::new(&issuer, 7);
+    let mut waiting = waits(&mut applicant, &world, "alice", Credential::None);
+    for _ in 0..70 {
+        waiting = waits(&mut applicant, &world, "alice", Credential::Ticket(waiting));
+        world.pass(3600);
+    }
+    assert_eq!((applicant.token.attempts().unwrap().len(), world.store.waiting().len()), (1, 1));
+    let end = applicant.register(&world, "alice", Credential::Ticket(waiting));
+    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    applicant.settled(&world);
+    assert!(world.store.waiting().is_empty());
+}
+
+/// Whoever keeps every answer from a token does not leave it full.
+#[test]
+fn runs_without_an_answer_do_not_fill_the_token() {
+    let (issuer, world) = setting();
+    let mut applicant = Applicant::new(&issuer, 7);
+    for _ in 0..70 {
+        let mut link = world.link().losing(3);
+        applicant.register_over(&world, &mut link, "alice", Credential::None).unwrap_err();
+        world.pass(86_401);
+    }
+    applicant.registered(&world, "alice");
+    applicant.settled(&world);
+}
+
+#[test]
+fn strangers_who_wait_are_bounded_and_can_be_dismissed() {
+    let (issuer, mut world) = setting();
+    world.settings.pending_total = 5;
+    decide(&world, true);
+    let mut stranger = Applicant::new(&issuer, 8);
+    let code = invite(&world, "alice", 50);
+    let mut last = None;
+    for n in 0..5 {
+        let end = stranger.register(&world, &format!("stranger{n}"), Credential::None);
+        assert!(matches!(end, Registering::Waiting(_)), "{end:?}");
+        last = Some(end);
+    }
+    assert_eq!(refused(stranger.register(&world, "stranger5", Credential::None)), RefusalCode::TooMany);
+    // There is room for who has a ticket or a code, and a bound for a code, too.
+    let Some(Registering::Waiting(waiting)) = last else { panic!() };
+    let end = stranger.register(&world, "stranger4", Credential::Ticket(waiting));
+    assert!(matches!(end, Registering::Waiting(_)), "{end:?}");
+    for _ in 0..world.settings.pending_same {
+        let end = stranger.register(&world, "alice", Credential::Activation(code.clone()));
+        assert!(matches!(end, Registering::Waiting(_)), "{end:?}");
+    }
+    let end = stranger.register(&world, "alice", Credential::Activation(code));
+    assert_eq!(refused(end), RefusalCode::TooMany);
+    let mut alice = Applicant::new(&issuer, 7);
+    decide(&world, false);
+    for application in world.store.waiting() {
+        world.store.dismiss(&application.ticket_id).unwrap();
+    }
+    for attempt in stranger.token.attempts().unwrap() {
+        let Attempt::Waiting(waiting) = attempt else { continue };
+        let name = waiting.form.get(0).cloned();
+        let Some(halfkey::template::FieldValue::Text(name)) = name else { panic!() };
+        let end = stranger.register(&world, &name, Credential::Ticket(waiting));
+        assert_eq!(refused(end), RefusalCode::Unspecified);
+    }
+    alice.registered(&world, "stranger0");
+}
+
+/// The operator can tell who was told to wait from who merely applies for the same name.
+#[test]
+fn the_operator_knows_whose_application_comes_back() {
+    let (issuer, world) = setting();
+    let (mut alice, mut thief) = (Applicant::new(&issuer, 7), Applicant::new(&issuer, 8));
+    let waiting = waits(&mut alice, &world, "alice", Credential::None);
+    let approved = world.store.waiting()[0].ticket_id;
+    let approve = |application: &Application| {
+        assert!(matches!(application.proof, ApplicationProof::None));
+        if application.ticket == Some(approved) { grant() } else { Decision::Wait { retry_after: 60 } }
+    };
+    let gateway = halfkey::driver::Gateway {
+        settings: &world.settings,
+        server: &world.server,
+        store: &world.store,
+        approval: &approve,
+        observer: &(),
+    };
+    let respond =
+        |frame: &[u8]| vec![gateway.answer(b"peer", frame, world.now(), &mut *world.random.borrow_mut())];
+    let mut link = crate::applicant::wire(respond);
+    let end = thief.register_over(&world, &mut link, "alice", Credential::None).unwrap();
+    assert!(matches!(end, Registering::Waiting(_)), "{end:?}");
+    let end = alice.register_over(&world, &mut link, "alice", Credential::Ticket(waiting)).unwrap();
+    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    assert_eq!(active(&world), 1);
+}

@@ -1,0 +1,154 @@
+//! A store and a token that note what they are asked, and fail when told to.
+
+use halfkey::certificate::TrustAnchors;
+use halfkey::key::KemPublicKey;
+use halfkey::message::Address;
+use halfkey::policy::SuiteId;
+use halfkey::port::entitlement_store::{
+    Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
+};
+use halfkey::port::token::Join;
+use halfkey::port::{EntitlementStore, StoreError, Token, TokenError};
+use halfkey::record::{
+    Applicant, ApplicantRecord, Attempt, ExpectedTags, NewOutcome, Registered, Registration,
+};
+use halfkey::schedule::{HalfUse, Question};
+use halfkey::{Digest, KeyId, Secret, Txn, UnixTime};
+use std::cell::{Cell, RefCell};
+
+/// When a call fails: before anything has happened, or when all of it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Before,
+    After,
+}
+
+/// Which call fails, counted from 0, and everything after it: power is gone.
+pub(crate) type Fall = Option<(usize, Moment)>;
+
+/// Notes calls; from the one that falls on, none succeeds.
+#[derive(Default)]
+pub(crate) struct Power {
+    pub(crate) calls: RefCell<Vec<&'static str>>,
+    pub(crate) fall: Cell<Fall>,
+}
+
+impl Power {
+    pub(crate) fn falling(fall: Fall) -> Self {
+        Self { calls: RefCell::default(), fall: Cell::new(fall) }
+    }
+
+    fn call<T, E>(&self, name: &'static str, gone: E, act: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let at = self.calls.borrow().len();
+        self.calls.borrow_mut().push(name);
+        match self.fall.get() {
+            Some((fall, Moment::After)) if at == fall => act().and(Err(gone)),
+            Some((fall, _)) if at >= fall => Err(gone),
+            _ => act(),
+        }
+    }
+}
+
+pub(crate) struct WatchedStore<'s> {
+    pub(crate) inner: &'s dyn EntitlementStore,
+    pub(crate) power: Power,
+    pub(crate) outcomes: RefCell<Vec<NewOutcome>>,
+}
+
+impl<'s> WatchedStore<'s> {
+    pub(crate) fn new(inner: &'s dyn EntitlementStore, fall: Fall) -> Self {
+        Self { inner, power: Power::falling(fall), outcomes: RefCell::default() }
+    }
+}
+
+const GONE: StoreError = StoreError::Unavailable(9);
+
+impl EntitlementStore for WatchedStore<'_> {
+    fn outcome(&self, request: &Digest, now: UnixTime) -> Result<Option<Vec<u8>>, StoreError> {
+        self.power.call("outcome", GONE, || self.inner.outcome(request, now))
+    }
+    fn applicant(&self, applicant: &Applicant, now: UnixTime) -> Result<ApplicantRecord, StoreError> {
+        self.power.call("applicant", GONE, || self.inner.applicant(applicant, now))
+    }
+    fn commit(&self, outcome: NewOutcome, now: UnixTime) -> Result<Committed, StoreError> {
+        self.outcomes.borrow_mut().push(outcome.clone());
+        self.power.call("commit", GONE, || self.inner.commit(outcome, now))
+    }
+    fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
+        self.power.call("expected", GONE, || self.inner.expected(key_id))
+    }
+    fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Result<Confirmed, StoreError> {
+        self.power.call("confirm", GONE, || self.inner.confirm(key_id, now))
+    }
+    fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError> {
+        self.power.call("registration", GONE, || self.inner.registration(address))
+    }
+    fn admit(&self, admission: &Admission, now: UnixTime) -> Result<Admitted, StoreError> {
+        self.power.call("admit", GONE, || self.inner.admit(admission, now))
+    }
+    fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
+        self.power.call("heard", GONE, || self.inner.heard(key_id, address))
+    }
+    fn entitlement(
+        &self,
+        query: &EntitlementQuery,
+        now: UnixTime,
+    ) -> Result<Option<Entitlement>, StoreError> {
+        self.power.call("entitlement", GONE, || self.inner.entitlement(query, now))
+    }
+    fn report(&self, report: &Report, now: UnixTime) -> Result<(), StoreError> {
+        self.power.call("report", GONE, || self.inner.report(report, now))
+    }
+}
+
+/// A token that loses power, and answers in the suite of [`crate::recording`] with what it has of X-Wing.
+pub(crate) struct WatchedToken<T> {
+    pub(crate) inner: T,
+    pub(crate) power: Power,
+}
+
+const OUT: TokenError = TokenError::Device(9);
+
+fn known(suite: SuiteId) -> SuiteId {
+    if let SuiteId::Private(_) = suite { SuiteId::XWing } else { suite }
+}
+
+impl<T: Token> Token for WatchedToken<T> {
+    fn anchors(&self) -> Result<TrustAnchors, TokenError> {
+        self.power.call("anchors", OUT, || self.inner.anchors())
+    }
+    fn wrap(&mut self, txn: &Txn, suite: SuiteId, server_key: &KemPublicKey) -> Result<Vec<u8>, TokenError> {
+        self.power.call("wrap", OUT, || self.inner.wrap(txn, known(suite), server_key))
+    }
+    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
+        self.power.call("half", OUT, || self.inner.half(txn, wanted, transcript))
+    }
+    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+        self.power.call("hold", OUT, || self.inner.hold(attempt))
+    }
+    fn attempts(&self) -> Result<Vec<Attempt>, TokenError> {
+        self.power.call("attempts", OUT, || self.inner.attempts())
+    }
+    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError> {
+        self.power.call("give_up", OUT, || self.inner.give_up(txn))
+    }
+    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
+        let suite = known(join.suite);
+        let registration = Registration { suite, ..join.registration.clone() };
+        let join = Join { suite, registration: &registration, ..join.clone() };
+        self.power.call("join", OUT, || self.inner.join(&join))
+    }
+    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+        self.power.call("answer", OUT, || self.inner.answer(key_id, question))
+    }
+    fn registrations(&self) -> Result<Vec<Registration>, TokenError> {
+        self.power.call("registrations", OUT, || self.inner.registrations())
+    }
+    fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
+        let registration = Registration { suite: known(registration.suite), ..registration.clone() };
+        self.power.call("update", OUT, || self.inner.update(&registration))
+    }
+    fn remove(&mut self, key_id: &KeyId) -> Result<(), TokenError> {
+        self.power.call("remove", OUT, || self.inner.remove(key_id))
+    }
+}

@@ -1,0 +1,60 @@
+//! Tokens: the contract, that the contract can fail, a card whose keys stay in the card, and the
+//! software token's PIN and file.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+#[path = "token/card.rs"]
+mod card;
+#[path = "token/flaws.rs"]
+mod flaws;
+#[path = "token/software.rs"]
+mod software;
+
+use halfkey::SystemRandom;
+use halfkey::certificate::{IssuerName, TrustAnchor, TrustAnchors};
+use halfkey::key::{IssuerKey, KemPrivateKey};
+use halfkey::port::Token;
+use halfkey::port::contract::{ContractViolation, token};
+use halfkey::software::{PinSettings, SoftwareToken, UnblockingCode};
+use std::sync::OnceLock;
+
+fn anchors() -> TrustAnchors {
+    static ANCHORS: OnceLock<TrustAnchors> = OnceLock::new();
+    let make = || {
+        let issuer = IssuerKey::generate_ed25519(&mut SystemRandom).unwrap();
+        TrustAnchor::new(IssuerName::common_name("Contract").unwrap(), issuer.public().clone()).into()
+    };
+    ANCHORS.get_or_init(make).clone()
+}
+
+fn server_key() -> &'static KemPrivateKey {
+    static KEY: OnceLock<KemPrivateKey> = OnceLock::new();
+    KEY.get_or_init(|| KemPrivateKey::generate(2048, &mut SystemRandom).unwrap())
+}
+
+fn software() -> (SoftwareToken, UnblockingCode) {
+    SoftwareToken::new(anchors(), "1234", PinSettings::for_tests(), Box::new(SystemRandom)).unwrap()
+}
+
+fn contract(mut make: impl FnMut() -> Box<dyn Token>) -> Result<(), ContractViolation> {
+    token(&mut make, server_key(), &mut SystemRandom)
+}
+
+#[test]
+fn the_software_token_keeps_the_contract() {
+    assert_eq!(contract(|| Box::new(software().0)), Ok(()));
+}
+
+#[test]
+fn a_software_token_that_restarts_before_every_call_keeps_the_contract() {
+    assert_eq!(contract(|| Box::new(software::Restarting::new())), Ok(()));
+}
+
+#[test]
+fn a_card_whose_keys_stay_in_the_card_keeps_the_contract() {
+    assert_eq!(contract(|| Box::new(card::CardToken::blank(anchors()))), Ok(()));
+}

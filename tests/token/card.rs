@@ -1,0 +1,159 @@
+//! A token over a card that never gives a key out: hardware fits behind the trait.
+//!
+//! The host holds what is public and the attempts; SSK1 and every key are in the card, behind
+//! commands that answer yes or no, or with a labelled MAC. The one thing more that the host sees is
+//! `j`, once, at the join; it makes the sub-keys of it and imports them, as on a card that knows HMAC
+//! and not HKDF.
+
+use halfkey::certificate::TrustAnchors;
+use halfkey::key::KemPublicKey;
+use halfkey::policy::SuiteId;
+use halfkey::port::token::Join;
+use halfkey::port::{Token, TokenError};
+use halfkey::record::{Attempt, Registration, Standing};
+use halfkey::schedule::{HalfUse, KeySet, Question};
+use halfkey::suite::{Suite, XWING};
+use halfkey::{Digest, KeyId, Secret, Txn};
+
+/// The card, as its maker would ship it. No function returns a key.
+mod chip {
+    use halfkey::key::KemPublicKey;
+    use halfkey::schedule::{HalfUse, KeySet, Question, half};
+    use halfkey::suite::{Suite, XWING};
+    use halfkey::{Digest, KeyId, RandomSource, Secret, SystemRandom, Txn};
+    use std::collections::BTreeMap;
+
+    #[derive(Default)]
+    pub(crate) struct Card {
+        halves: BTreeMap<[u8; 16], Secret>,
+        keys: BTreeMap<[u8; 16], KeySet>,
+    }
+
+    impl Card {
+        /// Makes SSK1 in the card and lets it out encapsulated.
+        pub(crate) fn make_half(&mut self, txn: &Txn, server_key: &KemPublicKey) -> Option<Vec<u8>> {
+            let mut ssk1 = [0; 32];
+            SystemRandom.fill(&mut ssk1);
+            let ssk1 = Secret::new(ssk1);
+            let ct = server_key.encapsulate(&ssk1, &mut SystemRandom).ok()?;
+            self.halves.insert(*txn.as_bytes(), ssk1);
+            Some(ct)
+        }
+        pub(crate) fn half(&self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Option<Secret> {
+            self.halves.get(txn.as_bytes()).map(|ssk1| half(&XWING, ssk1, wanted, transcript))
+        }
+        /// `prf(SSK1, "halfkey/1 join" ‖ 0x00 ‖ digest)`.
+        pub(crate) fn join(&self, txn: &Txn, digest: &Digest) -> Option<Secret> {
+            let ssk1 = self.halves.get(txn.as_bytes())?;
+            Some(Secret::new(XWING.mac(ssk1, &[b"halfkey/1 join", &[0], digest.as_bytes(), &[1]])))
+        }
+        pub(crate) fn import(&mut self, key_id: &KeyId, keys: KeySet) {
+            self.keys.insert(*key_id.as_bytes(), keys);
+        }
+        /// Whether `tag` is this key's over what the question says.
+        pub(crate) fn verify(&self, key_id: &KeyId, question: &Question<'_>, tag: &[u8; 32]) -> bool {
+            let right = self.answer(key_id, question);
+            right
+                .is_some_and(|right| right.expose().iter().zip(tag).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0)
+        }
+        pub(crate) fn answer(&self, key_id: &KeyId, question: &Question<'_>) -> Option<Secret> {
+            self.keys.get(key_id.as_bytes()).map(|keys| keys.answer(&XWING, question))
+        }
+        pub(crate) fn erase_half(&mut self, txn: &Txn) {
+            self.halves.remove(txn.as_bytes());
+        }
+        pub(crate) fn erase_key(&mut self, key_id: &KeyId) {
+            self.keys.remove(key_id.as_bytes());
+        }
+    }
+}
+
+pub(crate) struct CardToken {
+    card: chip::Card,
+    anchors: TrustAnchors,
+    attempts: Vec<Attempt>,
+    registrations: Vec<Registration>,
+}
+
+impl CardToken {
+    pub(crate) fn blank(anchors: TrustAnchors) -> Self {
+        Self { card: chip::Card::default(), anchors, attempts: Vec::new(), registrations: Vec::new() }
+    }
+    fn place(&self, key_id: &KeyId) -> Result<usize, TokenError> {
+        self.registrations.iter().position(|one| one.key_id == *key_id).ok_or(TokenError::NoSuchKey)
+    }
+}
+
+impl Token for CardToken {
+    fn anchors(&self) -> Result<TrustAnchors, TokenError> {
+        Ok(self.anchors.clone())
+    }
+    fn wrap(&mut self, txn: &Txn, suite: SuiteId, server_key: &KemPublicKey) -> Result<Vec<u8>, TokenError> {
+        if suite != SuiteId::XWing {
+            return Err(TokenError::UnknownSuite);
+        }
+        self.card.make_half(txn, server_key).ok_or(TokenError::UnfitServerKey)
+    }
+    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
+        self.card.half(txn, wanted, transcript).ok_or(TokenError::NoSuchHalf)
+    }
+    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+        if let Attempt::Waiting(waiting) = &attempt {
+            self.card.erase_half(&waiting.txn);
+        }
+        self.attempts.retain(|other| other.txn() != attempt.txn());
+        self.attempts.push(attempt);
+        Ok(())
+    }
+    fn attempts(&self) -> Result<Vec<Attempt>, TokenError> {
+        Ok(self.attempts.clone())
+    }
+    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError> {
+        self.card.erase_half(txn);
+        self.attempts.retain(|attempt| attempt.txn() != txn);
+        Ok(())
+    }
+    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
+        let key_id = join.registration.key_id;
+        if self.place(&key_id).is_ok() {
+            return Err(TokenError::KeyExists);
+        }
+        let digest = XWING.hash(&[join.ssk2.expose(), join.transcript.as_bytes()]);
+        let j = self.card.join(join.txn, &digest).ok_or(TokenError::NoSuchHalf)?;
+        let mix =
+            join.mix(&XWING, |earlier, asked| self.card.answer(earlier, asked).ok_or(TokenError::NoSuchKey))?;
+        self.card.import(&key_id, KeySet::from_j(&XWING, &j, join.ss_e, &mix, &join.context()));
+        if !self.card.verify(&key_id, &Question::Grant(join.transcript), join.tag_s) {
+            self.card.erase_key(&key_id);
+            return Err(TokenError::WrongProof);
+        }
+        let confirm = Question::Confirm(join.transcript, join.tag_s);
+        let tag_c = *self.card.answer(&key_id, &confirm).ok_or(TokenError::NoSuchKey)?.expose();
+        self.registrations.push(join.joined(tag_c));
+        self.give_up(join.txn)?;
+        Ok(tag_c)
+    }
+    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+        self.card.answer(key_id, question).ok_or(TokenError::NoSuchKey)
+    }
+    fn registrations(&self) -> Result<Vec<Registration>, TokenError> {
+        Ok(self.registrations.clone())
+    }
+    fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
+        let place = self.place(&registration.key_id)?;
+        let mut registration = registration.clone();
+        let active = registration.standing == Standing::Active;
+        let earlier = if active { registration.supersedes.take() } else { None };
+        if let Some(old) = earlier.and_then(|earlier| self.place(&earlier).ok()) {
+            registration.succeed(&self.registrations[old]);
+        }
+        self.registrations[place] = registration;
+        earlier.map_or(Ok(()), |earlier| self.remove(&earlier))
+    }
+    fn remove(&mut self, key_id: &KeyId) -> Result<(), TokenError> {
+        let place = self.place(key_id)?;
+        self.registrations.remove(place);
+        self.card.erase_key(key_id);
+        Ok(())
+    }
+}

@@ -1,0 +1,325 @@
+//! The software token's PIN, its file and its limits.
+
+use super::{anchors, server_key, software};
+use halfkey::certificate::TrustAnchors;
+use halfkey::key::KemPublicKey;
+use halfkey::policy::{Policy, SuiteId};
+use halfkey::port::token::Join;
+use halfkey::port::{Token, TokenError};
+use halfkey::record::{Attempt, ProofKey, Registration, Standing, Waiting};
+use halfkey::schedule::{HalfUse, KeyContext, KeySet, Question};
+use halfkey::software::{DAMAGED, LoadError, PinSettings, SoftwareToken, UnblockError};
+use halfkey::suite::XWING;
+use halfkey::template::{Field, FieldKind, Form, Template};
+use halfkey::{
+    AccessPath, Digest, KeyId, RandomSource, Secret, ServerName, SystemRandom, TicketId, Txn, UnixTime,
+    UserId,
+};
+use std::sync::{Arc, Mutex};
+
+/// A token that is written to a file by each change and read from it before each call.
+pub(crate) struct Restarting {
+    file: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Restarting {
+    pub(crate) fn new() -> Self {
+        Self { file: Arc::new(Mutex::new(software().0.save())) }
+    }
+    fn token(&self) -> SoftwareToken {
+        let file = Arc::clone(&self.file);
+        let bytes = file.lock().unwrap().clone();
+        let token = SoftwareToken::load(&bytes, Box::new(SystemRandom)).unwrap();
+        let mut token = token.saved_by(move |bytes| {
+            *file.lock().unwrap() = bytes.into();
+            Ok(())
+        });
+        token.unlock("1234").unwrap();
+        token
+    }
+}
+
+impl Token for Restarting {
+    fn anchors(&self) -> Result<TrustAnchors, TokenError> {
+        self.token().anchors()
+    }
+    fn wrap(&mut self, txn: &Txn, suite: SuiteId, server_key: &KemPublicKey) -> Result<Vec<u8>, TokenError> {
+        self.token().wrap(txn, suite, server_key)
+    }
+    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
+        self.token().half(txn, wanted, transcript)
+    }
+    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+        self.token().hold(attempt)
+    }
+    fn attempts(&self) -> Result<Vec<Attempt>, TokenError> {
+        self.token().attempts()
+    }
+    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError> {
+        self.token().give_up(txn)
+    }
+    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
+        self.token().join(join)
+    }
+    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+        self.token().answer(key_id, question)
+    }
+    fn registrations(&self) -> Result<Vec<Registration>, TokenError> {
+        self.token().registrations()
+    }
+    fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
+        self.token().update(registration)
+    }
+    fn remove(&mut self, key_id: &KeyId) -> Result<(), TokenError> {
+        self.token().remove(key_id)
+    }
+}
+
+fn number(n: u16) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..2].copy_from_slice(&n.to_be_bytes());
+    bytes
+}
+
+fn register(token: &mut SoftwareToken, n: u16) -> Result<[u8; 32], TokenError> {
+    let (txn, ssk2, transcript) = (Txn::new([1; 16]), Secret::new([2; 32]), Digest::new([3; 32]));
+    let ct = token.wrap(&txn, SuiteId::XWing, server_key().public())?;
+    let ssk1 = server_key().decapsulate(&ct, &Secret::absent(), &mut SystemRandom);
+    let registration = Registration {
+        key_id: KeyId::new(number(n)),
+        server_name: ServerName::new("gate.example").unwrap(),
+        certificate: Digest::new([4; 32]),
+        anchor: Digest::new([5; 32]),
+        user_id: UserId::new("u-1").unwrap(),
+        access_path: AccessPath::new("/").unwrap(),
+        suite: SuiteId::XWing,
+        policy: Policy::default(),
+        alias: None,
+        standing: Standing::Active,
+        supersedes: None,
+        configurations: Vec::new(),
+        clock_floor: UnixTime::from_secs(0),
+    };
+    let context = KeyContext {
+        certificate: &registration.certificate,
+        server_name: &registration.server_name,
+        user_id: &registration.user_id,
+        key_id: &registration.key_id,
+    };
+    let absent = Secret::absent();
+    let keys = KeySet::join(&XWING, &ssk1, &ssk2, &transcript, &absent, &absent, &context);
+    let tag_s = *keys.answer(&XWING, &Question::Grant(&transcript)).expose();
+    token.join(&Join {
+        txn: &txn,
+        suite: SuiteId::XWing,
+        ssk2: &ssk2,
+        transcript: &transcript,
+        ss_e: &absent,
+        proof_key: &ProofKey::None,
+        tag_s: &tag_s,
+        registration: &registration,
+    })
+}
+
+fn form() -> Form {
+    let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
+    template.fill([("name", "ann".into())]).unwrap()
+}
+
+fn waiting(n: u16) -> Attempt {
+    Attempt::Waiting(Waiting {
+        txn: Txn::new(number(n)),
+        server_name: ServerName::new("gate.example").unwrap(),
+        ticket_id: TicketId::new(number(n)),
+        ticket: Secret::new([0xEE; 32]),
+        form: form(),
+        renews: None,
+        retry_at: UnixTime::from_secs(1),
+        hold_until: UnixTime::from_secs(2),
+    })
+}
+
+#[test]
+fn a_locked_token_answers_nothing() {
+    let (mut token, _) = software();
+    register(&mut token, 1).unwrap();
+    token.lock();
+    assert!(token.is_locked());
+    let (txn, key, digest) = (Txn::new([1; 16]), KeyId::new(number(1)), Digest::new([0; 32]));
+    let locked = Some(TokenError::Locked);
+    assert_eq!(token.anchors().err(), locked);
+    assert_eq!(token.wrap(&txn, SuiteId::XWing, server_key().public()).err(), locked);
+    assert_eq!(token.half(&txn, HalfUse::Request, &digest).err(), locked);
+    assert_eq!(token.hold(waiting(1)).err(), locked);
+    assert_eq!(token.attempts().err(), locked);
+    assert_eq!(token.give_up(&txn).err(), locked);
+    assert_eq!(token.answer(&key, &Question::Response(&digest)).err(), locked);
+    assert_eq!(token.registrations().err(), locked);
+    assert_eq!(token.remove(&key).err(), locked);
+    token.unlock("1234").unwrap();
+    assert_eq!(token.registrations().unwrap().len(), 1);
+    assert!(token.answer(&key, &Question::Response(&digest)).is_ok());
+}
+
+#[test]
+fn wrong_pins_block_and_the_unblocking_code_helps() {
+    let (mut token, code) = software();
+    register(&mut token, 1).unwrap();
+    token.lock();
+    assert_eq!(token.unlock("12"), Err(TokenError::UnfitPin));
+    for tries_left in [4, 3] {
+        assert_eq!(token.unlock("0000"), Err(TokenError::WrongPin { tries_left }));
+    }
+    token.unlock("1234").unwrap();
+    // Tries are all there again, and are lost as well by guessing at the old PIN to change it.
+    for tries_left in [4, 3, 2, 1] {
+        assert_eq!(token.change_pin("0000", "5678"), Err(TokenError::WrongPin { tries_left }));
+    }
+    assert!(!token.is_locked());
+    assert_eq!(token.change_pin("0000", "5678"), Err(TokenError::Blocked));
+    assert!(token.is_locked(), "a blocked token is locked");
+    assert_eq!(token.unlock("1234"), Err(TokenError::Blocked));
+    let mut token = SoftwareToken::load(&token.save(), Box::new(SystemRandom)).unwrap();
+    assert_eq!(token.unlock("1234"), Err(TokenError::Blocked), "a restart gives no tries back");
+
+    let wrong = "0000-0000-0000-0000".parse().unwrap();
+    assert_eq!(token.unblock(&wrong, "5678"), Err(UnblockError::WrongCode));
+    assert_eq!(token.unblock(&code, "567"), Err(UnblockError::Token(TokenError::UnfitPin)));
+    let typed = code.reveal().to_lowercase().replace('-', " ");
+    token.unblock(&typed.parse().unwrap(), "5678").unwrap();
+    assert_eq!(token.registrations().unwrap().len(), 1);
+    token.lock();
+    assert_eq!(token.unlock("1234"), Err(TokenError::WrongPin { tries_left: 4 }));
+    token.unlock("5678").unwrap();
+    token.change_pin("5678", "a longer one").unwrap();
+    token.lock();
+    token.unlock("a longer one").unwrap();
+}
+
+#[test]
+fn a_try_is_saved_before_it_is_made() {
+    let file = Arc::new(Mutex::new(Vec::new()));
+    let (mut token, _) = software();
+    *file.lock().unwrap() = token.save();
+    for _ in 0..5 {
+        let bytes = file.lock().unwrap().clone();
+        let into = Arc::clone(&file);
+        // The power goes at the first write: the try is counted all the same.
+        let mut writes = 0;
+        let mut token = SoftwareToken::load(&bytes, Box::new(SystemRandom)).unwrap().saved_by(move |bytes| {
+            writes += 1;
+            if writes == 1 {
+                *into.lock().unwrap() = bytes.into();
+                Ok(())
+            } else {
+                Err(5)
+            }
+        });
+        assert_eq!(token.unlock("1234"), Err(TokenError::Device(5)));
+    }
+    let bytes = file.lock().unwrap().clone();
+    let mut token = SoftwareToken::load(&bytes, Box::new(SystemRandom)).unwrap();
+    assert_eq!(token.unlock("1234"), Err(TokenError::Blocked));
+}
+
+#[test]
+fn what_cannot_be_saved_has_not_happened() {
+    let fail = Arc::new(Mutex::new(false));
+    let failing = Arc::clone(&fail);
+    let (token, _) = software();
+    let mut token = token.saved_by(move |_| if *failing.lock().unwrap() { Err(28) } else { Ok(()) });
+    register(&mut token, 1).unwrap();
+    *fail.lock().unwrap() = true;
+    assert_eq!(register(&mut token, 2), Err(TokenError::Device(28)));
+    assert_eq!(token.hold(waiting(1)), Err(TokenError::Device(28)));
+    assert_eq!(token.remove(&KeyId::new(number(1))), Err(TokenError::Device(28)));
+    assert_eq!(token.change_pin("1234", "5678"), Err(TokenError::Device(28)));
+    *fail.lock().unwrap() = false;
+    assert_eq!((token.registrations().unwrap().len(), token.attempts().unwrap().len()), (1, 0));
+    token.unlock("1234").unwrap();
+}
+
+#[test]
+fn a_damaged_file_is_refused_and_loses_nothing() {
+    let (mut token, _) = software();
+    register(&mut token, 1).unwrap();
+    token.hold(waiting(2)).unwrap();
+    let file = token.save();
+    let open = |file: &[u8]| -> Result<usize, Option<TokenError>> {
+        let mut token = SoftwareToken::load(file, Box::new(SystemRandom)).map_err(|_| None)?;
+        token.unlock("1234")?;
+        Ok(token.registrations()?.len())
+    };
+    assert_eq!(open(&file), Ok(1));
+    assert_eq!(SoftwareToken::load(b"", Box::new(SystemRandom)).err(), Some(LoadError::NotAToken));
+    for length in 0..file.len() {
+        assert!(open(&file[..length]).is_err(), "{length}");
+    }
+    for place in 0..file.len() {
+        let mut damaged = file.clone();
+        damaged[place] ^= 0x04;
+        let opened = open(&damaged);
+        // The count of tries and the wrapping under the unblocking code are not needed for the PIN.
+        assert!(opened.is_err() || opened == Ok(1), "{place}");
+    }
+    let mut damaged = file.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    assert_eq!(open(&damaged), Err(Some(TokenError::Device(DAMAGED))));
+    assert_eq!(open(&file), Ok(1));
+}
+
+#[test]
+fn a_file_that_asks_for_much_memory_is_refused_at_once() {
+    let random = || Box::new(SystemRandom);
+    let (mut token, _) = SoftwareToken::new(anchors(), "1234", PinSettings::for_tests(), random()).unwrap();
+    let file = token.save();
+    // {1: 5, 2: 8, 3: 1}, as for_tests says it: 8 KiB become 2^32 - 1.
+    let place = file.windows(7).position(|window| window == [0xA3, 1, 5, 2, 8, 3, 1]).unwrap();
+    let mut greedy = file[..place + 4].to_vec();
+    greedy.extend([0x1A, 0xFF, 0xFF, 0xFF, 0xFF]);
+    greedy.extend(&file[place + 5..]);
+    let refused = SoftwareToken::load(&greedy, random()).err();
+    assert!(matches!(refused, Some(LoadError::Damaged(error)) if error.field == "lock"), "{refused:?}");
+}
+
+#[test]
+fn no_secret_is_in_the_clear() {
+    // Every random byte of the token is 0xA5, and so are its keys.
+    let random = || Box::new(|out: &mut [u8]| out.fill(0xA5)) as Box<dyn RandomSource + Send>;
+    let (mut token, _) = SoftwareToken::new(anchors(), "1234", PinSettings::for_tests(), random()).unwrap();
+    token.wrap(&Txn::new([1; 16]), SuiteId::XWing, server_key().public()).unwrap();
+    token.hold(waiting(2)).unwrap();
+    let file = token.save();
+    let runs = |byte: u8| file.split(|other| *other != byte).map(<[u8]>::len).max().unwrap();
+    // Salts are random and public, of 32 bytes at most where two meet.
+    assert!(runs(0xA5) <= 32 && runs(0xEE) < 8, "{} {}", runs(0xA5), runs(0xEE));
+    assert_eq!(format!("{token:?}"), "SoftwareToken(unlocked)");
+    token.lock();
+    assert_eq!(format!("{token:?}"), "SoftwareToken(locked)");
+}
+
+#[test]
+fn a_token_is_full_at_last() {
+    let (mut token, _) = software();
+    for n in 0..64 {
+        token.hold(waiting(n)).unwrap();
+    }
+    assert_eq!(token.hold(waiting(64)), Err(TokenError::Full));
+    let txn = Txn::new([0xFF; 16]);
+    assert_eq!(token.wrap(&txn, SuiteId::XWing, server_key().public()).err(), Some(TokenError::Full));
+    token.hold(waiting(63)).unwrap();
+    token.give_up(&Txn::new(number(0))).unwrap();
+    // Halves without an attempt make room for newer ones: runs that broke off fill no token.
+    for n in 0..3 {
+        token.wrap(&Txn::new([0xF0 + n; 16]), SuiteId::XWing, server_key().public()).unwrap();
+    }
+    assert!(token.half(&Txn::new([0xF2; 16]), HalfUse::Request, &Digest::new([0; 32])).is_ok());
+    assert_eq!(token.attempts().unwrap().len(), 63);
+
+    for n in 0..256 {
+        register(&mut token, n).unwrap();
+    }
+    assert_eq!(register(&mut token, 256), Err(TokenError::Full));
+    token.remove(&KeyId::new(number(7))).unwrap();
+    register(&mut token, 256).unwrap();
+}
