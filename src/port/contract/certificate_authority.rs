@@ -1,17 +1,17 @@
 //! What every [`CertificateAuthority`] must do, as a test that implementations run.
 
-use super::{AuthorityError, CertificateAuthority};
 use crate::certificate::{
     CertificateError, CertificateRequest, Chain, Revocation, RevocationDepth, Serial, TrustAnchors, Validity,
     VerifiedServer, verify,
 };
+use crate::port::certificate_authority::{AuthorityError, CertificateAuthority};
 use crate::{RandomSource, UnixTime};
 use thiserror::Error;
 
 /// The clause of the contract that an authority violates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum ContractViolation {
+pub enum AuthorityViolation {
     /// A call failed that should have succeeded.
     #[error("the authority fails where it should not: {0}")]
     Failed(AuthorityError),
@@ -44,7 +44,7 @@ pub enum ContractViolation {
     UnknownSerial,
 }
 
-impl From<AuthorityError> for ContractViolation {
+impl From<AuthorityError> for AuthorityViolation {
     fn from(error: AuthorityError) -> Self {
         Self::Failed(error)
     }
@@ -55,12 +55,12 @@ impl From<AuthorityError> for ContractViolation {
 ///
 /// # Errors
 /// The first clause found violated.
-pub fn check(
+pub fn certificate_authority(
     authority: &mut dyn CertificateAuthority,
     request: &CertificateRequest,
     now: UnixTime,
     random: &mut dyn RandomSource,
-) -> Result<(), ContractViolation> {
+) -> Result<(), AuthorityViolation> {
     let anchor = authority.trust_anchor()?;
     let case = Case { anchors: anchor.clone().into(), request, now };
     let validity = Validity::new(now, now.after(HOUR)).map_err(AuthorityError::from)?;
@@ -76,22 +76,22 @@ pub fn check(
     }
     let serial = |chain: &Chain| chain.leaf().serial().clone();
     if serial(kept) == serial(revoked) || serial(revoked) == serial(later) || serial(later) == serial(kept) {
-        return Err(ContractViolation::SameSerial);
+        return Err(AuthorityViolation::SameSerial);
     }
 
     case.is_listed(authority, &[(kept, false), (revoked, false), (later, false)], now, random)?;
     authority.revoke(&serial(revoked), now)?;
     case.is_listed(authority, &[(kept, false), (revoked, true), (later, false)], now, random)?;
-    authority.revoke(&serial(revoked), now.after(1)).map_err(|_| ContractViolation::RevokeTwice)?;
+    authority.revoke(&serial(revoked), now.after(1)).map_err(|_| AuthorityViolation::RevokeTwice)?;
     authority.revoke(&serial(later), now.after(1))?;
     let end = validity.not_after();
     case.is_listed(authority, &[(kept, false), (revoked, true), (later, true)], end, random)?;
 
-    let unknown = Serial::new(&[0x7E; Serial::MAX]).map_err(ContractViolation::NotVerified)?;
+    let unknown = Serial::new(&[0x7E; Serial::MAX]).map_err(AuthorityViolation::NotVerified)?;
     if authority.revoke(&unknown, now) != Err(AuthorityError::UnknownSerial) {
-        return Err(ContractViolation::UnknownSerial);
+        return Err(AuthorityViolation::UnknownSerial);
     }
-    if authority.trust_anchor()? == anchor { Ok(()) } else { Err(ContractViolation::OtherAnchor) }
+    if authority.trust_anchor()? == anchor { Ok(()) } else { Err(AuthorityViolation::OtherAnchor) }
 }
 
 const HOUR: u64 = 3600;
@@ -112,22 +112,22 @@ impl Case<'_> {
         verify(&chain.as_der(), &self.anchors, self.request.name(), now, revocation)
     }
 
-    fn says_what_was_requested(&self, chain: &Chain) -> Result<(), ContractViolation> {
+    fn says_what_was_requested(&self, chain: &Chain) -> Result<(), AuthorityViolation> {
         let server = self.verify(chain, self.now, &Revocation::Ignore);
-        let server = server.map_err(ContractViolation::NotVerified)?;
+        let server = server.map_err(AuthorityViolation::NotVerified)?;
         let same = server.kem_key() == self.request.kem_key()
             && server.offer_key() == self.request.offer_key()
             && server.suites() == self.request.suites();
-        if same { Ok(()) } else { Err(ContractViolation::OtherContents) }
+        if same { Ok(()) } else { Err(AuthorityViolation::OtherContents) }
     }
 
-    fn is_valid_only_then(&self, chain: &Chain, validity: Validity) -> Result<(), ContractViolation> {
+    fn is_valid_only_then(&self, chain: &Chain, validity: Validity) -> Result<(), AuthorityViolation> {
         let before = UnixTime::from_secs(validity.not_before().as_secs().saturating_sub(1));
         let early = self.verify(chain, before, &Revocation::Ignore);
         let late = self.verify(chain, validity.not_after().after(1), &Revocation::Ignore);
         match (early, late) {
             (Err(CertificateError::NotYetValid { .. }), Err(CertificateError::Expired { .. })) => Ok(()),
-            _ => Err(ContractViolation::Validity),
+            _ => Err(AuthorityViolation::Validity),
         }
     }
 
@@ -138,16 +138,16 @@ impl Case<'_> {
         expected: &[(&Chain, bool)],
         now: UnixTime,
         random: &mut dyn RandomSource,
-    ) -> Result<(), ContractViolation> {
+    ) -> Result<(), AuthorityViolation> {
         let list = authority.revocation_list(now, random)?;
         let lists = [list.as_der()];
         let revocation = Revocation::Lists { lists: &lists, depth: RevocationDepth::Leaf };
         for (chain, revoked) in expected {
             match (self.verify(chain, now, &revocation), revoked) {
                 (Ok(_), false) | (Err(CertificateError::Revoked), true) => {}
-                (Err(CertificateError::Revoked), false) => return Err(ContractViolation::RevokesOthers),
-                (Ok(_), true) => return Err(ContractViolation::NotRevoked),
-                (Err(error), _) => return Err(ContractViolation::NotVerified(error)),
+                (Err(CertificateError::Revoked), false) => return Err(AuthorityViolation::RevokesOthers),
+                (Ok(_), true) => return Err(AuthorityViolation::NotRevoked),
+                (Err(error), _) => return Err(AuthorityViolation::NotVerified(error)),
             }
         }
         Ok(())
