@@ -8,6 +8,7 @@
     clippy::panic,
     reason = "a benchmark that goes wrong may panic"
 )]
+#![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
 mod channel;
 mod decode;
