@@ -21,6 +21,7 @@ mod lives;
 mod messages;
 mod properties;
 mod recording;
+mod secrecy;
 mod tampering;
 mod tickets;
 mod watched;
