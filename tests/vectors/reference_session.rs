@@ -47,7 +47,7 @@ pub(crate) fn session(
     re.name("ss_e", &ss_e);
     let d = re.prf("d", observer.k_derive, "session", &th_a);
     let prk = re.extract("prk", &th_a, &[&d, &ss_e]);
-    let ses = re.key("SES", &prk, "session keys", 160);
+    let ses = re.key("SES", &prk, "session key", 160);
     let parts: Vec<Vec<u8>> = ses.chunks(32).map(<[u8]>::to_vec).collect();
     for (name, part) in ["k_accept", "k_t2s", "k_s2t", "exporter", "session_id"].iter().zip(&parts) {
         re.name(name, part);
