@@ -1,17 +1,18 @@
 //! Property 8: power fails anywhere, on either side, and messages are lost; nothing else is.
 
-use crate::applicant::{Applicant, active, answer_through, decide, form, is, states, user, wire};
-use crate::common::{Counting, Issuer, PIN, World, token};
+use crate::applicant::{Applicant, answer_through, decide, form, is, states, user, wire};
+use crate::common::{Counting, Issuer, PIN, World, grant, token};
 use crate::recording::{self, RECORDED, RecordingServer, SPOKEN};
 use crate::watched::{Fall, Moment, Power, WatchedStore, WatchedToken};
 use halfkey::driver::{ClientError, Registering, Transport};
 use halfkey::memory::Store;
-use halfkey::message::Outcome;
+use halfkey::message::{Outcome, Request};
+use halfkey::policy::Policy;
 use halfkey::port::{EntitlementStore, Token};
 use halfkey::record::{Attempt, Lifecycle, Registration, Standing};
-use halfkey::registration::ActivationCode;
-use halfkey::registration::server::{NeedCommit, Stored, receive_request};
+use halfkey::registration::server::{Decision, Grant, NeedCommit, Stored, receive_request};
 use halfkey::registration::token::Credential;
+use halfkey::registration::{ActivationCode, RefusalCode};
 use halfkey::session::token::Options;
 use halfkey::software::SoftwareToken;
 use halfkey::{KeyId, Secret, UnixTime};
@@ -80,6 +81,8 @@ struct Episode {
     proof: Proof,
     code: ActivationCode,
     old: Option<KeyId>,
+    /// Whether R2 has left in the last run.
+    requested: bool,
 }
 
 impl Episode {
@@ -95,7 +98,7 @@ impl Episode {
             world.store.add_activation_code(&alice, code.secret(&world.settings.name, &alice)).unwrap();
         }
         let card = Card::new(&issuer, 7);
-        let mut episode = Self { issuer, world, card, proof, code, old: None };
+        let mut episode = Self { issuer, world, card, proof, code, old: None, requested: false };
         if proof == Proof::Renewal {
             let Ok(Registering::Active(old)) = episode.run(Mishap::default(), None, Credential::None) else {
                 panic!()
@@ -132,7 +135,8 @@ impl Episode {
         attempt: Option<Attempt>,
         credential: Credential,
     ) -> Result<Registering, ClientError> {
-        let Self { world, card, .. } = self;
+        let Self { world, card, requested, .. } = self;
+        *requested = false;
         let store = WatchedStore::new(&world.store, mishap.store);
         let server = RecordingServer::new(&world.server);
         let mut count = 0;
@@ -141,6 +145,7 @@ impl Episode {
             mishap.frame == Some(count - 1)
         };
         let mut link = wire(|frame| {
+            *requested |= is::<Request<'_>>(frame);
             if lost() {
                 return Vec::new();
             }
@@ -207,10 +212,16 @@ impl Episode {
         self.card.reloaded(None);
         if let Some(old) = self.old {
             // Until the new key is active, the old one is: nobody is ever without.
-            assert!(active(&self.world) == 1, "{mishap:?}");
+            let rows = self.world.store.registrations();
+            let live = rows.iter().find(|row| row.lifecycle == Lifecycle::Active).unwrap();
             let held = self.card.applicant.token.inner.registrations().unwrap();
-            assert!(held.iter().any(|row| row.key_id == old) || held.len() == 1, "{mishap:?}");
+            assert!(held.iter().any(|row| row.key_id == live.key_id), "{mishap:?} {old}");
         }
+        let held = self.card.applicant.token.inner.registrations().unwrap();
+        let half = |attempt: &Attempt| matches!(attempt, Attempt::Half(_));
+        let attempts = self.card.applicant.token.inner.attempts().unwrap();
+        let kept = attempts.iter().any(half) || held.iter().any(|row| Some(row.key_id) != self.old);
+        assert!(kept || !self.requested, "{mishap:?}: R2 left, and the token knows nothing of it");
         if mishap.restart {
             self.restart();
         }
@@ -331,13 +342,22 @@ fn p8_replicas_and_changes_of_mind_never_seal_two_texts_alike() {
 
     // A crash after each: the decision, and even the random bytes, begin anew.
     let mut sealed = Vec::new();
-    for wait in [true, false] {
-        decide(world, wait);
+    let Decision::Grant(plain) = grant() else { panic!() };
+    let less = Policy { fall_back: false, ..plain.policy };
+    let decisions = [
+        Decision::Wait { retry_after: 60 },
+        Decision::Wait { retry_after: 61 },
+        Decision::Refuse(RefusalCode::Declined),
+        Decision::Grant(Grant { policy: less, ..plain }),
+        grant(),
+    ];
+    for decision in decisions {
+        *world.decision.borrow_mut() = decision;
         for seed in [40, 41, 40] {
             sealed.push(judged(world, &half.request, &mut Counting::new(seed)));
         }
     }
-    assert_eq!(recording::all_under_their_own_key(), 1 + 4, "R2, and four different outcomes");
+    assert_eq!(recording::all_under_their_own_key(), 1 + 10, "R2, and ten different outcomes");
     // Two replicas at once: the first to store it has answered for both.
     let (one, two) = (sealed.pop().unwrap(), sealed.pop().unwrap());
     assert_ne!(one.wanted().response, two.wanted().response);

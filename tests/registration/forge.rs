@@ -23,10 +23,19 @@ impl Sealing {
     }
 
     pub(crate) fn request(transcript: &Digest, p_b: &Secret, ss_e: &Secret) -> Self {
-        let prk = XWING.extract(transcript, &[p_b, ss_e]);
+        Self::new("request", transcript, p_b, ss_e)
+    }
+
+    /// k3.
+    pub(crate) fn outcome(transcript: &Digest, p_g: &Secret, ss_e: &Secret) -> Self {
+        Self::new("outcome", transcript, p_g, ss_e)
+    }
+
+    fn new(which: &str, transcript: &Digest, p: &Secret, ss_e: &Secret) -> Self {
+        let prk = XWING.extract(transcript, &[p, ss_e]);
         let (mut key, mut nonce) = ([0; 32], [0; 12]);
-        XWING.expand(&prk, &[b"halfkey/1 request key\0"], &mut key);
-        XWING.expand(&prk, &[b"halfkey/1 request nonce\0"], &mut nonce);
+        XWING.expand(&prk, &[format!("halfkey/1 {which} key\0").as_bytes()], &mut key);
+        XWING.expand(&prk, &[format!("halfkey/1 {which} nonce\0").as_bytes()], &mut nonce);
         Self { key: Secret::new(key), nonce, transcript: *transcript }
     }
 
@@ -42,9 +51,13 @@ impl Sealing {
     }
 
     /// The same R2 with another padded text.
-    pub(crate) fn seal(&self, r2: &[u8], mut padded: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn seal(&self, r2: &[u8], padded: Vec<u8>) -> Vec<u8> {
+        with(r2, 2, bstr(&self.sealed(padded)))
+    }
+
+    pub(crate) fn sealed(&self, mut padded: Vec<u8>) -> Vec<u8> {
         XWING.seal(&self.key, &self.nonce, self.transcript.as_bytes(), &mut padded);
-        with(r2, 2, bstr(&padded))
+        padded
     }
 
     /// The same R2 with another text, padded as it should be.

@@ -4,6 +4,7 @@ use crate::applicant::{Applicant, SMALL, answer, answer_through, is, refusal, se
 use crate::common::{Counting, Issuer, World, name};
 use crate::distort::{bstr, content, entries, flipped, malformed, map, with};
 use crate::forge::Sealing;
+use crate::properties::{item, transcript};
 use crate::watched::WatchedStore;
 use halfkey::certificate::Revocation;
 use halfkey::message::{Confirm, Done, Hello, Offer, Outcome, Refusal, Request};
@@ -13,6 +14,7 @@ use halfkey::registration::token::{
     AwaitOffer, Credential, NeedForm, Opened, Settled, confirm_again, hello, resume,
 };
 use halfkey::registration::{RefusalCode, TokenSideError};
+use halfkey::schedule::HalfUse;
 use halfkey::suite::SUITES;
 use halfkey::wire::{MAX_MESSAGE, Message};
 use halfkey::{RefusalReason, ServerName};
@@ -157,6 +159,34 @@ fn r3_that_was_changed_is_ignored() {
         applicant.completes_with(world, &applied.half, &r3);
         applicant.settled(world);
     });
+}
+
+/// Even the server itself may not answer at another length than it offered.
+#[test]
+fn r3_has_the_length_that_was_offered() {
+    let (issuer, world) = setting();
+    let mut applicant = Applicant::new(&issuer, 7);
+    let applied = applicant.applied(&world, "alice", Credential::None);
+    let r3 = answer(&world, &applied.r2);
+    let core = content(&r3, 1);
+    let half = &applied.half;
+    let items = [item(2, half.transcript.as_bytes()), item(1, &applied.r2), item(3, &content(&core, 2))];
+    let th_g = transcript("outcome", &items);
+    let p_g = applicant.token.half(&half.txn, HalfUse::Outcome, &th_g).unwrap();
+    let sealing = Sealing::outcome(&th_g, &p_g, &half.ss_e);
+    let refused = [0, 0, 0, 5, 0xA2, 1, 3, 2, 3];
+    for (length, fits) in [(1024, true), (768, false), (1280, false), (4096, false)] {
+        let mut padded = refused.to_vec();
+        padded.resize(length, 0);
+        let core = with(&core, 3, bstr(&sealing.sealed(padded)));
+        let r3 = with(&r3, 1, bstr(&core));
+        if fits {
+            assert!(matches!(applicant.opens(&world, half, &r3).unwrap(), Opened::Refused(_)));
+        } else {
+            assert_eq!(applicant.refuses(&world, half, &r3), TokenSideError::Sealed, "{length}");
+        }
+    }
+    applicant.completes_with(&world, half, &r3);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use crate::applicant::{Applicant, active, answer, decide, setting, states, user};
 use crate::common::{Counting, World, grant};
 use halfkey::driver::Registering;
-use halfkey::port::Token;
+use halfkey::port::{EntitlementStore, Token};
 use halfkey::record::{Attempt, Lifecycle, Waiting};
-use halfkey::registration::server::{Application, ApplicationProof, Decision};
+use halfkey::registration::server::{Application, ApplicationProof, Decision, Stored, receive_request};
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RefusalCode, TokenSideError};
 
@@ -53,6 +53,25 @@ fn a_ticket_is_good_for_its_form_and_its_time() {
         let end = applicant.register(&world, "alice", Credential::Ticket(waiting));
         assert_eq!(matches!(end, Registering::Active(_)), good, "{end:?}");
         assert_eq!(active(&world), usize::from(good));
+    }
+}
+
+/// Even where the store still has what it should have let go.
+#[test]
+fn a_ticket_held_too_long_is_refused_whatever_the_store_says() {
+    let (issuer, world) = setting();
+    let mut applicant = Applicant::new(&issuer, 7);
+    let waiting = waits(&mut applicant, &world, "alice", Credential::None);
+    world.pass(u64::from(world.settings.hold_for));
+    let applied = applicant.applied(&world, "alice", Credential::Ticket(waiting));
+    let (settings, now) = (&world.settings, world.now());
+    for (late, refused) in [(0, None), (1, Some(RefusalCode::Unspecified))] {
+        let new = receive_request(&applied.r2).unwrap().supply(None, b"peer", settings, now).unwrap();
+        let Stored::New(need) = new else { panic!() };
+        let need = need.supply_from(&world.server, settings, now).unwrap();
+        let known = world.store.applicant(need.wanted(), now).unwrap();
+        assert!(known.waiting.is_some());
+        assert_eq!(need.supply(known, settings, now.after(late)).refused(), refused);
     }
 }
 
