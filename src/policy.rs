@@ -81,7 +81,7 @@ map! {
         1 => modes: Modes,
         /// The suites allowed.
         2 => suites: Suites,
-        /// Seconds from confirmation until the key expires; absent for never.
+        /// Seconds from the grant (R3) until the key expires; absent for never.
         3 => lifetime: Option<u32>,
         /// Whether the token may open a session by key id when its alias is refused.
         4 => fall_back: bool,

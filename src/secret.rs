@@ -1,5 +1,6 @@
 //! Secrets as opaque values: zeroized when dropped, compared in constant time, never printed.
 
+use crate::random::RandomSource;
 use core::fmt;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -19,6 +20,14 @@ impl Secret {
     #[must_use]
     pub const fn new(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
+    }
+
+    /// Draws 32 secret bytes: for a server's master secret, say, or the key of a store's file.
+    #[must_use]
+    pub fn random(random: &mut dyn RandomSource) -> Self {
+        let mut secret = Self::absent();
+        random.fill(&mut secret.0);
+        secret
     }
 
     /// The 32 zero bytes that stand for an absent secret (PROTOCOL.md, section 4).

@@ -47,6 +47,7 @@ impl ServerSettings {
     /// replicas share and that outlive restarts.
     #[must_use]
     pub fn new(name: ServerName, template: Template, master: &Secret) -> Self {
+        let secrets = ServerSecrets::derive(master, &name);
         Self {
             name,
             template,
@@ -60,7 +61,7 @@ impl ServerSettings {
             pending_total: 100_000,
             open_registration: true,
             suites: SUITES,
-            secrets: ServerSecrets::derive(master),
+            secrets,
         }
     }
 
@@ -91,8 +92,9 @@ pub(crate) struct ServerSecrets {
 }
 
 impl ServerSecrets {
-    fn derive(master: &Secret) -> Self {
-        let key = |label| prf(&crate::suite::XWING, master, label, &[]);
+    /// Other names, other secrets: two servers on one machine may share a master.
+    fn derive(master: &Secret, name: &ServerName) -> Self {
+        let key = |label| prf(&crate::suite::XWING, master, label, name.as_str().as_bytes());
         Self {
             cookie: key(label::COOKIE),
             park: key(label::PARK),

@@ -80,7 +80,7 @@ pub(crate) mod label {
     pub(crate) const LOST: &[u8] = b"halfkey/1 lost";
     pub(crate) const RESPONSE: &[u8] = b"halfkey/1 response";
     pub(crate) const SESSION: &[u8] = b"halfkey/1 session";
-    pub(crate) const SESSION_KEYS: &[u8] = b"halfkey/1 session keys";
+    pub(crate) const SESSION_KEY: &[u8] = b"halfkey/1 session key";
     pub(crate) const ACCEPT: &[u8] = b"halfkey/1 accept";
     pub(crate) const REKEY: &[u8] = b"halfkey/1 rekey";
     pub(crate) const EXPORT: &[u8] = b"halfkey/1 export";

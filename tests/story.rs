@@ -212,7 +212,7 @@ fn an_activation_code_registers_once() {
     let user = UserName::new("alice").unwrap();
     world.store.add_activation_code(&user, code.secret(&world.settings.name, &user)).unwrap();
     let credential = |code: &ActivationCode| {
-        Credential::Activation(ActivationCode::parse(&code.expose().to_lowercase()).unwrap())
+        Credential::Activation(ActivationCode::parse(&code.reveal().to_lowercase()).unwrap())
     };
 
     let mut thief = Tale::new(&issuer, 8);

@@ -182,12 +182,6 @@ impl Chain {
         &self.leaf
     }
 
-    /// What the server's own certificate says, held against the profile but not verified.
-    #[cfg(feature = "std")]
-    pub(crate) fn read_leaf(&self, name: &crate::ServerName) -> Result<super::leaf::Leaf, CertificateError> {
-        super::leaf::Leaf::read(&parse(self.leaf.as_der())?, name)
-    }
-
     /// The certificates of the authorities above it, nearest first.
     #[must_use]
     pub fn issuers(&self) -> &[Certificate] {

@@ -24,6 +24,12 @@ pub(crate) struct Leaf {
 const KEY_ENCIPHERMENT: &[u8] = &[0x03, 0x02, 0x05, 0x20];
 
 impl Leaf {
+    /// What the server's own certificate in a chain says, held against the profile but not verified.
+    #[cfg(feature = "std")]
+    pub(crate) fn of_chain(chain: &super::Chain, name: &ServerName) -> Result<Self, CertificateError> {
+        Self::read(&item::parse(chain.leaf().as_der())?, name)
+    }
+
     /// Checks a server's certificate against the profile and takes out what it says.
     pub(super) fn read(certificate: &Certificate, name: &ServerName) -> Result<Self, CertificateError> {
         let tbs = certificate.tbs_certificate();

@@ -63,7 +63,7 @@ mod anchor;
 mod error;
 mod issue;
 mod item;
-mod leaf;
+pub(crate) mod leaf;
 mod name;
 mod request;
 mod server;

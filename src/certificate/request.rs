@@ -7,7 +7,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use der::asn1::{AnyRef, Ia5StringRef, OctetStringRef};
 use der::{Decode, Encode, Sequence};
-use rustls_pki_types::DnsName;
 use thiserror::Error;
 
 const LABEL: &str = "HALFKEY CERTIFICATE REQUEST";
@@ -29,9 +28,6 @@ pub enum RequestError {
     /// The server's name is of no use.
     #[error("the server's name: {0}")]
     Name(#[from] NameError),
-    /// The server's name reads like an IP address, for which no DNS name can be certified.
-    #[error("the server's name reads like an address")]
-    Address,
     /// No suite, more than [`super::MAX_SUITES`], or one twice.
     #[error("the list of suites is empty, too long or repeats one")]
     Suites,
@@ -87,10 +83,6 @@ struct Info<'a> {
     offer_key: &'a OctetStringRef,
 }
 
-fn check_name(name: &ServerName) -> Result<(), RequestError> {
-    DnsName::try_from(name.as_str()).map(drop).map_err(|_| RequestError::Address)
-}
-
 impl CertificateRequest {
     /// Longest DER encoding in bytes.
     pub const MAX: usize = 2048;
@@ -99,14 +91,13 @@ impl CertificateRequest {
     /// its offers with `offer_key`.
     ///
     /// # Errors
-    /// [`RequestError::Suites`] and [`RequestError::Address`].
+    /// [`RequestError::Suites`].
     pub fn sign(
         name: &ServerName,
         kem_key: &KemPublicKey,
         suites: &[u16],
         offer_key: &OfferKey,
     ) -> Result<Self, RequestError> {
-        check_name(name)?;
         if !suites_fit(suites) {
             return Err(RequestError::Suites);
         }
@@ -155,7 +146,6 @@ impl CertificateRequest {
         offer_key.verify_request(&info_der, signature).map_err(|_| RequestError::BadSignature)?;
 
         let name = ServerName::new(info.name.as_str())?;
-        check_name(&name)?;
         let kem_key = info.kem_key.to_der().map_err(malformed)?;
         let kem_key = KemPublicKey::from_spki_der(&kem_key).map_err(RequestError::KemKey)?;
         if !suites_fit(&info.suites) {

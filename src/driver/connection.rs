@@ -1,7 +1,7 @@
 //! One connection to a server: registration messages, then perhaps a session.
 
 use super::Gateway;
-use super::gateway::Event;
+use super::gateway::{Event, Work};
 use crate::configuration::ServerSideError as ConfigurationError;
 use crate::configuration::server::{self as configuration, AwaitApplied, Principal};
 use crate::id::Application;
@@ -10,7 +10,7 @@ use crate::port::entitlement_store::Entitlement;
 use crate::random::RandomSource;
 use crate::session::server::{AwaitResponse, Entry, Established, receive_open};
 use crate::session::{ChannelError, Content, Received, SessionError};
-use crate::step::Step;
+use crate::step::{RefusalReason, Step};
 use crate::time::UnixTime;
 use crate::wire::{self, Message};
 use zeroize::Zeroizing;
@@ -53,7 +53,8 @@ pub struct Handled {
 }
 
 impl Connection {
-    /// A new connection; `peer` is whatever names the sender on this transport, at most 64 bytes.
+    /// A new connection; `peer` is whatever names the sender on this transport, at most 64 bytes: an
+    /// address without its port, say, so that a token that reconnects is still the same peer.
     pub fn new(peer: &[u8]) -> Self {
         Self { peer: peer.to_vec(), state: State::Idle }
     }
@@ -74,6 +75,11 @@ impl Connection {
                 self.accepted(gateway, accepted.and_then(|need| need.supply_from(gateway.store, now)))
             }
             State::Idle if wire::message_type(frame) == Ok(Open::TYPE) => {
+                if !gateway.observer.admits(&self.peer, Work::Session) {
+                    self.state = State::Idle;
+                    let busy = RefusalReason::Busy.frame().into_bytes();
+                    return Handled { send: vec![busy], ..Handled::default() };
+                }
                 let challenged = receive_open(frame, gateway.settings)
                     .and_then(|need| need.supply_from(gateway.store, now, random));
                 match challenged {

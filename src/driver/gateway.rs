@@ -35,6 +35,8 @@ pub enum Work {
     Offer,
     /// Decapsulate a request: the costly one.
     Request,
+    /// Challenge a token for a session.
+    Session,
 }
 
 /// What has happened, for the operator's log. Nothing in it is secret.

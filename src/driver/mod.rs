@@ -5,12 +5,16 @@
 //! thirty of its own; see the example `async_handler`.
 
 mod client;
+mod client_error;
+mod client_session;
 mod connection;
 mod gateway;
 mod serve;
 mod transport;
 
-pub use client::{Client, ClientError, ClientSession, Configured, Fill, Incoming, Registering};
+pub use client::{Client, Fill, Registering};
+pub use client_error::ClientError;
+pub use client_session::{ClientSession, Configured, Incoming};
 pub use connection::{Connection, Handled};
 pub use gateway::{Approval, Event, Gateway, Observer, Work};
 pub use serve::{Answer, serve};

@@ -55,6 +55,16 @@ impl<S: Read + Write> Transport for Framed<S> {
     }
 }
 
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        (**self).send(frame)
+    }
+
+    fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
+        (**self).receive()
+    }
+}
+
 impl<T: Transport + ?Sized> Transport for &mut T {
     fn send(&mut self, frame: &[u8]) -> io::Result<()> {
         (**self).send(frame)

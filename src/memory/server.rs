@@ -1,5 +1,6 @@
 //! An authentication server's keys in memory.
 
+use crate::certificate::leaf::Leaf;
 use crate::certificate::{CertificateError, Chain, RevocationList};
 use crate::id::{Digest, ServerName};
 use crate::key::{KemPrivateKey, OfferKey};
@@ -20,8 +21,8 @@ const ISSUED_FOR: u64 = 60;
 
 /// An [`AuthServer`] whose keys are in this process's memory.
 ///
-/// Ephemeral keys are never anywhere else: after a restart the offers made before are answered with
-/// a refusal like any other, and tokens begin anew. One lock guards the random source and the
+/// Ephemeral keys are never anywhere else: after a restart the offers made before are not known any
+/// more, and tokens begin anew. One lock guards the random source and the
 /// ephemeral keys; it is not held while RSA works.
 pub struct Server {
     inner: Mutex<Inner>,
@@ -97,7 +98,7 @@ impl Server {
         kem_key: KemPrivateKey,
         offer_key: OfferKey,
     ) -> Result<(), ServerKeyError> {
-        let leaf = chain.read_leaf(name)?;
+        let leaf = Leaf::of_chain(chain, name)?;
         if leaf.kem_key != *kem_key.public() || leaf.offer_key != offer_key.public() {
             return Err(ServerKeyError::OtherKeys);
         }
@@ -192,10 +193,10 @@ impl AuthServer for Server {
             let ss_e = key.zip(kem).map(|(key, kem)| kem.decapsulate(&key.private, sealed.ct_e));
             (Secret::new(draw(&mut *inner.random)), ss_e)
         };
-        // RSA works in any case, so that a peer cannot tell a lapsed ephemeral key by the time.
+        let ss_e = ss_e.ok_or(AuthServerError::NoSuchKey)?;
         let mut blinding = Blinding::new(&seed);
         let ssk1 = identity.kem_key.decapsulate(sealed.ct, sealed.fallback, &mut blinding);
-        let ss_e = ss_e.ok_or(AuthServerError::NoSuchKey)?.map_err(|_| AuthServerError::Ciphertext)?;
+        let ss_e = ss_e.map_err(|_| AuthServerError::Ciphertext)?;
         Ok(Decapsulated { ssk1, ss_e })
     }
 }

@@ -94,8 +94,9 @@ pub trait AuthServer {
     fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError>;
 
     /// Decapsulates both (patent step 140). A wrong `ct` is no error: it gives the fallback, in
-    /// constant time. A peer learns nothing from which error it is: the step goes on with the
-    /// fallback whatever comes.
+    /// constant time. [`AuthServerError::NoSuchKey`] says that the certificate or the ephemeral key is
+    /// not held any more, which is a public fact; on [`AuthServerError::Ciphertext`] the step goes on
+    /// with the fallback, and the peer learns nothing.
     ///
     /// # Errors
     /// [`AuthServerError`], for the operator alone.

@@ -1,7 +1,5 @@
 //! The certificate authority (35 in the patent's Figure 1): certifies servers, and takes it back.
 
-pub mod contract;
-
 use crate::certificate::{
     CertificateRequest, Chain, IssueError, RevocationList, Serial, TrustAnchor, Validity,
 };
@@ -30,7 +28,7 @@ pub enum AuthorityError {
 ///
 /// It may sit behind a network or have its key in hardware: no key bytes pass here. Whether the
 /// applicant may have the name and holds P_r, the authority must know before it is asked to
-/// [`Self::issue`]; a [`CertificateRequest`] proves neither. [`contract::check`] tests an
+/// [`Self::issue`]; a [`CertificateRequest`] proves neither. [`contract::certificate_authority`](crate::port::contract::certificate_authority) tests an
 /// implementation.
 pub trait CertificateAuthority {
     /// The name and key that tokens embed to believe this authority: its own, or those of the

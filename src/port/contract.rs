@@ -5,10 +5,12 @@
 //! durable, whether a comparison takes constant time) the author has to see to alone.
 
 mod auth_server;
+mod certificate_authority;
 mod entitlement_store;
 mod token;
 
 pub use auth_server::{ServerUnderTest, auth_server};
+pub use certificate_authority::{AuthorityViolation, certificate_authority};
 pub use entitlement_store::{Seed, entitlement_store};
 pub use token::token;
 

@@ -4,11 +4,13 @@ use crate::certificate::TrustAnchors;
 use crate::id::{Digest, KeyId, Txn};
 use crate::key::KemPublicKey;
 use crate::policy::SuiteId;
-use crate::record::{Attempt, ProofKey, Registration};
-use crate::schedule::{HalfUse, Question};
+use crate::record::{Attempt, ProofKey, Registration, Standing};
+use crate::schedule::{HalfUse, KeyContext, KeySet, Question, mix};
 use crate::secret::Secret;
 use crate::step::Fault;
+use crate::suite::Suite;
 use alloc::vec::Vec;
+use subtle::ConstantTimeEq;
 use thiserror::Error;
 
 /// Why a token does not do as asked. Nothing has changed when it says so.
@@ -117,7 +119,7 @@ pub trait Token {
     /// [`TokenError`].
     fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError>;
 
-    /// The join (patent step 200): makes the sub-keys with [`crate::schedule::KeySet::join`],
+    /// The join (patent step 200): makes the sub-keys ([`Join::with`] does it all in memory),
     /// checks `tag_s` ([`Question::Grant`]) in constant time, and answers with the tag of R4
     /// ([`Question::Confirm`]). In the same transaction it stores keys and registration, whose
     /// standing becomes `Joined` with that tag, and erases SSK1 and the attempt.
@@ -174,4 +176,76 @@ pub struct Join<'a> {
     pub tag_s: &'a [u8; 32],
     /// The registration to store.
     pub registration: &'a Registration,
+}
+
+/// What a join makes, for a token to store.
+#[derive(Debug)]
+pub struct Joined {
+    /// The sub-keys.
+    pub keys: KeySet,
+    /// The registration, standing `Joined` with the tag of R4.
+    pub registration: Registration,
+    /// The tag of R4.
+    pub tag_c: [u8; 32],
+}
+
+impl Join<'_> {
+    /// The whole join for a token that has SSK1 at hand: makes the sub-keys, checks the server's
+    /// proof in constant time, and writes the registration. `earlier` answers for the key that a
+    /// renewal names.
+    ///
+    /// # Errors
+    /// [`TokenError::WrongProof`], or what `earlier` says.
+    pub fn with(
+        &self,
+        suite: &dyn Suite,
+        ssk1: &Secret,
+        earlier: impl FnOnce(&KeyId, &Question<'_>) -> Result<Secret, TokenError>,
+    ) -> Result<Joined, TokenError> {
+        let mix = self.mix(suite, earlier)?;
+        let keys = KeySet::join(suite, ssk1, self.ssk2, self.transcript, self.ss_e, &mix, &self.context());
+        let tag_s = keys.answer(suite, &Question::Grant(self.transcript));
+        if !bool::from(tag_s.expose().ct_eq(self.tag_s)) {
+            return Err(TokenError::WrongProof);
+        }
+        let tag_c = *keys.answer(suite, &Question::Confirm(self.transcript, self.tag_s)).expose();
+        Ok(Joined { keys, registration: self.joined(tag_c), tag_c })
+    }
+
+    /// The mix of the key whose proof R2 carried; `earlier` answers for the key that a renewal names.
+    ///
+    /// # Errors
+    /// What `earlier` says.
+    pub fn mix(
+        &self,
+        suite: &dyn Suite,
+        earlier: impl FnOnce(&KeyId, &Question<'_>) -> Result<Secret, TokenError>,
+    ) -> Result<Secret, TokenError> {
+        match self.proof_key {
+            ProofKey::None => Ok(Secret::absent()),
+            ProofKey::Secret(secret) => Ok(mix(suite, secret, self.transcript)),
+            ProofKey::Renewal(key_id) => earlier(key_id, &Question::Mix(self.transcript)),
+        }
+    }
+
+    /// What the sub-keys are bound to.
+    #[must_use]
+    pub const fn context(&self) -> KeyContext<'_> {
+        KeyContext {
+            certificate: &self.registration.certificate,
+            server_name: &self.registration.server_name,
+            user_id: &self.registration.user_id,
+            key_id: &self.registration.key_id,
+        }
+    }
+
+    /// The registration as it is stored, with the tag of R4.
+    #[must_use]
+    pub fn joined(&self, tag: [u8; 32]) -> Registration {
+        let mut registration = self.registration.clone();
+        if let Standing::Joined { tag_c, .. } = &mut registration.standing {
+            *tag_c = tag;
+        }
+        registration
+    }
 }

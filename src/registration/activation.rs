@@ -80,7 +80,7 @@ impl ActivationCode {
 
     /// The code in groups of four, to hand out.
     #[must_use]
-    pub fn expose(&self) -> String {
+    pub fn reveal(&self) -> String {
         let groups: Vec<String> =
             self.0.as_bytes().chunks(4).map(|g| g.iter().map(|b| char::from(*b)).collect()).collect();
         groups.join("-")
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(ActivationCode::parse(&"0".repeat(27)).unwrap_err(), ActivationCodeError::Length);
         assert_eq!(ActivationCode::parse("U123456789abcdef").unwrap_err(), ActivationCodeError::Character);
         assert_eq!(ActivationCode::parse("é123456789abcdef").unwrap_err(), ActivationCodeError::Character);
-        assert_eq!(code.expose(), "0123-4567-89AB-CDEF");
+        assert_eq!(code.reveal(), "0123-4567-89AB-CDEF");
     }
 
     #[test]
@@ -133,8 +133,8 @@ mod tests {
             }
         };
         let (one, two) = (ActivationCode::generate(&mut source), ActivationCode::generate_long(&mut source));
-        assert_eq!(ActivationCode::parse(&one.expose()).unwrap().0, one.0);
-        assert_eq!(ActivationCode::parse(&two.expose()).unwrap().0, two.0);
+        assert_eq!(ActivationCode::parse(&one.reveal()).unwrap().0, one.0);
+        assert_eq!(ActivationCode::parse(&two.reveal()).unwrap().0, two.0);
         let (server, other) = (ServerName::new("a").unwrap(), ServerName::new("b").unwrap());
         let name = UserName::new("alice").unwrap();
         assert_ne!(one.secret(&server, &name).expose(), one.secret(&other, &name).expose());

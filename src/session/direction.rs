@@ -156,6 +156,8 @@ fn head(text: &[u8]) -> Option<(Kind, usize)> {
     let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
     let padding = rest.get(length..)?;
     let empty = length == 0 || !matches!(kind, Kind::Close | Kind::Rekey);
-    let fits = length <= MAX_DATA && empty && padding.iter().all(|byte| *byte == 0);
+    let padded =
+        kind == Kind::Data || length.checked_add(HEAD)?.checked_next_multiple_of(STEP)? == text.len();
+    let fits = length <= MAX_DATA && empty && padded && padding.iter().all(|byte| *byte == 0);
     fits.then_some((kind, length))
 }

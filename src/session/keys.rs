@@ -40,11 +40,11 @@ pub(super) struct SessionKeys {
 }
 
 impl SessionKeys {
-    /// `SES = Expand(Extract(thA, d ‖ ss_e), "session keys", 160)`, cut into five.
+    /// `SES = Expand(Extract(thA, d ‖ ss_e), "session key", 160)`, cut into five.
     pub(super) fn derive(suite: &dyn Suite, th_a: &Digest, d: &Secret, ss_e: &Secret) -> Self {
         let prk = suite.extract(th_a, &[d, ss_e]);
         let mut ses = Zeroizing::new([0; 160]);
-        suite.expand(&prk, &[label::SESSION_KEYS, &[0]], ses.as_mut());
+        suite.expand(&prk, &[label::SESSION_KEY, &[0]], ses.as_mut());
         let (parts, _) = ses.as_chunks::<32>();
         let mut parts = parts.iter().copied();
         // 160 bytes are five parts, so no part is ever made up.

@@ -5,19 +5,17 @@ use crate::id::{Digest, KeyId, Txn};
 use crate::key::KemPublicKey;
 use crate::policy::SuiteId;
 use crate::port::TokenError;
-use crate::port::token::Join;
+use crate::port::token::{Join, Joined};
 use crate::random::{RandomSource, draw};
-use crate::record::{Attempt, ProofKey, Registration, Standing};
-use crate::schedule::{HalfUse, KeyContext, KeySet, Question, half, mix};
+use crate::record::{Attempt, Registration, Standing};
+use crate::schedule::{HalfUse, KeySet, Question, half};
 use crate::secret::Secret;
 use crate::suite::{Suite, find};
-use crate::time::UnixTime;
 use crate::wire::stored::{many, stored};
 use crate::wire::{Problem, Put, Value, WireError};
 use alloc::vec::Vec;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
-use subtle::ConstantTimeEq;
 
 /// Most registrations on a token.
 pub(super) const MAX_REGISTRATIONS: usize = 256;
@@ -157,39 +155,15 @@ impl Contents {
         if suite.id() != join.suite {
             return Err(TokenError::NoSuchHalf);
         }
-        let mut registration = join.registration.clone();
-        if self.key(&registration.key_id).is_ok() {
+        if self.key(&join.registration.key_id).is_ok() {
             return Err(TokenError::KeyExists);
         }
         if self.keys.len() >= MAX_REGISTRATIONS {
             return Err(TokenError::Full);
         }
-        let mix = match join.proof_key {
-            ProofKey::None => Secret::absent(),
-            ProofKey::Secret(secret) => mix(suite, secret, join.transcript),
-            ProofKey::Renewal(earlier) => {
-                self.key(earlier)?.keys.answer(suite, &Question::Mix(join.transcript))
-            }
-        };
-        let context = KeyContext {
-            certificate: &registration.certificate,
-            server_name: &registration.server_name,
-            user_id: &registration.user_id,
-            key_id: &registration.key_id,
-        };
-        let keys = KeySet::join(suite, ssk1, join.ssk2, join.transcript, join.ss_e, &mix, &context);
-        let tag_s = keys.answer(suite, &Question::Grant(join.transcript));
-        if !bool::from(tag_s.expose().ct_eq(join.tag_s)) {
-            return Err(TokenError::WrongProof);
-        }
-        let tag_c = *keys.answer(suite, &Question::Confirm(join.transcript, join.tag_s)).expose();
-        let confirm_by = match registration.standing {
-            Standing::Joined { confirm_by, .. } => confirm_by,
-            // Not told: then a session has to show how the registration stands.
-            Standing::Active => UnixTime::from_secs(0),
-        };
-        registration.standing =
-            Standing::Joined { txn: *join.txn, transcript: *join.transcript, tag_c, confirm_by };
+        let earlier =
+            |key_id: &KeyId, question: &Question<'_>| Ok(self.key(key_id)?.keys.answer(suite, question));
+        let Joined { keys, registration, tag_c } = join.with(suite, ssk1, earlier)?;
         self.keys.push(Key { registration, keys });
         self.give_up(join.txn);
         Ok(tag_c)

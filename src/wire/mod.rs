@@ -151,9 +151,12 @@ pub(crate) fn decode<'b, T: Value<'b>>(
     if canonical { Ok(value) } else { Err(fault(Problem::NotCanonical)) }
 }
 
+/// Room for most messages, so that encoding them allocates once.
+const ROOM: usize = 256;
+
 /// Encodes one item.
 pub(crate) fn encode<'b, T: Value<'b>>(value: &T) -> Vec<u8> {
-    let mut encoder = Encoder::new(Vec::new());
+    let mut encoder = Encoder::new(Vec::with_capacity(ROOM));
     match value.put(&mut encoder) {
         Ok(()) => encoder.into_writer(),
         // A vector takes every write; only a value that refuses to be encoded could come here, and

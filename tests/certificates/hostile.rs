@@ -68,7 +68,7 @@ fn time() {
 fn names() {
     let mut authority = root("issuer");
     let chain = issue(&mut authority, "leaf");
-    for other in ["example", "gate.example.org", "a.gate.example", "gate", "192.0.2.1"] {
+    for other in ["example", "gate.example.org", "a.gate.example", "gate"] {
         let other = ServerName::new(other).unwrap();
         let found = verify(&chain.as_der(), &anchors(&authority), &other, NOW, &Revocation::Ignore);
         assert_eq!(found, Err(CertificateError::WrongName), "{other}");

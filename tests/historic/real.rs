@@ -1,22 +1,30 @@
 //! The real protocol, with room for an attacker between the steps: a registered token, its server, and
 //! each step on its own.
 
-use crate::common::{Counting, Issuer, Link, Way, World, token};
-use halfkey::certificate::{Revocation, VerifiedServer};
+use crate::common::{Counting, Issuer, Link, Way, World, name, token};
+use halfkey::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::driver::{Client, ClientError, Configured, Registering};
 use halfkey::memory::store::Subject;
-use halfkey::message::{Address, UserInformation};
+use halfkey::message::{Address, Hello, Request, UserInformation};
+use halfkey::policy::Policy;
 use halfkey::port::Token;
 use halfkey::port::entitlement_store::Document;
-use halfkey::record::Registration;
-use halfkey::registration::token::Credential;
+use halfkey::record::{Effect, Registration};
+use halfkey::registration::ServerSideError;
+use halfkey::registration::server::{
+    self as registration, Decision, Grant, NeedApplicant, NeedSecrets, Stored,
+};
+use halfkey::registration::token::{AwaitOffer, AwaitOutcome, Credential, NeedWrap, hello};
 use halfkey::session::server::{self, AwaitResponse, Entry, Established};
 use halfkey::session::token::{self as client, AwaitAccept, AwaitChallenge, Opened, Options, Session};
 use halfkey::session::{Channel, SessionError};
 use halfkey::software::SoftwareToken;
+use halfkey::suite::SUITES;
 use halfkey::template::{FieldValue, Form, Template};
-use halfkey::{Application, Step};
+use halfkey::{AccessPath, Application, RandomSource, Secret, ServerSettings, Step, UserId};
+
+const PEER: &[u8] = b"192.0.2.7";
 
 pub(crate) fn form(template: &Template, user: &str) -> Form {
     template.fill([("name", FieldValue::from(user)), ("terms", true.into())]).unwrap()
@@ -42,6 +50,14 @@ impl Real {
         let (mut token, mut random) = (token(issuer.anchors(), 7), Counting::new(107));
         let registration = register(&world, &mut token, &mut random, "alice");
         Self { issuer, world, token, random, registration }
+    }
+
+    /// Another server that the same issuer certified.
+    pub(crate) fn shop(&mut self) -> World {
+        let mut shop = World::new(&mut self.issuer, "shop.example", 1);
+        shop.settings =
+            ServerSettings::new(name("shop.example"), crate::common::template(), &Secret::new([0x5F; 32]));
+        shop
     }
 
     /// S0.
@@ -114,7 +130,7 @@ impl Real {
             Applying::Applied
         };
         let outcome =
-            client.open(&mut link, &self.registration.key_id, &Options::default()).and_then(|mut session| {
+            client.open(&mut link, &self.registration.key_id, &by_key_id()).and_then(|mut session| {
                 session.configure(&mut client, &mail(), &UserInformation::default(), &mut apply, &mut |_| {})
             });
         let frames = link.log.into_iter().map(|(_, frame)| frame).collect();
@@ -148,10 +164,13 @@ pub(crate) fn register(
     }
 }
 
+/// By key id and not by alias, so that an attacker may do so as often as he likes.
+fn by_key_id() -> Options {
+    Options { by_key_id: true, ..Options::default() }
+}
+
 pub(crate) fn open(registration: &Registration) -> (Vec<u8>, AwaitChallenge) {
-    // By key id, so that the attacker may do so as often as he likes.
-    let options = Options { by_key_id: true, ..Options::default() };
-    let Step { send, next } = client::open(registration, &options).unwrap();
+    let Step { send, next } = client::open(registration, &by_key_id()).unwrap();
     (send.into_bytes(), next)
 }
 
@@ -173,6 +192,64 @@ pub(crate) fn accept(
         Entry::Session(session) => Ok((send.into_bytes(), session)),
         Entry::Barred { standing, .. } => panic!("{standing:?}"),
     }
+}
+
+/// R0 in, R1 out.
+pub(crate) fn offer(world: &World, r0: &[u8], random: &mut Counting) -> Vec<u8> {
+    let need = registration::receive_hello(r0, &world.settings).unwrap();
+    let need = need.supply_from(&world.server, PEER, &world.settings, world.now(), random).unwrap();
+    need.supply_from(&world.server).unwrap().into_bytes()
+}
+
+/// R0 to `world`, R1, and the form of `user`: SSK1 is to be wrapped next.
+pub(crate) fn fill(
+    world: &World,
+    anchors: &TrustAnchors,
+    r0: Step<Hello<'_>, AwaitOffer>,
+    user: &str,
+    random: &mut Counting,
+) -> NeedWrap {
+    let r1 = offer(world, r0.send.as_bytes(), random);
+    let need = r0.next.receive_offer(&r1, anchors, &Revocation::Ignore, world.now()).unwrap();
+    need.supply(form(&world.settings.template, user), Credential::None).unwrap()
+}
+
+/// R0 to R2: `user` applies.
+pub(crate) fn apply(
+    world: &World,
+    token: &mut SoftwareToken,
+    random: &mut Counting,
+    user: &str,
+) -> Step<Request<'static>, AwaitOutcome> {
+    let r0 = hello(world.settings.name.clone(), SUITES, random).unwrap();
+    let need = fill(world, &token.anchors().unwrap(), r0, user, random);
+    let need = need.supply_from(token, random).unwrap().supply_from(token, world.now()).unwrap();
+    need.supply_from(token).unwrap()
+}
+
+/// R2 in: SSK1 is to be recovered.
+pub(crate) fn requested<'b>(world: &World, r2: &'b [u8]) -> Result<NeedSecrets<'b>, ServerSideError> {
+    let need = registration::receive_request(r2).unwrap();
+    match need.supply_from(&world.store, PEER, &world.settings, world.now())? {
+        Stored::New(need) => Ok(need),
+        Stored::Before(_) => panic!("answered before"),
+    }
+}
+
+/// What the operator grants, and R3 out; `random` gives SSK2 first, for the user id is said.
+pub(crate) fn grant(world: &World, need: NeedApplicant, random: &mut dyn RandomSource) -> Vec<u8> {
+    let (settings, now) = (&world.settings, world.now());
+    let judged = need.supply_from(&world.store, settings, now).unwrap();
+    let grant = |application: &registration::Application| {
+        Decision::Grant(Grant {
+            user_id: Some(UserId::new(application.name.as_str()).unwrap()),
+            access_path: AccessPath::new("/staff").unwrap(),
+            policy: Policy::default(),
+        })
+    };
+    let commit = judged.decide(grant, settings, now, random).unwrap();
+    assert!(matches!(commit.wanted().effect, Effect::Granted(_)));
+    commit.supply_from(&world.store, now).unwrap().into_bytes()
 }
 
 /// The registrations that a token holds.

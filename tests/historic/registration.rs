@@ -2,12 +2,15 @@
 
 use crate::letter::*;
 use aes_gcm::aes::{Aes128, Aes192, Aes256};
-use halfkey::certificate::CertificateError;
+use halfkey::certificate::{CertificateError, CertificateRequest, Revocation, verify};
 use halfkey::historic::registration::authority::{assign, embed};
 use halfkey::historic::registration::server::{NeedAccessPath, Server, identification_code};
 use halfkey::historic::registration::token::AwaitGrant;
 use halfkey::historic::registration::{Application, Grant, Offer};
 use halfkey::historic::{Cipher, Combiner, Des, Error, Step, TdesEde2, TdesEde3};
+use halfkey::key::{KemPrivateKey, OfferKey};
+use halfkey::policy::SuiteId;
+use halfkey::port::CertificateAuthority;
 use halfkey::template::FieldError;
 use halfkey::{Fault, UnixTime, UserName};
 
@@ -62,6 +65,27 @@ fn a_certificate_that_does_not_verify_ends_the_call() {
     let late = UnixTime::from_secs(880_000_001);
     let refused = call("gate.example", late).unwrap_err();
     assert!(matches!(refused, Error::Certificate(CertificateError::Expired { .. })), "{refused}");
+}
+
+#[test]
+fn certificates_of_the_letter_and_of_the_real_protocol_do_not_mix() {
+    // One authority certifies both kinds; neither kind of token takes the other's.
+    let (mut issuer, random) = (authority(7), &mut Fixed::seed(8));
+    let anchors = issuer.trust_anchor().unwrap().into();
+    let (server, key) = (name("gate.example"), OfferKey::generate(random));
+    let kem_key = KemPrivateKey::generate(2048, random).unwrap();
+    let codes = SuiteId::ALL.map(SuiteId::code);
+    let request = CertificateRequest::sign(&server, kem_key.public(), &codes, &key).unwrap();
+    let chain = issuer.issue(&request, validity(), random).unwrap();
+    let call = embed(&issuer).unwrap().call(&server);
+    let offer = Offer { chain, template: template() };
+    assert_eq!(call.next.receive_offer(&offer, NOW).unwrap_err(), Error::NotHistoric);
+
+    let keys = assign(&mut issuer, &server, 2048, validity(), random).unwrap();
+    let call = embed(&issuer).unwrap().call(&server);
+    let offer = Server::new(keys, template()).receive_call(&call.send);
+    let verified = verify(&offer.chain.as_der(), &anchors, &server, NOW, &Revocation::Ignore).unwrap();
+    assert!(codes.into_iter().all(|code| !verified.accepts(code)));
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn a_proof_is_the_whole_of_it() {
     let alice = user("alice");
     world.store.add_activation_code(&alice, code.secret(&world.settings.name, &alice)).unwrap();
     let mut applicant = Applicant::new(&issuer, 7);
-    let again = || ActivationCode::parse(&code.expose()).unwrap();
+    let again = || ActivationCode::parse(&code.reveal()).unwrap();
     let applied = applicant.applied(&world, "alice", Credential::Activation(again()));
     let sealing = Sealing::of(&mut applicant, &applied.half);
     let body = entries(text(&sealing.open(&applied.r2)));

@@ -199,7 +199,7 @@ pub(crate) fn transcript(name: &str, items: &[Vec<u8>]) -> Digest {
     XWING.hash(&[b"halfkey/1 ", name.as_bytes(), &[0], &2u16.to_be_bytes(), &items.concat()])
 }
 
-/// Two certified servers, one of them the attacker, who even shares the other's secrets for cookies.
+/// Two certified servers, one of them the attacker, who even shares the other's master secret.
 #[test]
 fn p4_no_relay_between_servers() {
     let mut issuer = Issuer::new(1);
@@ -220,10 +220,11 @@ fn p4_no_relay_between_servers() {
     let r1 = answer(&good, &renamed);
     let error = step.next.receive_offer(&r1, &issuer.anchors(), &Revocation::Ignore, good.now()).unwrap_err();
     assert!(matches!(error, TokenSideError::Certificate(_)), "{error:?}");
-    // R2 for the one is nothing to the other: it has no such certificate, and P_r is another.
+    // R2 for the one is nothing to the other, which made no such offer.
     let applied = applicant.applied(&good, "alice", Credential::None);
     let answered = answer(&evil, &applied.r2);
-    assert_eq!(applicant.refuses(&good, &applied.half, &answered), TokenSideError::Sealed);
+    let restart = TokenSideError::Refusal(RefusalReason::Restart);
+    assert_eq!(applicant.refuses(&good, &applied.half, &answered), restart);
     assert_eq!((evil.store.registrations().len(), active(&evil)), (0, 0));
     applicant.completes(&good, &applied);
     applicant.settled(&good);

@@ -136,7 +136,7 @@ fn the_schedule_is_that_of_the_protocol() {
         };
         let prk = Secret::new(s.mac(&Secret::new(*th_a.as_bytes()), &[&d, ss_e.expose()]));
         let mut ses = [0; 160];
-        s.expand(&prk, &[b"halfkey/1 session keys\0"], &mut ses);
+        s.expand(&prk, &[b"halfkey/1 session key\0"], &mut ses);
         let k_accept = Secret::new(ses[..32].try_into().unwrap());
         assert_eq!(accept.tag_s, mac(&k_accept, b"halfkey/1 accept", th_a.as_bytes()));
         assert_eq!(id, ses[128..]);

@@ -10,8 +10,8 @@ use halfkey::key::KemPublicKey;
 use halfkey::policy::SuiteId;
 use halfkey::port::token::Join;
 use halfkey::port::{Token, TokenError};
-use halfkey::record::{Attempt, ProofKey, Registration, Standing};
-use halfkey::schedule::{HalfUse, KeyContext, KeySet, Question};
+use halfkey::record::{Attempt, Registration, Standing};
+use halfkey::schedule::{HalfUse, KeySet, Question};
 use halfkey::suite::{Suite, XWING};
 use halfkey::{Digest, KeyId, Secret, Txn};
 
@@ -114,37 +114,22 @@ impl Token for CardToken {
         Ok(())
     }
     fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
-        let mut registration = join.registration.clone();
-        if self.place(&registration.key_id).is_ok() {
+        let key_id = join.registration.key_id;
+        if self.place(&key_id).is_ok() {
             return Err(TokenError::KeyExists);
         }
         let digest = XWING.hash(&[join.ssk2.expose(), join.transcript.as_bytes()]);
         let j = self.card.join(join.txn, &digest).ok_or(TokenError::NoSuchHalf)?;
-        let mix = match join.proof_key {
-            ProofKey::None => Secret::absent(),
-            ProofKey::Secret(secret) => halfkey::schedule::mix(&XWING, secret, join.transcript),
-            ProofKey::Renewal(earlier) => {
-                self.card.answer(earlier, &Question::Mix(join.transcript)).ok_or(TokenError::NoSuchKey)?
-            }
-        };
-        let context = KeyContext {
-            certificate: &registration.certificate,
-            server_name: &registration.server_name,
-            user_id: &registration.user_id,
-            key_id: &registration.key_id,
-        };
-        let key_id = registration.key_id;
-        self.card.import(&key_id, KeySet::from_j(&XWING, &j, join.ss_e, &mix, &context));
+        let mix =
+            join.mix(&XWING, |earlier, asked| self.card.answer(earlier, asked).ok_or(TokenError::NoSuchKey))?;
+        self.card.import(&key_id, KeySet::from_j(&XWING, &j, join.ss_e, &mix, &join.context()));
         if !self.card.verify(&key_id, &Question::Grant(join.transcript), join.tag_s) {
             self.card.erase_key(&key_id);
             return Err(TokenError::WrongProof);
         }
         let confirm = Question::Confirm(join.transcript, join.tag_s);
         let tag_c = *self.card.answer(&key_id, &confirm).ok_or(TokenError::NoSuchKey)?.expose();
-        if let Standing::Joined { tag_c: stored, .. } = &mut registration.standing {
-            *stored = tag_c;
-        }
-        self.registrations.push(registration);
+        self.registrations.push(join.joined(tag_c));
         self.give_up(join.txn)?;
         Ok(tag_c)
     }

@@ -1,8 +1,8 @@
 //! The claims' reading (4, 10, 17, 23): both inputs of the session key go over the wire.
 //!
 //! "Generating a second number for transmission … together with the encrypted first number": so the
-//! server can decrypt N1 and authenticate the client. But the session key is "the encrypted first
-//! number [combined] with the second number using a one-way function", and no key goes into that
+//! server can decrypt N1 and authenticate the client. But the session key is made "by combining the
+//! encrypted first number with the second number using a one-way function", and no key goes into that
 //! function. However one-way it is, whoever records the message computes it forwards.
 //!
 //! In claims 10 and 23 the server challenges and the client responds. In claims 4 and 17 "one party"

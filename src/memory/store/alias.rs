@@ -50,20 +50,18 @@ impl Aliases {
         gone
     }
 
-    /// Drops what is older than `heard` and was not issued by it.
+    /// Drops what is older than `heard`.
     #[must_use]
     pub(super) fn heard(&mut self, heard: Address) -> Vec<Alias> {
-        let own = |issued: &Issued| issued.by == Some(heard);
         let place = match heard {
             Address::Alias(_) => self.0.iter().position(|issued| Address::Alias(issued.alias) == heard),
             // The key's name is as old as the oldest alias it has issued.
-            Address::Key(_) => self.0.iter().position(own),
+            Address::Key(_) => self.0.iter().position(|issued| issued.by == Some(heard)),
         };
         let Some(place) = place else { return Vec::new() };
+        // What an address issued is newer than the address.
         let newer = self.0.split_off(place);
-        let (kept, gone): (Vec<_>, Vec<_>) = self.0.drain(..).partition(own);
-        self.0 = kept;
-        self.0.extend(newer);
+        let gone = core::mem::replace(&mut self.0, newer);
         gone.into_iter().map(|issued| issued.alias).collect()
     }
 }

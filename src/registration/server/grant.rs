@@ -1,6 +1,6 @@
 //! R3: SSK2, the join, and the outcome made durable before it leaves (patent steps 150 to 190).
 
-use super::judge::{Application, Claim, Grant, Read};
+use super::application::{Application, Claim, Grant, Read};
 use crate::id::{Alias, Digest, KeyId, TicketId, UserId, UserName};
 use crate::message::{Outcome, OutcomeBody, OutcomeCore};
 use crate::policy::Policy;

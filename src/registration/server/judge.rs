@@ -1,39 +1,22 @@
-//! Judging an application: proof, name, room, and the operator (patent step 160).
+//! Judging an application: proof, name and room, before the operator is asked (patent step 160).
 
-use super::grant::{NeedCommit, Ruling};
-use super::request::applicant;
-use crate::id::{AccessPath, Digest, TicketId, UserId, UserName};
-use crate::message::{FieldFault, Proof, RequestBody};
-use crate::policy::Policy;
+use super::application::{Application, Claim, Opened, Read};
+use super::decide::{Judged, NeedDecision};
+use crate::id::{Digest, UserName};
+use crate::message::{FieldFault, Proof};
 use crate::port::EntitlementStore;
-use crate::port::auth_server::Decapsulated;
-use crate::random::RandomSource;
-use crate::record::{Applicant, ApplicantRecord, Lifecycle, ProofId, Registered, WaitingApplication};
-use crate::registration::cookie::Cookie;
+use crate::record::{Applicant, ApplicantRecord, Lifecycle, ProofId, Registered};
 use crate::registration::error::Refusing;
 use crate::registration::{RefusalCode, ServerSideError};
-use crate::schedule::{Envelope, Question, mix};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
-use crate::suite::{Suite, prf};
+use crate::suite::prf;
 use crate::template::{FieldError, Form};
 use crate::time::UnixTime;
 use crate::transcript::label;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
-
-/// An R2 whose cookie held, and what it carried.
-#[derive(Debug)]
-pub(super) struct Read {
-    pub(super) suite: &'static dyn Suite,
-    pub(super) cookie: Cookie,
-    pub(super) request: Vec<u8>,
-    pub(super) digest: Digest,
-    pub(super) secrets: Decapsulated,
-    pub(super) th_b: Digest,
-    pub(super) envelope: Envelope,
-}
 
 /// What is known of the applicant is needed.
 #[must_use]
@@ -43,9 +26,6 @@ pub struct NeedApplicant {
     opened: Option<Opened>,
     applicant: Applicant,
 }
-
-/// An R2 that opened, and the name in its form or what is wrong with it.
-pub(super) type Opened = (RequestBody, Result<UserName, Vec<(u8, FieldError)>>);
 
 impl NeedApplicant {
     pub(super) fn new(read: Read, opened: Option<Opened>) -> Self {
@@ -111,71 +91,6 @@ fn form_refusal(faults: &[(u8, FieldError)]) -> Refusing {
 struct Proven {
     claim: Option<Claim>,
     holds: bool,
-}
-
-/// Whose expectation the application meets, and with which key.
-#[derive(Debug)]
-pub(super) enum Claim {
-    /// Nobody's.
-    Open,
-    /// The operator's who sent the code; A.
-    Activation(Secret),
-    /// Its own earlier one.
-    Renewal(Box<Registered>),
-    /// The operator's who was asked before; with the earlier registration if it is to be renewed.
-    Ticket(Box<WaitingApplication>, Option<Box<Registered>>),
-}
-
-impl Claim {
-    /// The key whose mix goes into the join, over `transcript`.
-    pub(super) fn mix(&self, suite: &dyn Suite, transcript: &Digest) -> Secret {
-        match self {
-            Self::Open => Secret::absent(),
-            Self::Activation(a) => mix(suite, a, transcript),
-            Self::Renewal(earlier) => earlier.keys.key_set().answer(suite, &Question::Mix(transcript)),
-            Self::Ticket(waiting, _) => mix(suite, &waiting.ticket, transcript),
-        }
-    }
-
-    /// What the registration takes when it becomes active.
-    pub(super) fn takes(&self) -> Option<ProofId> {
-        match self {
-            Self::Open => None,
-            Self::Activation(_) => Some(ProofId::Activation),
-            Self::Renewal(earlier) => Some(ProofId::Renewal(earlier.key_id)),
-            Self::Ticket(waiting, _) => waiting.proof,
-        }
-    }
-
-    /// The registration that the new one replaces.
-    pub(super) fn renews(&self) -> Option<&Registered> {
-        match self {
-            Self::Renewal(earlier) | Self::Ticket(_, Some(earlier)) => Some(earlier),
-            Self::Open | Self::Activation(_) | Self::Ticket(_, None) => None,
-        }
-    }
-
-    /// The ticket that is used up.
-    pub(super) fn ticket(&self) -> Option<TicketId> {
-        match self {
-            Self::Ticket(waiting, _) => Some(waiting.ticket_id),
-            Self::Open | Self::Activation(_) | Self::Renewal(_) => None,
-        }
-    }
-
-    fn proof(&self) -> ApplicationProof {
-        match self {
-            Self::Open => ApplicationProof::None,
-            Self::Activation(_) => ApplicationProof::Activation,
-            Self::Renewal(earlier) | Self::Ticket(_, Some(earlier)) => {
-                ApplicationProof::Renewal(earlier.clone())
-            }
-            Self::Ticket(waiting, None) => match waiting.proof {
-                Some(ProofId::Activation) => ApplicationProof::Activation,
-                _ => ApplicationProof::None,
-            },
-        }
-    }
 }
 
 /// Checks the one proof, under a made-up key where there is none to check it under.
@@ -255,164 +170,19 @@ fn renewable(earlier: &Registered, name: &UserName, settings: &ServerSettings, n
     earlier.lifecycle == Lifecycle::Active && in_time && earlier.name == *name
 }
 
-/// What comes of judging.
-#[must_use]
-#[derive(Debug)]
-pub enum Judged {
-    /// In order so far: the operator is to decide.
-    Ask(NeedDecision),
-    /// Refused; R3 will say so.
-    Refuse(NeedRefusal),
-}
-
-impl Judged {
-    const fn refuse(read: Box<Read>, refusing: Refusing) -> Self {
-        Self::Refuse(NeedRefusal { read, refusing })
-    }
-
-    /// Why it is refused already, for the operator's log; the applicant may learn less.
-    #[must_use]
-    pub const fn refused(&self) -> Option<RefusalCode> {
-        match self {
-            Self::Ask(_) => None,
-            Self::Refuse(need) => Some(need.refusing.code),
-        }
-    }
-
-    /// Goes on with what the operator decides; `decide` is called only for an application that is
-    /// in order.
-    ///
-    /// # Errors
-    /// [`ServerSideError::Setting`] when the outcome does not fit into `outcome_size`.
-    pub fn decide(
-        self,
-        decide: impl FnOnce(&Application) -> Decision,
-        settings: &ServerSettings,
-        now: UnixTime,
-        random: &mut dyn RandomSource,
-    ) -> Result<NeedCommit, ServerSideError> {
-        match self {
-            Self::Ask(need) => {
-                let decision = decide(need.wanted());
-                need.supply(decision, settings, now, random)
-            }
-            Self::Refuse(need) => need.supply(settings, now, random),
-        }
+/// Who applies, as a question for the store. A request that did not open asks all the same, for a
+/// name that nobody has.
+fn applicant(opened: Option<(&UserName, Option<&Proof>)>, digest: &Digest) -> Applicant {
+    match opened {
+        Some((name, proof)) => Applicant { name: name.clone(), proof: proof.map(proof_id) },
+        None => Applicant { name: UserName::hexadecimal(digest), proof: None },
     }
 }
 
-/// A refusal that is to be sealed like any outcome.
-#[must_use]
-#[derive(Debug)]
-pub struct NeedRefusal {
-    read: Box<Read>,
-    refusing: Refusing,
-}
-
-impl NeedRefusal {
-    /// Seals it.
-    ///
-    /// # Errors
-    /// [`ServerSideError::Setting`] when it does not fit into `outcome_size`.
-    pub fn supply(
-        self,
-        settings: &ServerSettings,
-        now: UnixTime,
-        random: &mut dyn RandomSource,
-    ) -> Result<NeedCommit, ServerSideError> {
-        NeedCommit::new(*self.read, Ruling::Refuse(self.refusing), settings, now, random)
-    }
-}
-
-/// An application that is in order, for the operator.
-#[derive(Clone, Debug)]
-pub struct Application {
-    /// The name applied for.
-    pub name: UserName,
-    /// The form, checked.
-    pub form: Form,
-    /// Why the applicant should be expected; it has been verified.
-    pub proof: ApplicationProof,
-    /// The ticket of the waiting application that this one follows up; it has been verified too.
-    ///
-    /// What the operator has decided on a waiting application is for the holder of its ticket:
-    /// anybody may come without one and apply for the same name.
-    pub ticket: Option<TicketId>,
-}
-
-/// Why an applicant should be expected.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum ApplicationProof {
-    /// No reason: trust on first use.
-    None,
-    /// The applicant has the activation code for the name.
-    Activation,
-    /// The applicant holds this earlier key.
-    Renewal(Box<Registered>),
-}
-
-/// The operator is to decide.
-#[must_use]
-#[derive(Debug)]
-pub struct NeedDecision {
-    read: Box<Read>,
-    application: Application,
-    claim: Claim,
-}
-
-/// What the operator decides.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Decision {
-    /// Register.
-    Grant(Grant),
-    /// Do not.
-    Refuse(RefusalCode),
-    /// Not yet: ask again after so many seconds.
-    Wait {
-        /// Seconds.
-        retry_after: u32,
-    },
-}
-
-/// What is granted.
-#[derive(Clone, Debug)]
-pub struct Grant {
-    /// The user identification code (patent step 160); `None` has one drawn. A renewal keeps its
-    /// own.
-    pub user_id: Option<UserId>,
-    /// The access control path (patent step 180).
-    pub access_path: AccessPath,
-    /// What the key may be used for. A renewal is never weaker than before.
-    pub policy: Policy,
-}
-
-impl NeedDecision {
-    /// What to decide on.
-    #[must_use]
-    pub const fn wanted(&self) -> &Application {
-        &self.application
-    }
-
-    /// Takes the decision and seals the outcome.
-    ///
-    /// # Errors
-    /// [`ServerSideError::Setting`] when the outcome does not fit into `outcome_size`.
-    pub fn supply(
-        self,
-        decision: Decision,
-        settings: &ServerSettings,
-        now: UnixTime,
-        random: &mut dyn RandomSource,
-    ) -> Result<NeedCommit, ServerSideError> {
-        let ruling = match decision {
-            Decision::Grant(grant) => Ruling::Grant { grant, name: self.application.name, claim: self.claim },
-            Decision::Refuse(code) => Ruling::Refuse(code.into()),
-            Decision::Wait { retry_after } => {
-                Ruling::Wait { retry_after, application: self.application, claim: self.claim }
-            }
-        };
-        NeedCommit::new(*self.read, ruling, settings, now, random)
+const fn proof_id(proof: &Proof) -> ProofId {
+    match proof {
+        Proof::Activation(_) => ProofId::Activation,
+        Proof::Renewal(key_id, _) => ProofId::Renewal(*key_id),
+        Proof::Ticket(ticket_id, _) => ProofId::Ticket(*ticket_id),
     }
 }

@@ -15,16 +15,18 @@
 //! Every R2 whose cookie holds is answered with an R3 of one size after the same questions, so that
 //! nobody learns from the answer whether a request opened, a code exists or a key is known.
 
+mod application;
 mod confirm;
+mod decide;
 mod grant;
 mod judge;
 mod offer;
 mod request;
 
+pub use application::{Application, ApplicationProof, Decision, Grant};
 pub use confirm::{NeedConfirm, NeedExpected, receive_confirm};
+pub use decide::{Judged, NeedDecision, NeedRefusal};
 pub use grant::NeedCommit;
-pub use judge::{
-    Application, ApplicationProof, Decision, Grant, Judged, NeedApplicant, NeedDecision, NeedRefusal,
-};
+pub use judge::NeedApplicant;
 pub use offer::{NeedOffering, NeedSignature, receive_hello};
 pub use request::{NeedSecrets, NeedStored, Stored, receive_request};

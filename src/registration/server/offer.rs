@@ -47,7 +47,8 @@ impl NeedOffering<'_> {
     }
 
     /// Takes certificate and ephemeral key, and writes the offer. `peer` is whatever names the
-    /// sender on this transport, an address say, at most 64 bytes: the offer is good for it alone.
+    /// sender on this transport, an address without its port say, at most 64 bytes: the offer is good
+    /// for it alone.
     ///
     /// # Errors
     /// [`ServerSideError::Setting`] when the settings or the offering do not fit the protocol.

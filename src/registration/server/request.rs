@@ -1,12 +1,12 @@
 //! R2: recover SSK1 (patent step 140).
 
-use super::judge::{NeedApplicant, Read};
+use super::application::Read;
+use super::judge::NeedApplicant;
 use super::offer::template_digest;
-use crate::id::{Digest, UserName};
-use crate::message::{Outcome, Proof, Request, RequestBody, RequestCore};
+use crate::id::Digest;
+use crate::message::{Outcome, Request, RequestBody, RequestCore};
 use crate::port::auth_server::{Decapsulated, Encapsulated};
 use crate::port::{AuthServer, AuthServerError, EntitlementStore};
-use crate::record::{Applicant, ProofId};
 use crate::registration::cookie::Cookie;
 use crate::registration::{ServerSideError, padding};
 use crate::schedule::{Envelope, HalfUse, half};
@@ -128,12 +128,14 @@ impl NeedSecrets<'_> {
 
     /// Takes the secrets and opens the form.
     ///
-    /// No error is an error here: whatever does not decapsulate or open goes on like a wrong proof,
-    /// through the same questions to an R3 of the same size. The authentication server's own
-    /// failures are the exception: they are the operator's, and the token may try again.
+    /// Whatever does not decapsulate or open is no error here: it goes on like a wrong proof, through
+    /// the same questions to an R3 of the same size. Two public facts are the exception: the offer's
+    /// ephemeral key is gone, by a restart or by time, so that no answer would ever open; and a
+    /// device failed.
     ///
     /// # Errors
-    /// [`ServerSideError::AuthServer`] for a failing device.
+    /// [`ServerSideError::NoSuchOffer`] for a key that is gone; [`ServerSideError::AuthServer`] for a
+    /// failing device.
     pub fn supply(
         self,
         secrets: Result<Decapsulated, AuthServerError>,
@@ -142,6 +144,7 @@ impl NeedSecrets<'_> {
         let secrets = match secrets {
             Ok(secrets) => secrets,
             Err(AuthServerError::Device(code)) => return Err(AuthServerError::Device(code).into()),
+            Err(AuthServerError::NoSuchKey) => return Err(ServerSideError::NoSuchOffer),
             Err(_) => Decapsulated { ssk1: self.fallback.clone(), ss_e: self.fallback_e.clone() },
         };
         let suite = self.suite;
@@ -169,7 +172,7 @@ impl NeedSecrets<'_> {
     /// Asks the authentication server.
     ///
     /// # Errors
-    /// [`ServerSideError::AuthServer`] for a failing device.
+    /// As [`NeedSecrets::supply`].
     pub fn supply_from(
         self,
         server: &dyn AuthServer,
@@ -188,21 +191,4 @@ fn open(envelope: &Envelope, sealed: &[u8]) -> Option<RequestBody> {
         return None;
     }
     wire::decode(text, "R2 Request.body", text.len()).ok()
-}
-
-/// Who applies, as a question for the store. A request that did not open asks all the same, for a
-/// name that nobody has.
-pub(super) fn applicant(opened: Option<(&UserName, Option<&Proof>)>, digest: &Digest) -> Applicant {
-    match opened {
-        Some((name, proof)) => Applicant { name: name.clone(), proof: proof.map(proof_id) },
-        None => Applicant { name: UserName::hexadecimal(digest), proof: None },
-    }
-}
-
-const fn proof_id(proof: &Proof) -> ProofId {
-    match proof {
-        Proof::Activation(_) => ProofId::Activation,
-        Proof::Renewal(key_id, _) => ProofId::Renewal(*key_id),
-        Proof::Ticket(ticket_id, _) => ProofId::Ticket(*ticket_id),
-    }
 }

@@ -9,6 +9,7 @@
 //! ```
 
 mod confirm;
+mod facts;
 mod offer;
 mod outcome;
 mod request;
@@ -16,7 +17,7 @@ mod request;
 pub use confirm::{AwaitDone, NeedSettle, Settled, confirm_again};
 pub use offer::{AwaitOffer, NeedForm, hello};
 pub use outcome::{NeedJoin, NeedOpen, NeedWait, Opened, Refused};
-pub use request::{AwaitOutcome, NeedHold, NeedSeal, NeedWrap, give_up_lapsed, resume};
+pub use request::{AwaitOutcome, NeedHold, NeedSeal, NeedWrap, RenewalAnswers, give_up_lapsed, resume};
 
 use super::ActivationCode;
 use crate::id::KeyId;

@@ -1,9 +1,10 @@
 //! R0 and R1: ask for an offer and verify who makes it (patent steps 80 and 90).
 
+use super::facts::OfferFacts;
 use super::request::NeedWrap;
 use super::{Credential, refusal};
 use crate::certificate::{self, Revocation, TrustAnchors, VerifiedServer};
-use crate::id::{Digest, ServerName, Txn};
+use crate::id::{ServerName, Txn};
 use crate::message::{EXT_CRL, Hello, Offer, OfferCore, VERSION};
 use crate::random::{RandomSource, draw};
 use crate::registration::TokenSideError;
@@ -139,21 +140,6 @@ fn verify(
         _ => certificate::verify(chain, anchors, server_name, now, revocation),
     };
     Ok(verified?)
-}
-
-/// What of R1 the rest of the run needs.
-#[derive(Debug)]
-pub(super) struct OfferFacts {
-    pub(super) suite: &'static dyn Suite,
-    pub(super) txn: Txn,
-    pub(super) offer_id: crate::id::OfferId,
-    pub(super) cookie: Vec<u8>,
-    pub(super) pk_e: Vec<u8>,
-    pub(super) outcome_size: u16,
-    pub(super) expires: UnixTime,
-    pub(super) th_o: Digest,
-    pub(super) anchor: Digest,
-    pub(super) server: VerifiedServer,
 }
 
 /// The server is verified; the user is to fill the template in (patent step 100).

@@ -1,7 +1,7 @@
 //! R2: SSK1 under P_u, and the form under SSK1 (patent steps 110 to 130).
 
 use super::Credential;
-use super::offer::OfferFacts;
+use super::facts::OfferFacts;
 use crate::id::{Digest, KeyId, TicketId, Txn, UserName};
 use crate::key::KemPublicKey;
 use crate::message::{Proof, Request, RequestBody, RequestCore};

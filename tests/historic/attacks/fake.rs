@@ -1,5 +1,6 @@
 //! Somebody without any key plays the server, or the client.
 
+use super::xor;
 use crate::letter::*;
 use crate::real::Real;
 use halfkey::historic::session::{self, Challenge, Proof, claims, description};
@@ -19,10 +20,6 @@ fn encrypt<C: Cipher>(key: &Key<C>, number: &[u8]) -> Vec<u8> {
 /// The inverse, likewise.
 fn decrypt<C: Cipher>(key: &Key<C>, number: &[u8]) -> Vec<u8> {
     description::decrypt_package(key, &description::Response { package: number.to_vec() }).unwrap()
-}
-
-fn xor(a: &[u8], b: &[u8]) -> Vec<u8> {
-    a.iter().zip(b).map(|(a, b)| a ^ b).collect()
 }
 
 #[test]

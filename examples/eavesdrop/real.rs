@@ -1,0 +1,167 @@
+//! The second part: the same with the real protocol.
+
+use crate::{DOOR_CODE, Heard};
+use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, Validity, VerifiedServer};
+use halfkey::configuration::token::{Applying, Instruction};
+use halfkey::driver::{Client, Connection, Gateway, Registering, Transport};
+use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+use halfkey::memory::store::Subject;
+use halfkey::memory::{Authority, Server, Store};
+use halfkey::message::UserInformation;
+use halfkey::policy::{Policy, SuiteId};
+use halfkey::port::CertificateAuthority;
+use halfkey::port::entitlement_store::Document;
+use halfkey::registration::server::{Application as Applicant, Decision, Grant};
+use halfkey::registration::token::Credential;
+use halfkey::session::token::Options;
+use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::suite::{Suite, XWING};
+use halfkey::template::{Field, FieldKind, Template};
+use halfkey::{AccessPath, Application, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
+use std::collections::VecDeque;
+use std::error::Error;
+use std::io;
+
+/// The wire between a token and a server, with a recorder on it.
+struct Wire<'a> {
+    gateway: Gateway<'a>,
+    connection: Connection,
+    down: VecDeque<Vec<u8>>,
+    heard: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl<'a> Wire<'a> {
+    fn to(gateway: Gateway<'a>) -> Self {
+        let (connection, down, heard) = (Connection::new(b"alice's computer"), VecDeque::new(), Vec::new());
+        Self { gateway, connection, down, heard }
+    }
+}
+
+impl Transport for Wire<'_> {
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.heard.push(("client", frame.to_vec()));
+        let handled = self.connection.handle(&self.gateway, frame, UnixTime::now(), &mut SystemRandom);
+        for frame in handled.send {
+            self.heard.push(("server", frame.clone()));
+            self.down.push_back(frame);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.down.pop_front())
+    }
+}
+
+/// Registers Alice, opens a session and configures her system in it: what was heard of the session.
+pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
+    let (random, now) = (&mut SystemRandom, UnixTime::now());
+
+    // An authority, a certified server with its database, and a blank token.
+    let mut authority =
+        Authority::root(IssuerName::common_name("Token Issuer")?, IssuerKey::generate_ed25519(random)?)?;
+    let name = ServerName::new("gate.example")?;
+    let (kem_key, offer_key) = (KemPrivateKey::generate(2048, random)?, OfferKey::generate(random));
+    let suites = SuiteId::ALL.map(SuiteId::code);
+    let request = CertificateRequest::sign(&name, kem_key.public(), &suites, &offer_key)?;
+    let chain = authority.issue(&request, Validity::new(now, now.after(86_400))?, random)?;
+    let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
+    let mut master = [0; Secret::LEN];
+    halfkey::RandomSource::fill(random, &mut master);
+    let settings = ServerSettings::new(name.clone(), template, &Secret::new(master));
+    let server = Server::new(&name, &chain, kem_key, offer_key, settings.offer_ttl, SystemRandom)?;
+    let (store, path) = (Store::new(), AccessPath::new("/users/alice")?);
+    let grant = Grant { user_id: None, access_path: path.clone(), policy: Policy::default() };
+    let approval = |_: &Applicant| Decision::Grant(grant.clone());
+    let gateway =
+        Gateway { settings: &settings, server: &server, store: &store, approval: &approval, observer: &() };
+    let anchors = authority.trust_anchor()?.into();
+    let (mut token, _) = SoftwareToken::new(anchors, "2468", PinSettings::default(), Box::new(SystemRandom))?;
+
+    // Alice registers.
+    let mut client = Client::new(&mut token, random);
+    let mut fill = |_: &VerifiedServer, template: &Template| {
+        Ok((template.fill([("name", "alice".into())])?, Credential::None))
+    };
+    let registering = client.register(&mut Wire::to(gateway), &name, &Revocation::Ignore, &mut fill)?;
+    let Registering::Active(registration) = registering else {
+        return Err("the registration was not granted".into());
+    };
+
+    // The operator writes down her door code; she opens a session and is configured.
+    let door = Application::new("door")?;
+    let document = Document { media_type: "text/plain".into(), body: DOOR_CODE.into() };
+    store.set_entitlement(Subject::AccessPath(path), door.clone(), document, None)?;
+    let mut wire = Wire::to(gateway);
+    let mut session = client.open(&mut wire, &registration.key_id, &Options::default())?;
+    let mut arrived = false;
+    let mut apply = |_: &Application, instruction: &Instruction| {
+        arrived =
+            matches!(instruction, Instruction::Install(document) if document.body == DOOR_CODE.as_bytes());
+        Applying::Applied
+    };
+    let information = UserInformation { location: Some("at home".into()), system: None };
+    session.configure(&mut client, &door, &information, &mut apply, &mut |_| {})?;
+    if !arrived {
+        return Err("the door code did not arrive".into());
+    }
+
+    let names = [
+        "1 asks for a session (S0)",
+        "2 the server's number (S1)",
+        "3 Alice's number, proof (S2)",
+        "4 the server's proof (S3)",
+        "5 who Alice is, encrypted",
+        "6 configuration, encrypted",
+        "7 applied, encrypted",
+    ];
+    let heard = wire.heard.into_iter().zip(names);
+    Ok(heard.map(|((from, bytes), what)| Heard { from, what, bytes }).collect())
+}
+
+/// What came of listening.
+pub(crate) struct Tried {
+    pub(crate) keys: usize,
+    pub(crate) messages: usize,
+    pub(crate) found: Option<Secret>,
+}
+
+/// The listener, who has the recording and nothing else; but she knows the protocol, and so which
+/// messages are encrypted with AES-256-GCM, and with which counts for nonces.
+pub(crate) fn listen(recording: &[Heard]) -> Tried {
+    let mut keys: Vec<Secret> = Vec::new();
+    for message in recording {
+        for window in message.bytes.windows(Secret::LEN) {
+            keys.extend(window.try_into().ok().map(Secret::new));
+            keys.push(Secret::new(*XWING.hash(&[window]).as_bytes()));
+        }
+    }
+    // Messages 5 and 7 are the first two from the client; 6 is the second from the server, whose first
+    // is inside message 4.
+    let encrypted: Vec<_> = recording.iter().skip(4).zip([0_u8, 1, 1]).collect();
+    let opens = |key: &&Secret| {
+        encrypted.iter().any(|(message, count)| {
+            let mut nonce = [0; 12];
+            nonce[11] = *count;
+            XWING.open(key, &nonce, &[], &mut message.bytes.clone()).is_ok()
+        })
+    };
+    let found = keys.iter().find(opens).cloned();
+    Tried { keys: keys.len(), messages: encrypted.len(), found }
+}
+
+/// The recording of a protocol as careless as that of 1996: message 6 is encrypted under 32 bytes of
+/// message 2.
+pub(crate) fn with_planted_key(recording: &[Heard]) -> Vec<Heard> {
+    let key = recording.get(1).and_then(|message| message.bytes.last_chunk().copied());
+    let mut sealed = DOOR_CODE.as_bytes().to_vec();
+    let mut nonce = [0; 12];
+    nonce[11] = 1;
+    XWING.seal(&Secret::new(key.unwrap_or_default()), &nonce, &[], &mut sealed);
+    let copy = |Heard { from, what, bytes }: &Heard| Heard { from, what, bytes: bytes.clone() };
+    let mut planted: Vec<_> = recording.iter().map(copy).collect();
+    if let Some(message) = planted.get_mut(5) {
+        message.bytes = sealed;
+    }
+    planted
+}

@@ -1,0 +1,53 @@
+//! Configuration that would take the token back in time.
+
+use super::{Result, Setting, ensure};
+use halfkey::Application;
+use halfkey::configuration::token::Rejection;
+use halfkey::driver::{ClientError, Configured, Transport};
+use halfkey::session::SessionError;
+
+/// Opens a session and asks for the configuration.
+fn configure(setting: &mut Setting, application: &Application, applied: &mut String) -> Result<Configured> {
+    let registration = setting.alice.registration(setting.gate()?.name())?;
+    let line = setting.line()?;
+    let mut session = match setting.alice.open(line, &registration) {
+        Err(ClientError::Session(SessionError::Refused(_))) if registration.policy.fall_back => {
+            setting.narrator.remark("the backup is older than the alias: the token goes by its key id");
+            let line = setting.line()?;
+            setting.alice.open_by_key_id(line, &registration)?
+        }
+        opened => opened?,
+    };
+    setting.narrator.records(&["C0 Request", "C1 Config", "C2 Applied", "close", "close"]);
+    let configured = setting.alice.configure(&mut session, application, applied)?;
+    // The server's close comes after it has dealt with C2.
+    session.close()?.receive()?;
+    setting.narrator.remark(&format!("{configured:?}; in force on the token: {applied}"));
+    Ok(configured)
+}
+
+pub fn rollback(setting: &mut Setting, _: Option<usize>) -> Result<()> {
+    let (trading, mut applied) = (Application::new("trading")?, String::new());
+    setting.registered()?;
+    setting.gate()?.entitle(&trading, "limit = 25000")?;
+    let first = configure(setting, &trading, &mut applied)?;
+    let backup = setting.files.backup();
+    setting.gate()?.entitle(&trading, "limit = 10")?;
+    let second = configure(setting, &trading, &mut applied)?;
+    ensure((first, second) == (Configured::Installed, Configured::Installed), "not installed")?;
+
+    setting.narrator.remark("the server burns down and is restored from yesterday's backup");
+    setting.restart_from(backup)?;
+    let refused = configure(setting, &trading, &mut applied)?;
+    let rolled_back = matches!(refused, Configured::Refused(Rejection::RolledBack { .. }));
+    ensure(rolled_back && applied == "limit = 10", "the token took the older configuration")?;
+    let events = setting.gate()?.store().events();
+    ensure(!events.is_empty(), "the operator does not learn of it")?;
+    let results: Vec<_> = events.iter().map(|event| event.report.result).collect();
+    setting.narrator.remark(&format!("the operator sees: {results:?}"));
+
+    let epoch = setting.gate()?.store().raise_epoch()?;
+    setting.narrator.remark(&format!("the operator raises the epoch to {epoch}, and means it this time"));
+    ensure(configure(setting, &trading, &mut applied)? == Configured::Installed, "not installed")?;
+    setting.is_well()
+}

@@ -1,0 +1,99 @@
+//! What users and thieves do: PINs, names, activation codes.
+
+use super::{PIN, Result, Setting, User, active, ensure};
+use halfkey::driver::Registering;
+use halfkey::port::{Token, TokenError};
+use halfkey::registration::token::Credential;
+use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::{SystemRandom, UserName};
+
+pub fn wrong_pin(setting: &mut Setting, _: Option<usize>) -> Result<()> {
+    setting.registered()?;
+    let token = &mut setting.alice.token;
+    token.lock();
+    ensure(token.registrations() == Err(TokenError::Locked), "a locked token tells whose it is")?;
+    for tries_left in [4, 3, 2, 1] {
+        let error = token.unlock("0000").err();
+        ensure(error == Some(TokenError::WrongPin { tries_left }), &format!("a wrong PIN gives {error:?}"))?;
+        setting.narrator.remark(&format!("PIN 0000: wrong, {tries_left} left"));
+    }
+    ensure(token.unlock("0000") == Err(TokenError::Blocked), "the token is not blocked")?;
+    ensure(token.unlock(PIN) == Err(TokenError::Blocked), "a blocked token takes the right PIN")?;
+    setting.narrator.remark("PIN 0000: blocked; now the right PIN is of no use either");
+    token.unblock(&setting.code, "13579")?;
+    setting.narrator.remark("the unblocking code and a new PIN open it");
+    ensure(token.unlock(PIN).is_err() && token.unlock("13579").is_ok(), "the old PIN still opens it")?;
+    setting.is_well()
+}
+
+/// Registers, and is refused for this reason; nothing is left of it.
+fn refused(
+    setting: &Setting,
+    who: &str,
+    user: &mut User,
+    credential: Credential,
+    code: RefusalCode,
+) -> Result<()> {
+    setting.narrator.remark(&format!("{who}:"));
+    let line = setting.line()?;
+    let ended = user.register(line, setting.gate()?.name(), credential)?;
+    let as_expected = matches!(&ended, Registering::Refused(refused) if refused.code == code);
+    ensure(as_expected, &format!("{who}: {ended:?}"))?;
+    ensure(user.token.registrations()?.is_empty() && user.half()?.is_none(), "something is left of it")?;
+    setting.narrator.remark(&format!("refused, inside R3: {code}"));
+    Ok(())
+}
+
+pub fn taken_name(setting: &mut Setting, _: Option<usize>) -> Result<()> {
+    setting.registered()?;
+    for name in ["alice", "ALICE"] {
+        let mut mallory = setting.another(name)?;
+        refused(
+            setting,
+            &format!("another token, as {name}"),
+            &mut mallory,
+            Credential::None,
+            RefusalCode::NameTaken,
+        )?;
+    }
+    setting.is_well()
+}
+
+pub fn wrong_code(setting: &mut Setting, _: Option<usize>) -> Result<()> {
+    let mut files = setting.files.backup();
+    files.open_registration = false;
+    setting.restart_from(files)?;
+    let code = ActivationCode::generate(&mut SystemRandom);
+    let (gate, user) = (setting.gate()?, UserName::new("alice")?);
+    gate.store().add_activation_code(&user, code.secret(gate.name(), &user))?;
+    setting.narrator.remark("the operator expects alice, and sends her a code by letter");
+
+    let mut mallory = setting.another("alice")?;
+    refused(
+        setting,
+        "a stranger as alice, without a code",
+        &mut mallory,
+        Credential::None,
+        RefusalCode::ProofNeeded,
+    )?;
+    let guess = ActivationCode::generate(&mut SystemRandom);
+    let guess = Credential::Activation(guess);
+    refused(setting, "the stranger guesses", &mut mallory, guess, RefusalCode::Unspecified)?;
+    let mut bob = setting.another("bob")?;
+    let stolen = Credential::Activation(code.clone());
+    refused(setting, "bob, with the code that is alice's", &mut bob, stolen, RefusalCode::Unspecified)?;
+
+    setting.narrator.remark("alice types hers in lower case:");
+    let (line, name) = (setting.line()?, setting.gate()?.name().clone());
+    let typed = ActivationCode::parse(&code.reveal().to_lowercase())?;
+    active(setting.alice.register(line, &name, Credential::Activation(typed)))?;
+    let used = Credential::Activation(code);
+    refused(
+        setting,
+        "the stranger has found the letter, too late",
+        &mut mallory,
+        used,
+        RefusalCode::Unspecified,
+    )?;
+    setting.is_well()
+}

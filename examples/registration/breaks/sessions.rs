@@ -1,0 +1,80 @@
+//! Sessions that must not come about. The pure steps are at work here, without the library's loops.
+
+use super::{Result, Setting, ensure, secret_bytes};
+use halfkey::driver::{ClientError, Transport};
+use halfkey::port::EntitlementStore;
+use halfkey::port::entitlement_store::Standing;
+use halfkey::record::Registration;
+use halfkey::session::server::{Entry, receive_open};
+use halfkey::session::token::{Options, open};
+use halfkey::session::{SessionError, park};
+use halfkey::{KeyId, RandomSource, RefusalReason, Secret, SystemRandom};
+
+fn random_key_id() -> KeyId {
+    let mut id = [0; KeyId::LEN];
+    SystemRandom.fill(&mut id);
+    KeyId::new(id)
+}
+
+/// Opens a session as somebody who does not know the key would, and gives what the server sends.
+fn without_key(setting: &Setting, registration: &Registration) -> Result<(Vec<u8>, Vec<u8>)> {
+    let mut line = setting.line()?;
+    let step = open(registration, &Options::default())?;
+    line.send(step.send.as_bytes())?;
+    let challenge = line.receive()?.ok_or("no challenge")?;
+    let need = step.next.receive_challenge(&challenge, &mut SystemRandom)?;
+    let guess = Secret::new(secret_bytes());
+    line.send(need.supply(&guess).send.as_bytes())?;
+    Ok((challenge, line.receive()?.ok_or("no answer")?))
+}
+
+pub fn unknown_id(setting: &mut Setting, _: Option<usize>) -> Result<()> {
+    let known = Registration { alias: None, ..setting.registered()? };
+    let unknown = Registration { key_id: random_key_id(), ..known.clone() };
+    setting.narrator.remark("a key id that exists, and a guess at the proof:");
+    let wrong = without_key(setting, &known)?;
+    setting.narrator.remark("a key id that does not exist, and a guess:");
+    let nobody = without_key(setting, &unknown)?;
+    ensure(wrong.0.len() == nobody.0.len(), "the challenges differ in length")?;
+    ensure(wrong.1 == nobody.1, "the answers differ")?;
+    ensure(RefusalReason::read(&nobody.1) == Some(RefusalReason::Refused), "it is no refusal")?;
+    setting.narrator.remark("byte for byte the same refusal: nobody learns who is registered");
+    setting.is_well()
+}
+
+pub fn copied_challenge(setting: &mut Setting, _: Option<usize>) -> Result<()> {
+    let registration = setting.registered()?;
+    let (gate, random) = (setting.gate.as_ref().ok_or("the server is down")?, &mut SystemRandom);
+    let (settings, store, now) = (&gate.inside.settings, gate.store(), gate.inside.clock.now());
+
+    // A server that keeps nothing puts the challenge into S1, sealed, and gets it back in S2.
+    let s0 = open(&registration, &Options::default())?;
+    let need = receive_open(s0.send.as_bytes(), settings)?;
+    let registered = store.registration(need.wanted())?;
+    let s1 = need.supply_with_cookie(registered, now, settings, random)?;
+    let need = s0.next.receive_challenge(s1.as_bytes(), random)?;
+    let s2 = need.supply_from(&mut setting.alice.token)?.send;
+
+    let mut use_it = || {
+        let again = park::resume_from_response(s2.as_bytes(), settings, now)?.supply_from(store)?;
+        again.receive_response(s2.as_bytes(), now, random)?.supply_from(store, now)
+    };
+    let first = use_it();
+    ensure(matches!(&first, Ok(step) if matches!(step.next, Entry::Session(_))), "S2 was not let in")?;
+    setting.narrator.remark("S2 with the challenge in it: a session");
+    let second = use_it();
+    ensure(matches!(second, Err(SessionError::Spent)), "a copy of S2 was let in too")?;
+    setting.narrator.remark("a copy of S2, on another machine: the store says it is spent");
+    setting.is_well()
+}
+
+pub fn revoked_key(setting: &mut Setting, _: Option<usize>) -> Result<()> {
+    let registration = setting.registered()?;
+    setting.gate()?.store().revoke(&registration.key_id)?;
+    let line = setting.line()?;
+    let barred = setting.alice.open(line, &registration).err();
+    let told = matches!(barred, Some(ClientError::Barred(Standing::Revoked)));
+    ensure(told, &format!("the session ended as {barred:?}"))?;
+    setting.narrator.remark("the server proves that it is the server, and says: revoked. No session");
+    Ok(())
+}

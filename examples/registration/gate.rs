@@ -1,0 +1,270 @@
+//! An authentication server (20 in the patent's figure 1) over TCP, and what it keeps in files.
+
+use super::cast::{Clock, Result, secret_bytes};
+use halfkey::certificate::Chain;
+use halfkey::driver::{Approval, Connection, Event, Framed, Gateway, Handled, Observer, Transport};
+use halfkey::key::{KemPrivateKey, OfferKey};
+use halfkey::memory::store::Subject;
+use halfkey::memory::{Server, Store};
+use halfkey::policy::Policy;
+use halfkey::port::EntitlementStore;
+use halfkey::port::entitlement_store::{Document, EntitlementQuery, Serial};
+use halfkey::registration::server::{Application as Applicant, Decision, Grant};
+use halfkey::template::{Field, FieldKind, Template};
+use halfkey::{AccessPath, Application, Secret, ServerName, ServerSettings, SystemRandom};
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// What a server has on its disk: all that it needs after a restart.
+#[derive(Clone)]
+pub struct Files {
+    /// The name it was certified for.
+    pub certified: String,
+    /// The name it goes by; an honest server's is the same.
+    pub name: String,
+    /// P_r and the key that signs offers (PKCS#8), and the certificate: PEM.
+    pub kem_key: String,
+    pub offer_key: String,
+    pub chain: String,
+    /// The secret that the server's replicas share, and the key of the store's file.
+    pub master: [u8; 32],
+    pub store_key: [u8; 32],
+    /// The store's file: written anew by each transaction.
+    pub store: Arc<Mutex<Vec<u8>>>,
+    /// Whether users may register without an activation code.
+    pub open_registration: bool,
+}
+
+impl Files {
+    pub fn new(name: &str, kem_key: &KemPrivateKey, offer_key: &OfferKey, chain: &Chain) -> Result<Self> {
+        let store_key = secret_bytes();
+        let store = Store::new().save(&Secret::new(store_key), &mut SystemRandom);
+        Ok(Self {
+            certified: name.into(),
+            name: name.into(),
+            kem_key: kem_key.to_pkcs8_pem()?.to_string(),
+            offer_key: offer_key.to_pkcs8_pem()?.to_string(),
+            chain: chain.to_pem()?,
+            master: secret_bytes(),
+            store_key,
+            store: Arc::new(Mutex::new(store)),
+            open_registration: true,
+        })
+    }
+
+    /// A copy of the disk as it is now.
+    pub fn backup(&self) -> Self {
+        Self { store: Arc::new(Mutex::new(lock(&self.store).clone())), ..self.clone() }
+    }
+
+    fn settings(&self) -> Result<ServerSettings> {
+        let template = Template::new(vec![
+            Field::required("name", FieldKind::UserName).labelled("Your name"),
+            Field::optional("branch", FieldKind::Text { max_len: 64 }).labelled("Your branch"),
+            Field::required("terms", FieldKind::Boolean).labelled("I accept the terms"),
+        ])?;
+        let name = ServerName::new(&self.name)?;
+        let mut settings = ServerSettings::new(name, template, &Secret::new(self.master));
+        settings.open_registration = self.open_registration;
+        Ok(settings)
+    }
+
+    fn server(&self, offer_ttl: u32) -> Result<Server> {
+        let kem_key = KemPrivateKey::from_pkcs8_pem(&self.kem_key)?;
+        let offer_key = OfferKey::from_pkcs8_pem(&self.offer_key)?;
+        let (name, chain) = (ServerName::new(&self.certified)?, Chain::from_pem(&self.chain)?);
+        Ok(Server::new(&name, &chain, kem_key, offer_key, offer_ttl, SystemRandom)?)
+    }
+
+    /// The store in the file, which writes to the file from now on.
+    fn store(&self) -> Result<Store> {
+        let key = Secret::new(self.store_key);
+        let store = Store::load(&lock(&self.store), &key)?;
+        let file = self.store.clone();
+        Ok(store.saved_by(key, Box::new(SystemRandom), move |bytes| {
+            *lock(&file) = bytes.to_vec();
+            Ok(())
+        }))
+    }
+}
+
+/// A running server. Dropping it is pulling its plug.
+pub struct Gate {
+    pub address: SocketAddr,
+    pub files: Files,
+    pub inside: Arc<Inside>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+/// What its threads share.
+pub struct Inside {
+    pub settings: ServerSettings,
+    pub server: Server,
+    pub store: Store,
+    pub clock: Clock,
+    pub events: Mutex<Vec<Event>>,
+    lines: Mutex<Vec<Arc<Line>>>,
+    over: AtomicBool,
+}
+
+/// One connection: the thread that reads from it shares it with whoever pushes.
+struct Line {
+    connection: Mutex<Connection>,
+    stream: TcpStream,
+}
+
+impl Gate {
+    /// Starts a server from its files, for the first time or again.
+    pub fn start(files: Files) -> Result<Self> {
+        let settings = files.settings()?;
+        let inside = Arc::new(Inside {
+            server: files.server(settings.offer_ttl)?,
+            store: files.store()?,
+            settings,
+            clock: Clock::default(),
+            events: Mutex::default(),
+            lines: Mutex::default(),
+            over: AtomicBool::new(false),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let accepting = thread::spawn({
+            let inside = inside.clone();
+            move || inside.accept(&listener)
+        });
+        Ok(Self { address, files, inside, accepting: Some(accepting) })
+    }
+
+    /// Pulls the plug and starts again from the files.
+    pub fn restart(self) -> Result<Self> {
+        let files = self.files.clone();
+        drop(self);
+        Self::start(files)
+    }
+
+    pub fn name(&self) -> &ServerName {
+        &self.inside.settings.name
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.inside.store
+    }
+
+    /// The operator entitles all customers to something in an application.
+    pub fn entitle(&self, application: &Application, text: &str) -> Result<Serial> {
+        let customers = Subject::AccessPath(AccessPath::new(CUSTOMERS)?);
+        let document = Document { media_type: "text/plain".into(), body: text.into() };
+        Ok(self.store().set_entitlement(customers, application.clone(), document, None)?)
+    }
+
+    /// Sends an application's configuration to everybody who is in a session now.
+    pub fn push(&self, application: &Application) -> Result<()> {
+        let lines: Vec<Arc<Line>> = lock(&self.inside.lines).clone();
+        for line in lines {
+            let mut connection = lock(&line.connection);
+            let Some(session) = connection.session() else { continue };
+            let query = EntitlementQuery {
+                key_id: session.key_id,
+                user_id: session.user_id.clone(),
+                access_path: session.access_path.clone(),
+                application: application.clone(),
+                information: Default::default(),
+                held: None,
+            };
+            let now = self.inside.clock.now();
+            let Some(entitlement) = self.store().entitlement(&query, now)? else { continue };
+            let handled = connection.push(&self.inside.gateway(), application, &entitlement, now)?;
+            line.send(&handled)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the entitlements of this server's users begin: the patent's access control path.
+pub const CUSTOMERS: &str = "/customers";
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.inside.over.store(true, Ordering::SeqCst);
+        for line in lock(&self.inside.lines).iter() {
+            let _ = line.stream.shutdown(Shutdown::Both);
+        }
+        // The listener waits for a call: this is it.
+        let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(5));
+        self.accepting.take().map(JoinHandle::join);
+    }
+}
+
+impl Inside {
+    fn gateway(&self) -> Gateway<'_> {
+        let Self { settings, server, store, .. } = self;
+        Gateway { settings, server, store, approval: self, observer: self }
+    }
+
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        while let Ok((stream, peer)) = listener.accept() {
+            if self.over.load(Ordering::SeqCst) {
+                break;
+            }
+            // The peer's address without its port: a token that calls again is the same peer.
+            let connection = Mutex::new(Connection::new(peer.ip().to_string().as_bytes()));
+            let line = Arc::new(Line { connection, stream });
+            lock(&self.lines).push(line.clone());
+            let inside = self.clone();
+            thread::spawn(move || {
+                // The protocol's own errors are the observer's; a connection that breaks is no event.
+                let _ = inside.talk(&line);
+                let _ = line.stream.shutdown(Shutdown::Both);
+                lock(&inside.lines).retain(|other| !Arc::ptr_eq(other, &line));
+            });
+        }
+    }
+
+    /// The loop of one connection: a frame in, frames out. [`halfkey::driver::serve`] does the same for a
+    /// server that pushes nothing.
+    fn talk(&self, line: &Line) -> io::Result<()> {
+        line.stream.set_nodelay(true)?;
+        let mut incoming = Framed(&line.stream);
+        while let Some(frame) = incoming.receive()? {
+            let mut connection = lock(&line.connection);
+            let handled = connection.handle(&self.gateway(), &frame, self.clock.now(), &mut SystemRandom);
+            line.send(&handled)?;
+            if handled.over {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Line {
+    fn send(&self, handled: &Handled) -> io::Result<()> {
+        handled.send.iter().try_for_each(|frame| Framed(&self.stream).send(frame))
+    }
+}
+
+/// The operator grants everything; users come in below `/customers`.
+impl Approval for Inside {
+    fn decide(&self, _application: &Applicant) -> Decision {
+        match AccessPath::new(CUSTOMERS) {
+            Ok(access_path) => {
+                Decision::Grant(Grant { user_id: None, access_path, policy: Policy::default() })
+            }
+            Err(_) => Decision::Refuse(halfkey::registration::RefusalCode::Declined),
+        }
+    }
+}
+
+impl Observer for Inside {
+    fn event(&self, _peer: &[u8], event: &Event) {
+        lock(&self.events).push(event.clone());
+    }
+}
+
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,156 @@
+//! The main flow, top to bottom: what happens when everything goes well.
+
+use super::cast::{Issuer, Keys, PIN, Result, Session, User};
+use super::gate::{CUSTOMERS, Gate};
+use super::narrator::{Narrator, grouped};
+use super::wire::Tap;
+use halfkey::Application;
+use halfkey::driver::{Configured, Registering, Transport};
+use halfkey::record::{Lifecycle, Registration};
+use halfkey::registration::token::Credential;
+use halfkey::software::PinSettings;
+
+pub const BANK: &str = "bank.example";
+pub const CLINIC: &str = "clinic.example";
+
+/// Tells the story.
+pub fn tell(narrator: &Narrator, keys: &Keys) -> Result<()> {
+    narrator.legend("step", "numbers are the steps of the patent's figures; \"new\" is what it lacks");
+    narrator.chapter("1. An issuer, a blank token, and two servers");
+    let mut issuer = Issuer::new(keys.issuer.clone())?;
+    let mut alice = hand_out_token(narrator, &issuer)?;
+    let bank = certify(narrator, &mut issuer, keys, 0)?;
+    let clinic = certify(narrator, &mut issuer, keys, 1)?;
+
+    narrator.chapter("2. The token registers with bank.example");
+    alice.token.unlock(PIN)?;
+    narrator.act("80", "user", "plugs the token in, types the PIN, and has it call bank.example");
+    let with_bank = register(narrator, &mut alice, &bank)?;
+
+    narrator.chapter("3. A session with bank.example");
+    let mut session = open(narrator, &mut alice, &bank)?;
+
+    narrator.chapter("4. Configuration, in that session");
+    let trading = Application::new("trading")?;
+    bank.entitle(&trading, "limit = 10000")?;
+    narrator.records(&["C0 Request", "C1 Config", "C2 Applied"]);
+    let mut applied = String::new();
+    let configured = alice.configure(&mut session, &trading, &mut applied)?;
+    told(narrator, &alice, &bank, (configured, Configured::Installed), &applied)?;
+
+    narrator.chapter("5. The entitlement changes, and is pushed: no new registration");
+    bank.entitle(&trading, "limit = 25000")?;
+    narrator.act("new", BANK, "the operator changes the entitlement");
+    narrator.records(&["C1 Push", "C2 Applied"]);
+    bank.push(&trading)?;
+    alice.listen(&mut session, &mut applied)?;
+    told(narrator, &alice, &bank, (Configured::Installed, Configured::Installed), &applied)?;
+    hang_up(narrator, session)?;
+
+    narrator
+        .brief_chapter("6. The same token registers with clinic.example, which learns nothing of the bank");
+    let with_clinic = register(narrator, &mut alice, &clinic)?;
+    narrator.knows("token", &format!("two keys that have nothing in common: {with_bank}, {with_clinic}"));
+
+    narrator.chapter("7. bank.example loses power and starts again from its files");
+    drop(clinic);
+    let bank = bank.restart()?;
+    narrator.act("new", BANK, "reads its PEM files and its store: no registration is lost");
+    narrator.brief_chapter("8. The next session is like the first");
+    let mut session = open(narrator, &mut alice, &bank)?;
+    narrator.records(&["C0 Request", "C1 Config", "C2 Applied"]);
+    let configured = alice.configure(&mut session, &trading, &mut applied)?;
+    told(narrator, &alice, &bank, (configured, Configured::Unchanged), &applied)?;
+    hang_up(narrator, session)
+}
+
+/// Step 70: the server makes its keys, the issuer certifies them.
+fn certify(narrator: &Narrator, issuer: &mut Issuer, keys: &Keys, which: usize) -> Result<Gate> {
+    let (name, kem_key) = if which == 0 { (BANK, &keys.servers[0]) } else { (CLINIC, &keys.servers[1]) };
+    let gate = Gate::start(issuer.certify(name, kem_key)?)?;
+    narrator.act("70", "issuer", &format!("certifies {name}: its public key P_u, its name, a year"));
+    let chain = halfkey::certificate::Chain::from_pem(&gate.files.chain)?;
+    let bytes = grouped(chain.leaf().as_der().len());
+    narrator.knows(name, &format!("P_r and a certificate of {bytes} bytes; listens on {}", gate.address));
+    Ok(gate)
+}
+
+/// Step 60: a token with the issuer's public key in it, and nothing else.
+fn hand_out_token(narrator: &Narrator, issuer: &Issuer) -> Result<User> {
+    let (token, code) = issuer.blank_token(PinSettings::default())?;
+    narrator.act("60", "issuer", "hands out a blank token: P_i is in it, and no key of anybody's");
+    narrator.knows("token", "whom to trust (P_i); locked under a PIN");
+    narrator.knows("user", &format!("the PIN {PIN}, and the unblocking code {}", code.reveal().as_str()));
+    Ok(User::new("alice", token, narrator))
+}
+
+/// Steps 80 to 200; gives the name of the new key.
+fn register(narrator: &Narrator, user: &mut User, gate: &Gate) -> Result<String> {
+    let line = Tap::connect(gate.address, gate.name().as_str(), narrator)?;
+    match user.register(line, gate.name(), Credential::None)? {
+        Registering::Active(registration) => {
+            narrator.act("new", "token", "checks that proof: both sides know that both have the key");
+            registered(narrator, gate, &registration)?;
+            Ok(short(&registration))
+        }
+        other => Err(format!("registration ended as {other:?}").into()),
+    }
+}
+
+/// What each side now knows, read from where it keeps it.
+fn registered(narrator: &Narrator, gate: &Gate, registration: &Registration) -> Result<()> {
+    let server = gate.name().as_str();
+    let rows = gate.store().registrations();
+    let row =
+        rows.iter().find(|row| row.key_id == registration.key_id).ok_or("the server has no such key")?;
+    if row.lifecycle != Lifecycle::Active || row.access_path.as_str() != CUSTOMERS {
+        return Err("the server's row is not what was granted".into());
+    }
+    let key = short(registration);
+    narrator.knows("token", &format!("key {key} for {server}, as user {}", registration.user_id));
+    narrator
+        .knows(server, &format!("key {key} is {}'s, whose rights begin at {}", row.name, row.access_path));
+    narrator.knows("eavesdropper", "who talked to whom, when, and how many bytes");
+    Ok(())
+}
+
+/// Steps 300 to 350.
+fn open(narrator: &Narrator, user: &mut User, gate: &Gate) -> Result<Session> {
+    let registration = user.registration(gate.name())?;
+    let line = Tap::connect(gate.address, gate.name().as_str(), narrator)?;
+    let session = user.open(line, &registration)?;
+    narrator.act("350", "token", "makes SES too and checks that proof: it is the server");
+    let mode = session.session().mode;
+    narrator.knows("both", &format!("SES, in mode {mode:?}: forward secret, new in every session"));
+    Ok(session)
+}
+
+/// Steps 370 to 390 are done: this is what came of them.
+fn told(
+    narrator: &Narrator,
+    user: &User,
+    gate: &Gate,
+    (got, wanted): (Configured, Configured),
+    applied: &str,
+) -> Result<()> {
+    if got != wanted {
+        return Err(format!("the configuration was {got:?}, not {wanted:?}").into());
+    }
+    let held = user.registration(gate.name())?.configurations;
+    let serial = held.first().ok_or("the token holds no configuration")?.serial;
+    let (epoch, number) = (serial.epoch, serial.number);
+    narrator.knows("token", &format!("trading: {applied} (serial {epoch}.{number}, {got:?})"));
+    Ok(())
+}
+
+/// Closes a session so that both sides know that nothing was cut off.
+fn hang_up(narrator: &Narrator, session: Session) -> Result<()> {
+    narrator.records(&["close", "close"]);
+    let mut line = session.close()?;
+    line.receive()?;
+    Ok(())
+}
+
+fn short(registration: &Registration) -> String {
+    registration.key_id.to_string().chars().take(8).collect()
+}

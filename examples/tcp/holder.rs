@@ -1,0 +1,273 @@
+//! A token and the server it is used with: how a client goes on after it was cut short.
+
+use crate::tcp::link::Mortal;
+use crate::tcp::{Arguments, Outcome, replace, say};
+use halfkey::certificate::{Revocation, TrustAnchors};
+use halfkey::driver::{Client, ClientError, ClientSession, Framed, Registering};
+use halfkey::port::Token;
+use halfkey::port::entitlement_store::Standing as Word;
+use halfkey::record::{Attempt, Registration, Standing};
+use halfkey::registration::token::Credential;
+use halfkey::registration::{ActivationCode, TokenSideError};
+use halfkey::session::SessionError;
+use halfkey::session::token::Options;
+use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::template::{FieldValue, Form, Template};
+use halfkey::{KeyId, ServerName, SystemRandom, UnixTime};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A token and the server it is used with.
+pub(crate) struct Holder {
+    pub(crate) token: SoftwareToken,
+    random: SystemRandom,
+    pub(crate) dir: PathBuf,
+    server: ServerName,
+    address: String,
+    die: Option<String>,
+}
+
+impl Holder {
+    pub(crate) fn open(dir: &Path, arguments: &Arguments) -> Outcome<Self> {
+        let path = dir.join("token.sealed");
+        let pin = arguments.value("--pin").map_or_else(|| std::env::var("HALFKEY_PIN"), |pin| Ok(pin.into()));
+        let pin = pin.map_err(|_| "a PIN is wanted: --pin, or HALFKEY_PIN")?;
+        if !path.exists() {
+            let anchors = TrustAnchors::from_pem(&std::fs::read_to_string(arguments.required("--anchor")?)?)?;
+            let random = Box::new(SystemRandom);
+            let quick = arguments.has("--quick");
+            let settings = if quick { PinSettings::for_tests() } else { PinSettings::default() };
+            let (mut token, code) = SoftwareToken::new(anchors, &pin, settings, random)?;
+            replace(&path, &token.save()).map_err(|code| format!("{}: error {code}", path.display()))?;
+            say(format_args!(
+                "a blank token; its unblocking code, to be put away: {}",
+                code.reveal().as_str()
+            ));
+        }
+        let token = SoftwareToken::load(&std::fs::read(&path)?, Box::new(SystemRandom))?;
+        let mut token = token.saved_by(move |bytes| replace(&path, bytes));
+        token.unlock(&pin)?;
+        Ok(Self {
+            token,
+            random: SystemRandom,
+            dir: dir.into(),
+            server: ServerName::new(arguments.value("--server").unwrap_or("gate.example"))?,
+            address: arguments.value("--connect").unwrap_or("127.0.0.1:4400").into(),
+            die: arguments.value("--die").map(Into::into),
+        })
+    }
+
+    pub(crate) fn client(&mut self) -> Client<'_> {
+        Client::new(&mut self.token, &mut self.random)
+    }
+
+    fn connect(&self) -> Outcome<Mortal> {
+        let stream =
+            TcpStream::connect(&self.address).map_err(|error| format!("{}: {error}", self.address))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.set_write_timeout(Some(Duration::from_secs(30)))?;
+        Ok(Mortal::new(Framed(stream), self.die.clone()))
+    }
+
+    /// The registrations with this server, the newest last.
+    fn registrations(&self) -> Outcome<Vec<Registration>> {
+        let all = self.token.registrations()?;
+        Ok(all.into_iter().filter(|one| one.server_name == self.server).collect())
+    }
+
+    pub(crate) fn newest(&self) -> Outcome<Registration> {
+        self.registrations()?.pop().ok_or_else(|| format!("not registered with {}", self.server).into())
+    }
+
+    pub(crate) fn register(&mut self, arguments: &Arguments) -> Outcome {
+        if let Some(active) = self.registrations()?.iter().find(|one| one.standing == Standing::Active) {
+            say(format_args!("registered already, as {}", active.user_id));
+            return self.resume();
+        }
+        self.resume()?;
+        if !self.registrations()?.is_empty() {
+            return Ok(());
+        }
+        if self.waiting()? {
+            return Ok(());
+        }
+        let credential = match arguments.value("--code") {
+            Some(code) => Credential::Activation(ActivationCode::parse(code)?),
+            None => Credential::None,
+        };
+        self.apply(arguments, credential)
+    }
+
+    pub(crate) fn renew(&mut self, arguments: &Arguments) -> Outcome {
+        self.resume()?;
+        let old = self.newest()?.key_id;
+        self.apply(arguments, Credential::Renewal(old))
+    }
+
+    /// R0 to R5 with a form filled in from the command line.
+    fn apply(&mut self, arguments: &Arguments, credential: Credential) -> Outcome {
+        let name = FieldValue::from(arguments.required("--name")?);
+        let department = arguments.value("--department").map(|text| ("department", FieldValue::from(text)));
+        let answers: Vec<_> = [("name", name)].into_iter().chain(department).collect();
+        self.run(credential, |template| Ok(template.fill(answers)?))
+    }
+
+    fn run(
+        &mut self,
+        credential: Credential,
+        fill: impl FnOnce(&Template) -> Result<Form, ClientError>,
+    ) -> Outcome {
+        let (mut link, server) = (self.connect()?, self.server.clone());
+        let mut once = Some((fill, credential));
+        let registering =
+            self.client().register(&mut link, &server, &Revocation::Ignore, &mut |who, form| {
+                say(format_args!(
+                    "{} is who it says it is, and wants {} field(s)",
+                    who.name(),
+                    form.fields.len()
+                ));
+                let (fill, credential) = once.take().ok_or(ClientError::Declined)?;
+                Ok((fill(form)?, credential))
+            })?;
+        self.ended(registering)
+    }
+
+    /// Goes on with what an earlier run left unfinished: half a registration, one that waits for the
+    /// operator, or one that the server may not have confirmed.
+    pub(crate) fn resume(&mut self) -> Outcome {
+        let now = UnixTime::now();
+        self.give_up(|holder, attempt| {
+            let over = match attempt {
+                Attempt::Half(half) => now > half.deadline,
+                Attempt::Waiting(waiting) => now > waiting.hold_until,
+            };
+            Ok(over || holder.settled(renews(attempt))?)
+        })?;
+        for attempt in self.attempts()? {
+            match attempt {
+                Attempt::Waiting(waiting) if now < waiting.retry_at => {}
+                Attempt::Waiting(waiting) => {
+                    let form = waiting.form.clone();
+                    self.run(Credential::Ticket(waiting), |_| Ok(form))?;
+                }
+                Attempt::Half(half) => {
+                    say(format_args!("sending the same R2 again"));
+                    let mut link = self.connect()?;
+                    match self.client().resume(&mut link, half) {
+                        Ok(registering) => self.ended(registering)?,
+                        // Nobody vouches for such an answer, so the run is kept until its deadline;
+                        // a new one may begin beside it.
+                        Err(ClientError::Registration(
+                            error @ (TokenSideError::Sealed | TokenSideError::Refusal(_)),
+                        )) => say(format_args!("that run leads nowhere now: {error}")),
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+            }
+        }
+        for joined in self.registrations()? {
+            if let Standing::Joined { .. } = joined.standing {
+                say(format_args!("sending R4 again"));
+                let (mut link, key_id) = (self.connect()?, joined.key_id);
+                match self.client().confirm(&mut link, joined) {
+                    Ok(registering) => self.ended(registering)?,
+                    // After the first session R4 is no longer known; a session settles it as well.
+                    Err(ClientError::Registration(TokenSideError::Refusal(_))) => {
+                        drop(self.enter(&key_id)?.close()?);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        self.waiting().map(drop)
+    }
+
+    /// The attempts with this server.
+    fn attempts(&self) -> Outcome<Vec<Attempt>> {
+        let server = |attempt: &Attempt| match attempt {
+            Attempt::Half(half) => half.server_name == self.server,
+            Attempt::Waiting(waiting) => waiting.server_name == self.server,
+        };
+        Ok(self.token.attempts()?.into_iter().filter(server).collect())
+    }
+
+    fn give_up(&mut self, wanted: impl Fn(&Self, &Attempt) -> Outcome<bool>) -> Outcome {
+        for attempt in self.attempts()? {
+            if wanted(self, &attempt)? {
+                self.token.give_up(attempt.txn())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a run has nothing left to do: another registered, or renewed that key.
+    fn settled(&self, renews: Option<KeyId>) -> Outcome<bool> {
+        let all = self.registrations()?;
+        Ok(renews.map_or(!all.is_empty(), |old| all.iter().all(|one| one.key_id != old)))
+    }
+
+    fn waiting(&self) -> Outcome<bool> {
+        let retry_at = self.attempts()?.into_iter().find_map(|attempt| match attempt {
+            Attempt::Waiting(waiting) => Some(waiting.retry_at),
+            Attempt::Half(_) => None,
+        });
+        if let Some(at) = retry_at {
+            say(format_args!("the operator has not decided; ask again in {} s", at.since(UnixTime::now())));
+        }
+        Ok(retry_at.is_some())
+    }
+
+    fn ended(&mut self, registering: Registering) -> Outcome {
+        match registering {
+            Registering::Active(one) => {
+                self.give_up(|holder, attempt| holder.settled(renews(attempt)))?;
+                let path = one.access_path.as_str();
+                say(format_args!("registered as {} at {path}, key {}", one.user_id, one.key_id));
+            }
+            Registering::Waiting(waiting) => {
+                // It takes the place of the ticket that was used.
+                let old =
+                    |attempt: &Attempt| *attempt.txn() != waiting.txn && renews(attempt) == waiting.renews;
+                self.give_up(|_, attempt| Ok(matches!(attempt, Attempt::Waiting(_)) && old(attempt)))?;
+                let seconds = waiting.retry_at.since(UnixTime::now());
+                say(format_args!("the operator has to decide; ask again in {seconds} s"));
+            }
+            Registering::Refused(why) => return Err(format!("refused: {} {:?}", why.code, why.fields).into()),
+            Registering::Lost => return Err("another registration took the name or the code first".into()),
+        }
+        Ok(())
+    }
+
+    /// Opens a session, by the alias or, where the server does not know that any more, by the key id.
+    pub(crate) fn enter(&mut self, key_id: &KeyId) -> Outcome<ClientSession<Mortal>> {
+        let link = self.connect()?;
+        let refused = match self.client().open(link, key_id, &Options::default()) {
+            Ok(session) => return Ok(session),
+            Err(ClientError::Barred(word)) => return Err(barred(word).into()),
+            Err(error @ ClientError::Session(SessionError::Refused(_))) => error,
+            Err(error) => return Err(error.into()),
+        };
+        say(format_args!("{refused}; by key id, then"));
+        let link = self.connect()?;
+        Ok(self.client().open(link, key_id, &Options { by_key_id: true, ..Options::default() })?)
+    }
+}
+
+/// The earlier key that a run renews.
+const fn renews(attempt: &Attempt) -> Option<KeyId> {
+    match attempt {
+        Attempt::Half(half) => half.renews,
+        Attempt::Waiting(waiting) => waiting.renews,
+    }
+}
+
+fn barred(word: Word) -> &'static str {
+    match word {
+        Word::Lost => "another registration took the name or the code first",
+        Word::Suspended => "the registration is suspended",
+        Word::Revoked => "the registration is revoked",
+        _ => "the registration has expired",
+    }
+}

@@ -1,0 +1,129 @@
+//! A token in a file, sealed under its PIN, that registers with `tcp_server` and opens sessions with
+//! it. Kill it at any moment and start it again: it goes on where it was.
+//!
+//! ```text
+//! cargo run --example tcp_client -- --dir /tmp/alice --anchor /tmp/gate/anchor.pem --pin 2468 \
+//!     register --name alice
+//! cargo run --example tcp_client -- --dir /tmp/alice --pin 2468 session
+//! cargo run --example tcp_client -- --dir /tmp/alice --pin 2468 configure mail
+//! cargo run --example tcp_client -- --dir /tmp/alice --pin 2468 renew --name alice
+//! ```
+//!
+//! The token writes its file within every call that changes it, before the message that rests on
+//! the change leaves. So whatever an earlier run left unfinished is on the token, and every command
+//! but `status` first goes on with that. `--die after-R2` (or `before-R4` ...) ends the program at
+//! that message, for those who want to see it.
+
+#[path = "tcp/holder.rs"]
+mod holder;
+mod tcp;
+
+use halfkey::Application;
+use halfkey::configuration::token::{Applying, Instruction};
+use halfkey::driver::Incoming;
+use halfkey::message::UserInformation;
+use halfkey::port::Token;
+use halfkey::record::{Attempt, Standing};
+use holder::Holder;
+use std::path::Path;
+use tcp::{Arguments, Outcome, hold, replace, run, say};
+
+const USAGE: &str = "\
+usage: tcp_client --dir DIR [--anchor FILE] [--server gate.example] [--connect 127.0.0.1:4400]
+                  [--pin PIN] COMMAND
+    register --name NAME [--department TEXT] [--code ACTIVATION-CODE]
+    session [--app APP]    open a session, send a line, and ask for APP's configuration
+    configure APP          ask for APP's configuration; it is put into DIR/APP.conf
+    renew --name NAME      a new key in the place of the old one
+    resume                 go on with what an earlier run left unfinished
+    status                 what is on the token
+The first run wants --anchor, and may have --quick: a PIN that takes no time, to try or to guess.
+The PIN may stand in the environment, as HALFKEY_PIN.";
+
+fn main() -> std::process::ExitCode {
+    run(|| {
+        let options = [
+            ("--dir", 1),
+            ("--anchor", 1),
+            ("--server", 1),
+            ("--connect", 1),
+            ("--pin", 1),
+            ("--name", 1),
+            ("--department", 1),
+            ("--code", 1),
+            ("--app", 1),
+            ("--die", 1),
+            ("--quick", 0),
+        ];
+        let arguments = Arguments::read(&options, USAGE)?;
+        let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
+        let dir = Path::new(arguments.value("--dir").ok_or(USAGE)?);
+        let _held = hold(dir)?;
+        let mut holder = Holder::open(dir, &arguments)?;
+        match words.as_slice() {
+            ["register"] => holder.register(&arguments),
+            ["session"] => holder.session(arguments.value("--app"), true),
+            ["configure", application] => holder.session(Some(application), false),
+            ["renew"] => holder.renew(&arguments),
+            ["resume"] => holder.resume(),
+            ["status"] => holder.status(),
+            _ => Err(USAGE.into()),
+        }
+    })
+}
+
+impl Holder {
+    fn session(&mut self, application: Option<&str>, talk: bool) -> Outcome {
+        self.resume()?;
+        let key_id = self.newest()?.key_id;
+        let mut session = self.enter(&key_id)?;
+        say(format_args!("session open, each side having proved the key, mode {:?}", session.session().mode));
+        let dir = self.dir.clone();
+        let mut apply = |application: &Application, instruction: &Instruction| {
+            // The server names the application, and a name may be anything: here it names a file.
+            let fit = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            let file = dir.join(format!("{application}.conf"));
+            let done = match instruction {
+                _ if !application.as_str().chars().all(fit) => false,
+                Instruction::Install(document) => replace(&file, &document.body).is_ok(),
+                Instruction::Remove => std::fs::remove_file(&file).is_ok() || !file.exists(),
+            };
+            if done { Applying::Applied } else { Applying::Failed }
+        };
+        let mut client = self.client();
+        if talk {
+            session.send(b"it is me")?;
+            if let Incoming::Data(data) = session.receive(&mut client, &mut apply)? {
+                say(format_args!("the server says: {}", String::from_utf8_lossy(&data)));
+            }
+        }
+        if let Some(application) = application {
+            let application = Application::new(application)?;
+            let information = UserInformation { location: None, system: Some(std::env::consts::OS.into()) };
+            let configured =
+                session.configure(&mut client, &application, &information, &mut apply, &mut |_| {})?;
+            say(format_args!("configuration of {application}: {configured:?}"));
+        }
+        session.close()?;
+        Ok(())
+    }
+
+    fn status(&self) -> Outcome {
+        for attempt in self.token.attempts()? {
+            match attempt {
+                Attempt::Half(half) => say(format_args!("{}: R2 sent", half.server_name)),
+                Attempt::Waiting(waiting) => say(format_args!("{}: waits", waiting.server_name)),
+            }
+        }
+        for one in self.token.registrations()? {
+            let standing = if one.standing == Standing::Active { "active" } else { "joined" };
+            say(format_args!("{}: {standing}, user {}, key {}", one.server_name, one.user_id, one.key_id));
+            for held in &one.configurations {
+                let serial = (held.serial.epoch, held.serial.number);
+                let what = if held.revoked { "withdrawn" } else { "held" };
+                say(format_args!("  {}: {what}, serial {serial:?}", held.application));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,302 @@
+//! An authentication server on a TCP port, whose state is in files: kill it at any moment and start
+//! it again.
+//!
+//! ```text
+//! cargo run --example tcp_server -- --dir /tmp/gate
+//! cargo run --example tcp_client -- --dir /tmp/alice --anchor /tmp/gate/anchor.pem --pin 2468 \
+//!     register --name alice
+//! ```
+//!
+//! The first start makes an issuer, certifies this server, and writes what tokens are distributed
+//! with to `DIR/anchor.pem`. Frames on the wire are `u32 length ‖ message`, as PROTOCOL.md says.
+//! Keys lie in `DIR` as PEM, readable to their owner alone; a real issuer's key would lie elsewhere.
+
+mod tcp;
+
+use halfkey::certificate::{CertificateRequest, Chain, IssuerName, Validity};
+use halfkey::driver::{Connection, Event, Framed, Gateway, Observer, Work, serve};
+use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+use halfkey::memory::store::Subject;
+use halfkey::memory::{Authority, Server, Store};
+use halfkey::policy::{Modes, SuiteId};
+use halfkey::port::CertificateAuthority;
+use halfkey::port::entitlement_store::Document;
+use halfkey::registration::ActivationCode;
+use halfkey::registration::server::{Application as Applicant, Decision, Grant};
+use halfkey::template::{Field, FieldKind, Template};
+use halfkey::{
+    AccessPath, Application, RandomSource, Secret, ServerName, ServerSettings, SystemRandom, UnixTime,
+    UserName,
+};
+use std::collections::HashMap;
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tcp::link::Patient;
+use tcp::{Arguments, Outcome, hold, read_or_make, read_or_make_text, replace, run, say};
+
+const USAGE: &str = "\
+usage: tcp_server --dir DIR [--listen 127.0.0.1:4400] [--name gate.example]
+    --activation NAME   print a code with which NAME can register, good once
+    --closed            register nobody without a code
+    --psk               allow sessions in mode psk too, which are not forward secret
+    --wait              tell every applicant to come back once before granting
+    --entitle APP FILE  entitle everybody to the document in FILE, under a new serial
+    --withdraw APP      entitle nobody to anything in APP any more
+    --revoke WHO        end registrations: a user's name, user id or key id";
+
+/// Most connections at once, in all and from one address.
+const MOST: (usize, usize) = (256, 32);
+/// How long a connection may be silent, and how long it may last.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(120), Duration::from_secs(1800));
+/// Most offers and requests in a second from one address.
+const MOST_WORK: u32 = 100;
+
+fn main() -> std::process::ExitCode {
+    run(|| {
+        let options = [
+            ("--dir", 1),
+            ("--listen", 1),
+            ("--name", 1),
+            ("--activation", 1),
+            ("--closed", 0),
+            ("--psk", 0),
+            ("--wait", 0),
+            ("--entitle", 2),
+            ("--withdraw", 1),
+            ("--revoke", 1),
+        ];
+        let arguments = Arguments::read(&options, USAGE)?;
+        let dir = Path::new(arguments.value("--dir").ok_or(USAGE)?);
+        let _held = hold(dir)?;
+        let gate = Arc::new(Gate::open(dir, &arguments)?);
+        gate.operate(&arguments)?;
+        let listener = TcpListener::bind(arguments.value("--listen").unwrap_or("127.0.0.1:4400"))?;
+        say(format_args!("{} listens on {}", gate.settings.name, listener.local_addr()?));
+        loop {
+            match listener.accept() {
+                Ok((stream, address)) => gate.admit(stream, address.ip()),
+                Err(error) => {
+                    // Out of file descriptors, say: let some connections end.
+                    say(format_args!("accept: {error}"));
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            }
+        }
+    })
+}
+
+/// The server and all it stands on.
+struct Gate {
+    settings: ServerSettings,
+    server: Server,
+    store: Store,
+    wait: bool,
+    crowd: Mutex<HashMap<IpAddr, usize>>,
+    work: Mutex<Second>,
+}
+
+/// What each address has asked for within a second.
+#[derive(Default)]
+struct Second {
+    began: Option<Instant>,
+    done: HashMap<Vec<u8>, u32>,
+}
+
+impl Gate {
+    /// Everything from the files in `dir`. What is not there yet is made, each file by itself, so it
+    /// does not matter where an earlier start was cut short.
+    fn open(dir: &Path, arguments: &Arguments) -> Outcome<Self> {
+        let random = &mut SystemRandom;
+        let now = UnixTime::now();
+        let name = ServerName::new(arguments.value("--name").unwrap_or("gate.example"))?;
+
+        let issuer_key = read_or_make_text(&dir.join("issuer-key.pem"), || {
+            Ok(IssuerKey::generate_ed25519(random)?.to_pkcs8_pem()?)
+        })?;
+        let issuer_name = IssuerName::common_name("Example Issuer")?;
+        let mut authority = Authority::root(issuer_name, IssuerKey::from_pkcs8_pem(&issuer_key)?)?;
+        let register = dir.join("issuer-register.der");
+        let issued = read_or_make(&register, || Ok(authority.state()?))?;
+        authority = authority.with_state(&issued)?;
+        read_or_make_text(&dir.join("anchor.pem"), || Ok(authority.trust_anchor()?.to_pem()?))?;
+        // Tokens need no root certificate; `openssl verify -CAfile` does.
+        read_or_make_text(&dir.join("issuer.pem"), || {
+            let validity = Validity::new(now, now.after(10 * 365 * 86_400))?;
+            Ok(authority.root_certificate(validity, random)?.to_pem()?)
+        })?;
+
+        let kem_key = read_or_make_text(&dir.join("kem-key.pem"), || {
+            say(format_args!("making an RSA key of 2048 bits, which may take a few seconds ..."));
+            Ok(KemPrivateKey::generate(2048, random)?.to_pkcs8_pem()?)
+        })?;
+        let kem_key = KemPrivateKey::from_pkcs8_pem(&kem_key)?;
+        let offer_key =
+            read_or_make_text(&dir.join("offer-key.pem"), || Ok(OfferKey::generate(random).to_pkcs8_pem()?))?;
+        let offer_key = OfferKey::from_pkcs8_pem(&offer_key)?;
+        let chain = read_or_make_text(&dir.join("chain.pem"), || {
+            let suites = SuiteId::ALL.map(SuiteId::code);
+            let request = CertificateRequest::sign(&name, kem_key.public(), &suites, &offer_key)?;
+            let validity = Validity::new(now, now.after(365 * 86_400))?;
+            let chain = authority.issue(&request, validity, random)?;
+            replace(&register, &authority.state()?).map_err(|code| format!("the register: error {code}"))?;
+            Ok(chain.to_pem()?)
+        })?;
+        let chain = Chain::from_pem(&chain)?;
+
+        let template = Template::new(vec![
+            Field::required("name", FieldKind::UserName).labelled("User name"),
+            Field::optional("department", FieldKind::Text { max_len: 64 }).labelled("Department"),
+        ])?;
+        let mut settings = ServerSettings::new(name, template, &secret(&dir.join("master.key"))?);
+        settings.open_registration = !arguments.has("--closed");
+        if arguments.has("--psk") {
+            settings.policy.modes = Modes::all();
+        }
+        let ttl = settings.offer_ttl;
+        let server = Server::new(&settings.name, &chain, kem_key, offer_key, ttl, SystemRandom)?;
+
+        let (path, key) = (dir.join("store.sealed"), secret(&dir.join("store.key"))?);
+        let file = read_or_make(&path, || Ok(Store::new().save(&key, random)))?;
+        let store = Store::load(&file, &key)?;
+        // From here on every change is on the disk before the answer that rests on it leaves.
+        let store = store.saved_by(key, Box::new(SystemRandom), move |bytes| replace(&path, bytes));
+        say(format_args!("{} registrations in {}", store.registrations().len(), dir.display()));
+        let wait = arguments.has("--wait");
+        Ok(Self { settings, server, store, wait, crowd: Mutex::default(), work: Mutex::default() })
+    }
+
+    /// What the operator asked for on the command line.
+    fn operate(&self, arguments: &Arguments) -> Outcome {
+        for name in arguments.all("--activation").flatten() {
+            let name = UserName::normalise(name)?;
+            let code = ActivationCode::generate(&mut SystemRandom);
+            self.store.add_activation_code(&name, code.secret(&self.settings.name, &name))?;
+            say(format_args!("activation code for {}: {}", name.as_str(), code.reveal()));
+        }
+        for entitled in arguments.all("--entitle") {
+            let [application, file] = entitled else { continue };
+            let document = Document { media_type: "text/plain".into(), body: std::fs::read(file)? };
+            self.store.set_entitlement(staff()?, Application::new(application)?, document, None)?;
+        }
+        for application in arguments.all("--withdraw").flatten() {
+            self.store.revoke_entitlement(staff()?, Application::new(application)?)?;
+        }
+        for who in arguments.all("--revoke").flatten() {
+            let registrations = self.store.registrations();
+            let meant = registrations.iter().filter(|one| {
+                one.name.as_str() == who || one.user_id.as_str() == who || one.key_id.to_string() == *who
+            });
+            for one in meant {
+                self.store.revoke(&one.key_id)?;
+                say(format_args!("revoked {} of {}", one.key_id, one.name.as_str()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves a connection in a thread of its own, if there is room for it.
+    fn admit(self: &Arc<Self>, stream: TcpStream, peer: IpAddr) {
+        let mut crowd = lock(&self.crowd);
+        let (all, own) = (crowd.values().sum::<usize>(), crowd.get(&peer).copied().unwrap_or(0));
+        if all >= MOST.0 || own >= MOST.1 {
+            return say(format_args!("{peer}: too many connections"));
+        }
+        let place = Place { gate: Arc::clone(self), peer };
+        crowd.insert(peer, own.saturating_add(1));
+        drop(crowd);
+        let served = std::thread::Builder::new().spawn(move || {
+            let place = place;
+            place.gate.serve(stream, place.peer);
+        });
+        if let Err(error) = served {
+            say(format_args!("{peer}: no thread: {error}"));
+        }
+    }
+
+    fn serve(&self, stream: TcpStream, peer: IpAddr) {
+        // An offer is good for one peer: its address, not its port, lest a token that connects
+        // again with an R2 seem a stranger.
+        let name = peer.to_string();
+        let approval = |applicant: &Applicant| self.decide(applicant);
+        let gateway = Gateway {
+            settings: &self.settings,
+            server: &self.server,
+            store: &self.store,
+            approval: &approval,
+            observer: self,
+        };
+        let mut echo = |_: &Connection, data: &[u8]| Some(data.to_vec());
+        let _ = stream.set_nodelay(true);
+        let mut transport = Framed(Patient::new(stream, PATIENCE.0, PATIENCE.1));
+        let random = &mut SystemRandom;
+        let served = serve(&gateway, &mut transport, name.as_bytes(), &UnixTime::now, random, &mut echo);
+        if let Err(error) = served {
+            say(format_args!("{peer}: {error}"));
+        }
+    }
+
+    fn decide(&self, applicant: &Applicant) -> Decision {
+        let waited = || self.store.waiting().iter().any(|waiting| waiting.name == applicant.name);
+        if self.wait && !waited() {
+            return Decision::Wait { retry_after: 1 };
+        }
+        let Ok(Subject::AccessPath(access_path)) = staff() else {
+            return Decision::Refuse(halfkey::registration::RefusalCode::Declined);
+        };
+        Decision::Grant(Grant { user_id: None, access_path, policy: self.settings.policy })
+    }
+}
+
+/// Everybody's entitlements begin in one place here.
+fn staff() -> Outcome<Subject> {
+    Ok(Subject::AccessPath(AccessPath::new("/staff")?))
+}
+
+fn secret(path: &Path) -> Outcome<Secret> {
+    let bytes = read_or_make(path, || {
+        let mut bytes = [0; Secret::LEN];
+        SystemRandom.fill(&mut bytes);
+        Ok(bytes)
+    })?;
+    let bytes = bytes.try_into().map_err(|_| format!("{} is not of 32 bytes", path.display()))?;
+    Ok(Secret::new(bytes))
+}
+
+impl Observer for Gate {
+    /// So many in a second, then `busy`.
+    fn admits(&self, peer: &[u8], _work: Work) -> bool {
+        let mut work = lock(&self.work);
+        if work.began.is_none_or(|began| began.elapsed() > Duration::from_secs(1)) {
+            *work = Second { began: Some(Instant::now()), done: HashMap::new() };
+        }
+        let done = work.done.entry(peer.to_vec()).or_default();
+        *done = done.saturating_add(1);
+        *done <= MOST_WORK
+    }
+
+    fn event(&self, peer: &[u8], event: &Event) {
+        say(format_args!("{}: {event:?}", String::from_utf8_lossy(peer)));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection's place among those that are served, given back when it ends, however it ends.
+struct Place {
+    gate: Arc<Gate>,
+    peer: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut crowd = lock(&self.gate.crowd);
+        match crowd.get_mut(&self.peer) {
+            Some(own) if *own > 1 => *own = own.saturating_sub(1),
+            _ => drop(crowd.remove(&self.peer)),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Why a client's loop ends early.
+
+use crate::configuration::TokenSideError as ConfigurationError;
+use crate::port::TokenError;
+use crate::port::entitlement_store::Standing;
+use crate::registration::{Kept, TokenSideError};
+use crate::session::{ChannelError, SessionError};
+use crate::template::FormError;
+use std::io;
+use thiserror::Error;
+
+/// Why a client's loop ends early. The token has lost nothing: see [`Client::recover`](super::Client::recover).
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The transport's.
+    #[error("the connection: {0}")]
+    Transport(#[from] io::Error),
+    /// The peer ended the connection where an answer was due.
+    #[error("the connection ended where an answer was due")]
+    Ended,
+    /// In registration.
+    #[error("registration: {0}")]
+    Registration(#[from] TokenSideError),
+    /// In opening a session.
+    #[error("session: {0}")]
+    Session(#[from] SessionError),
+    /// The server has proved that the key opens no session.
+    #[error("the registration stands as {0:?}")]
+    Barred(Standing),
+    /// In the session's channel.
+    #[error("channel: {0}")]
+    Channel(#[from] ChannelError),
+    /// In configuration.
+    #[error("configuration: {0}")]
+    Configuration(#[from] ConfigurationError),
+    /// The token's.
+    #[error("the token: {0}")]
+    Token(#[from] TokenError),
+    /// The user's: the form.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// The user does not want to go on.
+    #[error("the user does not want to go on")]
+    Declined,
+}
+
+impl<S> From<Kept<S>> for ClientError {
+    fn from(kept: Kept<S>) -> Self {
+        Self::Registration(kept.error)
+    }
+}

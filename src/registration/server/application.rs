@@ -1,0 +1,151 @@
+//! An application as it goes from step to step: what R2 carried, whose expectation it meets, and what
+//! the operator is shown and answers.
+
+use crate::id::{AccessPath, Digest, TicketId, UserId, UserName};
+use crate::message::RequestBody;
+use crate::policy::Policy;
+use crate::port::auth_server::Decapsulated;
+use crate::record::{ProofId, Registered, WaitingApplication};
+use crate::registration::RefusalCode;
+use crate::registration::cookie::Cookie;
+use crate::schedule::{Envelope, Question, mix};
+use crate::secret::Secret;
+use crate::suite::Suite;
+use crate::template::{FieldError, Form};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// An R2 whose cookie held, and what it carried.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) suite: &'static dyn Suite,
+    pub(super) cookie: Cookie,
+    pub(super) request: Vec<u8>,
+    pub(super) digest: Digest,
+    pub(super) secrets: Decapsulated,
+    pub(super) th_b: Digest,
+    pub(super) envelope: Envelope,
+}
+
+/// An R2 that opened, and the name in its form or what is wrong with it.
+pub(super) type Opened = (RequestBody, Result<UserName, Vec<(u8, FieldError)>>);
+
+/// An application that is in order, for the operator.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// The name applied for.
+    pub name: UserName,
+    /// The form, checked.
+    pub form: Form,
+    /// Why the applicant should be expected; it has been verified.
+    pub proof: ApplicationProof,
+    /// The ticket of the waiting application that this one follows up; it has been verified too.
+    ///
+    /// What the operator has decided on a waiting application is for the holder of its ticket:
+    /// anybody may come without one and apply for the same name.
+    pub ticket: Option<TicketId>,
+}
+
+/// Why an applicant should be expected.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ApplicationProof {
+    /// No reason: trust on first use.
+    None,
+    /// The applicant has the activation code for the name.
+    Activation,
+    /// The applicant holds this earlier key.
+    Renewal(Box<Registered>),
+}
+
+/// What the operator decides.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Decision {
+    /// Register.
+    Grant(Grant),
+    /// Do not.
+    Refuse(RefusalCode),
+    /// Not yet: ask again after so many seconds.
+    Wait {
+        /// Seconds.
+        retry_after: u32,
+    },
+}
+
+/// What is granted.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The user identification code (patent step 160); `None` has one drawn. A renewal keeps its
+    /// own.
+    pub user_id: Option<UserId>,
+    /// The access control path (patent step 180).
+    pub access_path: AccessPath,
+    /// What the key may be used for. A renewal is never weaker than before.
+    pub policy: Policy,
+}
+
+/// Whose expectation the application meets, and with which key.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// Nobody's.
+    Open,
+    /// The operator's who sent the code; A.
+    Activation(Secret),
+    /// Its own earlier one.
+    Renewal(Box<Registered>),
+    /// The operator's who was asked before; with the earlier registration if it is to be renewed.
+    Ticket(Box<WaitingApplication>, Option<Box<Registered>>),
+}
+
+impl Claim {
+    /// The key whose mix goes into the join, over `transcript`.
+    pub(super) fn mix(&self, suite: &dyn Suite, transcript: &Digest) -> Secret {
+        match self {
+            Self::Open => Secret::absent(),
+            Self::Activation(a) => mix(suite, a, transcript),
+            Self::Renewal(earlier) => earlier.keys.key_set().answer(suite, &Question::Mix(transcript)),
+            Self::Ticket(waiting, _) => mix(suite, &waiting.ticket, transcript),
+        }
+    }
+
+    /// What the registration takes when it becomes active.
+    pub(super) fn takes(&self) -> Option<ProofId> {
+        match self {
+            Self::Open => None,
+            Self::Activation(_) => Some(ProofId::Activation),
+            Self::Renewal(earlier) => Some(ProofId::Renewal(earlier.key_id)),
+            Self::Ticket(waiting, _) => waiting.proof,
+        }
+    }
+
+    /// The registration that the new one replaces.
+    pub(super) fn renews(&self) -> Option<&Registered> {
+        match self {
+            Self::Renewal(earlier) | Self::Ticket(_, Some(earlier)) => Some(earlier),
+            Self::Open | Self::Activation(_) | Self::Ticket(_, None) => None,
+        }
+    }
+
+    /// The ticket that is used up.
+    pub(super) fn ticket(&self) -> Option<TicketId> {
+        match self {
+            Self::Ticket(waiting, _) => Some(waiting.ticket_id),
+            Self::Open | Self::Activation(_) | Self::Renewal(_) => None,
+        }
+    }
+
+    pub(super) fn proof(&self) -> ApplicationProof {
+        match self {
+            Self::Open => ApplicationProof::None,
+            Self::Activation(_) => ApplicationProof::Activation,
+            Self::Renewal(earlier) | Self::Ticket(_, Some(earlier)) => {
+                ApplicationProof::Renewal(earlier.clone())
+            }
+            Self::Ticket(waiting, None) => match waiting.proof {
+                Some(ProofId::Activation) => ApplicationProof::Activation,
+                _ => ApplicationProof::None,
+            },
+        }
+    }
+}

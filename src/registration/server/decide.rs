@@ -1,0 +1,117 @@
+//! The operator's decision, or a refusal without one: what becomes of an application (patent step 160).
+
+use super::application::{Application, Claim, Decision, Read};
+use super::grant::{NeedCommit, Ruling};
+use crate::random::RandomSource;
+use crate::registration::error::Refusing;
+use crate::registration::{RefusalCode, ServerSideError};
+use crate::settings::ServerSettings;
+use crate::time::UnixTime;
+use alloc::boxed::Box;
+
+/// What comes of judging.
+#[must_use]
+#[derive(Debug)]
+pub enum Judged {
+    /// In order so far: the operator is to decide.
+    Ask(NeedDecision),
+    /// Refused; R3 will say so.
+    Refuse(NeedRefusal),
+}
+
+impl Judged {
+    pub(super) const fn refuse(read: Box<Read>, refusing: Refusing) -> Self {
+        Self::Refuse(NeedRefusal { read, refusing })
+    }
+
+    /// Why it is refused already, for the operator's log; the applicant may learn less.
+    #[must_use]
+    pub const fn refused(&self) -> Option<RefusalCode> {
+        match self {
+            Self::Ask(_) => None,
+            Self::Refuse(need) => Some(need.refusing.code),
+        }
+    }
+
+    /// Goes on with what the operator decides; `decide` is called only for an application that is
+    /// in order.
+    ///
+    /// # Errors
+    /// [`ServerSideError::Setting`] when the outcome does not fit into `outcome_size`.
+    pub fn decide(
+        self,
+        decide: impl FnOnce(&Application) -> Decision,
+        settings: &ServerSettings,
+        now: UnixTime,
+        random: &mut dyn RandomSource,
+    ) -> Result<NeedCommit, ServerSideError> {
+        match self {
+            Self::Ask(need) => {
+                let decision = decide(need.wanted());
+                need.supply(decision, settings, now, random)
+            }
+            Self::Refuse(need) => need.supply(settings, now, random),
+        }
+    }
+}
+
+/// A refusal that is to be sealed like any outcome.
+#[must_use]
+#[derive(Debug)]
+pub struct NeedRefusal {
+    read: Box<Read>,
+    refusing: Refusing,
+}
+
+impl NeedRefusal {
+    /// Seals it.
+    ///
+    /// # Errors
+    /// [`ServerSideError::Setting`] when it does not fit into `outcome_size`.
+    pub fn supply(
+        self,
+        settings: &ServerSettings,
+        now: UnixTime,
+        random: &mut dyn RandomSource,
+    ) -> Result<NeedCommit, ServerSideError> {
+        NeedCommit::new(*self.read, Ruling::Refuse(self.refusing), settings, now, random)
+    }
+}
+
+/// The operator is to decide.
+#[must_use]
+#[derive(Debug)]
+pub struct NeedDecision {
+    pub(super) read: Box<Read>,
+    pub(super) application: Application,
+    pub(super) claim: Claim,
+}
+
+impl NeedDecision {
+    /// What to decide on.
+    #[must_use]
+    pub const fn wanted(&self) -> &Application {
+        &self.application
+    }
+
+    /// Takes the decision and seals the outcome.
+    ///
+    /// # Errors
+    /// [`ServerSideError::Setting`] when the outcome does not fit into `outcome_size`.
+    pub fn supply(
+        self,
+        decision: Decision,
+        settings: &ServerSettings,
+        now: UnixTime,
+        random: &mut dyn RandomSource,
+    ) -> Result<NeedCommit, ServerSideError> {
+        let ruling = match decision {
+            Decision::Grant(grant) => Ruling::Grant { grant, name: self.application.name, claim: self.claim },
+            Decision::Refuse(code) => Ruling::Refuse(code.into()),
+            Decision::Wait { retry_after } => {
+                Ruling::Wait { retry_after, application: self.application, claim: self.claim }
+            }
+        };
+        NeedCommit::new(*self.read, ruling, settings, now, random)
+    }
+}

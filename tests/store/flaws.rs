@@ -1,0 +1,216 @@
+//! Stores with one flaw each, and the clause that notices it; and one that restarts all the time.
+
+use super::{KEY, fixed, row, seeded};
+use halfkey::memory::store::Store;
+use halfkey::message::Address;
+use halfkey::port::contract::{Seed, entitlement_store};
+use halfkey::port::entitlement_store::{
+    Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
+};
+use halfkey::port::{EntitlementStore, StoreError};
+use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, Lifecycle, NewOutcome, ProofId, Registered};
+use halfkey::{Digest, KeyId, Secret, Txn, UnixTime, UserId};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Every answer comes from a store that was just read from the file that the last change wrote.
+struct Restarting {
+    file: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Restarting {
+    fn new(store: Store) -> Self {
+        Self { file: Arc::new(Mutex::new(store.save(&KEY, &mut fixed))) }
+    }
+    fn store(&self) -> Store {
+        let file = Arc::clone(&self.file);
+        let store = Store::load(&file.lock().unwrap(), &KEY).unwrap();
+        store.saved_by(KEY, Box::new(fixed), move |bytes| {
+            *file.lock().unwrap() = bytes.into();
+            Ok(())
+        })
+    }
+}
+
+/// A way to break a store, and the clause that notices.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Flaw {
+    None,
+    TwoWin,
+    ForgetsOutcomes,
+    OverwritesOutcomes,
+    AdmitsTwice,
+    SpendsForgeries,
+    DropsAliasesEarly,
+    KeepsEveryAlias,
+    MakesUpRegistrations,
+    SaysEveryNameIsFree,
+    KeepsTags,
+    ConfirmsLate,
+    LosesOnRepeat,
+    KeepsCodes,
+    OthersDocuments,
+    ForgetsApplications,
+}
+
+struct Flawed<S> {
+    inner: S,
+    flaw: Flaw,
+    calls: AtomicU32,
+}
+
+trait Reach {
+    fn reach<T>(&self, with: impl FnOnce(&Store) -> T) -> T;
+}
+impl Reach for Store {
+    fn reach<T>(&self, with: impl FnOnce(&Store) -> T) -> T {
+        with(self)
+    }
+}
+impl Reach for Restarting {
+    fn reach<T>(&self, with: impl FnOnce(&Store) -> T) -> T {
+        with(&self.store())
+    }
+}
+
+impl<S: Reach> Flawed<S> {
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw
+    }
+}
+
+impl<S: Reach> EntitlementStore for Flawed<S> {
+    fn outcome(&self, request: &Digest, now: UnixTime) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.has(Flaw::ForgetsOutcomes) && now > UnixTime::from_secs(1_800_000_000) {
+            return Ok(None);
+        }
+        self.inner.reach(|store| store.outcome(request, now))
+    }
+    fn applicant(&self, applicant: &Applicant, now: UnixTime) -> Result<ApplicantRecord, StoreError> {
+        let mut record = self.inner.reach(|store| store.applicant(applicant, now))?;
+        if self.has(Flaw::SaysEveryNameIsFree) {
+            record.name_taken = false;
+        }
+        if self.has(Flaw::ForgetsApplications) {
+            record.waiting = None;
+        }
+        if self.has(Flaw::KeepsCodes) && applicant.proof == Some(ProofId::Activation) {
+            let seeded = applicant.name.as_str() == "invited";
+            record.activation = seeded.then(|| Secret::new([0xC0; 32]));
+        }
+        Ok(record)
+    }
+    fn commit(&self, mut outcome: NewOutcome, now: UnixTime) -> Result<Committed, StoreError> {
+        if self.has(Flaw::OverwritesOutcomes) {
+            let call = self.calls.fetch_add(1, Ordering::Relaxed);
+            outcome.request = Digest::new([0x80 | call as u8; 32]);
+        }
+        self.inner.reach(|store| store.commit(outcome, now))
+    }
+    fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
+        let tag = || Secret::new([1; 32]);
+        match self.inner.reach(|store| store.expected(key_id))? {
+            None if self.has(Flaw::KeepsTags) => {
+                let txn = Txn::new([1; 16]);
+                Ok(Some(ExpectedTags { txn, confirm: tag(), done: tag(), lost: tag() }))
+            }
+            tags => Ok(tags),
+        }
+    }
+    fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Result<Confirmed, StoreError> {
+        let before = self.registration(&Address::Key(*key_id))?.map(|row| row.lifecycle);
+        if self.has(Flaw::ConfirmsLate) && now > UnixTime::from_secs(1_800_000_000 + 86_400) {
+            return Ok(Confirmed::Active);
+        }
+        match self.inner.reach(|store| store.confirm(key_id, now))? {
+            Confirmed::Lost if self.has(Flaw::TwoWin) => Ok(Confirmed::Active),
+            Confirmed::Active if self.has(Flaw::LosesOnRepeat) && before == Some(Lifecycle::Active) => {
+                Ok(Confirmed::Lost)
+            }
+            confirmed => Ok(confirmed),
+        }
+    }
+    fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError> {
+        let found = self.inner.reach(|store| store.registration(address))?;
+        if self.has(Flaw::MakesUpRegistrations) && found.is_none() {
+            return self.inner.reach(|store| Ok(store.registrations().pop().or(Some(row(1, "made-up")))));
+        }
+        if self.has(Flaw::KeepsEveryAlias) && found.is_none() && matches!(address, Address::Alias(_)) {
+            return self.inner.reach(|store| Ok(store.registrations().pop()));
+        }
+        Ok(found)
+    }
+    fn admit(&self, admission: &Admission, now: UnixTime) -> Result<Admitted, StoreError> {
+        let mut admission = *admission;
+        if self.has(Flaw::AdmitsTwice) {
+            admission.spend = None;
+        }
+        if self.has(Flaw::SpendsForgeries) && admission.spend.is_some() {
+            let again = self.inner.reach(|store| store.admit(&admission, now))?;
+            let lured = Admission { spend: None, ..admission };
+            return match again {
+                Admitted::Spent => self.inner.reach(|store| store.admit(&lured, now)).map(|_| again),
+                admitted => Ok(admitted),
+            };
+        }
+        let admitted = self.inner.reach(|store| store.admit(&admission, now))?;
+        if self.has(Flaw::DropsAliasesEarly) {
+            self.inner
+                .reach(|store| store.heard(&admission.key_id, &Address::Alias(admission.next_alias)))?;
+        }
+        Ok(admitted)
+    }
+    fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
+        self.inner.reach(|store| store.heard(key_id, address))
+    }
+    fn entitlement(
+        &self,
+        query: &EntitlementQuery,
+        now: UnixTime,
+    ) -> Result<Option<Entitlement>, StoreError> {
+        let mut query = query.clone();
+        if self.has(Flaw::OthersDocuments) {
+            query.user_id = UserId::new("user-1").unwrap();
+        }
+        self.inner.reach(|store| store.entitlement(&query, now))
+    }
+    fn report(&self, report: &Report, now: UnixTime) -> Result<(), StoreError> {
+        self.inner.reach(|store| store.report(report, now))
+    }
+}
+
+fn flawed<S: Reach>(inner: S, flaw: Flaw) -> Box<Flawed<S>> {
+    Box::new(Flawed { inner, flaw, calls: AtomicU32::new(0) })
+}
+
+#[test]
+fn a_store_that_restarts_before_every_call_keeps_the_contract() {
+    let make = &mut |seed: &Seed<'_>| -> Box<dyn EntitlementStore> {
+        flawed(Restarting::new(seeded(Store::new(), seed)), Flaw::None)
+    };
+    assert_eq!(entitlement_store(make), Ok(()));
+}
+
+#[test]
+fn the_contract_notices_each_flaw() {
+    for (flaw, clause) in [
+        (Flaw::TwoWin, "one registration alone wins a name"),
+        (Flaw::ForgetsOutcomes, "an outcome is kept, byte for byte, until its keep_until"),
+        (Flaw::OverwritesOutcomes, "an outcome is kept, byte for byte, until its keep_until"),
+        (Flaw::AdmitsTwice, "a parked challenge admits once"),
+        (Flaw::SpendsForgeries, "a spent challenge has no effect"),
+        (Flaw::DropsAliasesEarly, "an alias is kept until the token has spoken in a session of a newer one"),
+        (Flaw::KeepsEveryAlias, "a spent challenge has no effect"),
+        (Flaw::MakesUpRegistrations, "what is not stored has no effect"),
+        (Flaw::SaysEveryNameIsFree, "an active registration has taken its name"),
+        (Flaw::KeepsTags, "the first session ends what R2 and R4 may repeat"),
+        (Flaw::ConfirmsLate, "a registration confirmed too late is lost"),
+        (Flaw::LosesOnRepeat, "confirming an active registration again changes nothing"),
+        (Flaw::KeepsCodes, "a code is used by the registration that wins"),
+        (Flaw::OthersDocuments, "another user is not given the document"),
+        (Flaw::ForgetsApplications, "a waiting application is found by its ticket, as it was"),
+    ] {
+        let violation = entitlement_store(&mut |seed| flawed(seeded(Store::new(), seed), flaw));
+        assert_eq!(violation.map_err(|violation| violation.clause()), Err(clause), "{flaw:?}");
+    }
+}

@@ -1,0 +1,212 @@
+//! Sessions: a token and a server that do as they should, and somebody on the way who does not.
+
+use super::card::Card;
+use super::play::Play;
+use super::world::{self, Counting, Enrolled, at};
+use halfkey::memory::Store;
+use halfkey::message::Challenge;
+use halfkey::port::EntitlementStore;
+use halfkey::port::entitlement_store::Standing;
+use halfkey::record::Registration;
+use halfkey::session::server::{AwaitResponse, Entry, receive_open};
+use halfkey::session::token::{AwaitAccept, Opened, Options, open};
+use halfkey::session::{Channel, SessionError, park};
+use halfkey::wire::Message;
+use halfkey::{KeyId, ServerSettings, UnixTime};
+
+/// Frames to the server, and what it parked, are meddled with.
+pub fn server(bytes: &[u8]) {
+    perform(bytes, true);
+}
+
+/// Frames to the token are meddled with.
+pub fn token(bytes: &[u8]) {
+    perform(bytes, false);
+}
+
+fn perform(bytes: &[u8], to_server: bool) {
+    let mut play = Play(bytes);
+    let mut scene = Scene::new(&mut play);
+    for _ in 0..32 {
+        if play.is_over() {
+            break;
+        }
+        match play.byte() % 8 {
+            0 => scene.change(&mut play),
+            _ => drop(scene.session(&mut play, to_server)),
+        }
+    }
+}
+
+/// Two channels of one session, by the real steps: the token's end and the server's.
+pub fn channels() -> (Channel, Channel) {
+    let honest = &mut Play(&[]);
+    Scene::new(honest).session(honest, true).unwrap().unwrap()
+}
+
+struct Scene {
+    settings: ServerSettings,
+    store: Store,
+    card: Card,
+    random: Counting,
+    now: UnixTime,
+    by_key_id: bool,
+    /// Frames of all sessions, in both directions.
+    seen: Vec<Vec<u8>>,
+}
+
+impl Scene {
+    fn new(play: &mut Play<'_>) -> Self {
+        let (store, mut card) = (Store::new(), Card::new(4));
+        for n in 0..2 {
+            let Enrolled { registration, keys } = world::enrol(&store, n, world::policy(play.below(12)));
+            card.keys.insert(registration.key_id, (keys, registration));
+        }
+        let (settings, random) = (world::settings(), Counting::new(3));
+        Self { settings, store, card, random, now: at(1), by_key_id: false, seen: Vec::new() }
+    }
+
+    fn change(&mut self, play: &mut Play<'_>) {
+        let key_id = KeyId::new([play.byte() % 2; 16]);
+        match play.byte() % 5 {
+            0 => drop(self.store.suspend(&key_id)),
+            1 => drop(self.store.resume(&key_id)),
+            2 => drop(self.store.revoke(&key_id)),
+            3 => self.by_key_id ^= true,
+            _ => self.now = self.now.after(play.byte().into()),
+        }
+    }
+
+    /// One session; whatever comes of it, only what both sides meant may come of it.
+    fn session(
+        &mut self,
+        play: &mut Play<'_>,
+        to_server: bool,
+    ) -> Result<Option<(Channel, Channel)>, SessionError> {
+        let key_id = KeyId::new([play.byte() % 2; 16]);
+        let mut registration = self.card.keys[&key_id].1.clone();
+        let options = Options { by_key_id: self.by_key_id, ..Options::default() };
+        let step = open(&registration, &options)?;
+        let (s0, awaits) = (step.send.into_bytes(), step.next);
+        let s0_heard = if to_server { self.meddle(play, &s0) } else { s0.clone() };
+
+        let (s1, challenged) = self.challenge(play, &s0_heard)?;
+        let s1_heard = if to_server { s1.clone() } else { self.meddle(play, &s1) };
+
+        let step = awaits.receive_challenge(&s1_heard, &mut self.random)?.supply_from(&mut self.card)?;
+        let (s2, awaits) = (step.send.into_bytes(), step.next);
+        let s2_heard = if to_server { self.meddle(play, &s2) } else { s2.clone() };
+        // The token only hands the cookie back; everything else is under its proof.
+        let agreed = s0_heard == s0 && core(&s1_heard) == core(&s1);
+
+        let entered = self.respond(play, challenged, &s2_heard, to_server);
+        if entered.is_ok() {
+            assert!(agreed && s2_heard == s2, "a proof that the token did not make");
+        }
+        let (s3, entry) = match entered {
+            Ok((s3, entry)) => (s3, Some(entry)),
+            Err(error) => (error.refusal().frame().into_bytes(), None),
+        };
+        let s3_heard = if to_server { s3.clone() } else { self.meddle(play, &s3) };
+        let opened = self.accept(awaits, &s3_heard);
+        if opened.is_ok() {
+            assert!(entry.is_some() && s3_heard == s3, "an acceptance that the server did not give");
+        } else {
+            assert!(entry.is_none() || s3_heard != s3, "an acceptance refused");
+        }
+        let (Ok(opened), Some(entry)) = (opened, entry) else { return Ok(None) };
+        self.settle(&mut registration, opened, entry)
+    }
+
+    fn meddle(&mut self, play: &mut Play<'_>, frame: &[u8]) -> Vec<u8> {
+        let heard = play.meddle(frame, &self.seen);
+        self.seen.push(frame.to_vec());
+        heard
+    }
+
+    /// S1 and, unless it is all in the cookie, the server's memory of it.
+    fn challenge(
+        &mut self,
+        play: &mut Play<'_>,
+        s0: &[u8],
+    ) -> Result<(Vec<u8>, Option<AwaitResponse>), SessionError> {
+        let Self { settings, store, random, now, .. } = self;
+        let need = receive_open(s0, settings)?;
+        if play.byte() % 3 == 1 {
+            let registered = store.registration(need.wanted())?;
+            let s1 = need.supply_with_cookie(registered, *now, settings, random)?;
+            return Ok((s1.into_bytes(), None));
+        }
+        let step = need.supply_from(store, *now, random)?;
+        Ok((step.send.into_bytes(), Some(step.next)))
+    }
+
+    /// S3, from a challenge remembered, parked or brought back; one that left memory is good once.
+    fn respond(
+        &mut self,
+        play: &mut Play<'_>,
+        challenged: Option<AwaitResponse>,
+        s2: &[u8],
+        to_server: bool,
+    ) -> Result<(Vec<u8>, Entry), SessionError> {
+        let parked = match challenged {
+            Some(state) if play.byte() % 2 == 1 => {
+                let parked = state.park(&self.settings, &mut self.random);
+                let found = if to_server { self.meddle(play, &parked) } else { parked.clone() };
+                assert_eq!(park::resume(&found, &self.settings, self.now).is_ok(), found == parked);
+                Some(found)
+            }
+            Some(state) => return self.admit(state, s2),
+            None => None,
+        };
+        let again = |scene: &Self| match &parked {
+            Some(parked) => park::resume(parked, &scene.settings, scene.now),
+            None => park::resume_from_response(s2, &scene.settings, scene.now),
+        };
+        let state = again(self)?.supply_from(&self.store)?;
+        let entered = self.admit(state, s2)?;
+        let state = again(self)?.supply_from(&self.store)?;
+        assert!(matches!(self.admit(state, s2), Err(SessionError::Spent)), "a challenge used twice");
+        Ok(entered)
+    }
+
+    fn admit(&mut self, state: AwaitResponse, s2: &[u8]) -> Result<(Vec<u8>, Entry), SessionError> {
+        let need = state.receive_response(s2, self.now, &mut self.random)?;
+        let step = need.supply_from(&self.store, self.now)?;
+        Ok((step.send.into_bytes(), step.next))
+    }
+
+    fn accept(&mut self, awaits: AwaitAccept, s3: &[u8]) -> Result<Opened, SessionError> {
+        awaits.receive_accept(s3)?.supply_from(&mut self.card)
+    }
+
+    /// Both sides have proved themselves: they must mean the same.
+    fn settle(
+        &mut self,
+        registration: &mut Registration,
+        opened: Opened,
+        entry: Entry,
+    ) -> Result<Option<(Channel, Channel)>, SessionError> {
+        match (opened, entry) {
+            (Opened::Session(session), Entry::Session(established)) => {
+                assert_eq!(established.key_id, registration.key_id);
+                assert_eq!(established.mode, session.mode);
+                assert_eq!(established.channel.session_id(), session.channel.session_id());
+                session.note(registration);
+                self.card.keys.get_mut(&registration.key_id).unwrap().1 = registration.clone();
+                self.store.heard(&established.key_id, &established.address)?;
+                Ok(Some((session.channel, established.channel)))
+            }
+            (Opened::Barred(told), Entry::Barred { key_id, standing }) => {
+                assert!(told == standing && standing != Standing::Active);
+                assert_eq!(key_id, registration.key_id);
+                Ok(None)
+            }
+            (opened, entry) => panic!("{opened:?} and {entry:?}"),
+        }
+    }
+}
+
+fn core(s1: &[u8]) -> Option<&[u8]> {
+    Challenge::decode(s1).ok().map(|challenge| challenge.core.0)
+}

@@ -1,0 +1,162 @@
+//! A session of the real steps, and everything that can be said in one.
+
+use crate::reference_session::Way;
+use crate::stage::{Record, Stage};
+use halfkey::Application;
+use halfkey::configuration::server::Principal;
+use halfkey::configuration::token::{Applying, Verdict};
+use halfkey::configuration::{server as serving, token as asking};
+use halfkey::message::UserInformation;
+use halfkey::policy::{Mode, Modes};
+use halfkey::port::Token;
+use halfkey::record::Registration;
+use halfkey::session::server::{Entry, Established, receive_open};
+use halfkey::session::token::{Opened, Options, Session, open};
+use halfkey::session::{Content, Received};
+use std::num::NonZeroU32;
+
+pub(crate) const EXPORT: (&str, &str, usize) = ("example", "context", 48);
+pub(crate) const APPLICATION: &str = "mail";
+
+/// Opens a session, says one of everything and closes it.
+pub(crate) fn session(stage: &mut Stage, registration: &Registration, mode: Mode, configure: bool) -> Record {
+    let mut record = stage.begin();
+    let (mut token, mut server) = opened(stage, &mut record, registration, mode);
+    let mut export = [[0; EXPORT.2]; 2];
+    for (channel, out) in [&token.channel, &server.channel].iter().zip(&mut export) {
+        channel.export(EXPORT.0.as_bytes(), EXPORT.1.as_bytes(), out).unwrap();
+    }
+    assert_eq!(export[0], export[1]);
+    let mut registration = registration.clone();
+    token.note(&mut registration);
+    stage.token.update(&registration).unwrap();
+
+    up(&mut record, &mut token, &mut server, "data up", Content::Data, b"hello, server");
+    down(&mut record, &mut token, &mut server, "data down", Content::Data, b"hello, token");
+    if configure {
+        configuration(stage, &mut record, &registration, (&mut token, &mut server));
+    }
+    let rekey = token.channel.rekey().unwrap();
+    assert!(matches!(server.channel.open(&rekey), Ok(Received::Rekeyed)));
+    record.records.push(("rekey up", Way::Up, rekey));
+    up(
+        &mut record,
+        &mut token,
+        &mut server,
+        "data up, after the rekey",
+        Content::Data,
+        b"under the next key",
+    );
+    let padded = token.channel.seal_padded(b"padded", 64).unwrap();
+    assert!(matches!(server.channel.open(&padded), Ok(Received::Data(text)) if *text == b"padded"));
+    record.records.push(("data up, padded to 64", Way::Up, padded));
+    let close = token.channel.close().unwrap();
+    assert!(matches!(server.channel.open(&close), Ok(Received::Closed)));
+    record.records.push(("close up", Way::Up, close));
+    let close = server.channel.close().unwrap();
+    assert!(matches!(token.channel.open(&close), Ok(Received::Closed)));
+    record.records.push(("close down", Way::Down, close));
+    record.calls = stage.recorder.calls();
+    record
+}
+
+/// S0 to S3.
+fn opened(
+    stage: &mut Stage,
+    record: &mut Record,
+    registration: &Registration,
+    mode: Mode,
+) -> (Session, Established) {
+    let now = stage.now();
+    let [mut of_token, mut of_server] = stage.parties.clone();
+    let options = Options { suites: stage.suites, modes: Modes::only(mode), ..Options::default() };
+    let step = open(registration, &options).unwrap();
+    let s0 = step.send.into_bytes();
+    let token = step.next;
+    let need = receive_open(&s0, &stage.settings).unwrap();
+    let step = need.supply_from(&stage.store, now, &mut of_server).unwrap();
+    let s1 = step.send.into_bytes();
+    let server = step.next;
+    stage.drew(record, 1, &["N_s"]);
+    let need = token.receive_challenge(&s1, &mut of_token).unwrap();
+    let kem = mode == Mode::PskKem;
+    stage.drew(record, 0, if kem { &["N_c", "private key of pk_e"] } else { &["N_c"] });
+    let step = need.supply_from(&mut stage.token).unwrap();
+    let s2 = step.send.into_bytes();
+    let token = step.next;
+    let need = server.receive_response(&s2, now, &mut of_server).unwrap();
+    stage.drew(record, 1, &[if kem { "encapsulation of x" } else { "x" }, "alias"]);
+    let step = need.supply_from(&stage.store, now).unwrap();
+    let s3 = step.send.into_bytes();
+    let Entry::Session(server) = step.next else { panic!("{:?}", step.next) };
+    let need = token.receive_accept(&s3).unwrap();
+    let Opened::Session(token) = need.supply_from(&mut stage.token).unwrap() else { panic!("barred") };
+    record.messages.extend([("S0", s0), ("S1", s1), ("S2", s2), ("S3", s3)]);
+    (token, server)
+}
+
+/// One C0, C1 and C2.
+fn configuration(
+    stage: &Stage,
+    record: &mut Record,
+    registration: &Registration,
+    (token, server): (&mut Session, &mut Established),
+) {
+    let now = stage.now();
+    let application = Application::new(APPLICATION).unwrap();
+    let information =
+        UserInformation { location: Some("Hamburg".into()), system: Some("example-os 7".into()) };
+    let one = NonZeroU32::MIN;
+    let step = asking::request(registration, &application, &information, one, now).unwrap();
+    let c0 = step.send.into_bytes();
+    up(record, token, server, "C0 up", Content::Configuration, &c0);
+    let principal = Principal {
+        key_id: server.key_id,
+        user_id: server.user_id.clone(),
+        access_path: server.access_path.clone(),
+        server_name: stage.settings.name.clone(),
+    };
+    let need = serving::receive_request(&c0, &principal).unwrap();
+    let answer = need.supply_from(&stage.store, now).unwrap();
+    let c1 = answer.send.into_bytes();
+    down(record, token, server, "C1 down", Content::Configuration, &c1);
+    let received = step.next.receive(&c1, registration, now).unwrap();
+    let Verdict::Apply(need) = received.verdict else { panic!("{:?}", received.verdict) };
+    let applied = need.supply(Applying::Applied, registration).unwrap();
+    let c2 = applied.send.into_bytes();
+    up(record, token, server, "C2 up", Content::Configuration, &c2);
+    record.messages.extend([("C0", c0), ("C1", c1), ("C2", c2)]);
+}
+
+fn up(
+    record: &mut Record,
+    token: &mut Session,
+    server: &mut Established,
+    name: &'static str,
+    content: Content,
+    data: &[u8],
+) {
+    let sealed = token.channel.seal(content, data).unwrap();
+    assert_eq!(text(server.channel.open(&sealed).unwrap()), data);
+    record.records.push((name, Way::Up, sealed));
+}
+
+fn down(
+    record: &mut Record,
+    token: &mut Session,
+    server: &mut Established,
+    name: &'static str,
+    content: Content,
+    data: &[u8],
+) {
+    let sealed = server.channel.seal(content, data).unwrap();
+    assert_eq!(text(token.channel.open(&sealed).unwrap()), data);
+    record.records.push((name, Way::Down, sealed));
+}
+
+fn text(received: Received) -> Vec<u8> {
+    match received {
+        Received::Data(text) | Received::Configuration(text) => text.to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
