@@ -51,8 +51,14 @@ struct Scene {
     random: Counting,
     now: UnixTime,
     by_key_id: bool,
-    /// Frames of all sessions, in both directions.
+    /// Frames of all sessions, in both directions, and what was parked.
     seen: Vec<Vec<u8>>,
+    /// Every S0 that arrived, and the core of the S1 that answered it.
+    challenges: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Every S2 of the token's that answers such a core, for such an S0.
+    proofs: Vec<Vec<u8>>,
+    /// Everything the server ever parked with itself.
+    parked: Vec<Vec<u8>>,
 }
 
 impl Scene {
@@ -63,7 +69,18 @@ impl Scene {
             card.keys.insert(registration.key_id, (keys, registration));
         }
         let (settings, random) = (world::settings(), Counting::new(3));
-        Self { settings, store, card, random, now: at(1), by_key_id: false, seen: Vec::new() }
+        Self {
+            settings,
+            store,
+            card,
+            random,
+            now: at(1),
+            by_key_id: false,
+            seen: Vec::new(),
+            challenges: Vec::new(),
+            proofs: Vec::new(),
+            parked: Vec::new(),
+        }
     }
 
     fn change(&mut self, play: &mut Play<'_>) {
@@ -96,12 +113,20 @@ impl Scene {
         let step = awaits.receive_challenge(&s1_heard, &mut self.random)?.supply_from(&mut self.card)?;
         let (s2, awaits) = (step.send.into_bytes(), step.next);
         let s2_heard = if to_server { self.meddle(play, &s2) } else { s2.clone() };
-        // The token only hands the cookie back; everything else is under its proof.
-        let agreed = s0_heard == s0 && core(&s1_heard) == core(&s1);
+        // The token only hands the cookie back; everything else is under its proof. An answer to an
+        // earlier challenge is as good as one to this, once, where the server keeps none in memory.
+        self.challenges.push((s0_heard.clone(), core(&s1).unwrap().to_vec()));
+        let answered = (s0.clone(), core(&s1_heard).unwrap().to_vec());
+        let this = self.challenges.last() == Some(&answered);
+        if self.challenges.contains(&answered) {
+            self.proofs.push(s2.clone());
+        }
+        let remembered = challenged.is_some();
 
-        let entered = self.respond(play, challenged, &s2_heard, to_server);
+        let (entered, parked) = self.respond(play, challenged, &s2_heard, to_server);
         if entered.is_ok() {
-            assert!(agreed && s2_heard == s2, "a proof that the token did not make");
+            assert!(self.proofs.contains(&s2_heard), "a proof that the token did not make");
+            assert!(!remembered || parked || this && s2_heard == s2, "a proof for another challenge");
         }
         let (s3, entry) = match entered {
             Ok((s3, entry)) => (s3, Some(entry)),
@@ -109,11 +134,8 @@ impl Scene {
         };
         let s3_heard = if to_server { s3.clone() } else { self.meddle(play, &s3) };
         let opened = self.accept(awaits, &s3_heard);
-        if opened.is_ok() {
-            assert!(entry.is_some() && s3_heard == s3, "an acceptance that the server did not give");
-        } else {
-            assert!(entry.is_none() || s3_heard != s3, "an acceptance refused");
-        }
+        let meant = entry.is_some() && s3_heard == s3 && s2_heard == s2;
+        assert_eq!(opened.is_ok(), meant, "an acceptance not given, or refused");
         let (Ok(opened), Some(entry)) = (opened, entry) else { return Ok(None) };
         self.settle(&mut registration, opened, entry)
     }
@@ -141,29 +163,36 @@ impl Scene {
         Ok((step.send.into_bytes(), Some(step.next)))
     }
 
-    /// S3, from a challenge remembered, parked or brought back; one that left memory is good once.
+    /// S3, from a challenge remembered, parked or brought back, and whether it was parked; one that
+    /// left memory is good once.
     fn respond(
         &mut self,
         play: &mut Play<'_>,
         challenged: Option<AwaitResponse>,
         s2: &[u8],
         to_server: bool,
-    ) -> Result<(Vec<u8>, Entry), SessionError> {
+    ) -> (Result<(Vec<u8>, Entry), SessionError>, bool) {
         let parked = match challenged {
             Some(state) if play.byte() % 2 == 1 => {
                 let parked = state.park(&self.settings, &mut self.random);
-                let found = if to_server { self.meddle(play, &parked) } else { parked.clone() };
-                assert_eq!(park::resume(&found, &self.settings, self.now).is_ok(), found == parked);
-                Some(found)
+                self.parked.push(parked.clone());
+                Some(if to_server { self.meddle(play, &parked) } else { parked })
             }
-            Some(state) => return self.admit(state, s2),
+            Some(state) => return (self.admit(state, s2), false),
             None => None,
         };
-        let again = |scene: &Self| match &parked {
+        (self.resume(parked.as_deref(), s2), parked.is_some())
+    }
+
+    fn resume(&mut self, parked: Option<&[u8]>, s2: &[u8]) -> Result<(Vec<u8>, Entry), SessionError> {
+        let again = |scene: &Self| match parked {
             Some(parked) => park::resume(parked, &scene.settings, scene.now),
             None => park::resume_from_response(s2, &scene.settings, scene.now),
         };
         let state = again(self)?.supply_from(&self.store)?;
+        // A cookie may be taken out of S1 and put in the place of what was parked.
+        let genuine = |parked: &[u8]| self.parked.iter().chain(&self.seen).any(|made| made.ends_with(parked));
+        assert!(parked.is_none_or(genuine), "never parked");
         let entered = self.admit(state, s2)?;
         let state = again(self)?.supply_from(&self.store)?;
         assert!(matches!(self.admit(state, s2), Err(SessionError::Spent)), "a challenge used twice");
