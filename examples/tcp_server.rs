@@ -18,7 +18,7 @@ use halfkey::driver::{Connection, Event, Framed, Gateway, Observer, Work, serve}
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::store::Subject;
 use halfkey::memory::{Authority, Server, Store};
-use halfkey::policy::{Policy, SuiteId};
+use halfkey::policy::{Modes, SuiteId};
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
 use halfkey::registration::ActivationCode;
@@ -40,6 +40,7 @@ const USAGE: &str = "\
 usage: tcp_server --dir DIR [--listen 127.0.0.1:4400] [--name gate.example]
     --activation NAME   print a code with which NAME can register, good once
     --closed            register nobody without a code
+    --psk               allow sessions in mode psk too, which are not forward secret
     --wait              tell every applicant to come back once before granting
     --entitle APP FILE  entitle everybody to the document in FILE, under a new serial
     --withdraw APP      entitle nobody to anything in APP any more
@@ -60,6 +61,7 @@ fn main() -> std::process::ExitCode {
             ("--name", 1),
             ("--activation", 1),
             ("--closed", 0),
+            ("--psk", 0),
             ("--wait", 0),
             ("--entitle", 2),
             ("--withdraw", 1),
@@ -119,6 +121,11 @@ impl Gate {
         let issued = read_or_make(&register, || Ok(authority.state()?))?;
         authority = authority.with_state(&issued)?;
         read_or_make_text(&dir.join("anchor.pem"), || Ok(authority.trust_anchor()?.to_pem()?))?;
+        // Tokens need no root certificate; `openssl verify -CAfile` does.
+        read_or_make_text(&dir.join("issuer.pem"), || {
+            let validity = Validity::new(now, now.after(10 * 365 * 86_400))?;
+            Ok(authority.root_certificate(validity, random)?.to_pem()?)
+        })?;
 
         let kem_key = read_or_make_text(&dir.join("kem-key.pem"), || {
             say(format_args!("making an RSA key of 2048 bits, which may take a few seconds ..."));
@@ -144,6 +151,9 @@ impl Gate {
         ])?;
         let mut settings = ServerSettings::new(name, template, &secret(&dir.join("master.key"))?);
         settings.open_registration = !arguments.has("--closed");
+        if arguments.has("--psk") {
+            settings.policy.modes = Modes::all();
+        }
         let ttl = settings.offer_ttl;
         let server = Server::new(&settings.name, &chain, kem_key, offer_key, ttl, SystemRandom)?;
 
@@ -235,7 +245,7 @@ impl Gate {
         let Ok(Subject::AccessPath(access_path)) = staff() else {
             return Decision::Refuse(halfkey::registration::RefusalCode::Declined);
         };
-        Decision::Grant(Grant { user_id: None, access_path, policy: Policy::default() })
+        Decision::Grant(Grant { user_id: None, access_path, policy: self.settings.policy })
     }
 }
 

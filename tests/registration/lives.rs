@@ -88,7 +88,9 @@ fn of_two_tokens_with_one_code_the_first_to_confirm_wins() {
     }
     let ends = [&mut two, &mut one].map(|applicant| {
         let joined = applicant.token.registrations().unwrap().remove(0);
-        applicant.client(&world, |client| client.confirm(&mut world.link(), joined)).unwrap()
+        let end = applicant.client(&world, |client| client.confirm(&mut world.link(), joined)).unwrap();
+        assert_eq!(states(&world), [Lifecycle::Active, Lifecycle::Lost], "the first settles it for both");
+        end
     });
     assert!(matches!(ends, [Registering::Active(_), Registering::Lost]));
     two.settled(&world);
