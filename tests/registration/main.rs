@@ -17,6 +17,7 @@ mod crash;
 mod distort;
 mod enumeration;
 mod forge;
+mod limits;
 mod lives;
 mod messages;
 mod properties;

@@ -1,35 +1,33 @@
 //! Every message of a registration, spoilt in every way, on the side that receives it.
 
 use crate::applicant::{Applicant, SMALL, answer, answer_through, is, refusal, setting, states};
-use crate::common::{Counting, Issuer, World, name};
-use crate::distort::{bstr, content, entries, flipped, malformed, map, with};
+use crate::common::{Counting, Issuer, World};
+use crate::distort::{bstr, content, entries, flipped, malformed, with};
 use crate::forge::Sealing;
 use crate::properties::{item, transcript};
 use crate::watched::WatchedStore;
 use halfkey::certificate::Revocation;
 use halfkey::message::{Confirm, Done, Hello, Offer, Outcome, Refusal, Request};
 use halfkey::port::Token;
-use halfkey::record::{Half, Lifecycle, Standing};
-use halfkey::registration::token::{
-    AwaitOffer, Credential, NeedForm, Opened, Settled, confirm_again, hello, resume,
-};
-use halfkey::registration::{RefusalCode, TokenSideError};
+use halfkey::record::{Lifecycle, Standing};
+use halfkey::registration::TokenSideError;
+use halfkey::registration::token::{AwaitOffer, Credential, NeedForm, Opened, Settled, confirm_again, hello};
 use halfkey::schedule::HalfUse;
 use halfkey::suite::SUITES;
-use halfkey::wire::{MAX_MESSAGE, Message};
+use halfkey::wire::Message;
 use halfkey::{RefusalReason, ServerName};
 use std::cell::Cell;
 use std::ops::Range;
 
-const REFUSED: Option<RefusalReason> = Some(RefusalReason::Refused);
+pub(crate) const REFUSED: Option<RefusalReason> = Some(RefusalReason::Refused);
 
 /// The same R0 every time.
-fn asking(server: &ServerName, applicant: &Applicant) -> (Vec<u8>, AwaitOffer) {
+pub(crate) fn asking(server: &ServerName, applicant: &Applicant) -> (Vec<u8>, AwaitOffer) {
     let step = hello(server.clone(), applicant.suites, &mut Counting::new(77)).unwrap();
     (step.send.into_bytes(), step.next)
 }
 
-fn receives(world: &World, applicant: &Applicant, r1: &[u8]) -> Result<NeedForm, TokenSideError> {
+pub(crate) fn receives(world: &World, applicant: &Applicant, r1: &[u8]) -> Result<NeedForm, TokenSideError> {
     let (_, state) = asking(&world.settings.name, applicant);
     let anchors = applicant.token.anchors().unwrap();
     state.receive_offer(r1, &anchors, &Revocation::Ignore, world.now())
@@ -333,75 +331,4 @@ fn r4_and_r5_of_another_run_do_not_fit() {
     // Again, late, and by somebody else: the same answer, and no change.
     assert_eq!(answer(&world, &r4_a), r5_a);
     assert_eq!(states(&world), [Lifecycle::Active; 2]);
-}
-
-#[test]
-fn limits_are_checked_before_anything_else() {
-    let (issuer, world) = setting();
-    let mut applicant = Applicant::new(&issuer, 7);
-    let applied = applicant.applied(&world, "alice", Credential::None);
-    let r3 = answer(&world, &applied.r2);
-    for (frame, most) in [(&applied.r0, 32_768), (&applied.r2, 24_576)] {
-        for length in [most, most + 1, MAX_MESSAGE, MAX_MESSAGE + 1, 1 << 20] {
-            let mut long = frame.clone();
-            long.resize(length, 0);
-            assert_eq!(refusal(&answer(&world, &long)), REFUSED, "{length}");
-        }
-    }
-    let too_long = |error: &TokenSideError| error.to_string().contains("longer than allowed");
-    for (most, bytes) in [(8192, &r3), (65_536, &applied.r1)] {
-        let mut long = bytes.clone();
-        long.resize(most + 1, 0);
-        let error = if most == 8192 {
-            applicant.refuses(&world, &applied.half, &long)
-        } else {
-            receives(&world, &applicant, &long).unwrap_err()
-        };
-        assert!(too_long(&error), "{error}");
-    }
-    // A form at its very longest goes through; nothing longer is sent.
-    let core = content(&applied.r2, 1);
-    for length in [271, 272, 16_400, 16_401] {
-        let bytes = map(&[(0, vec![2]), (1, bstr(&core)), (2, bstr(&vec![7; length]))]);
-        let fits = (272..=16_400).contains(&length);
-        assert_eq!(is::<Outcome<'_>>(&answer(&world, &bytes)), fits, "{length}");
-    }
-}
-
-/// Only what the protocol has the client send: with no padding but the least there can be.
-#[test]
-fn r2_is_padded_as_the_protocol_has_it() {
-    let (issuer, world) = setting();
-    let mut applicant = Applicant::new(&issuer, 7);
-    let applied = applicant.applied(&world, "alice", Credential::None);
-    let sealing = Sealing::of(&mut applicant, &applied.half);
-    let padded = sealing.open(&applied.r2);
-    assert_eq!(sealing.seal(&applied.r2, padded.clone()), applied.r2);
-    for more in [256, 512, 4096] {
-        let mut padded = padded.clone();
-        padded.resize(padded.len() + more, 0);
-        let request = sealing.seal(&applied.r2, padded);
-        let r3 = answer(&world, &request);
-        let half = Half { request, ..applied.half.clone() };
-        let Opened::Refused(refused) = applicant.opens(&world, &half, &r3).unwrap() else { panic!() };
-        assert_eq!(refused.code, RefusalCode::Unspecified);
-    }
-}
-
-#[test]
-fn another_server_or_version_is_refused() {
-    let (issuer, world) = setting();
-    let applicant = Applicant::new(&issuer, 7);
-    let (r0, _) = asking(&name("other.example"), &applicant);
-    assert_eq!(refusal(&answer(&world, &r0)), REFUSED);
-    let (r0, _) = asking(&world.settings.name, &applicant);
-    for (key, value) in [(1, vec![0x81, 2]), (1, vec![0x80]), (2, vec![0x81, 3]), (2, vec![0x82, 2, 2])] {
-        assert_eq!(refusal(&answer(&world, &with(&r0, key, value))), REFUSED, "{key}");
-    }
-    let half = {
-        let (issuer, world) = setting();
-        let mut applicant = Applicant::new(&issuer, 7);
-        applicant.applied(&world, "alice", Credential::None).half
-    };
-    assert!(resume(half, SMALL).is_err(), "a run goes on in its own suite or not at all");
 }
