@@ -1,5 +1,6 @@
 //! The certificate authority's key pair, the patent's P_i: RSA or Ed25519.
 
+use super::blinding::Blinding;
 use super::{KeyError, MAX_ENCODED, OfferKey, OfferPublicKey, pem, rsa_parts};
 use crate::RandomSource;
 use crate::random::Lent;
@@ -158,7 +159,7 @@ impl IssuerKey {
     pub(crate) fn sign(&self, message: &[u8], random: &mut dyn RandomSource) -> Result<Vec<u8>, KeyError> {
         match &self.private {
             Private::Rsa(key) => key
-                .pkcs1v15_sign_with_rng::<Sha256, _>(&mut Lent(random), message)
+                .pkcs1v15_sign_with_rng::<Sha256, _>(&mut Lent(&mut Blinding::new(random)), message)
                 .map_err(|_| KeyError::Operation),
             Private::Ed25519(key) => Ok(key.sign_bare(message).into()),
         }

@@ -1,5 +1,6 @@
 //! The server's key pair P_u and P_r (patent step 70), which carries SSK1: RSAES-OAEP.
 
+use super::blinding::Blinding;
 use super::{DEFAULT_RSA_BITS, KeyError, pem, rsa_parts};
 use crate::random::Lent;
 use crate::{RandomSource, Secret};
@@ -184,13 +185,15 @@ impl KemPrivateKey {
     /// the arithmetic, all give `fallback`. For the rejection to be implicit, `fallback` must be
     /// unpredictable and always the same for the same `ciphertext`: a MAC of it under a secret.
     ///
-    /// The private operation is always blinded with numbers from `random`. Only a ciphertext of the
+    /// The private operation is always blinded, with numbers expanded from 32 bytes of `random`. Only a ciphertext of the
     /// wrong length, or not below the modulus, is answered without one; both are public facts.
     #[must_use]
     pub fn decapsulate(&self, ciphertext: &[u8], fallback: &Secret, random: &mut dyn RandomSource) -> Secret {
         // The crate below checks the padding in constant time, but tells the outcome by Ok or Err: what
         // is left to see from outside is the copy of 32 bytes.
-        let plaintext = self.rsa.decrypt_blinded(&mut Lent(random), oaep(), ciphertext).map(Zeroizing::new);
+        let mut blinding = Blinding::new(random);
+        let plaintext =
+            self.rsa.decrypt_blinded(&mut Lent(&mut blinding), oaep(), ciphertext).map(Zeroizing::new);
         let mut opened = Zeroizing::new([0; Secret::LEN]);
         let fits = match &plaintext {
             Ok(plaintext) if plaintext.len() == Secret::LEN => {

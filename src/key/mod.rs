@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod blinding;
 mod issuer;
 mod kem;
 mod offer;

@@ -15,6 +15,7 @@ use std::boxed::Box;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// Seconds for which one ephemeral key is issued.
 const ISSUED_FOR: u64 = 60;
@@ -191,34 +192,14 @@ impl AuthServer for Server {
             let key =
                 inner.ephemerals.iter().find(|key| key.id == *sealed.ephemeral && key.suite == sealed.suite);
             let ss_e = key.zip(kem).map(|(key, kem)| kem.decapsulate(&key.private, sealed.ct_e));
-            (Secret::new(draw(&mut *inner.random)), ss_e)
+            (Zeroizing::new(draw::<32>(&mut *inner.random)), ss_e)
         };
         let ss_e = ss_e.ok_or(AuthServerError::NoSuchKey)?;
-        let mut blinding = Blinding::new(&seed);
-        let ssk1 = identity.kem_key.decapsulate(sealed.ct, sealed.fallback, &mut blinding);
+        // Drawn under the lock, used without it.
+        let mut drawn =
+            |out: &mut [u8]| out.iter_mut().zip(seed.iter()).for_each(|(slot, byte)| *slot = *byte);
+        let ssk1 = identity.kem_key.decapsulate(sealed.ct, sealed.fallback, &mut drawn);
         let ss_e = ss_e.map_err(|_| AuthServerError::Ciphertext)?;
         Ok(Decapsulated { ssk1, ss_e })
-    }
-}
-
-/// Blinding for one decapsulation, expanded from one draw so that the lock need not be held.
-struct Blinding<'s> {
-    seed: &'s Secret,
-    drawn: u64,
-}
-
-impl<'s> Blinding<'s> {
-    const fn new(seed: &'s Secret) -> Self {
-        Self { seed, drawn: 0 }
-    }
-}
-
-impl RandomSource for Blinding<'_> {
-    fn fill(&mut self, out: &mut [u8]) {
-        for part in out.chunks_mut(32) {
-            let block = XWING.mac(self.seed, &[b"halfkey/1 blinding", &[0], &self.drawn.to_be_bytes()]);
-            self.drawn = self.drawn.wrapping_add(1);
-            part.iter_mut().zip(block).for_each(|(slot, byte)| *slot = byte);
-        }
     }
 }
