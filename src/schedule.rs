@@ -10,7 +10,7 @@
 use crate::id::{Digest, KeyId, ServerName, UserId};
 use crate::secret::Secret;
 use crate::suite::{SealBroken, Suite, prf};
-use crate::transcript::label;
+use crate::transcript::{label, lengthed};
 use alloc::vec::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -217,17 +217,12 @@ pub enum Question<'a> {
 impl KeyContext<'_> {
     /// `prf(K, label ‖ each item: length(4) ‖ bytes)`.
     fn sub_key(&self, suite: &dyn Suite, k: &Secret, label: &[u8]) -> Secret {
-        let items: [&[u8]; 4] = [
+        let info = lengthed([
             self.certificate.as_bytes(),
             self.server_name.as_str().as_bytes(),
             self.user_id.as_str().as_bytes(),
             self.key_id.as_bytes(),
-        ];
-        let mut info = Vec::new();
-        for item in items {
-            info.extend_from_slice(&u32::try_from(item.len()).unwrap_or(u32::MAX).to_be_bytes());
-            info.extend_from_slice(item);
-        }
+        ]);
         prf(suite, k, label, &info)
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::id::Digest;
 use crate::suite::Suite;
+use alloc::vec::Vec;
 
 /// One item of a transcript.
 #[derive(Clone, Copy)]
@@ -41,7 +42,7 @@ pub(crate) fn transcript<const N: usize>(suite: &dyn Suite, name: &[u8], items: 
     let mut parts: [&[u8]; 10] = [b"halfkey/1 ", name, &[0], &code, &[], &[], &[], &[], &[], &[]];
     for (head, item) in heads.iter_mut().zip(items) {
         let (kind, bytes) = item.parts();
-        let [a, b, c, d] = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
+        let [a, b, c, d] = length(bytes);
         *head = [kind, a, b, c, d];
     }
     let mut slots = parts.iter_mut().skip(4);
@@ -52,6 +53,22 @@ pub(crate) fn transcript<const N: usize>(suite: &dyn Suite, name: &[u8], items: 
         }
     }
     suite.hash(&parts)
+}
+
+/// The length of `bytes`, in front of them wherever they could run into what follows. Nothing that is
+/// hashed here comes near 4 GiB.
+pub(crate) fn length(bytes: &[u8]) -> [u8; 4] {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// `lv` of each item, one after the other (PROTOCOL.md, section 2).
+pub(crate) fn lengthed<const N: usize>(items: [&[u8]; N]) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for item in items {
+        joined.extend_from_slice(&length(item));
+        joined.extend_from_slice(item);
+    }
+    joined
 }
 
 /// Every label. In use each is followed by a zero byte.

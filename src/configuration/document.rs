@@ -5,7 +5,7 @@ use crate::id::Digest;
 use crate::message::{Configuration, Held};
 use crate::port::entitlement_store::Document;
 use crate::suite::{Suite, XWING};
-use crate::transcript::label;
+use crate::transcript::{label, length};
 use crate::wire::{Bytes, Message, Problem, Text, WireError};
 
 /// The longest media type, in bytes.
@@ -35,8 +35,6 @@ pub fn digest(document: Option<&Document>) -> Digest {
 }
 
 fn digest_of(kind: u8, media_type: &str, body: &[u8]) -> Digest {
-    // Decoded or checked before: neither length comes near the end of 32 bits.
-    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
     let media_type = media_type.as_bytes();
     XWING.hash(&[label::CONFIGURATION, &[0, kind], &length(media_type), media_type, &length(body), body])
 }

@@ -140,10 +140,15 @@ impl core::fmt::Debug for Server {
 }
 
 impl Inner {
-    /// The ephemeral key now issued for a suite, and the end of those whose last offer has ended.
-    fn ephemeral(&mut self, suite: &'static dyn Suite, now: UnixTime, offer_ttl: u64) -> (Vec<u8>, [u8; 16]) {
+    /// Erases the ephemeral keys whose last offer has ended.
+    fn forget_lapsed(&mut self, now: UnixTime, offer_ttl: u64) {
         let keep = ISSUED_FOR.saturating_add(offer_ttl);
         self.ephemerals.retain(|key| now <= key.made.after(keep));
+    }
+
+    /// The ephemeral key now issued for a suite.
+    fn ephemeral(&mut self, suite: &'static dyn Suite, now: UnixTime, offer_ttl: u64) -> (Vec<u8>, [u8; 16]) {
+        self.forget_lapsed(now, offer_ttl);
         let issued = |key: &&Ephemeral| {
             key.suite == suite.id() && now >= key.made && now <= key.made.after(ISSUED_FOR)
         };
@@ -186,8 +191,7 @@ impl AuthServer for Server {
         let identity = self.identity(sealed.certificate)?;
         let (seed, ss_e) = {
             let mut inner = self.lock();
-            let keep = ISSUED_FOR.saturating_add(self.offer_ttl);
-            inner.ephemerals.retain(|key| now <= key.made.after(keep));
+            inner.forget_lapsed(now, self.offer_ttl);
             let kem = find(sealed.suite).map(Suite::kem);
             let key =
                 inner.ephemerals.iter().find(|key| key.id == *sealed.ephemeral && key.suite == sealed.suite);

@@ -4,7 +4,7 @@ use crate::id::{ServerName, UserName};
 use crate::random::RandomSource;
 use crate::secret::Secret;
 use crate::suite::{Suite, XWING, prf};
-use crate::transcript::label;
+use crate::transcript::{label, lengthed};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -91,11 +91,7 @@ impl ActivationCode {
     #[must_use]
     pub fn secret(&self, server: &ServerName, name: &UserName) -> Secret {
         let extracted = Secret::new(XWING.mac(&Secret::absent(), &[self.0.as_bytes()]));
-        let mut info = Vec::new();
-        for item in [server.as_str(), name.as_str()] {
-            info.extend_from_slice(&u32::try_from(item.len()).unwrap_or(u32::MAX).to_be_bytes());
-            info.extend_from_slice(item.as_bytes());
-        }
+        let info = lengthed([server.as_str().as_bytes(), name.as_str().as_bytes()]);
         prf(&XWING, &extracted, label::ACTIVATION, &info)
     }
 }

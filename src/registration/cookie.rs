@@ -7,6 +7,7 @@ use crate::id::{Digest, OfferId, Txn};
 use crate::secret::Secret;
 use crate::suite::{Suite, XWING};
 use crate::time::UnixTime;
+use crate::transcript::length;
 use crate::wire::{self, map};
 use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
@@ -47,8 +48,7 @@ impl Cookie {
 }
 
 fn tag(key: &Secret, peer: &[u8], body: &[u8]) -> [u8; 32] {
-    let length = u32::try_from(peer.len()).unwrap_or(u32::MAX).to_be_bytes();
-    XWING.mac(key, &[&length, peer, body])
+    XWING.mac(key, &[&length(peer), peer, body])
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::key::KemPublicKey;
 use crate::policy::SuiteId;
 use crate::port::TokenError;
 use crate::port::token::{Join, Joined};
-use crate::random::{RandomSource, draw};
+use crate::random::RandomSource;
 use crate::record::{Attempt, Registration, Standing};
 use crate::schedule::{HalfUse, KeySet, Question, half};
 use crate::secret::Secret;
@@ -118,7 +118,7 @@ impl Contents {
         random: &mut dyn RandomSource,
     ) -> Result<Vec<u8>, TokenError> {
         find(suite).ok_or(TokenError::UnknownSuite)?;
-        let ssk1 = Secret::new(draw(random));
+        let ssk1 = Secret::random(random);
         let ct = server_key.encapsulate(&ssk1, random).map_err(|_| TokenError::UnfitServerKey)?;
         let run = self.run_mut(txn)?;
         (run.suite, run.ssk1) = (Some(suite), Some(ssk1));

@@ -27,7 +27,7 @@ use crate::key::KemPublicKey;
 use crate::policy::SuiteId;
 use crate::port::token::Join;
 use crate::port::{Token, TokenError};
-use crate::random::{RandomSource, draw};
+use crate::random::RandomSource;
 use crate::record::{Attempt, Registration};
 use crate::schedule::{HalfUse, Question};
 use crate::sealed::{self, Keep};
@@ -140,7 +140,7 @@ impl SoftwareToken {
         mut random: Box<dyn RandomSource + Send>,
     ) -> Result<(Self, UnblockingCode), TokenError> {
         let anchors = Anchors::new(anchors).map_err(|_| TokenError::Device(DAMAGED))?;
-        let data_key = Secret::new(draw(random.as_mut()));
+        let data_key = Secret::random(random.as_mut());
         let (lock, code) = Lock::new(settings, pin, &data_key, random.as_mut())?;
         let state = State::Open { data_key, contents: Contents::blank(anchors) };
         Ok((Self { lock, state, random, keep: None }, code))

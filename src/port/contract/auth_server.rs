@@ -5,7 +5,7 @@ use crate::certificate::{Revocation, TrustAnchors, VerifiedServer, verify};
 use crate::id::{Digest, ServerName};
 use crate::policy::SuiteId;
 use crate::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, Offering};
-use crate::random::{RandomSource, draw};
+use crate::random::RandomSource;
 use crate::secret::Secret;
 use crate::suite::{Suite, find};
 use crate::time::UnixTime;
@@ -95,7 +95,7 @@ impl ServerUnderTest<'_> {
     ) -> Result<Run, ContractViolation> {
         let offering = self.offering(suite, now)?;
         let server = self.verified(&offering)?;
-        let ssk1 = Secret::new(draw(random));
+        let ssk1 = Secret::random(random);
         let ct = server.kem_key().encapsulate(&ssk1, random);
         let ct = ct.map_err(|_| ContractViolation::Broken("the certified key can be encapsulated to"))?;
         let kem = find(suite).map(Suite::kem).ok_or(ContractViolation::Broken(SOME_SUITE))?;

@@ -101,7 +101,7 @@ impl Sealed {
         let padded = padding::pad_to(&encoded, read.cookie.outcome_size.into())
             .ok_or(ServerSideError::Setting("outcome_size is too small for the outcome"))?;
         let suite = read.suite;
-        let salt_g = suite.mac(&Secret::new(draw(random)), &[&padded]);
+        let salt_g = suite.mac(&Secret::random(random), &[&padded]);
         let items = [Item::Transcript(&read.th_b), Item::Message(&read.request), Item::Fresh(&salt_g)];
         let th_g = transcript(suite, b"outcome", items);
         let p_g = half(suite, &read.secrets.ssk1, HalfUse::Outcome, &th_g);
@@ -155,7 +155,7 @@ fn granted(
         Some(earlier) => (earlier.user_id.clone(), Policy::renewed(&earlier.policy, &grant.policy)),
         None => (grant.user_id.map_or_else(|| draw_user_id(random), Ok)?, grant.policy),
     };
-    let (ssk2, key_id, alias) = (Secret::new(draw(random)), KeyId(draw(random)), Alias(draw(random)));
+    let (ssk2, key_id, alias) = (Secret::random(random), KeyId(draw(random)), Alias(draw(random)));
     let body = OutcomeBody::Granted {
         user_id: user_id.clone(),
         ssk2: ssk2.clone(),
