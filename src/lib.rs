@@ -55,9 +55,9 @@
 //! let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
 //! let settings = ServerSettings::new(name.clone(), template, &Secret::new([7; 32]));
 //! let anchors = authority.trust_anchor()?.into();
-//! let pin = PinSettings::for_tests();
-//! let (mut card, _unblocking) = SoftwareToken::new(anchors, "2468", pin, Box::new(SystemRandom))?;
-//! card.unlock("2468")?;
+//! let (pin, quick) = (SecretString::from("2468"), PinSettings::for_tests());
+//! let (mut card, _unblocking) = SoftwareToken::new(anchors, &pin, quick, Box::new(SystemRandom))?;
+//! card.unlock(&pin)?;
 //!
 //! // R0 and R1.
 //! let hello = token::hello(name, SUITES, random)?;
