@@ -9,8 +9,12 @@
 
 #[path = "token/card.rs"]
 mod card;
+#[path = "token/file.rs"]
+mod file;
 #[path = "token/flaws.rs"]
 mod flaws;
+#[path = "token/form.rs"]
+mod form;
 #[path = "token/software.rs"]
 mod software;
 

@@ -8,7 +8,7 @@ use halfkey::port::token::Join;
 use halfkey::port::{Token, TokenError};
 use halfkey::record::{Attempt, ProofKey, Registration, Standing, Waiting};
 use halfkey::schedule::{HalfUse, KeyContext, KeySet, Question};
-use halfkey::software::{DAMAGED, LoadError, PinSettings, SoftwareToken, UnblockError};
+use halfkey::software::{PinSettings, SoftwareToken, UnblockError};
 use halfkey::suite::XWING;
 use halfkey::template::{Field, FieldKind, Form, Template};
 use halfkey::{
@@ -75,13 +75,13 @@ impl Token for Restarting {
     }
 }
 
-fn number(n: u16) -> [u8; 16] {
+pub(crate) fn number(n: u16) -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes[..2].copy_from_slice(&n.to_be_bytes());
     bytes
 }
 
-fn register(token: &mut SoftwareToken, n: u16) -> Result<[u8; 32], TokenError> {
+pub(crate) fn register(token: &mut SoftwareToken, n: u16) -> Result<[u8; 32], TokenError> {
     let (txn, ssk2, transcript) = (Txn::new([1; 16]), Secret::new([2; 32]), Digest::new([3; 32]));
     let ct = token.wrap(&txn, SuiteId::XWing, server_key().public())?;
     let ssk1 = server_key().decapsulate(&ct, &Secret::absent(), &mut SystemRandom);
@@ -126,7 +126,7 @@ fn form() -> Form {
     template.fill([("name", "ann".into())]).unwrap()
 }
 
-fn waiting(n: u16) -> Attempt {
+pub(crate) fn waiting(n: u16) -> Attempt {
     Attempt::Waiting(Waiting {
         txn: Txn::new(number(n)),
         server_name: ServerName::new("gate.example").unwrap(),
@@ -237,50 +237,6 @@ fn what_cannot_be_saved_has_not_happened() {
     *fail.lock().unwrap() = false;
     assert_eq!((token.registrations().unwrap().len(), token.attempts().unwrap().len()), (1, 0));
     token.unlock(&pin("1234")).unwrap();
-}
-
-#[test]
-fn a_damaged_file_is_refused_and_loses_nothing() {
-    let (mut token, _) = software();
-    register(&mut token, 1).unwrap();
-    token.hold(waiting(2)).unwrap();
-    let file = token.save();
-    let open = |file: &[u8]| -> Result<usize, Option<TokenError>> {
-        let mut token = load(file).map_err(|_| None)?;
-        token.unlock(&pin("1234"))?;
-        Ok(token.registrations()?.len())
-    };
-    assert_eq!(open(&file), Ok(1));
-    assert_eq!(load(b"").err(), Some(LoadError::NotAToken));
-    for length in 0..file.len() {
-        assert!(open(&file[..length]).is_err(), "{length}");
-    }
-    for place in 0..file.len() {
-        let mut damaged = file.clone();
-        damaged[place] ^= 0x04;
-        let opened = open(&damaged);
-        // The count of tries and the wrapping under the unblocking code are not needed for the PIN.
-        assert!(opened.is_err() || opened == Ok(1), "{place}");
-    }
-    let mut damaged = file.clone();
-    *damaged.last_mut().unwrap() ^= 1;
-    assert_eq!(open(&damaged), Err(Some(TokenError::Device(DAMAGED))));
-    assert_eq!(open(&file), Ok(1));
-}
-
-#[test]
-fn a_file_that_asks_for_much_memory_is_refused_at_once() {
-    let random = || Box::new(SystemRandom);
-    let (mut token, _) =
-        SoftwareToken::new(anchors(), &pin("1234"), PinSettings::for_tests(), random()).unwrap();
-    let file = token.save();
-    // {1: 5, 2: 8, 3: 1}, as for_tests says it: 8 KiB become 2^32 - 1.
-    let place = file.windows(7).position(|window| window == [0xA3, 1, 5, 2, 8, 3, 1]).unwrap();
-    let mut greedy = file[..place + 4].to_vec();
-    greedy.extend([0x1A, 0xFF, 0xFF, 0xFF, 0xFF]);
-    greedy.extend(&file[place + 5..]);
-    let refused = load(&greedy).err();
-    assert!(matches!(refused, Some(LoadError::Damaged(error)) if error.field == "lock"), "{refused:?}");
 }
 
 #[test]
