@@ -18,6 +18,8 @@
 
 #[path = "token_crash/child.rs"]
 mod child;
+#[path = "token_crash/device.rs"]
+mod device;
 #[path = "token_crash/model.rs"]
 mod model;
 #[path = "token_crash/server.rs"]
@@ -53,7 +55,7 @@ fn child_process() {
                 life.live();
             }
         }
-        _ => {}
+        other => device::part(other),
     }
 }
 
@@ -120,7 +122,7 @@ impl Hunt {
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
         // So many beginnings and ends, early ones more often than late, and so many microseconds; in
         // half of the lives a registration has then begun, and not had the time to end.
-        let bound = 1 + self.dice.below(40);
+        let bound = 1 + self.dice.below(24);
         let (moments, registering) = (self.dice.below(bound), self.dice.below(2) == 0);
         let (mut heard, mut began) = (0, None);
         while kill && (heard < moments || (registering && began.is_none())) {
