@@ -186,6 +186,7 @@ fn killed_at_any_moment() {
         }
         hunt.life(false);
         assert_eq!(names(&hunt.dir), ["token", "token.lock"]);
+        assert_eq!(hunt.gate.unfinished(), 0, "a token has forgotten what it was about");
         std::mem::take(&mut hunt.model.done).into_iter().for_each(|(kind, count)| {
             *done.entry(kind).or_default() += count;
         });

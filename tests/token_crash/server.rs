@@ -7,6 +7,7 @@ use halfkey::memory::store::{Subject, UniqueNames};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
+use halfkey::record::{Lifecycle, Registered};
 use halfkey::registration::server::{Application as Applicant, Decision, Grant};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, Application, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
@@ -78,6 +79,12 @@ impl Gate {
             &mut SystemRandom,
             &mut |_, data| Some(data.to_vec()),
         );
+    }
+
+    /// Registrations that were granted and that no token has finished.
+    pub(crate) fn unfinished(&self) -> usize {
+        let pending = |one: &Registered| matches!(one.lifecycle, Lifecycle::Pending { .. });
+        self.store.registrations().iter().filter(|one| pending(one)).count()
     }
 
     /// A new document for everybody; its serial's number.
