@@ -85,6 +85,33 @@ impl SoftwareToken {
     ///
     /// # Errors
     /// [`FileError`]; never is a file replaced.
+    ///
+    /// ```
+    /// # use halfkey::certificate::{IssuerName, TrustAnchor, TrustAnchors};
+    /// # use halfkey::key::IssuerKey;
+    /// use halfkey::SystemRandom;
+    /// use halfkey::software::{FileError, PinSettings, SecretString, SoftwareToken};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = IssuerKey::generate_ed25519(&mut SystemRandom)?;
+    /// # let anchor = TrustAnchor::new(IssuerName::common_name("Example")?, issuer.public().clone());
+    /// # let anchors = TrustAnchors::from(anchor);
+    /// # let path = std::env::temp_dir().join(format!("halfkey-{}.token", std::process::id()));
+    /// let (pin, settings) = (SecretString::from("a long PIN"), PinSettings::default());
+    /// let random = Box::new(SystemRandom);
+    /// let (token, code) = SoftwareToken::create(&path, anchors, &pin, settings, random)?;
+    /// println!("put away: {}", code.reveal().as_str());
+    /// drop(token);
+    ///
+    /// let mut token = SoftwareToken::open(&path, settings, Box::new(SystemRandom))?;
+    /// token.unlock(&pin)?;
+    /// let second = SoftwareToken::open(&path, settings, Box::new(SystemRandom));
+    /// assert_eq!(second.err(), Some(FileError::InUse));
+    /// # std::fs::remove_file(&path)?;
+    /// # std::fs::remove_file(path.with_extension("token.lock"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn create(
         path: impl AsRef<Path>,
         anchors: TrustAnchors,

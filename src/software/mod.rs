@@ -6,13 +6,26 @@
 //! unblocking code ── Argon2id ─┘
 //! ```
 //!
-//! A locked token holds no key in the clear: in memory it is then what the file is. What an
-//! attacker may still do:
+//! A locked token holds no key in the clear: in memory it is then what the file is. Everything in the
+//! file is authenticated, settings and wrapped keys with the contents, but for the count of tries. What
+//! an attacker may still do:
 //! * who reads the process's memory while the token is unlocked has its keys;
 //! * who has a copy of the file may try PINs on it elsewhere, as many as the hardware makes in the
-//!   time: the count of tries stands in the file and binds only this code. Argon2id makes each try
-//!   dear; a PIN of four digits falls all the same. Where that matters use a long PIN, or hardware;
-//! * who can put back an older file undoes what came after it, the count of tries included.
+//!   time: the count of tries stands in the file, in the clear, and binds only this code. Argon2id
+//!   makes each guess dear, and that is all that guards a copy. With the default settings one took
+//!   0.15 s on one core of a small virtual machine (x86-64), so that every PIN of a kind is tried in:
+//!
+//!   | PIN | by one core | by a thousand |
+//!   | --- | --- | --- |
+//!   | 4 digits | 25 minutes | 2 seconds |
+//!   | 6 digits | 2 days | 3 minutes |
+//!   | 8 digits | 6 months | 4 hours |
+//!   | 10 random characters (a–z, 0–9) | 17 million years | 17 000 years |
+//!
+//!   Where the file may be copied, use a long PIN, or hardware;
+//! * who can put back an older file undoes what came after it, the count of tries included; who can
+//!   write the file can set that count, or spoil it all: damage to a wrapped key looks like a wrong
+//!   PIN, damage elsewhere is told as such.
 
 mod code;
 mod contents;

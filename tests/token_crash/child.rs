@@ -100,8 +100,12 @@ impl Life {
             }
         }
         // Killed within too many tries in a row: that is what the code is for.
-        let (code, pin) = (word("CODE").parse().unwrap(), PINS[0]);
         assert_eq!(self.token.tries_left(), 0, "none of {} is the PIN", word("PINS"));
+        self.unblock();
+    }
+
+    fn unblock(&mut self) {
+        let (code, pin) = (word("CODE").parse().unwrap(), PINS[0]);
         let token = &mut self.token;
         announced(&format!("unblock {pin}"), || (token.unblock(&code, &pin.into()).unwrap(), String::new()));
         self.pin = pin.into();
@@ -206,7 +210,7 @@ impl Life {
         let Some(key_id) = keys.get(self.dice.below(keys.len().max(1) as u64) as usize).copied() else {
             return self.register(None);
         };
-        match self.dice.below(16) {
+        match self.dice.below(17) {
             0..4 if keys.len() < 6 => self.register(None),
             0..4 => {
                 let token = &mut self.token;
@@ -230,6 +234,10 @@ impl Life {
                     (token.change_pin(&old.into(), &new.as_str().into()).unwrap(), String::new())
                 });
                 self.pin = new;
+            }
+            15 if !word("CODE").is_empty() => {
+                while self.token.unlock(&"0000".into()) != Err(TokenError::Blocked) {}
+                self.unblock();
             }
             _ => {
                 self.token.lock();
