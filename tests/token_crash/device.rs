@@ -136,8 +136,10 @@ pub(crate) fn part(part: &str) {
 fn shell(command: &[&str], lines: &str, dir: &Path) -> bool {
     let program = child("");
     let arguments: Vec<_> = program.get_args().map(|argument| argument.to_str().unwrap()).collect();
-    let script =
-        format!("part() {{ HALFKEY_CHILD_PART=\"$1\" \"$0\" {} || exit 1; }}\n{lines}", arguments.join(" "));
+    let script = format!(
+        "part() {{ HALFKEY_CHILD_PART=\"$1\" \"$0\" {} || exit 1; }}\necho begun\n{lines}",
+        arguments.join(" ")
+    );
     let ran = Command::new(command[0])
         .args(&command[1..])
         .args(["sh", "-c", &script])
@@ -147,7 +149,7 @@ fn shell(command: &[&str], lines: &str, dir: &Path) -> bool {
         .stdin(Stdio::null())
         .output();
     let ran = match ran {
-        Ok(ran) if ran.status.code() != Some(CANNOT) => ran,
+        Ok(ran) if ran.stdout.starts_with(b"begun\n") && ran.status.code() != Some(CANNOT) => ran,
         other => {
             assert!(std::env::var_os("CI").is_none(), "{lines}: {other:?}");
             println!("SKIPPED: {lines}: {other:?}");
