@@ -211,7 +211,7 @@ fn a_read_only_device() {
     let dir = directory("read-only");
     shell(
         &["unshare", "-rm"],
-        "mount -t tmpfs none \"$DIR\" || exit 77\npart make\nmount -o remount,ro \"$DIR\" || exit 77\npart read-only",
+        "mount -t tmpfs none \"$DIR\" || exit 77\npart make\nmount -o remount,bind,ro \"$DIR\" || exit 77\npart read-only",
         &dir,
     );
 }
