@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A kill leaves the operating system's caches alone, unlike the loss of power: that what is
-//! acknowledged was synchronised first is a matter of reading `src/software/file.rs`.
+//! acknowledged was synchronised first is seen in the calls that are made.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

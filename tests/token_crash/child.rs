@@ -24,7 +24,7 @@ pub(crate) fn word(name: &str) -> String {
 }
 
 /// A line for the parent: the operating system has it before this returns.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     out.write_all(format!("\n@ {line}\n").as_bytes()).unwrap();
     out.flush().unwrap();

@@ -1,9 +1,9 @@
 //! What the operating system refuses: no room, no right, a device that is read-only, a second process.
 //!
 //! Each part is a process of its own, in circumstances that a shell makes for it. Where it cannot
-//! (no name spaces, no `setpriv`), the test says so and is passed over; in CI that is a failure.
+//! (no name spaces, no `setpriv`, no `strace`), the test says so and is passed over; in CI that is a failure.
 
-use crate::child::{PINS, word};
+use crate::child::{PINS, say, word};
 use crate::{child, directory, names};
 use halfkey::certificate::{IssuerName, TrustAnchor, TrustAnchors};
 use halfkey::key::IssuerKey;
@@ -75,7 +75,7 @@ pub(crate) fn part(part: &str) {
     match part {
         "wait" => {
             let _held = open(&path).unwrap();
-            std::io::stdout().lock().write_all(b"\n@ held\n").unwrap();
+            say("held");
             let _ = std::io::stdin().read(&mut [0]);
         }
         "in use" => assert_eq!(open(&path).err(), Some(FileError::InUse)),
@@ -126,6 +126,17 @@ pub(crate) fn part(part: &str) {
         "denied" => {
             assert_eq!(open(&path).err(), Some(FileError::Denied));
             assert_eq!(create(&dir.join("other")).err(), Some(FileError::Denied));
+        }
+        "traced" => {
+            let (mut token, _) = create(&path).unwrap();
+            say("did create");
+            token.hold(waiting(1)).unwrap();
+            say("did hold");
+            token.lock();
+            assert!(token.unlock(&PINS[1].into()).is_err());
+            say("did count");
+            token.unlock(&PINS[0].into()).unwrap();
+            say("did unlock");
         }
         _ => {}
     }
@@ -181,6 +192,39 @@ fn a_second_process_is_kept_off_while_the_first_lives() {
     first.kill().unwrap();
     first.wait().unwrap();
     assert_eq!(open(&path).err(), None);
+}
+
+/// A kill cannot show this, because the operating system outlives it: w the new file is written, s
+/// synchronised, r moved over the old one, d the directory synchronised, and only then a the answer.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_answered_was_synchronised_first() {
+    let dir = directory("traced");
+    let lines = "command -v strace >/dev/null || exit 77\n\
+        export HALFKEY_CHILD_PART=traced\n\
+        strace -f -y -o \"$DIR/trace\" \"$0\" --exact child_process --ignored --nocapture --quiet";
+    if !shell(&["env"], lines, &dir) {
+        return;
+    }
+    let directory = format!("{}>", dir.to_str().unwrap());
+    let event = |call: &str| {
+        let (_, call) = call.split_once(' ').unwrap();
+        let call = call.trim_start();
+        let new = call.contains("/token.new");
+        match call.split('(').next().unwrap() {
+            "write" if new => Some('w'),
+            "fsync" if new => Some('s'),
+            "rename" | "renameat" | "renameat2" if new => Some('r'),
+            "fsync" if call.contains(&directory) => Some('d'),
+            "write" if call.contains("@ did") => Some('a'),
+            _ => None,
+        }
+    };
+    let trace = fs::read_to_string(dir.join("trace")).unwrap();
+    assert_eq!(
+        trace.lines().filter_map(event).collect::<String>(),
+        "wsrda wsrda wsrda wsrdwsrda".replace(' ', "")
+    );
 }
 
 #[test]
