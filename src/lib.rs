@@ -132,6 +132,10 @@ pub mod schedule;
 pub mod session;
 #[cfg(feature = "std")]
 pub mod software;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 #[cfg(feature = "std")]
 pub mod store;
 pub mod suite;

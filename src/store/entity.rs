@@ -197,6 +197,12 @@ pub trait Tables: Send {
     /// Removes a row. [`Trouble::Conflict`] when another has changed it.
     fn delete<E: Entity>(&mut self, row: &Held<E>) -> impl Future<Output = Result<(), Trouble>> + Send;
 
+    /// Rows that are not sealed under the current storage key, where there is such a thing.
+    fn stale<E: Entity>(
+        &mut self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Held<E>>, Trouble>> + Send;
+
     /// Whose name a name is.
     fn unique(&self) -> UniqueNames;
 

@@ -235,6 +235,10 @@ impl Tables for Draft<'_> {
         Ok(())
     }
 
+    async fn stale<E: Entity>(&mut self, _limit: usize) -> Result<Vec<Held<E>>, Trouble> {
+        Ok(Vec::new())
+    }
+
     fn unique(&self) -> UniqueNames {
         self.state.unique
     }

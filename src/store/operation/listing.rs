@@ -96,8 +96,8 @@ pub struct RegistrationEntry {
     pub expires: Option<UnixTime>,
     /// The key that it replaces, or replaced.
     pub renews: Option<KeyId>,
-    /// When it was granted.
-    pub granted_at: UnixTime,
+    /// When it was granted, where that was written down.
+    pub granted_at: Option<UnixTime>,
     /// When it became active.
     pub confirmed_at: Option<UnixTime>,
     /// When its key was last proved in a session.
