@@ -38,7 +38,37 @@ macro_rules! identifier {
                 write!(f, "{}({self})", stringify!($name))
             }
         }
+
+        /// Reads what `Display` writes: hexadecimal digits, in either case.
+        impl core::str::FromStr for $name {
+            type Err = IdError;
+            fn from_str(digits: &str) -> Result<Self, IdError> {
+                let error = IdError { digits: 2 * $len };
+                hexadecimal(digits).map(Self).ok_or(error)
+            }
+        }
     };
+}
+
+/// Why a string is no identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("an identifier of this kind has {digits} hexadecimal digits")]
+pub struct IdError {
+    /// How many digits it should have.
+    pub digits: usize,
+}
+
+fn hexadecimal<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)?.checked_mul(16)?.checked_add(digit(*low)?)?;
+    }
+    Some(bytes)
 }
 
 identifier! {
@@ -60,6 +90,18 @@ identifier! {
 identifier! {
     /// A parked application that waits for the operator (R3 `Wait`).
     TicketId, 16
+}
+identifier! {
+    /// An activation code, as the store knows it: not the code itself.
+    CodeId, 16
+}
+identifier! {
+    /// A challenge that a server parked with its token.
+    ChallengeId, 16
+}
+identifier! {
+    /// An entry in a store's log. Later entries have greater ids.
+    EventId, 16
 }
 identifier! {
     /// A SHA-256 digest: a transcript, or the hash of a request, a certificate or a document.
@@ -157,6 +199,10 @@ name! {
     Application, max 64, check_visible
 }
 name! {
+    /// A group of users, who are entitled together.
+    Group, max 64, check_visible
+}
+name! {
     /// The normalised name under which a user registers (patent step 100): an RFC 8265
     /// UsernameCaseMapped username. [`UserName::normalise`] makes one out of what a person typed.
     UserName, max 255, crate::name::check
@@ -190,6 +236,18 @@ fn check_visible(name: &str) -> Result<(), NameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn identifiers_are_read_as_they_are_written() {
+        let id = KeyId::new(core::array::from_fn(|n| u8::try_from(n * 17).unwrap_or(0)));
+        let text = alloc::string::ToString::to_string(&id);
+        assert_eq!((text.parse(), text.to_uppercase().parse()), (Ok(id), Ok(id)));
+        for bad in
+            ["", "0", &text[1..], &text.replace('0', "g"), &text.replace("00", "é"), &(text.clone() + "00")]
+        {
+            assert_eq!(bad.parse::<KeyId>(), Err(IdError { digits: 32 }), "{bad}");
+        }
+    }
 
     #[test]
     fn dns_names() {

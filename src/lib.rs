@@ -132,13 +132,19 @@ pub mod schedule;
 pub mod session;
 #[cfg(feature = "std")]
 pub mod software;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+#[cfg(feature = "std")]
+pub mod store;
 pub mod suite;
 pub mod template;
 pub mod wire;
 
 pub use id::{
-    AccessPath, Alias, Application, Digest, KeyId, NameError, OfferId, ServerName, TicketId, Txn, UserId,
-    UserName,
+    AccessPath, Alias, Application, ChallengeId, CodeId, Digest, EventId, Group, IdError, KeyId, NameError,
+    OfferId, ServerName, TicketId, Txn, UserId, UserName,
 };
 pub use random::RandomSource;
 #[cfg(feature = "std")]

@@ -139,6 +139,16 @@ macro_rules! code_set {
                 self.0.contains(item.code())
             }
 
+            pub(crate) const fn codes(&self) -> &Codes {
+                &self.0
+            }
+
+            /// A set with one at least that this version of the crate knows.
+            pub(crate) fn from_codes(codes: Codes) -> Option<Self> {
+                let set = Self(codes);
+                set.iter().next().is_some().then_some(set)
+            }
+
             /// Those that this version of the crate knows, in order.
             pub fn iter(&self) -> impl Iterator<Item = $item> + '_ {
                 self.0.iter().filter_map($item::from_code)
@@ -150,11 +160,7 @@ macro_rules! code_set {
                 self.0.put(to)
             }
             fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
-                let set = Self(Codes::get(from)?);
-                if set.iter().next().is_none() {
-                    return Err(Problem::OutOfRange.into());
-                }
-                Ok(set)
+                Self::from_codes(Codes::get(from)?).ok_or_else(|| Problem::OutOfRange.into())
             }
         }
     };
@@ -170,10 +176,6 @@ code_set! {
 }
 
 impl Modes {
-    pub(crate) const fn codes(&self) -> &Codes {
-        &self.0
-    }
-
     /// The best mode in both sets.
     #[must_use]
     pub fn best_in(&self, offered: &Codes) -> Option<Mode> {

@@ -40,7 +40,7 @@ fn digest_of(kind: u8, media_type: &str, body: &[u8]) -> Digest {
 }
 
 /// Whether a document fits into C1.
-pub(super) fn check(document: &Document) -> Result<(), ServerSideError> {
+pub(crate) fn check(document: &Document) -> Result<(), ServerSideError> {
     if document.media_type.len() > MAX_MEDIA_TYPE || !is_media_type(&document.media_type) {
         return Err(ServerSideError::MediaType);
     }

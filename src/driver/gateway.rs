@@ -6,11 +6,11 @@ use crate::message::{Confirm, Hello, Request};
 use crate::port::entitlement_store::{ReportResult, Standing};
 use crate::port::{AuthServer, EntitlementStore};
 use crate::random::RandomSource;
-use crate::record::Effect;
+use crate::record::{Effect, Refusal};
+use crate::registration::ServerSideError;
 use crate::registration::server::{
     Application, Decision, Stored, receive_confirm, receive_hello, receive_request,
 };
-use crate::registration::{RefusalCode, ServerSideError};
 use crate::session::{ChannelError, SessionError};
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
@@ -49,8 +49,8 @@ pub enum Event {
     Granted(KeyId),
     /// R3 says to wait.
     Waiting,
-    /// R3 refuses; the reason stands in it only where the applicant may know it.
-    Refused(RefusalCode),
+    /// R3 refuses; what it says, and why.
+    Refused(Refusal),
     /// R3 was sent again.
     Repeated,
     /// R5 was sent.
@@ -143,19 +143,12 @@ impl Gateway<'_> {
         self.limit(peer, Work::Request)?;
         let need = need.supply_from(self.server, self.settings, now)?;
         let judged = need.supply_from(self.store, self.settings, now)?;
-        let mut declined = judged.refused();
-        let decide = |application: &Application| {
-            let decision = self.approval.decide(application);
-            if let Decision::Refuse(code) = &decision {
-                declined = Some(*code);
-            }
-            decision
-        };
+        let decide = |application: &Application| self.approval.decide(application);
         let commit = judged.decide(decide, self.settings, now, random)?;
-        let event = match (&commit.wanted().effect, declined) {
-            (Effect::Granted(new), _) => Event::Granted(new.registered.key_id),
-            (Effect::Waiting { .. }, _) => Event::Waiting,
-            (Effect::Refused, code) => Event::Refused(code.unwrap_or(RefusalCode::Unspecified)),
+        let event = match &commit.wanted().effect {
+            Effect::Granted(new) => Event::Granted(new.registered.key_id),
+            Effect::Waiting { .. } => Event::Waiting,
+            Effect::Refused(refusal) => Event::Refused(refusal.clone()),
         };
         Ok((commit.supply_from(self.store, now)?.into_bytes(), event))
     }

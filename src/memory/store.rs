@@ -7,45 +7,39 @@
 //! | stored R3s, some 1.2 kB for each R2 | their `keep_until`, or the first session |
 //! | pending registrations | `confirm_by`; capped by the server's settings |
 //! | lost registrations | 30 days, so that their tokens are told |
-//! | waiting applications | `hold_until`, or the operator says [`Store::dismiss`]; capped likewise |
+//! | waiting applications | `hold_until`, or the operator dismisses them; capped likewise |
 //! | spent challenges | they lapse: a minute |
-//! | active, suspended, revoked and superseded registrations | the operator says [`Store::forget`] |
-//! | names taken, and activation codes not used | the operator frees or withdraws them |
-//! | entitlements, and the last report for each | for good: as many as the operator grants |
+//! | active, suspended, revoked and superseded registrations | the operator forgets them |
+//! | names taken | the operator frees them |
+//! | activation codes not used | their time is over, or the operator withdraws them |
+//! | entitlements, members of groups, and the last report for each | for good: as many as the operator grants |
 //! | events | there are 1024 newer ones |
+//!
+//! What has expired goes as outcomes come, or when the operator asks for it
+//! ([`crate::store::operation::Purge`]).
 //!
 //! A restart is survived by writing the state to a file. [`Store::saved_by`] does it within each
 //! transaction, which makes an answer durable before it leaves; the whole state is written every
 //! time, so beyond some thousands of registrations a database is the better store.
 
-mod alias;
-mod life;
-mod operator;
 mod saved;
-mod state;
+mod tables;
 
-pub use operator::{Event, OperatorError, Subject};
 pub use saved::LoadError;
-pub use state::UniqueNames;
 
-use crate::id::{Digest, KeyId};
-use crate::message::Address;
-use crate::port::entitlement_store::{
-    Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
-};
-use crate::port::{EntitlementStore, StoreError};
+use crate::port::StoreError;
 use crate::random::RandomSource;
-use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, Registered};
 use crate::sealed::Keep;
 use crate::secret::Secret;
+use crate::store::entity::Trouble;
+use crate::store::{Operation, UniqueNames, at_once, entitlement_store, rows};
 use crate::time::UnixTime;
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::fmt;
-use state::State;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tables::{Draft, State};
 
-/// An [`EntitlementStore`] in memory.
+/// An [`crate::port::EntitlementStore`] in memory.
 ///
 /// ```
 /// use halfkey::memory::store::Store;
@@ -86,7 +80,7 @@ impl Store {
     /// An empty store with a choice of whose name a name is.
     #[must_use]
     pub fn with_names(unique: UniqueNames) -> Self {
-        Self::of(State { unique, ..State::default() })
+        Self::of(State::new(unique))
     }
 
     fn of(state: State) -> Self {
@@ -111,109 +105,39 @@ impl Store {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A transaction that panicked, in the caller's `keep`, left the state as it was before.
+        // A transaction that panicked, in the caller's `keep`, has been undone.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One transaction that only looks.
-    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.lock().state)
-    }
-
-    /// One transaction that may change something: all of it, durably, or nothing.
-    fn change<T, E: From<StoreError>>(
-        &self,
-        change: impl FnOnce(&mut State) -> Result<T, E>,
-    ) -> Result<T, E> {
+    /// Performs an operation: all of it, durably, or nothing.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
         let mut inner = self.lock();
         let Inner { state, keeper } = &mut *inner;
-        let Some(Keeper { key, random, keep }) = keeper else { return change(state) };
-        let mut draft = state.clone();
-        let answer = change(&mut draft)?;
-        keep(&saved::seal(&draft, key, random.as_mut())).map_err(StoreError::Unavailable)?;
-        *state = draft;
+        let mut draft = Draft::new(state);
+        let answer = match at_once(operation.perform(&mut draft, now)) {
+            Some(Ok(answer)) => answer,
+            Some(Err(Trouble::Error(error))) => return Err(error),
+            // Nobody else is there: a row that is in the way stays there.
+            Some(Err(Trouble::Conflict)) | None => return Err(StoreError::Damaged.into()),
+        };
+        if let Some(Keeper { key, random, keep }) = keeper.as_mut().filter(|_| draft.has_changes()) {
+            keep(&saved::seal(draft.state(), key, random.as_mut())).map_err(StoreError::Unavailable)?;
+        }
+        draft.keep();
         Ok(answer)
     }
 }
 
-impl EntitlementStore for Store {
-    fn outcome(&self, request: &Digest, now: UnixTime) -> Result<Option<Vec<u8>>, StoreError> {
-        let current = |state: &State| {
-            let stored = state.outcomes.get(request).filter(|outcome| now <= outcome.keep_until);
-            stored.map(|outcome| outcome.response.clone())
-        };
-        Ok(self.look(current))
-    }
+/// How many rows of each kind that have expired go with each outcome that comes.
+const TIDY: usize = 64;
 
-    fn applicant(&self, applicant: &Applicant, now: UnixTime) -> Result<ApplicantRecord, StoreError> {
-        // What is swept follows from the time and need not be written down.
-        let mut inner = self.lock();
-        inner.state.sweep(now);
-        Ok(inner.state.applicant(applicant))
-    }
-
-    fn commit(&self, outcome: NewOutcome, now: UnixTime) -> Result<Committed, StoreError> {
-        self.change(|state| {
-            state.sweep(now);
-            state.commit(outcome)
-        })
-    }
-
-    fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
-        Ok(self.look(|state| state.rows.get(key_id).and_then(|row| row.expected.clone())))
-    }
-
-    fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Result<Confirmed, StoreError> {
-        self.change(|state| {
-            state.sweep(now);
-            Ok(state.confirm(key_id, now))
-        })
-    }
-
-    fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError> {
-        let find = |state: &State| Some(state.rows.get(&state.key_of(address)?)?.registered.clone());
-        Ok(self.look(find))
-    }
-
-    fn admit(&self, admission: &Admission, now: UnixTime) -> Result<Admitted, StoreError> {
-        self.change(|state| {
-            state.sweep(now);
-            state.admit(admission, now)
-        })
-    }
-
-    fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
-        self.change(|state| {
-            let gone = state.rows.get_mut(key_id).map(|row| row.aliases.heard(*address));
-            for alias in gone.iter().flatten() {
-                state.index.aliases.remove(alias);
-            }
-            Ok(())
-        })
-    }
-
-    fn entitlement(
-        &self,
-        query: &EntitlementQuery,
-        _now: UnixTime,
-    ) -> Result<Option<Entitlement>, StoreError> {
-        Ok(self.look(|state| {
-            let entitlement = state.entitlement(&query.user_id, &query.access_path, &query.application)?;
-            let last_applied = state.last_applied(&query.key_id, &query.application);
-            Some(Entitlement { last_applied, ..entitlement.clone() })
-        }))
-    }
-
-    fn report(&self, report: &Report, now: UnixTime) -> Result<(), StoreError> {
-        self.change(|state| {
-            state.report(report, now);
-            Ok(())
-        })
-    }
-}
+entitlement_store!(Store, TIDY);
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Store({} registrations)", self.look(|state| state.rows.len()))
+        write!(f, "Store({} registrations)", self.lock().state.rows::<rows::Row>().count())
     }
 }

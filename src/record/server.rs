@@ -1,6 +1,7 @@
 //! The server's memory: `Pending → Active → Superseded`, suspended, revoked, expired; and `Waiting`.
 
-use crate::id::{AccessPath, Alias, Digest, KeyId, TicketId, Txn, UserId, UserName};
+use super::Refusal;
+use crate::id::{AccessPath, Alias, CodeId, Digest, KeyId, TicketId, Txn, UserId, UserName};
 use crate::policy::{Policy, SuiteId};
 use crate::schedule::KeySet;
 use crate::secret::Secret;
@@ -103,14 +104,33 @@ pub enum ProofId {
     Ticket(TicketId),
 }
 
+/// An activation code as the store keeps it.
+#[derive(Clone, Debug)]
+pub struct Activation {
+    /// Which code it is: a later one for the same name is another.
+    pub id: CodeId,
+    /// A.
+    pub secret: Secret,
+}
+
+/// What a registration takes when it becomes active, in competition with all that lay claim to the
+/// same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Takes {
+    /// The activation code that proves it.
+    Code(CodeId),
+    /// The place of the earlier key that it renews.
+    Place(KeyId),
+}
+
 /// What the store knows of an [`Applicant`], read in one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct ApplicantRecord {
     /// Whether a registration that is or was active holds the name; for an applicant without proof,
     /// also whether an activation code keeps it for somebody else.
     pub name_taken: bool,
-    /// A, the secret of an unused activation code for the name.
-    pub activation: Option<Secret>,
+    /// An unused activation code for the name.
+    pub activation: Option<Activation>,
     /// The earlier registration that a renewal names, or that the application behind a ticket
     /// renews.
     pub earlier: Option<Box<Registered>>,
@@ -134,8 +154,8 @@ pub struct WaitingApplication {
     pub name: UserName,
     /// The form, which must be the same when the token asks again.
     pub form: Form,
-    /// The proof of the first application, taken when the registration is.
-    pub proof: Option<ProofId>,
+    /// What the proof of the first application lays claim to.
+    pub takes: Option<Takes>,
     /// When it is forgotten.
     pub hold_until: UnixTime,
 }
@@ -158,7 +178,7 @@ pub struct NewOutcome {
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Nothing: refused.
-    Refused,
+    Refused(Refusal),
     /// A pending registration.
     Granted(Box<NewRegistration>),
     /// A waiting application; it replaces one with the ticket in `instead_of`.
@@ -179,8 +199,8 @@ pub struct NewRegistration {
     pub alias: Alias,
     /// What R4 and R5 will say.
     pub expected: ExpectedTags,
-    /// What it takes when it becomes active: a code, or an earlier key's place.
-    pub proof: Option<ProofId>,
+    /// What it takes when it becomes active.
+    pub takes: Option<Takes>,
     /// The ticket that was used up.
     pub ticket: Option<TicketId>,
 }

@@ -1,9 +1,11 @@
 //! What can go wrong in a registration, and whose fault it is.
 
 use crate::certificate::CertificateError;
+use crate::id::UserName;
 use crate::key::KeyError;
 use crate::message::FieldFault;
 use crate::port::{AuthServerError, StoreError, TokenError};
+use crate::record::{Refusal, RefusalCause};
 use crate::step::{Fault, RefusalReason};
 use crate::template::{FormError, TemplateError};
 use crate::wire::WireError;
@@ -166,72 +168,15 @@ impl ServerSideError {
     }
 }
 
-/// Why a registration is refused, inside R3: only the applicant who sealed R2 can read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum RefusalCode {
-    /// 0: no reason given: the request did not open, or its proof is wrong.
-    #[error("no reason given")]
-    Unspecified,
-    /// 1: the form is wrong, field by field.
-    #[error("the form is wrong")]
-    Form,
-    /// 2: the name is taken.
-    #[error("the name is taken")]
-    NameTaken,
-    /// 3: the operator declines.
-    #[error("the operator declines")]
-    Declined,
-    /// 4: this server registers nobody without an activation code.
-    #[error("an activation code is needed")]
-    ProofNeeded,
-    /// 5: too many registrations are pending; try later.
-    #[error("too many registrations are pending")]
-    TooMany,
-    /// 6: the earlier key may not be renewed.
-    #[error("the earlier key may not be renewed")]
-    NotRenewable,
-}
-
-impl RefusalCode {
-    /// The code point on the wire.
-    #[must_use]
-    pub const fn code(self) -> u16 {
-        match self {
-            Self::Unspecified => 0,
-            Self::Form => 1,
-            Self::NameTaken => 2,
-            Self::Declined => 3,
-            Self::ProofNeeded => 4,
-            Self::TooMany => 5,
-            Self::NotRenewable => 6,
-        }
-    }
-
-    /// The reason of a code point; an unknown one gives no reason.
-    #[must_use]
-    pub const fn from_code(code: u16) -> Self {
-        match code {
-            1 => Self::Form,
-            2 => Self::NameTaken,
-            3 => Self::Declined,
-            4 => Self::ProofNeeded,
-            5 => Self::TooMany,
-            6 => Self::NotRenewable,
-            _ => Self::Unspecified,
-        }
-    }
-}
-
 /// A refusal on its way into R3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusing {
-    pub(super) code: RefusalCode,
+    pub(super) refusal: Refusal,
     pub(super) fields: Option<Vec<FieldFault>>,
 }
 
-impl From<RefusalCode> for Refusing {
-    fn from(code: RefusalCode) -> Self {
-        Self { code, fields: None }
+impl Refusing {
+    pub(super) fn new(cause: RefusalCause, name: Option<&UserName>) -> Self {
+        Self { refusal: Refusal { cause, code: cause.code(), name: name.cloned() }, fields: None }
     }
 }

@@ -61,8 +61,9 @@ mod padding;
 pub mod server;
 pub mod token;
 
+pub use crate::record::{RefusalCause, RefusalCode};
 pub use activation::{ActivationCode, ActivationCodeError};
-pub use error::{Kept, RefusalCode, ServerSideError, TokenSideError};
+pub use error::{Kept, ServerSideError, TokenSideError};
 
 /// The longest padded form in R2, in bytes.
 pub const MAX_FORM: usize = 16_384;

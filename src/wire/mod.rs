@@ -19,9 +19,9 @@ use minicbor::{Decoder, Encoder};
 use thiserror::Error;
 
 pub(crate) use map::{Fields, map};
-#[cfg(feature = "std")]
-pub(crate) use value::list;
 pub use value::{Bytes, Codes, Ext, Text};
+#[cfg(feature = "std")]
+pub(crate) use value::{list, problem};
 
 /// The CDDL grammar (RFC 8610) of every message.
 pub const CDDL: &str = include_str!("halfkey.cddl");

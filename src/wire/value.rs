@@ -13,7 +13,7 @@ use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
 /// What a failure of the CBOR reader means for the field.
-pub(super) fn problem(error: minicbor::decode::Error) -> Problem {
+pub(crate) fn problem(error: minicbor::decode::Error) -> Problem {
     if error.is_end_of_input() { Problem::Truncated } else { Problem::WrongType }
 }
 

@@ -3,12 +3,12 @@
 use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
 use halfkey::driver::{Framed, Gateway, serve};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
-use halfkey::memory::store::{Subject, UniqueNames};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
-use halfkey::record::{Lifecycle, Registered};
 use halfkey::registration::server::{Application as Applicant, Decision, Grant};
+use halfkey::store::operation::{Entitle, RegistrationFilter, Registrations};
+use halfkey::store::{State, Subject, UniqueNames};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, Application, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
 use std::net::{TcpListener, TcpStream};
@@ -83,8 +83,9 @@ impl Gate {
 
     /// Registrations that were granted and that no token has finished.
     pub(crate) fn unfinished(&self) -> usize {
-        let pending = |one: &Registered| matches!(one.lifecycle, Lifecycle::Pending { .. });
-        self.store.registrations().iter().filter(|one| pending(one)).count()
+        let filter = RegistrationFilter { state: Some(State::Pending), ..RegistrationFilter::default() };
+        let list = Registrations { filter, ..Registrations::default() };
+        self.store.run(&list, UnixTime::now()).unwrap().entries.len()
     }
 
     /// A new document for everybody; its serial's number.
@@ -92,6 +93,7 @@ impl Gate {
         let subject = Subject::AccessPath(AccessPath::new("/staff").unwrap());
         let document = Document { media_type: "text/plain".into(), body: b"relay = yes".to_vec() };
         let application = Application::new(APPLICATION).unwrap();
-        self.store.set_entitlement(subject, application, document, None).unwrap().number
+        let entitle = Entitle { subject, application, document, valid_for: None };
+        self.store.run(&entitle, UnixTime::now()).unwrap().number
     }
 }

@@ -1,25 +1,23 @@
-//! The store as a file: everything in CBOR, sealed under a key that is kept elsewhere.
+//! The store as a file: every table in CBOR, sealed under a key that is kept elsewhere.
 
 use super::Store;
-use super::alias::{Aliases, Issued};
-use super::operator::{Event, LastReport, Subject};
-use super::state::{Code, Outcome, Row, State, UniqueNames};
-use crate::id::{AccessPath, Application, Digest, UserId, UserName};
-use crate::port::entitlement_store::Entitlement;
+use super::tables::State;
 use crate::random::RandomSource;
-use crate::record::WaitingApplication;
 use crate::sealed;
 use crate::secret::Secret;
-use crate::time::UnixTime;
-use crate::wire::stored::{blob, encode_secret, many, stored};
-use crate::wire::{Problem, Put, Value, WireError, decode, map};
+use crate::store::UniqueNames;
+use crate::store::entity::Entity;
+use crate::store::rows::{self, every_table};
+use crate::store::value::Cells;
+use crate::wire::stored::{encode_secret, stored};
+use crate::wire::{Problem, Put, Value, WireError, decode, problem};
 use alloc::vec::Vec;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 use thiserror::Error;
 
 /// Name and version of the form: what a file begins with, and the label of its seal.
-const HEADER: &[u8] = b"halfkey/1 store, version 1\n";
+const HEADER: &[u8] = b"halfkey/1 store, version 2\n";
 
 /// Why a file is no store. The file is as good, or bad, as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -41,10 +39,10 @@ impl Store {
     ///
     /// `random` is drawn from once, 32 bytes. Keep `key` apart from the file; whoever has both has
     /// the registrations of all users, and whoever can put back an older file undoes what came
-    /// after it (see [`Store::raise_epoch`]).
+    /// after it (see [`crate::store::operation::RaiseEpoch`]).
     #[must_use]
     pub fn save(&self, key: &Secret, random: &mut dyn RandomSource) -> Vec<u8> {
-        self.look(|state| seal(state, key, random))
+        seal(&self.lock().state, key, random)
     }
 
     /// The store that [`Store::save`] gave.
@@ -64,102 +62,37 @@ pub(super) fn seal(state: &State, key: &Secret, random: &mut dyn RandomSource) -
     [HEADER, &sealed::seal(key, HEADER, &[], &text, random)].concat()
 }
 
+/// Whose name a name is, and the rows of every table in the order of [`every_table`].
 struct Contents {
-    unique: UniqueNames,
-    rows: Vec<Row>,
-    outcomes: Vec<(Digest, Outcome)>,
-    waiting: Vec<WaitingApplication>,
-    codes: Vec<(UserName, Code)>,
-    names: Vec<(UserName, UserId)>,
-    spent: Vec<([u8; 16], UnixTime)>,
-    entitlements: Vec<((Subject, Application), Entitlement)>,
-    reports: Vec<LastReport>,
-    events: Vec<Event>,
-    last_code: u64,
-    epoch: u32,
-    number: u64,
+    unique: Word,
+    tables: Vec<Vec<Cells>>,
 }
 
-stored! { Contents, "store" {
-    1 => unique, 2 => rows as many, 3 => outcomes as many, 4 => waiting as many, 5 => codes as many,
-    6 => names as many, 7 => spent as many, 8 => entitlements as many, 9 => reports as many,
-    10 => events as many, 11 => last_code, 12 => epoch, 13 => number,
-} }
+stored! { Contents, "store" { 1 => unique, 2 => tables as tables } }
 
-stored! { Row, "store.registration" {
-    1 => registered, 2 => expected, 3 => request, 4 => proof, 5 => ticket, 6 => code, 7 => aliases,
-    8 => forget_at,
-} }
+struct Word(UniqueNames);
 
-stored! { Outcome, "store.outcome" { 1 => response as blob, 2 => keep_until } }
-stored! { Code, "store.code" { 1 => secret, 2 => number } }
-stored! { Issued, "store.alias" { 1 => alias, 2 => by, 3 => used } }
-stored! { LastReport, "store.report" { 1 => report, 2 => applied } }
-stored! { Event, "store.event" { 1 => at, 2 => report } }
-
-/// An array.
-impl<'b> Value<'b> for Aliases {
-    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
-        many::put(&self.0, to)
-    }
-    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
-        many::Many::get(from).map(many::take).map(Self)
-    }
+macro_rules! write {
+    ($state:ident: $($entity:ident),*) => { alloc::vec![$( written::<rows::$entity>($state) ),*] };
 }
 
-impl<'b> Value<'b> for UniqueNames {
-    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
-        (*self == Self::Always).put(to)
-    }
-    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
-        Ok(if bool::get(from)? { Self::Always } else { Self::Proven })
-    }
+macro_rules! restore {
+    ($state:ident, $tables:ident: $($entity:ident),*) => {
+        [$( restored::<rows::$entity>(&mut $state, $tables.next()) ),*]
+    };
 }
 
-map! {
-    /// `{1: user id}` or `{2: access path}`.
-    struct SubjectForm, "store.subject" {
-        1 => user: Option<UserId>,
-        2 => path: Option<AccessPath>,
-    }
+fn written<E: Entity>(state: &State) -> Vec<Cells> {
+    state.rows::<E>().cloned().map(Cells).collect()
 }
 
-impl<'b> Value<'b> for Subject {
-    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
-        match self.clone() {
-            Self::User(user) => SubjectForm { user: Some(user), path: None }.put(to),
-            Self::AccessPath(path) => SubjectForm { user: None, path: Some(path) }.put(to),
-        }
-    }
-    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
-        match SubjectForm::get(from)? {
-            SubjectForm { user: Some(user), path: None } => Ok(Self::User(user)),
-            SubjectForm { user: None, path: Some(path) } => Ok(Self::AccessPath(path)),
-            _ => Err(Problem::OutOfRange.into()),
-        }
-    }
+fn restored<E: Entity>(state: &mut State, rows: Option<Vec<Cells>>) -> bool {
+    rows.is_some_and(|rows| rows.into_iter().all(|Cells(row)| state.restore::<E>(row)))
 }
 
 impl From<&State> for Contents {
     fn from(state: &State) -> Self {
-        fn pairs<K: Clone, V: Clone>(map: &alloc::collections::BTreeMap<K, V>) -> Vec<(K, V)> {
-            map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
-        }
-        Self {
-            unique: state.unique,
-            rows: state.rows.values().cloned().collect(),
-            outcomes: pairs(&state.outcomes),
-            waiting: state.waiting.values().cloned().collect(),
-            codes: pairs(&state.codes),
-            names: pairs(&state.names),
-            spent: pairs(&state.spent),
-            entitlements: pairs(&state.entitlements),
-            reports: state.reports.values().flat_map(|of| of.values().cloned()).collect(),
-            events: state.events.iter().cloned().collect(),
-            last_code: state.last_code,
-            epoch: state.epoch,
-            number: state.number,
-        }
+        Self { unique: Word(state.unique()), tables: every_table!(write, state) }
     }
 }
 
@@ -167,29 +100,53 @@ impl TryFrom<Contents> for State {
     type Error = WireError;
 
     fn try_from(contents: Contents) -> Result<Self, WireError> {
-        let counts = (contents.rows.len(), contents.outcomes.len(), contents.waiting.len());
-        let mut state = Self {
-            unique: contents.unique,
-            codes: contents.codes.into_iter().collect(),
-            names: contents.names.into_iter().collect(),
-            entitlements: contents.entitlements.into_iter().collect(),
-            events: contents.events.into(),
-            last_code: contents.last_code,
-            epoch: contents.epoch,
-            number: contents.number,
-            ..Self::default()
-        };
-        contents.rows.into_iter().for_each(|row| state.insert_row(row));
-        contents.outcomes.into_iter().for_each(|(request, outcome)| state.insert_outcome(request, outcome));
-        contents.waiting.into_iter().for_each(|waiting| state.insert_waiting(waiting));
-        contents.spent.into_iter().for_each(|(id, lapses)| state.insert_spent(id, lapses));
-        for last in contents.reports {
-            let of_key = state.reports.entry(last.report.key_id).or_default();
-            of_key.insert(last.report.application.clone(), last);
+        let mut state = Self::new(contents.unique.0);
+        let mut tables = contents.tables.into_iter();
+        let whole = every_table!(restore, state, tables).into_iter().all(|whole| whole);
+        if whole && tables.next().is_none() {
+            return Ok(state);
         }
-        if counts != (state.rows.len(), state.outcomes.len(), state.waiting.len()) {
-            return Err(WireError { message: "store", field: "*", problem: Problem::UnexpectedKey });
+        Err(WireError { message: "store", field: "tables", problem: Problem::OutOfRange })
+    }
+}
+
+impl<'b> Value<'b> for Word {
+    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
+        to.str(self.0.word())?;
+        Ok(())
+    }
+    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
+        let word = from.str().map_err(problem)?;
+        UniqueNames::from_word(word).map(Self).ok_or_else(|| Problem::OutOfRange.into())
+    }
+}
+
+/// The tables, each an array of rows.
+mod tables {
+    use super::{Cells, Vec};
+    use crate::wire::stored::many;
+    use crate::wire::{Put, Value, WireError};
+    use minicbor::encode::Write;
+    use minicbor::{Decoder, Encoder};
+
+    pub(super) struct Tables(Vec<Vec<Cells>>);
+
+    pub(super) fn put<W: Write>(tables: &[Vec<Cells>], to: &mut Encoder<W>) -> Put<W> {
+        to.array(tables.len() as u64)?;
+        tables.iter().try_for_each(|rows| many::put(rows, to))
+    }
+
+    pub(super) fn take(tables: Tables) -> Vec<Vec<Cells>> {
+        tables.0
+    }
+
+    impl<'b> Value<'b> for Tables {
+        fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
+            put(&self.0, to)
         }
-        Ok(state)
+        fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
+            let tables: Vec<many::Many<Cells>> = many::take(many::Many::get(from)?);
+            Ok(Self(tables.into_iter().map(many::take).collect()))
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::id::{AccessPath, Digest, TicketId, UserId, UserName};
 use crate::message::RequestBody;
 use crate::policy::Policy;
 use crate::port::auth_server::Decapsulated;
-use crate::record::{ProofId, Registered, WaitingApplication};
+use crate::record::{Activation, Registered, Takes, WaitingApplication};
 use crate::registration::RefusalCode;
 use crate::registration::cookie::Cookie;
 use crate::schedule::{Envelope, Question, mix};
@@ -90,8 +90,8 @@ pub struct Grant {
 pub(super) enum Claim {
     /// Nobody's.
     Open,
-    /// The operator's who sent the code; A.
-    Activation(Secret),
+    /// The operator's who sent the code.
+    Activation(Activation),
     /// Its own earlier one.
     Renewal(Box<Registered>),
     /// The operator's who was asked before; with the earlier registration if it is to be renewed.
@@ -103,19 +103,19 @@ impl Claim {
     pub(super) fn mix(&self, suite: &dyn Suite, transcript: &Digest) -> Secret {
         match self {
             Self::Open => Secret::absent(),
-            Self::Activation(a) => mix(suite, a, transcript),
+            Self::Activation(activation) => mix(suite, &activation.secret, transcript),
             Self::Renewal(earlier) => earlier.keys.key_set().answer(suite, &Question::Mix(transcript)),
             Self::Ticket(waiting, _) => mix(suite, &waiting.ticket, transcript),
         }
     }
 
     /// What the registration takes when it becomes active.
-    pub(super) fn takes(&self) -> Option<ProofId> {
+    pub(super) fn takes(&self) -> Option<Takes> {
         match self {
             Self::Open => None,
-            Self::Activation(_) => Some(ProofId::Activation),
-            Self::Renewal(earlier) => Some(ProofId::Renewal(earlier.key_id)),
-            Self::Ticket(waiting, _) => waiting.proof,
+            Self::Activation(activation) => Some(Takes::Code(activation.id)),
+            Self::Renewal(earlier) => Some(Takes::Place(earlier.key_id)),
+            Self::Ticket(waiting, _) => waiting.takes,
         }
     }
 
@@ -142,8 +142,8 @@ impl Claim {
             Self::Renewal(earlier) | Self::Ticket(_, Some(earlier)) => {
                 ApplicationProof::Renewal(earlier.clone())
             }
-            Self::Ticket(waiting, None) => match waiting.proof {
-                Some(ProofId::Activation) => ApplicationProof::Activation,
+            Self::Ticket(waiting, None) => match waiting.takes {
+                Some(Takes::Code(_)) => ApplicationProof::Activation,
                 _ => ApplicationProof::None,
             },
         }

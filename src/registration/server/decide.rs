@@ -3,8 +3,9 @@
 use super::application::{Application, Claim, Decision, Read};
 use super::grant::{NeedCommit, Ruling};
 use crate::random::RandomSource;
+use crate::record::Refusal;
 use crate::registration::error::Refusing;
-use crate::registration::{RefusalCode, ServerSideError};
+use crate::registration::{RefusalCause, ServerSideError};
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
 use alloc::boxed::Box;
@@ -26,10 +27,10 @@ impl Judged {
 
     /// Why it is refused already, for the operator's log; the applicant may learn less.
     #[must_use]
-    pub const fn refused(&self) -> Option<RefusalCode> {
+    pub const fn refused(&self) -> Option<&Refusal> {
         match self {
             Self::Ask(_) => None,
-            Self::Refuse(need) => Some(need.refusing.code),
+            Self::Refuse(need) => Some(&need.refusing.refusal),
         }
     }
 
@@ -107,7 +108,11 @@ impl NeedDecision {
     ) -> Result<NeedCommit, ServerSideError> {
         let ruling = match decision {
             Decision::Grant(grant) => Ruling::Grant { grant, name: self.application.name, claim: self.claim },
-            Decision::Refuse(code) => Ruling::Refuse(code.into()),
+            Decision::Refuse(code) => {
+                let mut refusing = Refusing::new(RefusalCause::Declined, Some(&self.application.name));
+                refusing.refusal.code = code;
+                Ruling::Refuse(refusing)
+            }
             Decision::Wait { retry_after } => {
                 Ruling::Wait { retry_after, application: self.application, claim: self.claim }
             }

@@ -45,10 +45,11 @@ impl NeedCommit {
         random: &mut dyn RandomSource,
     ) -> Result<Self, ServerSideError> {
         match ruling {
-            Ruling::Refuse(Refusing { code, fields }) => {
-                let body = OutcomeBody::Refused { code: code.code(), fields };
+            Ruling::Refuse(Refusing { refusal, fields }) => {
+                let body = OutcomeBody::Refused { code: refusal.code.code(), fields };
                 let sealed = Sealed::new(&read, &body, random)?;
-                Ok(sealed.commit(&read, draw(random), Effect::Refused, now.after(settings.offer_ttl.into())))
+                let keep_until = now.after(settings.offer_ttl.into());
+                Ok(sealed.commit(&read, draw(random), Effect::Refused(refusal), keep_until))
             }
             Ruling::Wait { retry_after, application, claim } => {
                 wait(&read, retry_after, application, &claim, settings, now, random)
@@ -135,7 +136,7 @@ fn wait(
         ticket,
         name: application.name,
         form: application.form,
-        proof: claim.takes(),
+        takes: claim.takes(),
         hold_until,
     };
     let effect = Effect::Waiting { application: Box::new(waiting), instead_of: claim.ticket() };
@@ -196,7 +197,7 @@ fn granted(
         expires: policy.lifetime.map(|seconds| now.after(seconds.into())),
         keys: StoredKeys::of(&keys),
     };
-    let new = NewRegistration { registered, alias, expected, proof: claim.takes(), ticket: claim.ticket() };
+    let new = NewRegistration { registered, alias, expected, takes: claim.takes(), ticket: claim.ticket() };
     Ok(sealed.commit(read, tag_s, Effect::Granted(Box::new(new)), confirm_by))
 }
 

@@ -5,9 +5,9 @@ use super::decide::{Judged, NeedDecision};
 use crate::id::{Digest, UserName};
 use crate::message::{FieldFault, Proof};
 use crate::port::EntitlementStore;
-use crate::record::{Applicant, ApplicantRecord, Lifecycle, ProofId, Registered};
+use crate::record::{Applicant, ApplicantRecord, Lifecycle, ProofId, Registered, Takes};
 use crate::registration::error::Refusing;
-use crate::registration::{RefusalCode, ServerSideError};
+use crate::registration::{RefusalCause, ServerSideError};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
 use crate::suite::prf;
@@ -44,7 +44,7 @@ impl NeedApplicant {
     pub fn supply(self, known: ApplicantRecord, settings: &ServerSettings, now: UnixTime) -> Judged {
         let Self { read, opened, applicant } = self;
         let Some((body, name)) = opened else {
-            return Judged::refuse(read, RefusalCode::Unspecified.into());
+            return Judged::refuse(read, Refusing::new(RefusalCause::Unreadable, None));
         };
         let proven = prove(&read, &applicant, body.proof.as_ref(), &known, settings);
         let name = match name {
@@ -52,7 +52,7 @@ impl NeedApplicant {
             Err(faults) => return Judged::refuse(read, form_refusal(&faults)),
         };
         match admit(proven, &body.form, &name, known, settings, now) {
-            Err(refusing) => Judged::refuse(read, refusing),
+            Err(cause) => Judged::refuse(read, Refusing::new(cause, Some(&name))),
             Ok(claim) => Judged::Ask(NeedDecision {
                 read,
                 application: Application {
@@ -84,7 +84,7 @@ impl NeedApplicant {
 fn form_refusal(faults: &[(u8, FieldError)]) -> Refusing {
     let field = |(field, error): &(u8, FieldError)| FieldFault { field: *field, problem: error.code() };
     let fields: Vec<FieldFault> = faults.iter().take(16).map(field).collect();
-    Refusing { code: RefusalCode::Form, fields: (!fields.is_empty()).then_some(fields) }
+    Refusing { fields: (!fields.is_empty()).then_some(fields), ..Refusing::new(RefusalCause::Form, None) }
 }
 
 /// The key that a proof was checked under, if it held.
@@ -109,9 +109,8 @@ fn prove(
     let (expected, claimed, claim) = match proof {
         None => return Proven { claim: Some(Claim::Open), holds: true },
         Some(Proof::Activation(tag)) => {
-            let key = known.activation.clone();
-            let expected = mac(key.as_ref().unwrap_or(&decoy), label::ACTIVATION_PROOF);
-            (expected, tag, key.map(Claim::Activation))
+            let key = known.activation.as_ref().map_or(&decoy, |activation| &activation.secret);
+            (mac(key, label::ACTIVATION_PROOF), tag, known.activation.clone().map(Claim::Activation))
         }
         Some(Proof::Renewal(_, tag)) => {
             let key = known.earlier.as_ref().map_or(&decoy, |earlier| &earlier.keys.renew);
@@ -138,28 +137,31 @@ fn admit(
     known: ApplicantRecord,
     settings: &ServerSettings,
     now: UnixTime,
-) -> Result<Claim, Refusing> {
-    let claim = proven.claim.filter(|_| proven.holds).ok_or(RefusalCode::Unspecified)?;
+) -> Result<Claim, RefusalCause> {
+    let claim = proven.claim.ok_or(RefusalCause::UnknownProof)?;
+    if !proven.holds {
+        return Err(RefusalCause::WrongProof);
+    }
     if matches!(claim, Claim::Open) && !settings.open_registration {
-        return Err(RefusalCode::ProofNeeded.into());
+        return Err(RefusalCause::ProofNeeded);
     }
     if let Claim::Ticket(waiting, earlier) = &claim {
-        let renews = matches!(waiting.proof, Some(ProofId::Renewal(_)));
+        let renews = matches!(waiting.takes, Some(Takes::Place(_)));
         if waiting.form != *form || now > waiting.hold_until || renews != earlier.is_some() {
-            return Err(RefusalCode::Unspecified.into());
+            return Err(RefusalCause::StaleTicket);
         }
     }
     match claim.renews() {
-        None if known.name_taken => return Err(RefusalCode::NameTaken.into()),
+        None if known.name_taken => return Err(RefusalCause::NameTaken),
         Some(earlier) if !renewable(earlier, name, settings, now) => {
-            return Err(RefusalCode::NotRenewable.into());
+            return Err(RefusalCause::NotRenewable);
         }
         _ => {}
     }
     // Strangers can fill the room there is for strangers, and none that is kept for a code or a key.
     let full = matches!(claim, Claim::Open) && known.pending_total >= settings.pending_total;
     if full || known.pending_same >= settings.pending_same {
-        return Err(RefusalCode::TooMany.into());
+        return Err(RefusalCause::TooMany);
     }
     Ok(claim)
 }

@@ -8,7 +8,7 @@ use crate::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, 
 use crate::port::{EntitlementStore, StoreError};
 use crate::record::{
     Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId,
-    Registered, StoredKeys, WaitingApplication,
+    Refusal, RefusalCause, Registered, StoredKeys, Takes, WaitingApplication,
 };
 use crate::secret::Secret;
 use crate::template::{FieldValue, Form};
@@ -61,7 +61,7 @@ pub(super) struct Case<'a> {
 pub(super) struct Grant<'a> {
     pub(super) n: u8,
     pub(super) name: &'a UserName,
-    pub(super) proof: Option<ProofId>,
+    pub(super) takes: Option<Takes>,
     pub(super) ticket: Option<TicketId>,
     pub(super) expires: Option<UnixTime>,
 }
@@ -86,11 +86,11 @@ const fn secret(n: u8, which: u8) -> Secret {
 
 impl<'a> Grant<'a> {
     pub(super) const fn to(name: &'a UserName, n: u8) -> Self {
-        Self { n, name, proof: None, ticket: None, expires: None }
+        Self { n, name, takes: None, ticket: None, expires: None }
     }
 
-    pub(super) const fn proven(self, proof: ProofId) -> Self {
-        Self { proof: Some(proof), ..self }
+    pub(super) const fn taking(self, takes: Takes) -> Self {
+        Self { takes: Some(takes), ..self }
     }
 
     pub(super) const fn expected(n: u8) -> ExpectedTags {
@@ -100,8 +100,8 @@ impl<'a> Grant<'a> {
 
     /// The row; a renewal keeps the user id.
     pub(super) fn registered(&self, case: &Case<'_>) -> Result<Registered, ContractViolation> {
-        let first = match self.proof {
-            Some(ProofId::Renewal(earlier)) => case.row(&earlier)?.user_id,
+        let first = match self.takes {
+            Some(Takes::Place(earlier)) => case.row(&earlier)?.user_id,
             _ => UserId::new(&alloc::format!("user-{}", self.n))
                 .map_err(|_| ContractViolation::Broken("the names of the contract are names"))?,
         };
@@ -123,7 +123,7 @@ impl<'a> Grant<'a> {
             registered: self.registered(case)?,
             alias: alias(self.n),
             expected: Self::expected(self.n),
-            proof: self.proof,
+            takes: self.takes,
             ticket: self.ticket,
         };
         Ok(outcome(self.n, Effect::Granted(Box::new(new))))
@@ -136,6 +136,12 @@ impl<'a> Grant<'a> {
 
 pub(super) fn outcome(n: u8, effect: Effect) -> NewOutcome {
     NewOutcome { request: request(n), response: response(n), keep_until: NOW.after(DAY), effect }
+}
+
+/// A refusal, whatever for.
+pub(super) fn refused() -> Effect {
+    let cause = RefusalCause::Declined;
+    Effect::Refused(Refusal { cause, code: cause.code(), name: None })
 }
 
 impl Case<'_> {
@@ -215,7 +221,7 @@ pub(super) fn application(case: &Case<'_>, n: u8) -> WaitingApplication {
         ticket: secret(n, 7),
         name: case.seeds.ann.clone(),
         form,
-        proof: None,
+        takes: None,
         hold_until: NOW.after(DAY),
     }
 }

@@ -1,22 +1,22 @@
 //! Outcomes, and the lives of registrations and applications.
 
-use super::case::{Case, DAY, Grant, NOW, application, in_clause, key, outcome, request, response};
+use super::case::{Case, DAY, Grant, NOW, application, in_clause, key, outcome, refused, request, response};
 use super::{ContractViolation, Kept, ensure, same};
 use crate::message::Address;
 use crate::port::entitlement_store::{Committed, Confirmed, Standing};
-use crate::record::{Effect, ExpectedTags, Lifecycle, ProofId, Registered, WaitingApplication};
+use crate::record::{Effect, ExpectedTags, Lifecycle, ProofId, Registered, Takes, WaitingApplication};
 use crate::time::UnixTime;
 
 pub(super) fn outcomes_are_kept(case: &Case<'_>) -> Kept {
     ensure(case.outcome(1, NOW)?.is_none(), "there is no outcome before one is committed")?;
-    case.commit(outcome(1, Effect::Refused), "an outcome for a new request is stored")?;
+    case.commit(outcome(1, refused()), "an outcome for a new request is stored")?;
     let kept = case.outcome(1, NOW.after(DAY - 1))?;
     ensure(kept == Some(response(1)), "an outcome is kept, byte for byte, until its keep_until")
 }
 
 pub(super) fn the_first_outcome_counts(case: &Case<'_>) -> Kept {
     const EXISTING: &str = "a second outcome for one request is not stored, and the first given back";
-    case.commit(outcome(1, Effect::Refused), "an outcome for a new request is stored")?;
+    case.commit(outcome(1, refused()), "an outcome for a new request is stored")?;
     let mut second = Grant::to(&case.seeds.ann, 2).outcome(case)?;
     second.request = request(1);
     let committed = case.store.commit(second, NOW).map_err(in_clause(EXISTING))?;
@@ -74,16 +74,18 @@ pub(super) fn one_winner_of_a_code(case: &Case<'_>) -> Kept {
     let invited = &case.seeds.invited;
     let proof = ProofId::Activation;
     let applicant = case.applicant(invited, Some(proof), NOW)?;
-    ensure(applicant.activation.is_some_and(|code| same(&code, &case.seeds.code)), CODE)?;
+    let code = applicant.activation.ok_or(ContractViolation::Broken(CODE))?;
+    ensure(same(&code.secret, &case.seeds.code), CODE)?;
     let open = case.applicant(invited, None, NOW)?;
     ensure(open.name_taken, "a name that an activation code is for is not for an applicant without proof")?;
     let stranger = case.applicant(&case.seeds.ann, Some(proof), NOW)?;
     ensure(stranger.activation.is_none(), "no activation code is made up")?;
     for n in 1..=2 {
-        Grant::to(invited, n).proven(proof).commit(case)?;
+        Grant::to(invited, n).taking(Takes::Code(code.id)).commit(case)?;
     }
     let applicant = case.applicant(invited, Some(proof), NOW)?;
-    ensure(applicant.activation.is_some(), "a code is not used by pending registrations")?;
+    let still = applicant.activation.is_some_and(|still| still.id == code.id);
+    ensure(still, "a code is not used by pending registrations, and keeps its id")?;
     ensure(applicant.pending_same == 2, "outcomes pending with the same code are counted")?;
     case.activate(1)?;
     ensure(case.confirm(2)? == Confirmed::Lost, "a code serves one registration")?;
@@ -92,7 +94,7 @@ pub(super) fn one_winner_of_a_code(case: &Case<'_>) -> Kept {
 }
 
 pub(super) fn one_heir_of_a_key(case: &Case<'_>) -> Kept {
-    let renewal = |n| Grant::to(&case.seeds.ann, n).proven(ProofId::Renewal(key(1)));
+    let renewal = |n| Grant::to(&case.seeds.ann, n).taking(Takes::Place(key(1)));
     Grant::to(&case.seeds.ann, 1).commit(case)?;
     case.activate(1)?;
     let applicant = case.applicant(&case.seeds.ann, Some(ProofId::Renewal(key(1))), NOW)?;
@@ -153,8 +155,8 @@ pub(super) fn waiting_applications(case: &Case<'_>) -> Kept {
     case.activate(3)?;
     ensure(waiting(ticket, NOW)?.is_none(), "a ticket is used up by the registration that wins")?;
 
-    let renews = Some(ProofId::Renewal(key(3)));
-    let third = WaitingApplication { proof: renews, ..application(case, 4) };
+    let renews = Some(Takes::Place(key(3)));
+    let third = WaitingApplication { takes: renews, ..application(case, 4) };
     let ticket = third.ticket_id;
     let effect = Effect::Waiting { application: third.into(), instead_of: None };
     case.commit(outcome(4, effect), "an outcome for a new request is stored")?;

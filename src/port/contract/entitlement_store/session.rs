@@ -7,7 +7,7 @@ use crate::message::Address;
 use crate::port::entitlement_store::{
     Admission, Admitted, EntitlementQuery, Report, ReportResult, Serial, Standing, UserInformation,
 };
-use crate::record::{Lifecycle, ProofId};
+use crate::record::{Lifecycle, Takes};
 
 pub(super) fn admission(case: &Case<'_>) -> Kept {
     const FORGOTTEN: &str = "the first session ends what R2 and R4 may repeat";
@@ -123,7 +123,7 @@ pub(super) fn entitlements(case: &Case<'_>) -> Kept {
     let again = ask(&seeds.user, &seeds.application)?;
     ensure(again.is_some_and(|again| again.serial == held.serial), "a serial stays until there is a change")?;
 
-    Grant::to(&seeds.ann, 2).proven(ProofId::Renewal(key(1))).commit(case)?;
+    Grant::to(&seeds.ann, 2).taking(Takes::Place(key(1))).commit(case)?;
     case.activate(2)?;
     let query = EntitlementQuery { key_id: key(2), ..query(&seeds.user, &seeds.application) };
     let renewed = case.store.entitlement(&query, NOW).map_err(in_clause("entitlement answers"))?;

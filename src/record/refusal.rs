@@ -1,0 +1,127 @@
+//! Why an application is refused: what its sender is told, and what the operator is.
+
+use crate::id::UserName;
+use thiserror::Error;
+
+/// Why a registration is refused, inside R3: only the applicant who sealed R2 can read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RefusalCode {
+    /// 0: no reason given: the request did not open, or its proof is wrong.
+    #[error("no reason given")]
+    Unspecified,
+    /// 1: the form is wrong, field by field.
+    #[error("the form is wrong")]
+    Form,
+    /// 2: the name is taken.
+    #[error("the name is taken")]
+    NameTaken,
+    /// 3: the operator declines.
+    #[error("the operator declines")]
+    Declined,
+    /// 4: this server registers nobody without an activation code.
+    #[error("an activation code is needed")]
+    ProofNeeded,
+    /// 5: too many registrations are pending; try later.
+    #[error("too many registrations are pending")]
+    TooMany,
+    /// 6: the earlier key may not be renewed.
+    #[error("the earlier key may not be renewed")]
+    NotRenewable,
+}
+
+impl RefusalCode {
+    /// The code point on the wire.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Unspecified => 0,
+            Self::Form => 1,
+            Self::NameTaken => 2,
+            Self::Declined => 3,
+            Self::ProofNeeded => 4,
+            Self::TooMany => 5,
+            Self::NotRenewable => 6,
+        }
+    }
+
+    /// The reason of a code point; an unknown one gives no reason.
+    #[must_use]
+    pub const fn from_code(code: u16) -> Self {
+        match code {
+            1 => Self::Form,
+            2 => Self::NameTaken,
+            3 => Self::Declined,
+            4 => Self::ProofNeeded,
+            5 => Self::TooMany,
+            6 => Self::NotRenewable,
+            _ => Self::Unspecified,
+        }
+    }
+}
+
+/// Why an application is refused, for the operator. The applicant is told a [`RefusalCode`], which may
+/// say less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum RefusalCause {
+    /// R2 did not open under the certified key.
+    #[error("the request did not open")]
+    Unreadable,
+    /// The proof names an earlier key or ticket that is not known, or there is no code for the name.
+    #[error("no such activation code, earlier key or ticket")]
+    UnknownProof,
+    /// The proof does not hold.
+    #[error("the proof is wrong")]
+    WrongProof,
+    /// The ticket's time is over, or the form is another than the one that waited.
+    #[error("the ticket's time is over, or the form is another")]
+    StaleTicket,
+    /// The form is wrong.
+    #[error("the form is wrong")]
+    Form,
+    /// The name is taken.
+    #[error("the name is taken")]
+    NameTaken,
+    /// There is no proof, and registration is not open.
+    #[error("an activation code is needed")]
+    ProofNeeded,
+    /// Too many registrations are pending.
+    #[error("too many registrations are pending")]
+    TooMany,
+    /// The earlier key may not be renewed.
+    #[error("the earlier key may not be renewed")]
+    NotRenewable,
+    /// The operator declined.
+    #[error("the operator declined")]
+    Declined,
+}
+
+impl RefusalCause {
+    /// What the applicant is told.
+    #[must_use]
+    pub const fn code(self) -> RefusalCode {
+        match self {
+            Self::Unreadable | Self::UnknownProof | Self::WrongProof | Self::StaleTicket => {
+                RefusalCode::Unspecified
+            }
+            Self::Form => RefusalCode::Form,
+            Self::NameTaken => RefusalCode::NameTaken,
+            Self::ProofNeeded => RefusalCode::ProofNeeded,
+            Self::TooMany => RefusalCode::TooMany,
+            Self::NotRenewable => RefusalCode::NotRenewable,
+            Self::Declined => RefusalCode::Declined,
+        }
+    }
+}
+
+/// A refusal, for the operator's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub cause: RefusalCause,
+    /// What the applicant was told.
+    pub code: RefusalCode,
+    /// The name applied for, where the request opened and its form was in order.
+    pub name: Option<UserName>,
+}

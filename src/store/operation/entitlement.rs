@@ -1,0 +1,181 @@
+//! Entitlements: set, ended, numbered, listed.
+
+use super::{Cursor, Operation, OperatorError, Page, operation};
+use crate::configuration::{ServerSideError, check};
+use crate::id::Application;
+use crate::message::Serial;
+use crate::port::entitlement_store::Document;
+use crate::store::Subject;
+use crate::store::entity::{Held, Query, Tables, Trouble};
+use crate::store::event::{Event, EventKind};
+use crate::store::rows::Entitled;
+use crate::store::rules::{counter, next_epoch, next_number};
+use crate::time::UnixTime;
+use alloc::string::{String, ToString};
+use alloc::vec;
+
+/// Entitles a subject to a document, under the next serial, with which it answers.
+///
+/// [`OperatorError::MediaType`] or [`OperatorError::DocumentTooLong`].
+#[derive(Clone, Debug)]
+pub struct Entitle {
+    /// Whom.
+    pub subject: Subject,
+    /// In which application.
+    pub application: Application,
+    /// To what.
+    pub document: Document,
+    /// Seconds for which it may be used after each delivery; `None` for without end.
+    pub valid_for: Option<u32>,
+}
+
+operation! { Entitle writes -> Serial, OperatorError; |self, tables, now| {
+    check(&self.document).map_err(|error| match error {
+        ServerSideError::BodyTooLong(_) => OperatorError::DocumentTooLong,
+        _ => OperatorError::MediaType,
+    })?;
+    let Document { media_type, body } = &self.document;
+    set(tables, Entitled {
+        subject: self.subject.clone(),
+        application: self.application.clone(),
+        number: 0,
+        valid_for: self.valid_for,
+        media_type: Some(media_type.clone()),
+        body: Some(body.clone()),
+        set_at: now,
+    }).await
+} }
+
+/// Entitles a subject to nothing any more, under the next serial, with which it answers. For a user,
+/// it holds against what the user's groups and access path are entitled to.
+#[derive(Clone, Debug)]
+pub struct RevokeEntitlement {
+    /// Whom.
+    pub subject: Subject,
+    /// In which application.
+    pub application: Application,
+}
+
+operation! { RevokeEntitlement writes -> Serial, OperatorError; |self, tables, now| {
+    set(tables, Entitled {
+        subject: self.subject.clone(),
+        application: self.application.clone(),
+        number: 0,
+        valid_for: None,
+        media_type: None,
+        body: None,
+        set_at: now,
+    }).await
+} }
+
+async fn set<T: Tables>(tables: &mut T, entitled: Entitled) -> Result<Serial, Trouble<OperatorError>> {
+    let (now, serial) = (entitled.set_at, next_number(tables).await?);
+    let ended = entitled.media_type.is_none();
+    let row = Entitled { number: serial.number, ..entitled };
+    let event = Event {
+        subject: Some(row.subject.clone()),
+        application: Some(row.application.clone()),
+        serial: Some(serial),
+        ..Event::new(if ended { EventKind::EntitlementRevoked } else { EventKind::Entitled })
+    };
+    match find(tables, &row.subject, &row.application).await? {
+        Some(Held { version, .. }) => tables.update(&mut Held { row, version }).await?,
+        None => tables.insert(row).await?,
+    }
+    event.log(tables, now).await?;
+    Ok(serial)
+}
+
+async fn find<T: Tables>(
+    tables: &mut T,
+    subject: &Subject,
+    application: &Application,
+) -> Result<Option<Held<Entitled>>, Trouble> {
+    tables.get(vec![subject.to_string(), application.to_string()]).await
+}
+
+/// Begins a new epoch of serials, with all entitlements in it, and answers with it: to be done after
+/// restoring a backup, lest tokens refuse as rolled back what is older than what they hold.
+#[derive(Clone, Copy, Debug)]
+pub struct RaiseEpoch;
+
+operation! { RaiseEpoch writes -> u32, OperatorError; |self, tables, now| {
+    let epoch = next_epoch(tables).await?;
+    Event::new(EventKind::EpochRaised).log(tables, now).await?;
+    Ok(epoch)
+} }
+
+/// Shows what one subject itself is entitled to in one application.
+///
+/// [`OperatorError::NoSuchEntitlement`].
+#[derive(Clone, Debug)]
+pub struct ReadEntitlement {
+    /// Whose.
+    pub subject: Subject,
+    /// In which application.
+    pub application: Application,
+}
+
+operation! { ReadEntitlement reads -> Option<Document>, OperatorError; |self, tables, _now| {
+    let entitled = find(tables, &self.subject, &self.application).await?;
+    let entitled = entitled.ok_or(Trouble::Error(OperatorError::NoSuchEntitlement))?;
+    Ok(entitled.row.document())
+} }
+
+/// Which entitlements are wanted: those of which all that is given holds.
+#[derive(Clone, Debug, Default)]
+pub struct EntitlementFilter {
+    /// Of this subject.
+    pub subject: Option<Subject>,
+    /// In this application.
+    pub application: Option<Application>,
+}
+
+/// Lists entitlements, by subject and application.
+#[derive(Clone, Debug, Default)]
+pub struct Entitlements {
+    /// Which.
+    pub filter: EntitlementFilter,
+    /// From where on.
+    pub after: Option<Cursor>,
+    /// At most so many: see [`Page`].
+    pub limit: Option<u16>,
+}
+
+/// An entitlement, without its document's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntitlementEntry {
+    /// Whose.
+    pub subject: Subject,
+    /// In which application.
+    pub application: Application,
+    /// Its serial.
+    pub serial: Serial,
+    /// Seconds for which it may be used.
+    pub valid_for: Option<u32>,
+    /// The document's media type, and the length of its body in bytes; `None` where the subject is
+    /// entitled to nothing any more.
+    pub document: Option<(String, usize)>,
+    /// When it was set.
+    pub set_at: UnixTime,
+}
+
+operation! { Entitlements reads -> Page<EntitlementEntry>, OperatorError; |self, tables, _now| {
+    let mut query = Query::all();
+    if let Some(subject) = &self.filter.subject {
+        query = query.is("subject", subject);
+    }
+    if let Some(application) = &self.filter.application {
+        query = query.is("application", application);
+    }
+    let epoch = counter(tables).await?.map_or(0, |counter| counter.epoch);
+    Page::read(tables, query, self.after.as_ref(), self.limit, |row: Entitled| EntitlementEntry {
+        subject: row.subject,
+        application: row.application,
+        serial: Serial { epoch, number: row.number },
+        valid_for: row.valid_for,
+        document: row.media_type.zip(row.body.map(|body| body.len())),
+        set_at: row.set_at,
+    }).await
+} }

@@ -1,0 +1,83 @@
+//! Who has applied which configuration.
+
+use super::{Cursor, Operation, OperatorError, Page, operation};
+use crate::id::{Application, KeyId, UserId, UserName};
+use crate::message::Serial;
+use crate::port::entitlement_store::ReportResult;
+use crate::store::entity::{Query, Tables, Trouble};
+use crate::store::rows::{Reported, Row};
+use crate::store::rules::by;
+use crate::time::UnixTime;
+
+/// Which reports are wanted: those of which all that is given holds.
+#[derive(Clone, Debug, Default)]
+pub struct ReportFilter {
+    /// Of this key.
+    pub key_id: Option<KeyId>,
+    /// On this application.
+    pub application: Option<Application>,
+    /// With this result.
+    pub result: Option<ReportResult>,
+}
+
+/// Lists the last report of each key on each application, by key id and application.
+#[derive(Clone, Debug, Default)]
+pub struct Reports {
+    /// Which.
+    pub filter: ReportFilter,
+    /// From where on.
+    pub after: Option<Cursor>,
+    /// At most so many: see [`Page`].
+    pub limit: Option<u16>,
+}
+
+/// The last report of a key on an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReportEntry {
+    /// The key.
+    pub key_id: KeyId,
+    /// Whose it is.
+    pub user_id: Option<UserId>,
+    /// Under which name.
+    pub name: Option<UserName>,
+    /// The application.
+    pub application: Application,
+    /// The configuration reported on.
+    pub serial: Serial,
+    /// What became of it.
+    pub result: ReportResult,
+    /// The highest serial applied.
+    pub applied: Option<Serial>,
+    /// When it was reported.
+    pub at: UnixTime,
+}
+
+operation! { Reports reads -> Page<ReportEntry>, OperatorError; |self, tables, _now| {
+    let mut query = Query::all();
+    if let Some(key_id) = &self.filter.key_id {
+        query = query.is("key_id", key_id);
+    }
+    if let Some(application) = &self.filter.application {
+        query = query.is("application", application);
+    }
+    if let Some(result) = &self.filter.result {
+        query = query.is("result", result);
+    }
+    let mut page = Page::read(tables, query, self.after.as_ref(), self.limit, |row: Reported| ReportEntry {
+        applied: row.applied(),
+        key_id: row.key_id,
+        user_id: None,
+        name: None,
+        application: row.application,
+        serial: Serial { epoch: row.epoch, number: row.number },
+        result: row.result,
+        at: row.at,
+    }).await?;
+    for entry in &mut page.entries {
+        if let Some(row) = by::<Row, _>(tables, &entry.key_id).await? {
+            (entry.user_id, entry.name) = (Some(row.row.user_id), Some(row.row.name));
+        }
+    }
+    Ok(page)
+} }

@@ -1,0 +1,71 @@
+//! What is known of an applicant.
+
+use super::find::by;
+use crate::port::StoreError;
+use crate::record::{Activation, Applicant, ApplicantRecord, ProofId, Takes};
+use crate::store::entity::{Held, Query, Tables, Trouble};
+use crate::store::operation::{Operation, operation};
+use crate::store::rows::{Code, Row, Taken, Waiter};
+use crate::time::UnixTime;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// [`crate::port::EntitlementStore::applicant`].
+pub(crate) struct FindApplicant<'a>(pub(crate) &'a Applicant);
+
+operation! { FindApplicant<'_> reads -> ApplicantRecord, StoreError; |self, tables, now| {
+    let Applicant { name, proof } = self.0;
+    let code: Option<Held<Code>> = by(tables, name).await?;
+    let code = code.filter(|code| !code.is_over(now));
+    let taken = by::<Taken, _>(tables, name).await?.is_some();
+    let pending = tables.count::<Row>(Query::all().from("confirm_by", now)).await?;
+    let waiting = tables.count::<Waiter>(Query::all().from("hold_until", now)).await?;
+    let mut record = ApplicantRecord {
+        name_taken: taken || (proof.is_none() && code.is_some()),
+        pending_total: u32::try_from(pending.saturating_add(waiting)).unwrap_or(u32::MAX),
+        ..ApplicantRecord::default()
+    };
+    let same = match proof {
+        None => {
+            let rivals = tables.select::<Row>(Query::all().is("name", name).from("confirm_by", now)).await?;
+            rivals.iter().filter(|row| row.is_open()).count()
+        }
+        Some(ProofId::Activation) => match code {
+            None => 0,
+            Some(Held { row: Code { id, secret, .. }, .. }) => {
+                let rivals = tables.select::<Row>(Query::all().is("code", &id).from("confirm_by", now)).await?;
+                record.activation = Some(Activation { id, secret });
+                rivals.len().saturating_add(waits(tables, self.0, Takes::Code(id), now).await?)
+            }
+        },
+        Some(ProofId::Renewal(key_id)) => {
+            record.earlier = by::<Row, _>(tables, key_id).await?.map(|row| Box::new(row.row.registered()));
+            let rivals = tables.select::<Row>(Query::all().is("renews", key_id).from("confirm_by", now)).await?;
+            rivals.len().saturating_add(waits(tables, self.0, Takes::Place(*key_id), now).await?)
+        }
+        Some(ProofId::Ticket(ticket_id)) => {
+            let waiter: Option<Held<Waiter>> = by(tables, ticket_id).await?;
+            if let Some(waiter) = waiter.filter(|waiter| now <= waiter.hold_until) {
+                if let Some(earlier) = &waiter.renews {
+                    record.earlier = by::<Row, _>(tables, earlier).await?.map(|row| Box::new(row.row.registered()));
+                }
+                record.waiting = Some(Box::new(waiter.row.application()));
+            }
+            tables.select::<Row>(Query::all().is("ticket", ticket_id).from("confirm_by", now)).await?.len()
+        }
+    };
+    record.pending_same = u32::try_from(same).unwrap_or(u32::MAX);
+    Ok(record)
+} }
+
+/// How many applications for the name wait with this proof.
+async fn waits<T: Tables>(
+    tables: &mut T,
+    applicant: &Applicant,
+    takes: Takes,
+    now: UnixTime,
+) -> Result<usize, Trouble> {
+    let query = Query::all().is("name", &applicant.name).from("hold_until", now);
+    let waiters: Vec<Held<Waiter>> = tables.select(query).await?;
+    Ok(waiters.iter().filter(|waiter| waiter.takes() == Some(takes)).count())
+}

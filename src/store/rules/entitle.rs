@@ -1,0 +1,138 @@
+//! What a user is entitled to, and what became of it.
+
+use super::find::by;
+use crate::id::{AccessPath, Application, UserId};
+use crate::message::Serial;
+use crate::port::StoreError;
+use crate::port::entitlement_store::{Entitlement, EntitlementQuery, Report, ReportResult};
+use crate::store::Subject;
+use crate::store::entity::{Held, Query, Tables, Trouble};
+use crate::store::event::{Event, EventKind};
+use crate::store::operation::{Operation, operation};
+use crate::store::rows::{Counter, Entitled, Member, Moved, Reported, Row};
+use crate::time::UnixTime;
+use alloc::string::ToString;
+use alloc::vec;
+
+/// The name of the one counter, of serials.
+const SERIAL: &str = "serial";
+
+/// [`crate::port::EntitlementStore::entitlement`].
+pub(crate) struct FindEntitlement<'a>(pub(crate) &'a EntitlementQuery);
+
+operation! { FindEntitlement<'_> reads -> Option<Entitlement>, StoreError; |self, tables, _now| {
+    let EntitlementQuery { key_id, user_id, access_path, application, .. } = self.0;
+    let Some(entitled) = entitled(tables, user_id, access_path, application).await? else { return Ok(None) };
+    // A user who came into a group or left it may be entitled to what is older than what the token
+    // holds: the change itself counts as a change of all that the user is entitled to.
+    let moved: Option<Held<Moved>> = by(tables, user_id).await?;
+    let number = moved.map_or(0, |moved| moved.number).max(entitled.number);
+    let epoch = counter(tables).await?.map_or(0, |counter| counter.epoch);
+    let reported: Option<Held<Reported>> =
+        tables.get(vec![key_id.to_string(), application.to_string()]).await?;
+    Ok(Some(Entitlement {
+        serial: Serial { epoch, number },
+        valid_for: entitled.valid_for,
+        document: entitled.row.document(),
+        last_applied: reported.and_then(|reported| reported.applied()),
+    }))
+} }
+
+/// What the user is entitled to: as that user; else as a member of a group, whose newest counts; else
+/// by the access path.
+async fn entitled<T: Tables>(
+    tables: &mut T,
+    user: &UserId,
+    path: &AccessPath,
+    application: &Application,
+) -> Result<Option<Held<Entitled>>, Trouble> {
+    let key = |subject: Subject| vec![subject.to_string(), application.to_string()];
+    if let Some(own) = tables.get(key(Subject::User(user.clone()))).await? {
+        return Ok(Some(own));
+    }
+    let mut newest: Option<Held<Entitled>> = None;
+    for member in tables.select::<Member>(Query::all().is("user_id", user)).await? {
+        let of_group: Option<Held<Entitled>> = tables.get(key(Subject::Group(member.row.group_name))).await?;
+        newest = [newest, of_group].into_iter().flatten().max_by_key(|entitled| entitled.number);
+    }
+    match newest {
+        Some(newest) => Ok(Some(newest)),
+        None => tables.get(key(Subject::AccessPath(path.clone()))).await,
+    }
+}
+
+/// [`crate::port::EntitlementStore::report`].
+pub(crate) struct TakeReport<'a>(pub(crate) &'a Report);
+
+operation! { TakeReport<'_> writes -> (), StoreError; |self, tables, now| {
+    let Report { key_id, application, serial, result } = self.0;
+    let Some(row) = by::<Row, _>(tables, key_id).await? else { return Ok(()) };
+    // A token may name any application; only those that it is entitled in are remembered.
+    if entitled(tables, &row.user_id, &row.access_path, application).await?.is_none() {
+        return Ok(());
+    }
+    if *result != ReportResult::Applied {
+        let event = Event {
+            result: Some(*result),
+            application: Some(application.clone()),
+            serial: Some(*serial),
+            ..Event::of(EventKind::Reported, &row)
+        };
+        event.log(tables, now).await?;
+    }
+    let before: Option<Held<Reported>> =
+        tables.get(vec![key_id.to_string(), application.to_string()]).await?;
+    let applied = before.as_ref().and_then(|before| before.applied());
+    let applied = if *result == ReportResult::Applied { applied.max(Some(*serial)) } else { applied };
+    let row = Reported {
+        key_id: *key_id,
+        application: application.clone(),
+        epoch: serial.epoch,
+        number: serial.number,
+        result: *result,
+        applied_epoch: applied.map(|serial| serial.epoch),
+        applied_number: applied.map(|serial| serial.number),
+        at: now,
+    };
+    match before {
+        Some(Held { version, .. }) => tables.update(&mut Held { row, version }).await,
+        None => tables.insert(row).await,
+    }
+} }
+
+impl Reported {
+    pub(in crate::store) fn applied(&self) -> Option<Serial> {
+        let (epoch, number) = self.applied_epoch.zip(self.applied_number)?;
+        Some(Serial { epoch, number })
+    }
+}
+
+/// The last serial that was given; none at the beginning.
+pub(in crate::store) async fn counter<T: Tables>(tables: &mut T) -> Result<Option<Held<Counter>>, Trouble> {
+    by(tables, &SERIAL).await
+}
+
+/// The next serial. Serials rise over all subjects: a user's own entitlement is newer than the access
+/// path's that it replaces.
+pub(in crate::store) async fn next_number<T: Tables>(tables: &mut T) -> Result<Serial, Trouble> {
+    if let Some(mut counter) = counter(tables).await? {
+        counter.number = counter.number.saturating_add(1);
+        let serial = Serial { epoch: counter.epoch, number: counter.number };
+        tables.update(&mut counter).await?;
+        return Ok(serial);
+    }
+    let serial = Serial { epoch: 0, number: 1 };
+    tables.insert(Counter { name: SERIAL.into(), epoch: 0, number: 1 }).await?;
+    Ok(serial)
+}
+
+/// Begins a new epoch.
+pub(in crate::store) async fn next_epoch<T: Tables>(tables: &mut T) -> Result<u32, Trouble> {
+    let Some(mut counter) = counter(tables).await? else {
+        tables.insert(Counter { name: SERIAL.into(), epoch: 1, number: 0 }).await?;
+        return Ok(1);
+    };
+    counter.epoch = counter.epoch.saturating_add(1);
+    tables.update(&mut counter).await?;
+    Ok(counter.epoch)
+}

@@ -1,0 +1,49 @@
+//! What is looked up and not judged.
+
+use crate::id::{Digest, KeyId};
+use crate::message::Address;
+use crate::port::StoreError;
+use crate::record::{ExpectedTags, Registered};
+use crate::store::entity::{Entity, Held, Tables, Trouble};
+use crate::store::operation::{Operation, operation};
+use crate::store::rows::{Answer, Handed, Row};
+use crate::time::UnixTime;
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The row with a key of one part.
+pub(in crate::store) async fn by<E: Entity, T: Tables>(
+    tables: &mut T,
+    key: &impl ToString,
+) -> Result<Option<Held<E>>, Trouble> {
+    tables.get(vec![key.to_string()]).await
+}
+
+/// [`crate::port::EntitlementStore::outcome`].
+pub(crate) struct FindOutcome<'a>(pub(crate) &'a Digest);
+
+operation! { FindOutcome<'_> reads -> Option<Vec<u8>>, StoreError; |self, tables, now| {
+    Ok(by::<Answer, _>(tables, self.0).await?.filter(|held| now <= held.keep_until).map(|held| held.row.response))
+} }
+
+/// [`crate::port::EntitlementStore::expected`].
+pub(crate) struct FindExpected<'a>(pub(crate) &'a KeyId);
+
+operation! { FindExpected<'_> reads -> Option<ExpectedTags>, StoreError; |self, tables, _now| {
+    Ok(by::<Row, _>(tables, self.0).await?.and_then(|held| held.row.tags))
+} }
+
+/// [`crate::port::EntitlementStore::registration`].
+pub(crate) struct FindRegistration<'a>(pub(crate) &'a Address);
+
+operation! { FindRegistration<'_> reads -> Option<Registered>, StoreError; |self, tables, _now| {
+    let row = match self.0 {
+        Address::Key(key_id) => by::<Row, _>(tables, key_id).await?,
+        Address::Alias(alias) => match by::<Handed, _>(tables, alias).await? {
+            Some(handed) => by::<Row, _>(tables, &handed.key_id).await?,
+            None => None,
+        },
+    };
+    Ok(row.map(|held| held.row.registered()))
+} }

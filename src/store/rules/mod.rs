@@ -1,0 +1,21 @@
+//! What a store decides: how registrations come to be, win, lose and are let in.
+//!
+//! Each rule is one transaction over [`super::entity::Tables`], and there is no other text of it: the
+//! store in memory and those in databases differ in where their rows are, and in nothing else.
+
+mod admit;
+mod applicant;
+mod commit;
+mod confirm;
+mod entitle;
+mod find;
+
+pub(crate) use admit::{Admit, Heard};
+pub(crate) use applicant::FindApplicant;
+pub(crate) use commit::Commit;
+pub(crate) use confirm::Confirm;
+pub(super) use confirm::{forget, lose, settle, withdraw};
+pub(crate) use entitle::{FindEntitlement, TakeReport};
+pub(super) use entitle::{counter, next_epoch, next_number};
+pub(super) use find::by;
+pub(crate) use find::{FindExpected, FindOutcome, FindRegistration};

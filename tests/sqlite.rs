@@ -1,0 +1,64 @@
+//! The store in a file of SQLite: the contract, and what a file may suffer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+use halfkey::port::contract::{Seed, entitlement_store};
+use halfkey::sqlite::Store;
+use halfkey::store::operation::{Entitle, IssueCode};
+use halfkey::store::{StorageKeys, Subject, UniqueNames};
+use halfkey::{Secret, UnixTime};
+use std::path::PathBuf;
+
+const NOW: UnixTime = UnixTime::from_secs(1_000_000);
+
+/// A directory of the test's own, which goes with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("halfkey-sqlite-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn keys() -> StorageKeys {
+    StorageKeys::new(Secret::new([0x5E; 32]))
+}
+
+fn seeded(store: Store, seed: &Seed<'_>) -> Store {
+    let (name, secret) = (seed.code.0.clone(), seed.code.1.clone());
+    store.run(&IssueCode { name, secret, expires: None }, NOW).unwrap();
+    let (user, application, document) = seed.entitled;
+    let entitle = Entitle {
+        subject: Subject::User(user.clone()),
+        application: application.clone(),
+        document: document.clone(),
+        valid_for: None,
+    };
+    store.run(&entitle, NOW).unwrap();
+    store
+}
+
+#[test]
+fn the_store_keeps_the_contract() {
+    let directory = Directory::new("contract");
+    let mut made = 0;
+    let kept = entitlement_store(&mut |seed| {
+        made += 1;
+        let path = directory.0.join(made.to_string());
+        Box::new(seeded(Store::create(path, keys(), UniqueNames::Always).unwrap(), seed))
+    });
+    assert_eq!(kept, Ok(()));
+}
