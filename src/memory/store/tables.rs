@@ -85,7 +85,7 @@ impl Table {
     }
 
     /// The rows wanted, in the order of their keys, whatever the limit.
-    fn select<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Row> {
+    fn select<'a>(&'a self, query: &'a Query) -> impl DoubleEndedIterator<Item = &'a Row> {
         let tests: Option<Vec<(usize, &Test)>> =
             query.conditions.iter().map(|(name, test)| Some((self.place(name)?, test))).collect();
         let look = || query.conditions.iter().find_map(|(name, test)| self.look(name, test));
@@ -98,7 +98,9 @@ impl Table {
         let after = query.after.as_ref();
         found
             .chain(all.into_iter().flatten())
-            .filter(move |(key, _)| after.is_none_or(|after| *key > after))
+            .filter(move |(key, _)| {
+                after.is_none_or(|after| if query.backwards { *key < after } else { *key > after })
+            })
             .map(|(_, row)| row)
             .filter(move |row| {
                 tests
@@ -208,8 +210,13 @@ impl Tables for Draft<'_> {
     }
 
     async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
-        let table = self.state.table::<E>();
-        table.select(&query).take(query.limit.unwrap_or(usize::MAX)).map(held).collect()
+        let (table, limit) = (self.state.table::<E>(), query.limit.unwrap_or(usize::MAX));
+        let rows = table.select(&query);
+        if query.backwards {
+            rows.rev().take(limit).map(held).collect()
+        } else {
+            rows.take(limit).map(held).collect()
+        }
     }
 
     async fn count<E: Entity>(&mut self, query: Query) -> Result<u64, Trouble> {
