@@ -70,7 +70,8 @@ fn wanted<E: Entity>(query: Query, parameters: &mut Vec<Value>) -> String {
             parameters.push(Value::Text(part));
             places.push(format!("${}", parameters.len()));
         }
-        conditions.push(format!("({}) > ({})", keys::<E>(), places.join(", ")));
+        let after = if query.backwards { '<' } else { '>' };
+        conditions.push(format!("({}) {after} ({})", keys::<E>(), places.join(", ")));
     }
     if conditions.is_empty() { "TRUE".to_string() } else { conditions.join(" AND ") }
 }
@@ -121,8 +122,10 @@ impl<D: Database> Tables for Rows<'_, D> {
 
     async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
         let (mut parameters, limit) = (Vec::new(), query.limit);
+        let order = if query.backwards { " DESC" } else { "" };
         let mut rest = wanted::<E>(query, &mut parameters);
-        let _ = write!(rest, " ORDER BY {}", keys::<E>());
+        let keys = E::COLUMNS.iter().take(E::KEYS).map(|column| format!("{}{order}", column.name));
+        let _ = write!(rest, " ORDER BY {}", keys.collect::<Vec<_>>().join(", "));
         if let Some(limit) = limit {
             let _ = write!(rest, " LIMIT {limit}");
         }

@@ -109,8 +109,10 @@ impl<E> DerefMut for Held<E> {
 #[derive(Clone, Debug, Default)]
 pub struct Query {
     pub conditions: Vec<(&'static str, Test)>,
-    /// Only keys greater than this one.
+    /// Only keys that come after this one.
     pub after: Option<Key>,
+    /// From the greatest key to the least.
+    pub backwards: bool,
     /// At most so many.
     pub limit: Option<usize>,
 }

@@ -85,20 +85,22 @@ impl Table {
     }
 
     /// The rows wanted, in the order of their keys, whatever the limit.
-    fn select<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Row> {
+    fn select<'a>(&'a self, query: &'a Query) -> impl DoubleEndedIterator<Item = &'a Row> {
         let tests: Option<Vec<(usize, &Test)>> =
             query.conditions.iter().map(|(name, test)| Some((self.place(name)?, test))).collect();
         let look = || query.conditions.iter().find_map(|(name, test)| self.look(name, test));
         let (found, all) = match (&tests, look()) {
             (None, _) => (None, None),
-            (Some(_), Some(keys)) => (Some(keys), None),
+            (Some(_), Some(keys)) => (Some(keys.collect::<BTreeSet<_>>()), None),
             (Some(_), None) => (None, Some(self.rows.iter())),
         };
         let found = found.into_iter().flatten().filter_map(|key| self.rows.get_key_value(key));
         let after = query.after.as_ref();
         found
             .chain(all.into_iter().flatten())
-            .filter(move |(key, _)| after.is_none_or(|after| *key > after))
+            .filter(move |(key, _)| {
+                after.is_none_or(|after| if query.backwards { *key < after } else { *key > after })
+            })
             .map(|(_, row)| row)
             .filter(move |row| {
                 tests
@@ -108,8 +110,17 @@ impl Table {
             })
     }
 
-    /// The keys of the rows that pass a test on an indexed column, in order.
-    fn look(&self, name: &str, test: &Test) -> Option<BTreeSet<&Key>> {
+    /// How many rows are wanted, whatever the limit.
+    fn count(&self, query: &Query) -> usize {
+        match query.conditions.as_slice() {
+            [(name, test)] if query.after.is_none() => self.look(name, test).map(Iterator::count),
+            _ => None,
+        }
+        .unwrap_or_else(|| self.select(query).count())
+    }
+
+    /// The keys of the rows that pass a test on an indexed column.
+    fn look(&self, name: &str, test: &Test) -> Option<impl Iterator<Item = &Key>> {
         let place =
             self.place(name).filter(|place| self.columns.get(*place).is_some_and(|column| column.indexed))?;
         let (from, to) = match test {
@@ -119,7 +130,7 @@ impl Table {
             Test::Begins(_) => return None,
         };
         let entries = self.index.range((Bound::Included((place, from, Key::new())), Bound::Unbounded));
-        Some(entries.take_while(|(at, cell, _)| *at == place && *cell <= to).map(|(_, _, key)| key).collect())
+        Some(entries.take_while(move |(at, cell, _)| *at == place && *cell <= to).map(|(_, _, key)| key))
     }
 }
 
@@ -208,12 +219,17 @@ impl Tables for Draft<'_> {
     }
 
     async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
-        let table = self.state.table::<E>();
-        table.select(&query).take(query.limit.unwrap_or(usize::MAX)).map(held).collect()
+        let (table, limit) = (self.state.table::<E>(), query.limit.unwrap_or(usize::MAX));
+        let rows = table.select(&query);
+        if query.backwards {
+            rows.rev().take(limit).map(held).collect()
+        } else {
+            rows.take(limit).map(held).collect()
+        }
     }
 
     async fn count<E: Entity>(&mut self, query: Query) -> Result<u64, Trouble> {
-        Ok(u64::try_from(self.state.table::<E>().select(&query).count()).unwrap_or(u64::MAX))
+        Ok(u64::try_from(self.state.table::<E>().count(&query)).unwrap_or(u64::MAX))
     }
 
     async fn insert<E: Entity>(&mut self, row: E) -> Result<(), Trouble> {
