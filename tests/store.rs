@@ -3,11 +3,14 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::panic,
     reason = "a test may panic"
 )]
 
 #[path = "store/flaws.rs"]
 mod flaws;
+#[path = "store/operations.rs"]
+mod operations;
 
 use halfkey::memory::store::{LoadError, Store};
 use halfkey::message::Address;
@@ -23,7 +26,7 @@ use halfkey::registration::RefusalCode;
 use halfkey::store::operation::{
     Entitle, Forget, FreeName, IssueCode, RegistrationFilter, Registrations, Resume, Revoke, Suspend,
 };
-use halfkey::store::{OperatorError, State, Subject, UniqueNames};
+use halfkey::store::{Operation, OperatorError, State, Subject, UniqueNames};
 use halfkey::{AccessPath, Alias, CodeId, Digest, KeyId, Secret, Txn, UnixTime, UserId, UserName};
 use std::sync::{Arc, Mutex};
 
@@ -42,6 +45,23 @@ fn seeded(store: Store, seed: &Seed<'_>) -> Store {
         (Subject::User(user.clone()), application.clone(), document.clone());
     store.run(&Entitle { subject, application, document, valid_for: None }, NOW).unwrap();
     store
+}
+
+impl operations::Run for Store {
+    const PLAYS: u32 = 128;
+
+    fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
+        Self::run(self, operation, now)
+    }
+    fn port(&self) -> &dyn EntitlementStore {
+        self
+    }
+}
+
+mod operator {
+    use super::{Store, operations};
+
+    operations::contract!(Store::with_names);
 }
 
 #[test]
