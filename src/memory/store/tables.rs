@@ -47,16 +47,6 @@ impl Cell {
     }
 }
 
-fn passes(value: &Value, test: &Test) -> bool {
-    match (value, test) {
-        (Value::Text(text), Test::Is(wanted)) => text == wanted,
-        (Value::Text(text), Test::Begins(wanted)) => text.starts_with(wanted.as_str()),
-        (Value::Int(number), Test::AtMost(most)) => number <= most,
-        (Value::Int(number), Test::AtLeast(least)) => number >= least,
-        _ => false,
-    }
-}
-
 impl Table {
     const fn new(columns: &'static [Column]) -> Self {
         Self { columns, rows: BTreeMap::new(), index: BTreeSet::new() }
@@ -104,7 +94,7 @@ impl Table {
                 tests
                     .iter()
                     .flatten()
-                    .all(|(place, test)| row.get(*place).is_some_and(|value| passes(value, test)))
+                    .all(|(place, test)| row.get(*place).is_some_and(|value| test.passes(value)))
             })
     }
 
@@ -209,7 +199,11 @@ impl Tables for Draft<'_> {
 
     async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
         let table = self.state.table::<E>();
-        table.select(&query).take(query.limit.unwrap_or(usize::MAX)).map(held).collect()
+        let mut rows: Vec<&Row> = table.select(&query).collect();
+        if let Some(place) = query.by.and_then(|name| table.place(name)) {
+            rows.sort_by_key(|row| row.get(place).and_then(Cell::of));
+        }
+        rows.into_iter().take(query.limit.unwrap_or(usize::MAX)).map(held).collect()
     }
 
     async fn count<E: Entity>(&mut self, query: Query) -> Result<u64, Trouble> {
