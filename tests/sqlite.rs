@@ -1,17 +1,32 @@
 //! The store in a file of SQLite: the contract, and what a file may suffer.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test may panic"
 )]
+
+mod common;
+#[path = "store/fixture.rs"]
+mod fixture;
+#[path = "store/gate.rs"]
+mod gate;
+#[path = "store/keeper.rs"]
+mod keeper;
+#[path = "sqlite/migration.rs"]
+mod migration;
+#[path = "store/survey.rs"]
+mod survey;
 
 use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{Entitle, IssueCode};
 use halfkey::store::{StorageKeys, Subject, UniqueNames};
 use halfkey::{Secret, UnixTime};
-use std::path::PathBuf;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
 
 const NOW: UnixTime = UnixTime::from_secs(1_000_000);
 
@@ -31,6 +46,11 @@ impl Drop for Directory {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A file as the sqlite3 shell opens it.
+fn shell(path: &Path) -> Connection {
+    Connection::open(path).unwrap()
 }
 
 fn keys() -> StorageKeys {

@@ -60,17 +60,18 @@ fn int(value: &Value) -> i64 {
 
 /// What an entity says of its table: name, type, `NOT NULL`, place in the primary key.
 fn wanted<E: Entity>() -> Vec<(&'static str, &'static str, bool, i64)> {
-    let column = |(place, column): (usize, &crate::store::entity::Column)| {
+    let keys = E::KEYS as i64;
+    let column = |(place, column): (i64, &crate::store::entity::Column)| {
         let kind = match column.kind {
             Kind::Int => "INTEGER",
             Kind::Text => "TEXT",
             Kind::Bytes => "BLOB",
             Kind::Sealed => return None,
         };
-        let key = if place < E::KEYS { place as i64 + 1 } else { 0 };
+        let key = if place <= keys { place } else { 0 };
         Some((column.name, kind, !column.optional, key))
     };
-    let own = E::COLUMNS.iter().enumerate().filter_map(column);
+    let own = (1..).zip(E::COLUMNS).filter_map(column);
     own.chain([("version", "INTEGER", true, 0), ("sealed_by", "TEXT", true, 0), ("seal", "BLOB", true, 0)])
         .collect()
 }
