@@ -13,6 +13,8 @@ mod common;
 mod fixture;
 #[path = "store/gate.rs"]
 mod gate;
+#[path = "sqlite/hostile.rs"]
+mod hostile;
 #[path = "store/keeper.rs"]
 mod keeper;
 #[path = "sqlite/migration.rs"]
@@ -35,7 +37,17 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("halfkey-sqlite-{name}-{}", std::process::id()));
+        Self::within(&std::env::temp_dir(), name)
+    }
+
+    /// Where nothing waits for a disk, for tests that have nothing to do with one.
+    fn quick(name: &str) -> Self {
+        let memory = Path::new("/dev/shm");
+        Self::within(if memory.is_dir() { memory.into() } else { std::env::temp_dir() }.as_path(), name)
+    }
+
+    fn within(parent: &Path, name: &str) -> Self {
+        let path = parent.join(format!("halfkey-sqlite-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir(&path).unwrap();
         Self(path)

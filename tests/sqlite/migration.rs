@@ -140,7 +140,7 @@ fn write_down() {
     let mut names = connection.prepare(sql).unwrap();
     for table in names.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap) {
         let mut select = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let columns: Vec<String> = select.column_names().into_iter().map(String::from).collect();
+        let columns: Vec<String> = select.column_names().map(String::from).collect();
         let row = |row: &rusqlite::Row<'_>| Ok((0..columns.len()).map(|place| cell(row, place)).collect());
         let rows: Vec<Vec<Value>> = select.query_map([], row).unwrap().map(Result::unwrap).collect();
         fixture["tables"][&table] = json!({ "columns": columns, "rows": rows });
@@ -170,7 +170,7 @@ fn halfkey_schema(version: u64) -> Vec<String> {
 }
 
 /// People of every kind: their states, the tokens that are to go on, and a code that is not used.
-fn live(gate: &Gate, store: &Store) -> [Value; 3] {
+pub(super) fn live(gate: &Gate, store: &Store) -> [Value; 3] {
     let now = gate.now.get();
     let mail = Application::new("mail").unwrap();
     let document = || Document { media_type: "text/plain".into(), body: b"post.example".to_vec() };

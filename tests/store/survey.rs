@@ -42,9 +42,21 @@ pub fn every<T>(
     }
 }
 
-/// What a store holds; without what chance has chosen, so that two stores to which the same has
-/// happened hold the same.
+/// What a store holds, and what it says of names; without what chance has chosen, so that two stores
+/// to which the same has happened say the same.
 pub fn survey(store: &impl Operated, now: UnixTime) -> Result<Vec<String>, OperatorError> {
+    let mut lines = holdings(store, now)?;
+    let rows = every(|after| store.ask(&Registrations { after, ..Registrations::default() }, now))?;
+    let names: BTreeSet<UserName> = rows.into_iter().map(|row| row.name).collect();
+    for name in names {
+        let record = store.applicant(&Applicant { name: name.clone(), proof: None }, now)?;
+        lines.push(format!("{:?}", (name, record.name_taken, record.pending_same)));
+    }
+    Ok(lines)
+}
+
+/// What a store holds, a line for each thing.
+pub fn holdings(store: &impl Operated, now: UnixTime) -> Result<Vec<String>, OperatorError> {
     let mut lines = Vec::new();
     let mut note = |line: &dyn Debug| lines.push(format!("{line:?}"));
     let limit = Some(1000);
@@ -66,17 +78,14 @@ pub fn survey(store: &impl Operated, now: UnixTime) -> Result<Vec<String>, Opera
     every(|after| store.ask(&Members { after, limit, ..Members::default() }, now))?
         .iter()
         .for_each(|row| note(row));
-    every(|after| store.ask(&Reports { after, limit, ..Reports::default() }, now))?
-        .iter()
-        .for_each(|row| note(row));
+    for mut report in every(|after| store.ask(&Reports { after, limit, ..Reports::default() }, now))? {
+        // They stand in the row of the registration.
+        (report.user_id, report.name) = (None, None);
+        note(&report);
+    }
     for mut event in every(|after| store.ask(&Events { after, limit, ..Events::default() }, now))? {
         event.id = EventId::new([0; 16]);
         note(&event);
-    }
-    let names: BTreeSet<UserName> = rows.iter().map(|row| row.name.clone()).collect();
-    for name in names {
-        let record = store.applicant(&Applicant { name: name.clone(), proof: None }, now)?;
-        note(&(name, record.name_taken, record.pending_same));
     }
     Ok(lines)
 }
