@@ -19,16 +19,20 @@ mod hostile;
 mod keeper;
 #[path = "sqlite/migration.rs"]
 mod migration;
+#[path = "store/operations.rs"]
+mod operations;
 #[path = "store/survey.rs"]
 mod survey;
 
+use halfkey::port::EntitlementStore;
 use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{Entitle, IssueCode};
-use halfkey::store::{StorageKeys, Subject, UniqueNames};
+use halfkey::store::{Operation, StorageKeys, Subject, UniqueNames};
 use halfkey::{Secret, UnixTime};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const NOW: UnixTime = UnixTime::from_secs(1_000_000);
 
@@ -81,6 +85,43 @@ fn seeded(store: Store, seed: &Seed<'_>) -> Store {
     };
     store.run(&entitle, NOW).unwrap();
     store
+}
+
+impl operations::Run for Store {
+    const PLAYS: u32 = 4;
+
+    fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
+        Self::run(self, operation, now)
+    }
+    fn port(&self) -> &dyn EntitlementStore {
+        self
+    }
+}
+
+mod operator {
+    use super::*;
+
+    /// A store whose file goes with it.
+    struct Own(Store, #[allow(dead_code, reason = "it goes with the store")] Directory);
+
+    impl operations::Run for Own {
+        const PLAYS: u32 = Store::PLAYS;
+
+        fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
+            self.0.run(operation, now)
+        }
+        fn port(&self) -> &dyn EntitlementStore {
+            &self.0
+        }
+    }
+
+    fn make(names: UniqueNames) -> Own {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let directory = Directory::quick(&format!("operator-{}", MADE.fetch_add(1, Ordering::Relaxed)));
+        Own(Store::create(directory.0.join("store"), keys(), names).unwrap(), directory)
+    }
+
+    operations::contract!(make);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use halfkey::driver::{Configured, Registering, Transport};
 use halfkey::record::{Lifecycle, Registration};
 use halfkey::registration::token::Credential;
 use halfkey::software::PinSettings;
+use halfkey::store::operation::Registrations;
 
 pub const BANK: &str = "bank.example";
 pub const CLINIC: &str = "clinic.example";
@@ -100,7 +101,7 @@ fn register(narrator: &Narrator, user: &mut User, gate: &Gate) -> Result<String>
 /// What each side now knows, read from where it keeps it.
 fn registered(narrator: &Narrator, gate: &Gate, registration: &Registration) -> Result<()> {
     let server = gate.name().as_str();
-    let rows = gate.store().registrations();
+    let rows = gate.run(&Registrations::default())?.entries;
     let row =
         rows.iter().find(|row| row.key_id == registration.key_id).ok_or("the server has no such key")?;
     if row.lifecycle != Lifecycle::Active || row.access_path.as_str() != CUSTOMERS {

@@ -1,7 +1,7 @@
 //! Files of which bits were flipped and ends cut off: refused, or read as what they were.
 
 use super::gate::Gate;
-use super::survey::{Operated, holdings, survey};
+use super::survey::{holdings, survey};
 use super::{Directory, NOW, common::Counting, keys, migration};
 use halfkey::port::EntitlementStore;
 use halfkey::record::Applicant;
@@ -158,10 +158,10 @@ fn a_damaged_log_gives_a_state_that_was() {
     let mut states = vec![state(&store)];
     let (user_id, group) = (|n: u8| UserId::new(&format!("user-{n}")).unwrap(), Group::new("staff").unwrap());
     for n in 0..12 {
-        store.ask(&JoinGroup { user_id: user_id(n), group: group.clone() }, NOW).unwrap();
+        store.run(&JoinGroup { user_id: user_id(n), group: group.clone() }, NOW).unwrap();
         states.push(state(&store));
         let name = UserName::new(&format!("name-{n}")).unwrap();
-        store.ask(&IssueCode { name, secret: Secret::new([n; 32]), expires: None }, NOW).unwrap();
+        store.run(&IssueCode { name, secret: Secret::new([n; 32]), expires: None }, NOW).unwrap();
         states.push(state(&store));
     }
     let (file, log) = (fs::read(&path).unwrap(), fs::read(directory.0.join("store-wal")).unwrap());

@@ -1,31 +1,14 @@
 //! All that a store says of itself, line by line; and the check that it hangs together.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
-use halfkey::port::{EntitlementStore, StoreError};
+use super::operations::Run;
+use halfkey::port::StoreError;
 use halfkey::record::Lifecycle;
+use halfkey::store::OperatorError;
 use halfkey::store::operation::*;
-use halfkey::store::{Operation, OperatorError};
 use halfkey::{EventId, UnixTime, UserName, record::Applicant};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-
-/// A store that an operator can ask.
-pub trait Operated: EntitlementStore {
-    fn ask<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error>;
-}
-
-impl Operated for halfkey::memory::Store {
-    fn ask<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
-        self.run(operation, now)
-    }
-}
-
-#[cfg(feature = "sqlite")]
-impl Operated for halfkey::sqlite::Store {
-    fn ask<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
-        self.run(operation, now)
-    }
-}
 
 /// The whole of a list, page after page.
 pub fn every<T>(
@@ -44,46 +27,46 @@ pub fn every<T>(
 
 /// What a store holds, and what it says of names; without what chance has chosen, so that two stores
 /// to which the same has happened say the same.
-pub fn survey(store: &impl Operated, now: UnixTime) -> Result<Vec<String>, OperatorError> {
+pub fn survey(store: &impl Run, now: UnixTime) -> Result<Vec<String>, OperatorError> {
     let mut lines = holdings(store, now)?;
-    let rows = every(|after| store.ask(&Registrations { after, ..Registrations::default() }, now))?;
+    let rows = every(|after| store.run(&Registrations { after, ..Registrations::default() }, now))?;
     let names: BTreeSet<UserName> = rows.into_iter().map(|row| row.name).collect();
     for name in names {
-        let record = store.applicant(&Applicant { name: name.clone(), proof: None }, now)?;
+        let record = store.port().applicant(&Applicant { name: name.clone(), proof: None }, now)?;
         lines.push(format!("{:?}", (name, record.name_taken, record.pending_same)));
     }
     Ok(lines)
 }
 
 /// What a store holds, a line for each thing.
-pub fn holdings(store: &impl Operated, now: UnixTime) -> Result<Vec<String>, OperatorError> {
+pub fn holdings(store: &impl Run, now: UnixTime) -> Result<Vec<String>, OperatorError> {
     let mut lines = Vec::new();
     let mut note = |line: &dyn Debug| lines.push(format!("{line:?}"));
     let limit = Some(1000);
-    let rows = every(|after| store.ask(&Registrations { after, limit, ..Registrations::default() }, now))?;
+    let rows = every(|after| store.run(&Registrations { after, limit, ..Registrations::default() }, now))?;
     rows.iter().for_each(|row| note(row));
-    for code in every(|after| store.ask(&Codes { after, limit }, now))? {
+    for code in every(|after| store.run(&Codes { after, limit }, now))? {
         note(&(code.name, code.issued_at, code.expires));
     }
-    for waiting in every(|after| store.ask(&Applications { name: None, after, limit }, now))? {
+    for waiting in every(|after| store.run(&Applications { name: None, after, limit }, now))? {
         let proven = waiting.takes.is_some();
         note(&(waiting.ticket_id, waiting.name, waiting.form, proven, waiting.since, waiting.hold_until));
     }
-    for entitled in every(|after| store.ask(&Entitlements { after, limit, ..Entitlements::default() }, now))?
+    for entitled in every(|after| store.run(&Entitlements { after, limit, ..Entitlements::default() }, now))?
     {
         let (subject, application) = (entitled.subject.clone(), entitled.application.clone());
-        let body = store.ask(&ReadEntitlement { subject, application }, now)?.map(|document| document.body);
+        let body = store.run(&ReadEntitlement { subject, application }, now)?.map(|document| document.body);
         note(&(entitled, body));
     }
-    every(|after| store.ask(&Members { after, limit, ..Members::default() }, now))?
+    every(|after| store.run(&Members { after, limit, ..Members::default() }, now))?
         .iter()
         .for_each(|row| note(row));
-    for mut report in every(|after| store.ask(&Reports { after, limit, ..Reports::default() }, now))? {
+    for mut report in every(|after| store.run(&Reports { after, limit, ..Reports::default() }, now))? {
         // They stand in the row of the registration.
         (report.user_id, report.name) = (None, None);
         note(&report);
     }
-    for mut event in every(|after| store.ask(&Events { after, limit, ..Events::default() }, now))? {
+    for mut event in every(|after| store.run(&Events { after, limit, ..Events::default() }, now))? {
         event.id = EventId::new([0; 16]);
         note(&event);
     }
@@ -92,8 +75,8 @@ pub fn holdings(store: &impl Operated, now: UnixTime) -> Result<Vec<String>, Ope
 
 /// What must hold whatever has happened: an active or suspended registration holds its name, and
 /// nobody else is active under it.
-pub fn hangs_together(store: &impl Operated, now: UnixTime) -> Result<(), StoreError> {
-    let rows = every(|after| store.ask(&Registrations { after, ..Registrations::default() }, now));
+pub fn hangs_together(store: &impl Run, now: UnixTime) -> Result<(), StoreError> {
+    let rows = every(|after| store.run(&Registrations { after, ..Registrations::default() }, now));
     let rows = rows.map_err(|error| match error {
         OperatorError::Store(error) => error,
         other => panic!("{other}"),
@@ -101,11 +84,11 @@ pub fn hangs_together(store: &impl Operated, now: UnixTime) -> Result<(), StoreE
     let mut held = BTreeSet::new();
     for row in rows.iter().filter(|row| matches!(row.lifecycle, Lifecycle::Active | Lifecycle::Suspended)) {
         let applicant = Applicant { name: row.name.clone(), proof: None };
-        assert!(store.applicant(&applicant, now)?.name_taken, "{row:?} holds its name");
+        assert!(store.port().applicant(&applicant, now)?.name_taken, "{row:?} holds its name");
         assert!(held.insert(row.name.clone()), "{row:?} is alone under its name");
     }
     for row in rows.iter().filter(|row| matches!(row.lifecycle, Lifecycle::Pending { .. })) {
-        assert!(store.expected(&row.key_id)?.is_some(), "{row:?} can be confirmed");
+        assert!(store.port().expected(&row.key_id)?.is_some(), "{row:?} can be confirmed");
     }
     Ok(())
 }

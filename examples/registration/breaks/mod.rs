@@ -21,6 +21,7 @@ use halfkey::record::{Lifecycle, Registration, Standing};
 use halfkey::registration::TokenSideError;
 use halfkey::registration::token::Credential;
 use halfkey::software::{PinSettings, UnblockingCode};
+use halfkey::store::operation::Registrations;
 use halfkey::{RefusalReason, Txn};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -209,7 +210,7 @@ impl Setting {
     /// One registration, active on both sides, that opens a session.
     fn is_well(&mut self) -> Result<()> {
         let gate = self.gate()?;
-        let rows = gate.store().registrations();
+        let rows = gate.run(&Registrations::default())?.entries;
         let states: Vec<Lifecycle> = rows.iter().map(|row| row.lifecycle).collect();
         ensure(states == [Lifecycle::Active], &format!("the server has registrations {states:?}"))?;
         let registration = self.alice.registration(gate.name())?;

@@ -5,6 +5,7 @@ use halfkey::driver::Registering;
 use halfkey::port::{Token, TokenError};
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::store::operation::IssueCode;
 use halfkey::{SystemRandom, UserName};
 
 pub fn wrong_pin(setting: &mut Setting, _: Option<usize>) -> Result<()> {
@@ -65,7 +66,8 @@ pub fn wrong_code(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     setting.restart_from(files)?;
     let code = ActivationCode::generate(&mut SystemRandom);
     let (gate, user) = (setting.gate()?, UserName::new("alice")?);
-    gate.store().add_activation_code(&user, code.secret(gate.name(), &user))?;
+    let secret = code.secret(gate.name(), &user);
+    gate.run(&IssueCode { name: user, secret, expires: None })?;
     setting.narrator.remark("the operator expects alice, and sends her a code by letter");
 
     let mut mallory = setting.another("alice")?;
