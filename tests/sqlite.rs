@@ -9,6 +9,8 @@
 )]
 
 mod common;
+#[path = "sqlite/crash.rs"]
+mod crash;
 #[path = "store/fixture.rs"]
 mod fixture;
 #[path = "store/gate.rs"]
@@ -21,6 +23,8 @@ mod keeper;
 mod migration;
 #[path = "store/operations.rs"]
 mod operations;
+#[path = "store/play.rs"]
+mod play;
 #[path = "store/survey.rs"]
 mod survey;
 
@@ -87,16 +91,20 @@ fn seeded(store: Store, seed: &Seed<'_>) -> Store {
     store
 }
 
-impl operations::Run for Store {
-    const PLAYS: u32 = 4;
-
-    fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
-        Self::run(self, operation, now)
-    }
-    fn port(&self) -> &dyn EntitlementStore {
-        self
-    }
+macro_rules! run {
+    ($($store:ty),*) => { $(
+        impl operations::Run for $store {
+            fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
+                Self::run(self, operation, now)
+            }
+            fn port(&self) -> &dyn EntitlementStore {
+                self
+            }
+        }
+    )* };
 }
+
+run!(Store, halfkey::memory::Store);
 
 mod operator {
     use super::*;
@@ -105,7 +113,7 @@ mod operator {
     struct Own(Store, #[allow(dead_code, reason = "it goes with the store")] Directory);
 
     impl operations::Run for Own {
-        const PLAYS: u32 = Store::PLAYS;
+        const PLAYS: u32 = 4;
 
         fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
             self.0.run(operation, now)
