@@ -47,16 +47,6 @@ impl Cell {
     }
 }
 
-fn passes(value: &Value, test: &Test) -> bool {
-    match (value, test) {
-        (Value::Text(text), Test::Is(wanted)) => text == wanted,
-        (Value::Text(text), Test::Begins(wanted)) => text.starts_with(wanted.as_str()),
-        (Value::Int(number), Test::AtMost(most)) => number <= most,
-        (Value::Int(number), Test::AtLeast(least)) => number >= least,
-        _ => false,
-    }
-}
-
 impl Table {
     const fn new(columns: &'static [Column]) -> Self {
         Self { columns, rows: BTreeMap::new(), index: BTreeSet::new() }
@@ -85,7 +75,7 @@ impl Table {
     }
 
     /// The rows wanted, in the order of their keys, whatever the limit.
-    fn select<'a>(&'a self, query: &'a Query) -> impl DoubleEndedIterator<Item = &'a Row> {
+    fn select<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Row> {
         let tests: Option<Vec<(usize, &Test)>> =
             query.conditions.iter().map(|(name, test)| Some((self.place(name)?, test))).collect();
         let look = || query.conditions.iter().find_map(|(name, test)| self.look(name, test));
@@ -106,7 +96,7 @@ impl Table {
                 tests
                     .iter()
                     .flatten()
-                    .all(|(place, test)| row.get(*place).is_some_and(|value| passes(value, test)))
+                    .all(|(place, test)| row.get(*place).is_some_and(|value| test.passes(value)))
             })
     }
 
@@ -219,13 +209,15 @@ impl Tables for Draft<'_> {
     }
 
     async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
-        let (table, limit) = (self.state.table::<E>(), query.limit.unwrap_or(usize::MAX));
-        let rows = table.select(&query);
-        if query.backwards {
-            rows.rev().take(limit).map(held).collect()
-        } else {
-            rows.take(limit).map(held).collect()
+        let table = self.state.table::<E>();
+        let mut rows: Vec<&Row> = table.select(&query).collect();
+        if let Some(place) = query.by.and_then(|name| table.place(name)) {
+            rows.sort_by_key(|row| row.get(place).and_then(Cell::of));
         }
+        if query.backwards {
+            rows.reverse();
+        }
+        rows.into_iter().take(query.limit.unwrap_or(usize::MAX)).map(held).collect()
     }
 
     async fn count<E: Entity>(&mut self, query: Query) -> Result<u64, Trouble> {
