@@ -96,6 +96,7 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `std` | yes | [`SystemRandom`], in-memory server and store, software token, drivers |
+//! | `postgres` | no | a store in PostgreSQL, asynchronous, for any number of servers |
 //! | `historic` | no | the patent to the letter, and the attacks on it |
 //!
 //! A feature adds names and never changes behaviour.
@@ -126,6 +127,8 @@ pub mod memory;
 pub mod message;
 pub mod policy;
 pub mod port;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod record;
 pub mod registration;
 pub mod schedule;
