@@ -12,10 +12,14 @@
 
 #[path = "postgres/audit.rs"]
 mod audit;
+#[path = "postgres/child.rs"]
+mod child;
 #[path = "postgres/contention.rs"]
 mod contention;
 #[path = "postgres/contract.rs"]
 mod contract;
+#[path = "postgres/crash.rs"]
+mod crash;
 #[path = "postgres/server.rs"]
 mod server;
 #[path = "postgres/world.rs"]

@@ -4,7 +4,7 @@ use super::server::block_on;
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::StoreError;
 use halfkey::postgres::deadpool_postgres::{Manager, Pool};
-use halfkey::postgres::{Store, tokio_postgres};
+use halfkey::postgres::{OpenError, Store, tokio_postgres};
 use halfkey::record::{
     Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, Registered, StoredKeys, Takes,
 };
@@ -70,7 +70,8 @@ macro_rules! insist {
         loop {
             match $ask.await.map_err($crate::world::IsBusy::is_busy) {
                 Ok(answer) => break answer,
-                Err(Ok(())) => tokio::task::yield_now().await,
+                // A server that is down says so at once.
+                Err(Ok(())) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
                 Err(Err(error)) => panic!("{error:?}"),
             }
         }
@@ -90,6 +91,15 @@ impl IsBusy for StoreError {
 }
 
 impl IsBusy for OperatorError {
+    fn is_busy(self) -> Result<(), Self> {
+        match self {
+            Self::Store(error) => error.is_busy().map_err(Self::Store),
+            error => Err(error),
+        }
+    }
+}
+
+impl IsBusy for OpenError {
     fn is_busy(self) -> Result<(), Self> {
         match self {
             Self::Store(error) => error.is_busy().map_err(Self::Store),
