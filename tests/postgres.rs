@@ -20,6 +20,10 @@ mod contention;
 mod contract;
 #[path = "postgres/crash.rs"]
 mod crash;
+#[path = "postgres/damaged.rs"]
+mod damaged;
+#[path = "postgres/lost.rs"]
+mod lost;
 #[path = "postgres/server.rs"]
 mod server;
 #[path = "postgres/world.rs"]

@@ -12,6 +12,7 @@ use halfkey::store::operation::{Cursor, OperatorError, Page};
 use halfkey::store::{Operation, StorageKeys, UniqueNames};
 use halfkey::{AccessPath, Alias, Digest, KeyId, Secret, Txn, UnixTime, UserId, UserName};
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use tokio::runtime::{Builder, Handle};
 use tokio_postgres::{Client, NoTls};
 
@@ -220,5 +221,34 @@ where
         entries.extend(page.entries);
         let Some(cursor) = page.next else { return entries };
         next(&mut list, cursor);
+    }
+}
+
+/// Both at once.
+pub async fn both<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
+    let (mut one, mut other) = (std::pin::pin!(one), std::pin::pin!(other));
+    let (mut first, mut second) = (None, None);
+    std::future::poll_fn(|context| {
+        if first.is_none() {
+            first = ready(one.as_mut().poll(context));
+        }
+        if second.is_none() {
+            second = ready(other.as_mut().poll(context));
+        }
+        match (first.take(), second.take()) {
+            (Some(one), Some(other)) => Poll::Ready((one, other)),
+            unfinished => {
+                (first, second) = unfinished;
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+fn ready<T>(poll: Poll<T>) -> Option<T> {
+    match poll {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
     }
 }
