@@ -13,7 +13,7 @@ use serde::Serialize;
 
 /// Whose registrations.
 #[derive(clap::Args)]
-pub struct Keys {
+pub(crate) struct Keys {
     /// Their key ids.
     #[arg(required = true)]
     key_ids: Vec<KeyId>,
@@ -21,7 +21,7 @@ pub struct Keys {
 
 /// The same, where there is no way back.
 #[derive(clap::Args)]
-pub struct Marked {
+pub(crate) struct Marked {
     #[command(flatten)]
     keys: Keys,
     /// Yes, more than one.
@@ -66,11 +66,11 @@ impl Keys {
         if failed == 0 { Ok(()) } else { Err(Failure::Some { failed, all }) }
     }
 
-    pub fn suspend(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn suspend(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         self.each(store, out, Suspend, "suspended")
     }
 
-    pub fn resume(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn resume(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         self.each(store, out, Resume, "resumed")
     }
 }
@@ -83,18 +83,18 @@ impl Marked {
         Err(Failure::Usage("there is no way back for so many at once; add --yes if it is meant"))
     }
 
-    pub fn revoke(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn revoke(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         self.meant()?.each(store, out, Revoke, "revoked")
     }
 
-    pub fn forget(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn forget(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         self.meant()?.each(store, out, Forget, "forgotten")
     }
 }
 
 /// A time in the future, said in one of two ways.
 #[derive(clap::Args)]
-pub struct Until {
+pub(crate) struct Until {
     /// At this time.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<When>,
@@ -104,13 +104,13 @@ pub struct Until {
 }
 
 impl Until {
-    pub fn time(&self) -> Option<UnixTime> {
+    pub(crate) fn time(&self) -> Option<UnixTime> {
         let at = self.at.map(|When(time)| time);
         at.or_else(|| self.span.map(|Span(seconds)| UnixTime::now().after(seconds)))
     }
 
     /// Where one of three has to be said.
-    pub fn or_never(&self, never: bool) -> Result<Option<UnixTime>, Failure> {
+    pub(crate) fn or_never(&self, never: bool) -> Result<Option<UnixTime>, Failure> {
         match (self.time(), never) {
             (Some(time), false) => Ok(Some(time)),
             (None, true) => Ok(None),
@@ -121,7 +121,7 @@ impl Until {
 
 /// When a registration expires.
 #[derive(clap::Args)]
-pub struct Expire {
+pub(crate) struct Expire {
     /// Which.
     key_id: KeyId,
     #[command(flatten)]
@@ -138,7 +138,7 @@ struct Expires {
 }
 
 impl Expire {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let expires = self.until.or_never(self.never)?;
         store.run(&SetExpiry { key_id: self.key_id, expires }, UnixTime::now())?;
         let (key_id, expires) = (self.key_id.to_string(), expires.map(written));
@@ -150,7 +150,7 @@ impl Expire {
 
 /// Another name.
 #[derive(clap::Args)]
-pub struct Renaming {
+pub(crate) struct Renaming {
     /// Which.
     key_id: KeyId,
     /// The new name.
@@ -165,7 +165,7 @@ struct Renamed {
 }
 
 impl Renaming {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let Self { key_id, name } = self;
         store.run(&Rename { key_id, name: name.clone() }, UnixTime::now())?;
         let renamed = Renamed { key_id: key_id.to_string(), name: name.to_string() };
@@ -175,7 +175,7 @@ impl Renaming {
 
 /// A name to be free.
 #[derive(clap::Args)]
-pub struct Freeing {
+pub(crate) struct Freeing {
     /// Which.
     #[arg(value_parser = name)]
     name: UserName,
@@ -188,7 +188,7 @@ struct Freed {
 }
 
 impl Freeing {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let name = self.name.to_string();
         store.run(&FreeName(self.name), UnixTime::now())?;
         let sentence = format!("{name} is free");

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 /// What is done with activation codes.
 #[derive(clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Makes a code for a name and tells it, once.
     Issue(Issue),
     /// Makes another code for a name: the one before is withdrawn.
@@ -44,29 +44,29 @@ pub enum Command {
 
 /// A code to be made.
 #[derive(clap::Args)]
-pub struct Issue {
+pub(crate) struct Issue {
     /// For which name.
     #[arg(value_parser = name)]
     name: UserName,
     #[command(flatten)]
-    pub form: Form,
+    pub(crate) form: Form,
     #[command(flatten)]
     until: Until,
 }
 
 /// What a code looks like, and for which server it is.
 #[derive(clap::Args)]
-pub struct Form {
+pub(crate) struct Form {
     /// The server's name, as its certificate has it: a code is good for one server.
     #[arg(long, env = "HALFKEY_SERVER")]
-    pub server: ServerName,
+    pub(crate) server: ServerName,
     /// 26 characters, for machines to carry, instead of 16.
     #[arg(long)]
-    pub long: bool,
+    pub(crate) long: bool,
 }
 
 impl Form {
-    pub fn draw(&self) -> ActivationCode {
+    pub(crate) fn draw(&self) -> ActivationCode {
         let random = &mut SystemRandom;
         if self.long { ActivationCode::generate_long(random) } else { ActivationCode::generate(random) }
     }
@@ -111,7 +111,7 @@ impl From<CodeEntry> for Shown {
 }
 
 impl Command {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         match self {
             Self::Issue(issue) => {
                 if issue.standing(store)?.is_some() {

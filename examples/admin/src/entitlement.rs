@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 /// What is done with entitlements. A subject is `user:…`, `group:…` or `path:…`.
 #[derive(clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Entitles a subject to a document.
     Set(Set),
     /// Entitles a subject to nothing any more.
@@ -50,7 +50,7 @@ pub enum Command {
 
 /// Whose, in which application.
 #[derive(clap::Args)]
-pub struct Which {
+pub(crate) struct Which {
     /// Whose: `user:…`, `group:…` or `path:…`.
     subject: Subject,
     /// In which application.
@@ -59,7 +59,7 @@ pub struct Which {
 
 /// What a subject is to get.
 #[derive(clap::Args)]
-pub struct Set {
+pub(crate) struct Set {
     #[command(flatten)]
     which: Which,
     /// The file with the document's body.
@@ -77,7 +77,7 @@ pub struct Set {
 const BODY_MAX: u64 = 1 << 17;
 
 /// The body of a document from a file.
-pub fn body(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn body(path: &Path) -> Result<Vec<u8>, Failure> {
     let read = || -> Result<Vec<u8>, FileError> {
         let mut body = Vec::new();
         File::open(path)?.take(BODY_MAX).read_to_end(&mut body)?;
@@ -91,7 +91,7 @@ pub fn body(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 #[derive(Serialize)]
-pub struct Shown {
+pub(crate) struct Shown {
     subject: String,
     application: String,
     serial: String,
@@ -150,7 +150,7 @@ impl Done {
 }
 
 impl Command {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         match self {
             Self::Set(Set { which, file, media_type, valid_for }) => {
                 let seconds = valid_for.map(|Span(seconds)| u32::try_from(seconds)).transpose();
@@ -203,7 +203,7 @@ impl Whole {
 
 /// What is done with the epoch.
 #[derive(clap::Subcommand)]
-pub enum EpochCommand {
+pub(crate) enum EpochCommand {
     /// Begins a new epoch, with all entitlements in it: to be done after restoring a backup, lest
     /// tokens refuse as rolled back what is older than what they hold.
     Raise {
@@ -219,7 +219,7 @@ struct Raised {
 }
 
 impl EpochCommand {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let Self::Raise { yes } = self;
         if !yes {
             return Err(Failure::Usage("every token then fetches everything anew; add --yes if it is meant"));

@@ -18,7 +18,7 @@ fn kind(words: &str) -> Result<EventKind, &'static str> {
 
 /// Which entries, and how many.
 #[derive(clap::Args)]
-pub struct List {
+pub(crate) struct List {
     /// At this time or later.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<When>,
@@ -40,7 +40,7 @@ pub struct List {
 
 /// An entry as it is shown.
 #[derive(Serialize)]
-pub struct Shown {
+pub(crate) struct Shown {
     id: String,
     at: String,
     kind: &'static str,
@@ -64,7 +64,7 @@ impl Entry for Shown {
 }
 
 impl Shown {
-    pub fn of(event: &Event, json: bool) -> Self {
+    pub(crate) fn of(event: &Event, json: bool) -> Self {
         let text = |id: &dyn ToString| id.to_string();
         let cause = event.cause.map(|cause| cause.word());
         let standing = event.standing.map(|standing| standing.word());
@@ -88,7 +88,7 @@ impl Shown {
 }
 
 impl List {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let filter = EventFilter {
             kind: self.kind,
             key_id: self.key,

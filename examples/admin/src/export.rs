@@ -38,7 +38,7 @@ impl Lines<'_> {
     }
 }
 
-pub fn run(store: &Store, out: &mut Output) -> Result<(), Failure> {
+pub(crate) fn run(store: &Store, out: &mut Output) -> Result<(), Failure> {
     let now = UnixTime::now();
     let mut lines = Lines { out, progress: Progress::open(), written: 0 };
     let filter = RegistrationFilter::default();

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 /// Why a command is not done.
 #[derive(Debug, Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// The store refuses, or does not answer.
     #[error(transparent)]
     Operator(#[from] OperatorError),
@@ -46,7 +46,7 @@ pub enum Failure {
 
 /// Why a file cannot be used.
 #[derive(Debug, Error)]
-pub enum FileError {
+pub(crate) enum FileError {
     /// The system says so.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -68,17 +68,17 @@ pub enum FileError {
 }
 
 impl Failure {
-    pub fn file(path: &Path, error: impl Into<FileError>) -> Self {
+    pub(crate) fn file(path: &Path, error: impl Into<FileError>) -> Self {
         Self::File { path: path.display().to_string(), error: error.into() }
     }
 
     /// Whether it is only that who reads the answer has read enough.
-    pub fn is_broken_pipe(&self) -> bool {
+    pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
     /// The exit code: 1 refused by the store's state, 2 usage, 3 the store does not answer.
-    pub const fn exit(&self) -> u8 {
+    pub(crate) const fn exit(&self) -> u8 {
         match self {
             Self::Operator(OperatorError::Store(_)) | Self::Output(_) => 3,
             Self::Operator(_) | Self::CodeExists | Self::Some { .. } | Self::Open(OpenError::Exists) => 1,
@@ -88,7 +88,7 @@ impl Failure {
     }
 
     /// A word that stays.
-    pub const fn code(&self) -> &'static str {
+    pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::Operator(error) => operator(error),
             Self::Open(OpenError::NotAStore) => "not-a-store",
@@ -107,14 +107,14 @@ impl Failure {
     }
 
     /// One line on standard error.
-    pub fn tell(&self, json: bool) {
+    pub(crate) fn tell(&self, json: bool) {
         complain(json, None, &self.to_string(), self.code());
     }
 }
 
 /// One line on standard error, about the whole or about one line or item of it. Where even that is not
 /// taken, nothing is left to be done.
-pub fn complain(json: bool, about: Option<(&str, &str)>, error: &str, code: &str) {
+pub(crate) fn complain(json: bool, about: Option<(&str, &str)>, error: &str, code: &str) {
     use io::Write;
     let line = if json {
         let mut object = serde_json::Map::new();
@@ -136,7 +136,7 @@ pub fn complain(json: bool, about: Option<(&str, &str)>, error: &str, code: &str
 }
 
 /// The word for what an operation says.
-pub const fn operator(error: &OperatorError) -> &'static str {
+pub(crate) const fn operator(error: &OperatorError) -> &'static str {
     match error {
         OperatorError::NoSuchKey => "no-such-key",
         OperatorError::NoSuchTicket => "no-such-ticket",

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 /// What is done with groups.
 #[derive(clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Takes a user into a group.
     Join(Membership),
     /// Takes a user out of a group.
@@ -31,7 +31,7 @@ pub enum Command {
 
 /// Who, and where.
 #[derive(clap::Args)]
-pub struct Membership {
+pub(crate) struct Membership {
     /// The user.
     user_id: UserId,
     /// The group.
@@ -39,7 +39,7 @@ pub struct Membership {
 }
 
 #[derive(Serialize)]
-pub struct Shown {
+pub(crate) struct Shown {
     group: String,
     user_id: String,
     since: String,
@@ -72,7 +72,7 @@ impl Membership {
 }
 
 impl Command {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let now = UnixTime::now();
         match self {
             Self::Join(who) => {

@@ -8,7 +8,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Reads a key.
-pub fn read(path: &Path) -> Result<Secret, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Secret, Failure> {
     let file = File::open(path).map_err(|error| Failure::file(path, error))?;
     owners_alone(path, &file)?;
     // With room for the end of a line, and for one thing more, which is too much.
@@ -34,7 +34,7 @@ fn owners_alone(_: &Path, _: &File) -> Result<(), Failure> {
 }
 
 /// Makes a key in a file that was not there before.
-pub fn make(path: &Path) -> Result<Secret, Failure> {
+pub(crate) fn make(path: &Path) -> Result<Secret, Failure> {
     let key = Secret::random(&mut SystemRandom);
     let mut text = Zeroizing::new(String::with_capacity(65));
     for byte in key.expose() {
@@ -52,7 +52,7 @@ pub fn make(path: &Path) -> Result<Secret, Failure> {
 }
 
 /// A file that was not there before, for its owner's eyes.
-pub fn create_new(path: &Path) -> std::io::Result<File> {
+pub(crate) fn create_new(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create_new(true);
     #[cfg(unix)]
@@ -61,7 +61,7 @@ pub fn create_new(path: &Path) -> std::io::Result<File> {
 }
 
 /// Makes sure that a new file is found again after a loss of power.
-pub fn sync_directory(path: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = File::open(parent.unwrap_or_else(|| Path::new(".")));
     // Not every system opens directories.

@@ -8,28 +8,28 @@ use std::io::{self, BufWriter, Stdout, Write};
 use unicode_width::UnicodeWidthStr;
 
 /// What stands in a list.
-pub trait Entry: Serialize {
+pub(crate) trait Entry: Serialize {
     /// The fields that a table shows; JSON has all of them.
     const COLUMNS: &'static [&'static str];
 }
 
 /// Standard output.
-pub struct Output {
+pub(crate) struct Output {
     json: bool,
     out: BufWriter<Stdout>,
 }
 
 impl Output {
-    pub fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool) -> Self {
         Self { json, out: BufWriter::new(io::stdout()) }
     }
 
-    pub const fn is_json(&self) -> bool {
+    pub(crate) const fn is_json(&self) -> bool {
         self.json
     }
 
     /// One object: a line of JSON, or a line for each field.
-    pub fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
         let value = value(object);
         if self.json {
             return self.line(&value.to_string());
@@ -44,18 +44,18 @@ impl Output {
     }
 
     /// A line of JSON, whoever reads it.
-    pub fn json_line(&mut self, object: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn json_line(&mut self, object: &impl Serialize) -> Result<(), Failure> {
         self.line(&value(object).to_string())
     }
 
     /// What was done: a line of JSON, or a sentence.
-    pub fn done(&mut self, object: &impl Serialize, sentence: &str) -> Result<(), Failure> {
+    pub(crate) fn done(&mut self, object: &impl Serialize, sentence: &str) -> Result<(), Failure> {
         let line = if self.json { value(object).to_string() } else { clean(sentence) };
         self.line(&line)
     }
 
     /// Where a list goes on: the last line of JSON, or a hint beside the table.
-    pub fn next(&mut self, object: &impl Serialize, place: &str) -> Result<(), Failure> {
+    pub(crate) fn next(&mut self, object: &impl Serialize, place: &str) -> Result<(), Failure> {
         if self.json {
             return self.line(&value(object).to_string());
         }
@@ -65,11 +65,11 @@ impl Output {
     }
 
     /// A heading between the parts of an answer for people.
-    pub fn heading(&mut self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn heading(&mut self, text: &str) -> Result<(), Failure> {
         if self.json { Ok(()) } else { self.line(&format!("\n{text}")) }
     }
 
-    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.out.write_all(bytes).map_err(Failure::Output)
     }
 
@@ -78,19 +78,19 @@ impl Output {
     }
 
     /// What was said leaves now.
-    pub fn flush(&mut self) -> Result<(), Failure> {
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.out.flush().map_err(Failure::Output)
     }
 }
 
 /// A list that comes page by page: a line of JSON for each entry, or a table with one heading.
 #[derive(Default)]
-pub struct Table {
+pub(crate) struct Table {
     widths: Vec<usize>,
 }
 
 impl Table {
-    pub fn page<E: Entry>(&mut self, out: &mut Output, entries: &[E]) -> Result<(), Failure> {
+    pub(crate) fn page<E: Entry>(&mut self, out: &mut Output, entries: &[E]) -> Result<(), Failure> {
         if out.json {
             return entries.iter().try_for_each(|entry| out.line(&value(entry).to_string()));
         }
@@ -149,7 +149,7 @@ fn cell(value: &Value) -> String {
 
 /// The text without what a terminal would obey rather than show: controls, and what turns the
 /// direction of writing.
-pub fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let is_obeyed = |c: char| {
         let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         c.is_control() || turns

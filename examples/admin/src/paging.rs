@@ -9,7 +9,7 @@ use std::io::IsTerminal;
 
 /// How much of a list.
 #[derive(clap::Args)]
-pub struct Paging {
+pub(crate) struct Paging {
     /// At most so many, 1 to 1000.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
@@ -31,7 +31,7 @@ const PAGE: u16 = 1000;
 
 impl Paging {
     /// Lists what `page` gives, as `view` shows it; `None` is not shown.
-    pub fn list<T, E: Entry>(
+    pub(crate) fn list<T, E: Entry>(
         &self,
         out: &mut Output,
         mut page: impl FnMut(Option<Cursor>, Option<u16>) -> Result<Page<T>, OperatorError>,
@@ -62,7 +62,7 @@ impl Paging {
 }
 
 /// Calls `each` with every entry of a list.
-pub fn every<T>(
+pub(crate) fn every<T>(
     mut page: impl FnMut(Option<Cursor>, Option<u16>) -> Result<Page<T>, OperatorError>,
     mut each: impl FnMut(T) -> Result<(), Failure>,
 ) -> Result<(), Failure> {

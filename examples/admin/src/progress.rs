@@ -4,27 +4,27 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
 /// A line that shows how far the work has come, and goes when it is done.
-pub struct Progress(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     /// Work of which the end is known: so many bytes.
-    pub fn bytes(length: u64) -> Self {
+    pub(crate) fn bytes(length: u64) -> Self {
         let bar = ProgressBar::new(length);
         styled(bar, "{wide_bar} {bytes}/{total_bytes}  {msg}  {eta} to go")
     }
 
     /// Work of which it is not.
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         styled(ProgressBar::new_spinner(), "{spinner} {msg}  {elapsed}")
     }
 
-    pub fn at(&self, position: u64, done: u64, what: &str) {
+    pub(crate) fn at(&self, position: u64, done: u64, what: &str) {
         self.0.set_position(position);
         self.0.set_message(format!("{done} {what}"));
     }
 
     /// Takes the line away while something else is said.
-    pub fn suspend<T>(&self, say: impl FnOnce() -> T) -> T {
+    pub(crate) fn suspend<T>(&self, say: impl FnOnce() -> T) -> T {
         self.0.suspend(say)
     }
 }

@@ -13,7 +13,7 @@ use halfkey::{AccessPath, NameError, UnixTime, UserId, UserName};
 use serde::Serialize;
 
 /// A name as a person types it.
-pub fn name(typed: &str) -> Result<UserName, NameError> {
+pub(crate) fn name(typed: &str) -> Result<UserName, NameError> {
     UserName::normalise(typed)
 }
 
@@ -23,7 +23,7 @@ fn state(word: &str) -> Result<State, &'static str> {
 
 /// Which registrations, and how many.
 #[derive(clap::Args)]
-pub struct List {
+pub(crate) struct List {
     /// With this name.
     #[arg(long, value_parser = name)]
     name: Option<UserName>,
@@ -48,7 +48,7 @@ pub struct List {
 
 /// A registration as it is shown.
 #[derive(Serialize)]
-pub struct Shown {
+pub(crate) struct Shown {
     key_id: String,
     user_id: String,
     name: String,
@@ -108,7 +108,7 @@ impl From<RegistrationEntry> for Shown {
 }
 
 impl List {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let filter = RegistrationFilter {
             name: self.name,
             name_begins: self.name_begins,

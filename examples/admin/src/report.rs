@@ -19,7 +19,7 @@ fn result(words: &str) -> Result<ReportResult, &'static str> {
 
 /// Which reports, and how many.
 #[derive(clap::Args)]
-pub struct List {
+pub(crate) struct List {
     /// Of this key.
     #[arg(long, value_name = "KEY_ID")]
     key: Option<KeyId>,
@@ -39,7 +39,7 @@ pub struct List {
 
 /// A report as it is shown.
 #[derive(Serialize)]
-pub struct Shown {
+pub(crate) struct Shown {
     key_id: String,
     user_id: Option<String>,
     name: Option<String>,
@@ -58,7 +58,7 @@ impl Entry for Shown {
 }
 
 /// `epoch.number`.
-pub fn serial(serial: Serial) -> String {
+pub(crate) fn serial(serial: Serial) -> String {
     format!("{}.{}", serial.epoch, serial.number)
 }
 
@@ -79,7 +79,7 @@ impl Shown {
 }
 
 /// A report, and what its user is entitled to now.
-pub fn shown(store: &Store, entry: ReportEntry) -> Result<(Shown, bool), Failure> {
+pub(crate) fn shown(store: &Store, entry: ReportEntry) -> Result<(Shown, bool), Failure> {
     let now = UnixTime::now();
     let current = match store.run(&Inspect(entry.key_id), now)? {
         None => None,
@@ -101,7 +101,7 @@ pub fn shown(store: &Store, entry: ReportEntry) -> Result<(Shown, bool), Failure
 }
 
 impl List {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let filter = ReportFilter { key_id: self.key, application: self.app, result: self.result };
         let page =
             |after, limit| store.run(&Reports { filter: filter.clone(), after, limit }, UnixTime::now());

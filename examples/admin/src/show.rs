@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 /// Which registration.
 #[derive(clap::Args)]
-pub struct Show {
+pub(crate) struct Show {
     /// Its key id.
     key_id: KeyId,
     /// At most so many entries of the log, the newest ones.
@@ -31,7 +31,7 @@ struct Whole {
 }
 
 impl Show {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let (key_id, now) = (self.key_id, UnixTime::now());
         let registration = store.run(&Inspect(key_id), now)?.ok_or(OperatorError::NoSuchKey)?;
         let registration = registration::Shown::from(registration);

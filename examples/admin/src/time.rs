@@ -10,7 +10,7 @@ const LAST: u64 = 253_402_300_799;
 
 /// Why a text is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum TimeError {
+pub(crate) enum TimeError {
     /// No point in time.
     #[error("a time is 2027-01-31, 2027-01-31T12:00:00Z, now, +30d or -12h")]
     Time,
@@ -21,7 +21,7 @@ pub enum TimeError {
 
 /// A point in time: RFC 3339 in UTC, a day, `now`, or a span before or after now.
 #[derive(Clone, Copy, Debug)]
-pub struct When(pub UnixTime);
+pub(crate) struct When(pub(crate) UnixTime);
 
 impl FromStr for When {
     type Err = TimeError;
@@ -47,7 +47,7 @@ impl FromStr for When {
 
 /// A span of time, in seconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Span(pub u64);
+pub(crate) struct Span(pub(crate) u64);
 
 impl FromStr for Span {
     type Err = TimeError;
@@ -60,7 +60,7 @@ impl FromStr for Span {
 }
 
 /// A time as RFC 3339 has it, in UTC. One beyond the year 9999 is as good as that year's end.
-pub fn written(time: UnixTime) -> String {
+pub(crate) fn written(time: UnixTime) -> String {
     let since = Duration::from_secs(time.as_secs().min(LAST));
     let time = UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH);
     humantime::format_rfc3339_seconds(time).to_string()

@@ -19,7 +19,7 @@ struct Key {
     storage_key: String,
 }
 
-pub fn keygen(file: &Path, out: &mut Output) -> Result<(), Failure> {
+pub(crate) fn keygen(file: &Path, out: &mut Output) -> Result<(), Failure> {
     let storage_key = StorageKeys::new(key_file::make(file)?).current_id();
     let key_file = file.display().to_string();
     let sentence = format!("{key_file} holds storage key {storage_key}; keep it, apart from the database");
@@ -28,7 +28,7 @@ pub fn keygen(file: &Path, out: &mut Output) -> Result<(), Failure> {
 
 /// A new store.
 #[derive(clap::Args)]
-pub struct Init {
+pub(crate) struct Init {
     /// Whose name a name is: always the first one's who is active under it, or only theirs who have
     /// proven a right to it.
     #[arg(long, value_enum, default_value_t = Names::Always)]
@@ -49,7 +49,7 @@ struct Made {
 }
 
 impl Init {
-    pub fn run(self, path: &Path, keys: StorageKeys, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, path: &Path, keys: StorageKeys, out: &mut Output) -> Result<(), Failure> {
         let unique = match self.names {
             Names::Always => UniqueNames::Always,
             Names::Proven => UniqueNames::Proven,
@@ -82,7 +82,7 @@ struct Status {
     events: u64,
 }
 
-pub fn status(store: &Store, storage_key: String, out: &mut Output) -> Result<(), Failure> {
+pub(crate) fn status(store: &Store, storage_key: String, out: &mut Output) -> Result<(), Failure> {
     let counted = store.run(&Count, UnixTime::now())?;
     out.object(&Status {
         version: env!("CARGO_PKG_VERSION"),
@@ -106,7 +106,7 @@ pub fn status(store: &Store, storage_key: String, out: &mut Output) -> Result<()
 
 /// What goes.
 #[derive(clap::Args)]
-pub struct Purging {
+pub(crate) struct Purging {
     /// Entries of the log before this time go too.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     events_before: Option<When>,
@@ -130,7 +130,7 @@ struct Gone {
 const AT_ONCE: u16 = 500;
 
 impl Purging {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         if self.events_before.is_some() && !self.yes {
             return Err(Failure::Usage(
                 "what is gone from the log does not come back; add --yes if it is meant",
@@ -175,7 +175,7 @@ struct Resealed {
     rows: usize,
 }
 
-pub fn reseal(store: &Store, storage_key: String, out: &mut Output) -> Result<(), Failure> {
+pub(crate) fn reseal(store: &Store, storage_key: String, out: &mut Output) -> Result<(), Failure> {
     let progress = Progress::open();
     let mut rows = 0usize;
     loop {

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// What is done with them.
 #[derive(clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Lists them, with what was filled in.
     List {
         /// For this name.
@@ -85,7 +85,7 @@ struct Dismissed {
 }
 
 impl Command {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         match self {
             Self::List { name, paging } => {
                 let page = |after, limit| {

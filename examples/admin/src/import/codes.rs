@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 /// For whom codes are made, and where they go.
 #[derive(clap::Args)]
-pub struct Codes {
+pub(crate) struct Codes {
     /// The names.
     file: PathBuf,
     /// Where the codes go: a new file, or that of an import that did not come to its end.
@@ -59,7 +59,7 @@ impl Wanted {
 }
 
 impl Codes {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let mut lines = Lines::open(&self.file)?;
         let mut issued = Issued::open(&self.out)?;
         let mut tally = Tally::new(&lines, out.is_json());

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 /// Who gets what.
 #[derive(clap::Args)]
-pub struct Entitlements {
+pub(crate) struct Entitlements {
     /// The entitlements. Files named in it are looked for beside it.
     file: PathBuf,
 }
@@ -83,7 +83,7 @@ impl Chunk {
 }
 
 impl Entitlements {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let mut lines = Lines::open(&self.file)?;
         let mut tally = Tally::new(&lines, out.is_json());
         let beside = self.file.parent().unwrap_or(Path::new(""));

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 /// Who goes where.
 #[derive(clap::Args)]
-pub struct Groups {
+pub(crate) struct Groups {
     /// The users and groups.
     file: PathBuf,
 }
@@ -37,7 +37,7 @@ fn read(text: &str) -> Result<JoinGroup, BadLine> {
 }
 
 impl Groups {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let mut lines = Lines::open(&self.file)?;
         let mut tally = Tally::new(&lines, out.is_json());
         let mut chunk = Vec::new();

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// The longest line: a document of the greatest length in JSON, with every byte escaped, and room.
 const LINE_MAX: u64 = 1 << 20;
 
+/// A line with its number, or what is wrong with it.
+pub(super) type Line = (u64, Result<String, BadLine>);
+
 /// The lines of a file, one after the other.
 pub(super) struct Lines {
     path: PathBuf,
@@ -47,7 +50,7 @@ impl Lines {
     }
 
     /// The next line that is not empty, with its number; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Result<String, BadLine>)>, Failure> {
+    pub(super) fn next(&mut self) -> Result<Option<Line>, Failure> {
         loop {
             let mut line = Vec::new();
             let mut limited = (&mut self.reader).take(LINE_MAX);

@@ -19,7 +19,7 @@ use thiserror::Error;
 
 /// What is taken from a file.
 #[derive(clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Makes activation codes: CSV `name[,expires]`, or JSON lines with `name` and `expires`.
     ///
     /// The codes are written to a file of their own, as CSV `name,code`, and are on the disk before they
@@ -34,7 +34,7 @@ pub enum Command {
 }
 
 impl Command {
-    pub fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         match self {
             Self::Codes(codes) => codes.run(store, out),
             Self::Entitlements(entitlements) => entitlements.run(store, out),
