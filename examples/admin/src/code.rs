@@ -114,7 +114,9 @@ impl Command {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         match self {
             Self::Issue(issue) => {
-                if issue.standing(store)?.is_some() {
+                // One whose time is over is in nobody's way.
+                let now = UnixTime::now();
+                if issue.standing(store)?.is_some_and(|code| code.expires.is_none_or(|end| end >= now)) {
                     return Err(Failure::CodeExists);
                 }
                 let expires = issue.until.time();

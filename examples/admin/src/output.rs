@@ -164,3 +164,20 @@ pub(crate) fn clean(text: &str) -> String {
     }
     clean
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_shown_nothing_that_it_obeys() {
+        assert_eq!(clean("a\u{1b}[2J\r\u{202e}b\u{9b}é\0"), "a\\u{1b}[2J\\u{d}\\u{202e}b\\u{9b}é\\u{0}");
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_they_look() {
+        assert_eq!(pad("ab", 4), "ab  ");
+        assert_eq!(pad("日本", 5), "日本 ");
+        assert_eq!(pad("abc", 1), "abc");
+    }
+}

@@ -9,7 +9,8 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::time::When;
 use halfkey::sqlite::Store;
-use halfkey::store::operation::{Batch, InspectName, IssueCode, NameEntry};
+use halfkey::store::EventKind;
+use halfkey::store::operation::{Batch, EventFilter, Events, InspectName, IssueCode, NameEntry};
 use halfkey::{UnixTime, UserName};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -78,8 +79,8 @@ impl Codes {
         }
         self.issue(store, chunk, &mut issued, &mut tally)?;
         for name in issued.left() {
-            let NameEntry { taken_by, code, .. } = store.run(&InspectName(name.clone()), UnixTime::now())?;
-            if taken_by.is_none() && code.is_none() {
+            let known = store.run(&InspectName(name.clone()), UnixTime::now())?;
+            if !has_heard(store, &name, &known, issued.made_at())? {
                 tally.bad(0, &BadLine::Gone(name.to_string()));
             }
         }
@@ -101,13 +102,13 @@ impl Codes {
             known.map_err(|error| refused(error).map_or_else(|failure| failure, |(_, e)| e.into()))?;
         let (mut operations, mut codes) = (Vec::new(), Vec::new());
         for (Wanted { line, name, expires }, known) in chunk.into_iter().zip(known) {
-            let code = match (issued.doubtful(&name), known.taken_by, known.code) {
-                // The store has heard of it; who holds the name has used it.
-                (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
-                    tally.skipped();
-                    continue;
-                }
-                (Some(code), None, None) => code,
+            let doubtful = issued.doubtful(&name);
+            if doubtful.is_some() && has_heard(store, &name, &known, issued.made_at())? {
+                tally.skipped();
+                continue;
+            }
+            let code = match (doubtful, known.taken_by, known.code) {
+                (Some(code), _, _) => code,
                 (None, Some(_), _) => {
                     tally.bad(line, &BadLine::Refused(halfkey::store::OperatorError::NameTaken));
                     continue;
@@ -133,4 +134,20 @@ impl Codes {
         }
         Ok(())
     }
+}
+
+/// Whether the store was told of a code after it had been written down: it is there, or was used, or the
+/// log knows that it was issued and has gone since.
+fn has_heard(store: &Store, name: &UserName, known: &NameEntry, made_at: UnixTime) -> Result<bool, Failure> {
+    if known.taken_by.is_some() || known.code.is_some() {
+        return Ok(true);
+    }
+    let filter = EventFilter {
+        kind: Some(EventKind::CodeIssued),
+        name: Some(name.clone()),
+        since: Some(made_at),
+        ..EventFilter::default()
+    };
+    let events = store.run(&Events { filter, after: None, limit: Some(1) }, UnixTime::now())?;
+    Ok(!events.entries.is_empty())
 }

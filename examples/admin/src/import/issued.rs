@@ -4,12 +4,13 @@ use super::CHUNK;
 use super::lines::{Lines, field, fields};
 use crate::failure::{Failure, FileError};
 use crate::key_file::{create_new, sync_directory};
-use halfkey::UserName;
 use halfkey::registration::ActivationCode;
+use halfkey::{UnixTime, UserName};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 use zeroize::Zeroizing;
 
 /// Codes are written here, and are on the disk, before the store knows them; and no chunk of them is
@@ -22,6 +23,8 @@ pub(super) struct Issued {
     names: HashSet<UserName>,
     /// Those of which the store may not have heard.
     doubtful: HashMap<UserName, ActivationCode>,
+    /// Before any of it was written.
+    made_at: UnixTime,
 }
 
 impl Issued {
@@ -37,8 +40,18 @@ impl Issued {
             Err(error) => return Err(in_file(error.into())),
         };
         file.try_lock().map_err(|_| in_file(FileError::Locked))?;
-        let mut issued =
-            Self { path: path.into(), file, length: 0, names: HashSet::new(), doubtful: HashMap::new() };
+        // Where that is not known, when it was last written to.
+        let made = file.metadata().and_then(|file| file.created().or_else(|_| file.modified()));
+        let made = made.map_err(|error| in_file(error.into()))?;
+        let made_at = made.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let mut issued = Self {
+            path: path.into(),
+            file,
+            length: 0,
+            names: HashSet::new(),
+            doubtful: HashMap::new(),
+            made_at: UnixTime::from_secs(made_at),
+        };
         if new {
             sync_directory(path).map_err(|error| in_file(error.into()))?;
         } else {
@@ -53,7 +66,7 @@ impl Issued {
         let mut last = VecDeque::new();
         while let Some((number, line)) = lines.next()? {
             // A line without an end was being written when the power went, and nobody has its code.
-            if !lines.whole() && number > 1 {
+            if !lines.whole() && self.length > 0 {
                 break;
             }
             let read = line.ok().filter(|_| lines.whole()).and_then(|line| read(&line));
@@ -80,8 +93,13 @@ impl Issued {
     }
 
     /// Those that nobody has asked for.
-    pub(super) fn left(self) -> impl Iterator<Item = UserName> {
-        self.doubtful.into_keys()
+    pub(super) fn left(&mut self) -> Vec<UserName> {
+        self.doubtful.drain().map(|(name, _)| name).collect()
+    }
+
+    /// Before any of its codes was issued.
+    pub(super) const fn made_at(&self) -> UnixTime {
+        self.made_at
     }
 
     /// Writes codes. They are on the disk when it returns.
