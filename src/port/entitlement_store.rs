@@ -20,6 +20,18 @@ pub enum StoreError {
     /// It holds something that cannot be.
     #[error("the store holds damaged data")]
     Damaged,
+    /// Others were quicker, again and again: it is of use to try once more, later.
+    #[error("the store is too busy")]
+    Contended,
+    /// There is no room left.
+    #[error("the store is full")]
+    Full,
+    /// It may be read, and not written.
+    #[error("the store is read-only")]
+    ReadOnly,
+    /// A row is sealed under a storage key that is not at hand.
+    #[error("the store is sealed under another storage key")]
+    StorageKey,
 }
 
 /// The answer to [`EntitlementStore::commit`].

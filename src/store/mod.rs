@@ -34,6 +34,8 @@
 
 pub(crate) mod entity;
 mod event;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod key;
 pub mod operation;
 pub(crate) mod rows;
 pub(crate) mod rules;
@@ -41,6 +43,8 @@ mod subject;
 pub(crate) mod value;
 
 pub use event::{Event, EventKind};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use key::StorageKeys;
 pub use operation::{Operation, OperatorError};
 pub use rows::State;
 pub use subject::{Subject, SubjectError};
@@ -144,3 +148,6 @@ macro_rules! entitlement_store {
     };
 }
 pub(crate) use entitlement_store;
+
+#[cfg(test)]
+mod tests;

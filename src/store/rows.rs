@@ -85,7 +85,7 @@ entity! {
         ticket: Option<TicketId>, indexed;
         /// When it is forgotten; of lost ones alone.
         forget_at: Option<UnixTime>, indexed;
-        granted_at: UnixTime;
+        granted_at: Option<UnixTime>;
         confirmed_at: Option<UnixTime>;
         last_seen: Option<UnixTime>;
     }
@@ -262,7 +262,7 @@ impl Row {
             renews,
             ticket: new.ticket,
             forget_at: None,
-            granted_at: now,
+            granted_at: Some(now),
             confirmed_at: None,
             last_seen: None,
         }

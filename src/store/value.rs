@@ -8,7 +8,7 @@ use crate::policy::{Modes, SuiteId, Suites};
 use crate::record::{ExpectedTags, StoredKeys};
 use crate::secret::Secret;
 use crate::time::UnixTime;
-use crate::wire::Codes;
+use crate::wire::{self, Codes};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
@@ -22,6 +22,18 @@ pub enum Value {
     Bytes(Vec<u8>),
     /// A secret, which no store writes down in the clear.
     Sealed(Zeroizing<Vec<u8>>),
+}
+
+impl core::fmt::Debug for Value {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Int(number) => write!(f, "{number}"),
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::Sealed(_) => f.write_str("secret"),
+        }
+    }
 }
 
 /// What may stand in a column.
@@ -229,3 +241,45 @@ macro_rules! sealed {
 pub(crate) use sealed;
 
 sealed!(StoredKeys, ExpectedTags);
+
+/// Values, as they are written down in CBOR.
+pub(crate) struct Cells(pub(crate) Vec<Value>);
+
+/// An array: null, a number, a text, bytes; and an array of bytes for a secret.
+impl<'b> wire::Value<'b> for Cells {
+    fn put<W: minicbor::encode::Write>(&self, to: &mut minicbor::Encoder<W>) -> wire::Put<W> {
+        to.array(self.0.len() as u64)?;
+        for cell in &self.0 {
+            match cell {
+                Value::Null => to.null()?,
+                Value::Int(number) => to.i64(*number)?,
+                Value::Text(text) => to.str(text)?,
+                Value::Bytes(bytes) => to.bytes(bytes)?,
+                Value::Sealed(bytes) => to.array(1)?.bytes(bytes)?,
+            };
+        }
+        Ok(())
+    }
+    fn get(from: &mut minicbor::Decoder<'b>) -> Result<Self, wire::WireError> {
+        let length = from.array().map_err(wire::problem)?.ok_or(wire::Problem::NotCanonical)?;
+        let mut row = Vec::new();
+        for _ in 0..length {
+            row.push(match from.datatype().map_err(wire::problem)? {
+                minicbor::data::Type::Null => {
+                    from.null().map_err(wire::problem)?;
+                    Value::Null
+                }
+                minicbor::data::Type::String => Value::Text(from.str().map_err(wire::problem)?.into()),
+                minicbor::data::Type::Bytes => Value::Bytes(from.bytes().map_err(wire::problem)?.into()),
+                minicbor::data::Type::Array => {
+                    if from.array().map_err(wire::problem)? != Some(1) {
+                        return Err(wire::Problem::WrongType.into());
+                    }
+                    Value::Sealed(Zeroizing::new(from.bytes().map_err(wire::problem)?.into()))
+                }
+                _ => Value::Int(from.i64().map_err(wire::problem)?),
+            });
+        }
+        Ok(Self(row))
+    }
+}

@@ -1,22 +1,20 @@
 //! The store as a file: every table in CBOR, sealed under a key that is kept elsewhere.
 
 use super::Store;
-use super::tables::{Row, State};
+use super::tables::State;
 use crate::random::RandomSource;
 use crate::sealed;
 use crate::secret::Secret;
 use crate::store::UniqueNames;
 use crate::store::entity::Entity;
 use crate::store::rows::{self, every_table};
-use crate::store::value::Value as Cell;
+use crate::store::value::Cells;
 use crate::wire::stored::{encode_secret, stored};
 use crate::wire::{Problem, Put, Value, WireError, decode, problem};
 use alloc::vec::Vec;
-use minicbor::data::Type;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 /// Name and version of the form: what a file begins with, and the label of its seal.
 const HEADER: &[u8] = b"halfkey/1 store, version 2\n";
@@ -74,8 +72,6 @@ stored! { Contents, "store" { 1 => unique, 2 => tables as tables } }
 
 struct Word(UniqueNames);
 
-struct Cells(Row);
-
 macro_rules! write {
     ($state:ident: $($entity:ident),*) => { alloc::vec![$( written::<rows::$entity>($state) ),*] };
 }
@@ -122,45 +118,6 @@ impl<'b> Value<'b> for Word {
     fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
         let word = from.str().map_err(problem)?;
         UniqueNames::from_word(word).map(Self).ok_or_else(|| Problem::OutOfRange.into())
-    }
-}
-
-/// An array: null, a number, a text, bytes; and an array of bytes for a secret.
-impl<'b> Value<'b> for Cells {
-    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
-        to.array(self.0.len() as u64)?;
-        for cell in &self.0 {
-            match cell {
-                Cell::Null => to.null()?,
-                Cell::Int(number) => to.i64(*number)?,
-                Cell::Text(text) => to.str(text)?,
-                Cell::Bytes(bytes) => to.bytes(bytes)?,
-                Cell::Sealed(bytes) => to.array(1)?.bytes(bytes)?,
-            };
-        }
-        Ok(())
-    }
-    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
-        let length = from.array().map_err(problem)?.ok_or(Problem::NotCanonical)?;
-        let mut row = Row::new();
-        for _ in 0..length {
-            row.push(match from.datatype().map_err(problem)? {
-                Type::Null => {
-                    from.null().map_err(problem)?;
-                    Cell::Null
-                }
-                Type::String => Cell::Text(from.str().map_err(problem)?.into()),
-                Type::Bytes => Cell::Bytes(from.bytes().map_err(problem)?.into()),
-                Type::Array => {
-                    if from.array().map_err(problem)? != Some(1) {
-                        return Err(Problem::WrongType.into());
-                    }
-                    Cell::Sealed(Zeroizing::new(from.bytes().map_err(problem)?.into()))
-                }
-                _ => Cell::Int(from.i64().map_err(problem)?),
-            });
-        }
-        Ok(Self(row))
     }
 }
 

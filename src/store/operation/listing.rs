@@ -96,8 +96,8 @@ pub struct RegistrationEntry {
     pub expires: Option<UnixTime>,
     /// The key that it replaces, or replaced.
     pub renews: Option<KeyId>,
-    /// When it was granted.
-    pub granted_at: UnixTime,
+    /// When it was granted, where that was written down.
+    pub granted_at: Option<UnixTime>,
     /// When it became active.
     pub confirmed_at: Option<UnixTime>,
     /// When its key was last proved in a session.
@@ -251,11 +251,13 @@ pub struct EventFilter {
     pub until: Option<UnixTime>,
 }
 
-/// Lists the log, oldest first.
+/// Lists the log, oldest first unless told otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct Events {
     /// Which.
     pub filter: EventFilter,
+    /// From the newest to the oldest.
+    pub newest_first: bool,
     /// From where on.
     pub after: Option<Cursor>,
     /// At most so many: see [`Page`].
@@ -263,7 +265,7 @@ pub struct Events {
 }
 
 operation! { Events reads -> Page<Event>, OperatorError; |self, tables, _now| {
-    let mut query = Query::all();
+    let mut query = Query { backwards: self.newest_first, ..Query::all() };
     if let Some(kind) = &self.filter.kind {
         query = query.is("kind", kind);
     }

@@ -7,6 +7,7 @@ mod listing;
 mod purge;
 mod registration;
 mod report;
+mod reseal;
 
 pub use code::{CodeEntry, Codes, ExpireCode, IssueCode, WithdrawCode};
 pub use entitlement::{
@@ -22,6 +23,7 @@ pub(super) use purge::purge;
 pub use purge::{Purge, PurgeEvents, Purged};
 pub use registration::{Dismiss, Forget, FreeName, Rename, Resume, Revoke, SetExpiry, Suspend};
 pub use report::{ReportEntry, ReportFilter, Reports};
+pub use reseal::{Reseal, Resealed};
 
 use super::entity::{Tables, Trouble};
 use crate::port::StoreError;

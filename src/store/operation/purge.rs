@@ -40,7 +40,7 @@ pub struct Purged {
 }
 
 operation! { Purge writes -> Purged, OperatorError; |self, tables, now| {
-    Ok(purge(tables, usize::from(self.limit).max(1), now).await?)
+    Ok(purge(tables, self.limit.max(1).into(), now).await?)
 } }
 
 /// [`Purge`] as a part of another transaction.
@@ -92,7 +92,8 @@ async fn over<E: Entity, T: Tables>(
     now: UnixTime,
 ) -> Result<Vec<Held<E>>, Trouble> {
     let Some(before) = now.as_secs().checked_sub(1) else { return Ok(Vec::new()) };
-    tables.select(Query::all().until(column, UnixTime::from_secs(before)).at_most(limit)).await
+    let over = Query::all().until(column, UnixTime::from_secs(before));
+    tables.select(over.earliest(column).at_most(limit)).await
 }
 
 async fn drop_over<E: Entity, T: Tables>(

@@ -1,0 +1,213 @@
+//! SQLite behind [`crate::sql::Database`].
+
+use crate::port::StoreError;
+use crate::sql::{Database, Dialect, OpenError};
+use crate::store::entity::Trouble;
+use crate::store::value::Value;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Error, ErrorCode, ToSql, ffi, params_from_iter};
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// How long a writer waits for another one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Most bytes of a row: a document and an outcome are smaller than a message of the protocol, and what
+/// claims to be larger has been tampered with.
+const ROW_MAX: i32 = 1 << 20;
+
+/// Makes an empty file that was not there before, readable by its owner alone.
+pub(super) fn new_file(path: &Path) -> Result<(), OpenError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(OpenError::Exists),
+        Err(error) => Err(OpenError::Store(match error.kind() {
+            ErrorKind::StorageFull => StoreError::Full,
+            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => StoreError::ReadOnly,
+            _ => StoreError::Unavailable(error.raw_os_error().unwrap_or(0).unsigned_abs()),
+        })),
+    }
+}
+
+/// What holds for every connection. It changes nothing in the file.
+pub(super) fn guard(connection: &Connection) -> Result<(), StoreError> {
+    guards(connection).map_err(|error| trouble(&error))?;
+    // SQLite is content with less than it was asked for.
+    match connection.is_readonly("main").map_err(|error| trouble(&error))? {
+        true => Err(StoreError::ReadOnly),
+        false => Ok(()),
+    }
+}
+
+/// Nothing in a file that was tampered with is run as a program, or is as large as it likes.
+fn guards(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(PATIENCE)?;
+    for (setting, on) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+    ] {
+        connection.set_db_config(setting, on)?;
+    }
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, ROW_MAX)?;
+    connection.pragma_update(None, "cell_size_check", true)
+}
+
+/// A write-ahead log that is synchronised with every commit: what was answered survives a loss of power.
+pub(super) fn log(connection: &Connection) -> Result<(), StoreError> {
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
+    let mode: String = mode.map_err(|error| trouble(&error))?;
+    connection.pragma_update(None, "synchronous", "full").map_err(|error| trouble(&error))?;
+    // Some file systems have no shared memory, and then no write-ahead log.
+    if mode.eq_ignore_ascii_case("wal") { Ok(()) } else { Err(StoreError::Unavailable(0)) }
+}
+
+pub(super) fn application_id(connection: &Connection) -> Result<i32, StoreError> {
+    let read = connection.pragma_query_value(None, "application_id", |row| row.get(0));
+    read.map_err(|error| trouble(&error))
+}
+
+/// A transaction, undone when it is dropped before it is committed.
+pub(super) struct Transaction<'c> {
+    connection: &'c mut Connection,
+}
+
+impl<'c> Transaction<'c> {
+    /// One that writes has the database to itself from the beginning.
+    pub(super) fn begin(connection: &'c mut Connection, writes: bool) -> Result<Self, StoreError> {
+        let begin = if writes { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        connection.execute_batch(begin).map_err(|error| trouble(&error))?;
+        Ok(Self { connection })
+    }
+
+    pub(super) const fn lend(&mut self) -> Lent<'_> {
+        Lent { connection: self.connection }
+    }
+
+    pub(super) fn set_application_id(&self, id: i32) -> Result<(), StoreError> {
+        self.connection.pragma_update(None, "application_id", id).map_err(|error| trouble(&error))
+    }
+
+    pub(super) fn commit(self) -> Result<(), StoreError> {
+        self.connection.execute_batch("COMMIT").map_err(|error| trouble(&error))
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // SQLite itself has undone it after some errors.
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+/// A connection within a transaction.
+pub(super) struct Lent<'c> {
+    connection: &'c mut Connection,
+}
+
+struct Bound<'v>(&'v Value);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Int(number) => ValueRef::Integer(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+            // Secrets are within the seal, and never a value of their own.
+            Value::Sealed(_) => return Err(Error::InvalidQuery),
+        }))
+    }
+}
+
+impl Database for Lent<'_> {
+    const DIALECT: Dialect = Dialect {
+        bytes: "BLOB",
+        int: "INTEGER",
+        table: " STRICT",
+        exists: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'halfkey_schema'",
+    };
+
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, Trouble> {
+        query(self.connection, sql, parameters).map_err(|error| Trouble::Error(trouble(&error)))
+    }
+
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Trouble> {
+        let changed = self.connection.execute(sql, params_from_iter(parameters.iter().map(Bound)));
+        match changed {
+            Ok(rows) => Ok(u64::try_from(rows).unwrap_or(u64::MAX)),
+            Err(error) if is_taken(&error) => Err(Trouble::Conflict),
+            Err(error) => Err(Trouble::Error(trouble(&error))),
+        }
+    }
+}
+
+/// Whether a key is there already.
+fn is_taken(error: &Error) -> bool {
+    let codes = [ffi::SQLITE_CONSTRAINT_PRIMARYKEY, ffi::SQLITE_CONSTRAINT_UNIQUE];
+    error.sqlite_error().is_some_and(|error| codes.contains(&error.extended_code))
+}
+
+fn query(connection: &Connection, sql: &str, parameters: &[Value]) -> rusqlite::Result<Vec<Vec<Value>>> {
+    let mut statement = connection.prepare(sql)?;
+    let columns = statement.column_count();
+    let mut rows = statement.query(params_from_iter(parameters.iter().map(Bound)))?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let values = (0..columns).map(|place| {
+            Ok(match row.get_ref(place)? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(number) => Value::Int(number),
+                ValueRef::Text(text) => Value::Text(core::str::from_utf8(text)?.into()),
+                ValueRef::Blob(bytes) => Value::Bytes(bytes.into()),
+                ValueRef::Real(_) => return Err(Error::InvalidQuery),
+            })
+        });
+        all.push(values.collect::<rusqlite::Result<_>>()?);
+    }
+    Ok(all)
+}
+
+/// What an error of SQLite means for who asked.
+pub(super) fn trouble(error: &Error) -> StoreError {
+    let code = error.sqlite_error().map_or(0, |error| error.extended_code);
+    match error.sqlite_error_code() {
+        // Two that open the log at once are in each other's way for a moment.
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
+            StoreError::Contended
+        }
+        Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
+        Some(ErrorCode::DiskFull) => StoreError::Full,
+        // The index of the log is a file of its own, and grows before the log does.
+        Some(ErrorCode::SystemIoFailure) if code == ffi::SQLITE_IOERR_SHMSIZE => StoreError::Full,
+        // The SQL is fixed, and so are the tables it was written for: where it does not fit, or a
+        // constraint is in its way, the tables are not those any more.
+        Some(
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::Unknown
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::TooBig
+            | ErrorCode::SchemaChanged
+            | ErrorCode::AuthorizationForStatementDenied,
+        )
+        | None => StoreError::Damaged,
+        Some(_) => StoreError::Unavailable(code.unsigned_abs()),
+    }
+}

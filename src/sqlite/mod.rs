@@ -1,0 +1,134 @@
+//! An entitlement store in a file of SQLite: for one machine, with any number of processes.
+//!
+//! ```no_run
+//! use halfkey::sqlite::Store;
+//! use halfkey::store::{StorageKeys, UniqueNames};
+//! use halfkey::{Secret, SystemRandom};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = Secret::random(&mut SystemRandom); // keep it, apart from the database
+//! let store = Store::create("halfkey.db", StorageKeys::new(key.clone()), UniqueNames::Always)?;
+//! drop(store);
+//! let store = Store::open("halfkey.db", StorageKeys::new(key))?;
+//! # Ok(())
+//! # }
+//! ```
+//! Every method is one transaction, on the disk when it returns (write-ahead log, `synchronous=FULL`).
+//! With each outcome go a few rows that have expired; a program may let go of more with
+//! [`crate::store::operation::Purge`]. Tables and columns are described in `src/sql/migration` and can
+//! be looked at with the sqlite3 shell; what is changed there is refused as damaged, since every row
+//! is sealed under the storage key.
+//!
+//! A connection is held by one call at a time: within a process calls wait for each other, and writers
+//! of different processes wait for up to five seconds and are then told [`StoreError::Contended`].
+
+mod connection;
+#[cfg(test)]
+mod schema;
+
+pub use crate::sql::OpenError;
+
+use crate::port::StoreError;
+use crate::sql::{self, Rows, Shared};
+use crate::store::entity::Trouble;
+use crate::store::{Operation, StorageKeys, UniqueNames, at_once, entitlement_store};
+use crate::time::UnixTime;
+use connection::{Transaction, trouble};
+use core::fmt;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// What SQLite calls the kind of file: the letters `hkey`.
+const APPLICATION_ID: i32 = 0x686B_6579;
+
+/// How many rows of each kind that have expired go with each outcome that comes.
+const TIDY: usize = 16;
+
+/// An [`crate::port::EntitlementStore`] in a file of SQLite.
+pub struct Store {
+    connection: Mutex<Connection>,
+    shared: Shared,
+}
+
+impl Store {
+    /// Makes a store in a new file, in which names are unique as told.
+    ///
+    /// # Errors
+    /// [`OpenError::Exists`] when there is a file already; [`OpenError::Store`].
+    pub fn create(path: impl AsRef<Path>, keys: StorageKeys, unique: UniqueNames) -> Result<Self, OpenError> {
+        // The file is made here and nowhere else, by one process alone, for its owner's eyes.
+        connection::new_file(path.as_ref())?;
+        let made = Self::make(path.as_ref(), keys, unique);
+        if made.is_err() {
+            // What is there is no store, and nobody's but ours.
+            let _ = std::fs::remove_file(path.as_ref());
+        }
+        made
+    }
+
+    fn make(path: &Path, keys: StorageKeys, unique: UniqueNames) -> Result<Self, OpenError> {
+        let mut connection = connect(path)?;
+        connection::log(&connection)?;
+        let mut transaction = Transaction::begin(&mut connection, true)?;
+        let shared = at_once(sql::create(transaction.lend(), keys, unique)).ok_or(StoreError::Damaged)??;
+        transaction.set_application_id(APPLICATION_ID)?;
+        transaction.commit()?;
+        Ok(Self { connection: Mutex::new(connection), shared })
+    }
+
+    /// Opens the store in a file. One that an earlier version of this crate has made is migrated.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the file is as it was. [`OpenError::NotAStore`] where there is no file.
+    pub fn open(path: impl AsRef<Path>, keys: StorageKeys) -> Result<Self, OpenError> {
+        if !path.as_ref().is_file() {
+            return Err(OpenError::NotAStore);
+        }
+        let mut connection = connect(path.as_ref())?;
+        // Before anything is changed in a file that may be another program's.
+        match connection::application_id(&connection) {
+            Ok(APPLICATION_ID) => {}
+            Ok(_) | Err(StoreError::Damaged) => return Err(OpenError::NotAStore),
+            Err(error) => return Err(error.into()),
+        }
+        connection::log(&connection)?;
+        let mut transaction = Transaction::begin(&mut connection, true)?;
+        let shared = at_once(sql::open(transaction.lend(), keys, true)).ok_or(StoreError::Damaged)??;
+        transaction.commit()?;
+        Ok(Self { connection: Mutex::new(connection), shared })
+    }
+
+    /// Performs an operation: all of it, durably, or nothing.
+    ///
+    /// # Errors
+    /// The operation's.
+    pub fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut transaction = Transaction::begin(&mut connection, O::WRITES)?;
+        let mut rows = Rows { database: transaction.lend(), shared: &self.shared };
+        match at_once(operation.perform(&mut rows, now)) {
+            Some(Ok(answer)) => {
+                transaction.commit()?;
+                Ok(answer)
+            }
+            Some(Err(Trouble::Error(error))) => Err(error),
+            // The transaction has the database to itself: a row that is in the way stays there.
+            Some(Err(Trouble::Conflict)) | None => Err(StoreError::Damaged.into()),
+        }
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| trouble(&error))?;
+    connection::guard(&connection)?;
+    Ok(connection)
+}
+
+entitlement_store!(Store, TIDY);
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sqlite::Store({:?})", self.shared.keys)
+    }
+}

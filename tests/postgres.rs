@@ -1,0 +1,67 @@
+//! A real PostgreSQL: the server that the tests are run on.
+#![cfg(all(unix, feature = "postgres"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+#[path = "postgres/server.rs"]
+mod server;
+
+use server::{Server, block_on};
+use tokio_postgres::{Client, NoTls};
+
+async fn connect(database: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(database, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+async fn count(client: &Client) -> i64 {
+    client.query_one("SELECT count(*) FROM kept", &[]).await.unwrap().get(0)
+}
+
+#[test]
+fn every_test_has_a_database_of_its_own() {
+    let (Some(one), Some(other)) = (server::database(), server::database()) else { return };
+    assert_ne!(one, other);
+    block_on(async {
+        for database in [one, other] {
+            let client = connect(&database).await;
+            client.batch_execute("CREATE TABLE kept (id BIGINT PRIMARY KEY)").await.unwrap();
+            assert_eq!(count(&client).await, 0);
+        }
+    });
+}
+
+#[test]
+fn a_killed_server_keeps_what_it_acknowledged_and_nothing_else() {
+    let Some(server) = Server::new() else { return };
+    let database = server.database();
+    block_on(async {
+        let client = connect(&database).await;
+        client.batch_execute("CREATE TABLE kept (id BIGINT PRIMARY KEY)").await.unwrap();
+        for killed in 0..3 {
+            let mut client = connect(&database).await;
+            client.execute("INSERT INTO kept VALUES ($1)", &[&(2 * killed)]).await.unwrap();
+            let transaction = client.transaction().await.unwrap();
+            transaction.execute("INSERT INTO kept VALUES ($1)", &[&(2 * killed + 1)]).await.unwrap();
+            server.kill();
+            let error = transaction.commit().await.unwrap_err();
+            assert!(error.code().is_none(), "no word from the server: {error:?}");
+            server.start();
+            assert_eq!(count(&connect(&database).await).await, killed + 1);
+        }
+        assert!(client.is_closed());
+        assert!(server.stop().contains("database system is shut down"));
+        assert!(tokio_postgres::connect(&database, NoTls).await.is_err());
+        server.start();
+        let (_, name) = database.rsplit_once(' ').unwrap();
+        let other_way = format!("host=127.0.0.1 port={} user=postgres {name}", server.port());
+        assert_eq!(count(&connect(&other_way).await).await, 3);
+    });
+}
