@@ -129,6 +129,8 @@ pub mod memory;
 pub mod message;
 pub mod policy;
 pub mod port;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod record;
 pub mod registration;
 pub mod schedule;

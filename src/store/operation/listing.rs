@@ -1,12 +1,12 @@
 //! What an operator looks at, a page at a time.
 
-use super::{Operation, OperatorError, operation};
+use super::{CodeEntry, Operation, OperatorError, operation};
 use crate::id::{AccessPath, KeyId, TicketId, UserId, UserName};
 use crate::policy::{Policy, SuiteId};
 use crate::record::{Lifecycle, Takes};
 use crate::store::entity::{Entity, Held, Query, Tables, Test, Trouble};
 use crate::store::event::{Event, EventKind};
-use crate::store::rows::{Happened, Row, State, Waiter};
+use crate::store::rows::{Code, Happened, Row, State, Taken, Waiter};
 use crate::store::rules::by;
 use crate::template::Form;
 use crate::time::UnixTime;
@@ -132,6 +132,32 @@ pub struct Inspect(
 
 operation! { Inspect reads -> Option<RegistrationEntry>, OperatorError; |self, tables, _now| {
     Ok(by::<Row, _>(tables, &self.0).await?.map(|held| held.row.into()))
+} }
+
+/// Shows what is known of a name: who holds it, and for whom it is kept.
+#[derive(Clone, Debug)]
+pub struct InspectName(
+    /// Which.
+    pub UserName,
+);
+
+/// What is known of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NameEntry {
+    /// Who holds it.
+    pub taken_by: Option<UserId>,
+    /// The unused activation code for it, be its time over or not.
+    pub code: Option<CodeEntry>,
+}
+
+operation! { InspectName reads -> NameEntry, OperatorError; |self, tables, _now| {
+    let taken = by::<Taken, _>(tables, &self.0).await?;
+    let code = by::<Code, _>(tables, &self.0).await?;
+    Ok(NameEntry {
+        taken_by: taken.map(|held| held.row.user_id),
+        code: code.map(|held| held.row.into()),
+    })
 } }
 
 /// Which registrations are wanted: those of which all that is given holds.
