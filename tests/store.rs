@@ -171,8 +171,9 @@ fn the_operator_rules_over_registrations() {
     store.run(&Forget(key(1)), NOW).unwrap();
     assert_eq!(lifecycle(&store, 1), None);
     assert_eq!(issue(&store, "ann", 1), Err(OperatorError::NameTaken));
-    store.run(&FreeName(ann.clone()), NOW).unwrap();
-    assert_eq!(store.run(&FreeName(ann.clone()), NOW), Err(OperatorError::NameFree));
+    let free = FreeName { name: ann.clone(), held_by: UserId::new("user-1").unwrap() };
+    store.run(&free, NOW).unwrap();
+    assert_eq!(store.run(&free, NOW), Err(OperatorError::NameFree));
     grant(&store, 3, "ann", None).unwrap();
     assert_eq!(store.confirm(&key(3), NOW), Ok(Confirmed::Active));
     assert_eq!(store.run(&Suspend(key(9)), NOW), Err(OperatorError::NoSuchKey));

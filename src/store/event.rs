@@ -175,6 +175,12 @@ fn id<T: Tables>(tables: &mut T, now: UnixTime) -> EventId {
     EventId(id)
 }
 
+/// The number in an id.
+pub(crate) const fn tick_of(id: EventId) -> u32 {
+    let [_, _, _, _, _, _, a, b, c, d, ..] = id.0;
+    u32::from_be_bytes([a, b, c, d])
+}
+
 impl From<Happened> for Event {
     fn from(entry: Happened) -> Self {
         let serial = entry.epoch.zip(entry.number);

@@ -33,7 +33,7 @@
 //! ```
 
 pub(crate) mod entity;
-mod event;
+pub(crate) mod event;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod key;
 pub mod operation;

@@ -203,7 +203,8 @@ impl Observer for World {
 
 /// The whole of a list, page after page.
 pub fn every<T>(mut read: impl FnMut(Option<Cursor>) -> Page<T>) -> Vec<T> {
-    let Page { mut entries, mut next } = read(None);
+    let Page { mut entries, mut next, damaged } = read(None);
+    assert_eq!(damaged, []);
     while next.is_some() {
         let page = read(next);
         entries.extend(page.entries);

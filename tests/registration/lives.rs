@@ -156,7 +156,7 @@ fn names_differ_by_more_than_case_and_width_and_stay_taken() {
     assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RefusalCode::NameTaken);
     world.run(&Forget(held.key_id));
     assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RefusalCode::NameTaken);
-    world.run(&FreeName(user("ålice")));
+    world.run(&FreeName { name: user("ålice"), held_by: held.user_id });
     other.registered(&world, "ålice");
     other.settled(&world);
 }

@@ -95,7 +95,8 @@ fn a_ticket_makes_one_registration() {
     applicant.settled(&world);
     assert_eq!(refused(applicant.register(&world, "alice", ticket())), RefusalCode::Unspecified);
     // Nor does freeing the name bring it back.
-    world.run(&FreeName(user("alice")));
+    let held_by = world.registrations()[0].user_id.clone();
+    world.run(&FreeName { name: user("alice"), held_by });
     assert_eq!(refused(applicant.register(&world, "alice", ticket())), RefusalCode::Unspecified);
     assert_eq!(states(&world), [Lifecycle::Active, Lifecycle::Lost]);
 }

@@ -1,6 +1,6 @@
 //! Stores with one flaw each, and the clause that notices it; and one that restarts all the time.
 
-use super::{KEY, NOW, fixed, row, seeded};
+use super::{KEY, NOW, fixed, operations, row, seeded};
 use halfkey::memory::store::Store;
 use halfkey::message::Address;
 use halfkey::port::contract::{Seed, entitlement_store};
@@ -11,6 +11,7 @@ use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{
     Activation, Applicant, ApplicantRecord, ExpectedTags, Lifecycle, NewOutcome, ProofId, Registered,
 };
+use halfkey::store::Operation;
 use halfkey::store::operation::Registrations;
 use halfkey::{Digest, KeyId, Secret, Txn, UnixTime, UserId};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -190,6 +191,23 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
     fn report(&self, report: &Report, now: UnixTime) -> Result<(), StoreError> {
         self.inner.reach(|store| store.report(report, now))
     }
+}
+
+impl operations::Run for Flawed<Restarting> {
+    const PLAYS: u32 = 2;
+
+    fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
+        self.inner.reach(|store| store.run(operation, now))
+    }
+    fn port(&self) -> &dyn EntitlementStore {
+        self
+    }
+}
+
+mod operator_of_a_store_that_restarts {
+    use super::{Flaw, Restarting, Store, flawed, operations};
+
+    operations::contract!(|names| *flawed(Restarting::new(Store::with_names(names)), Flaw::None));
 }
 
 fn flawed<S: Reach>(inner: S, flaw: Flaw) -> Box<Flawed<S>> {

@@ -16,7 +16,8 @@ pub fn every<T>(
 ) -> Result<Vec<T>, OperatorError> {
     let (mut all, mut next) = (Vec::new(), None);
     loop {
-        let Page { entries, next: more } = page(next)?;
+        let Page { entries, next: more, damaged } = page(next)?;
+        assert_eq!(damaged, []);
         all.extend(entries);
         match more {
             Some(more) => next = Some(more),

@@ -6,7 +6,7 @@ use crate::registration::name;
 use crate::time::{Span, When, written};
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{
-    Forget, FreeName, Operation, OperatorError, Rename, Resume, Revoke, SetExpiry, Suspend,
+    Forget, FreeName, InspectName, Operation, OperatorError, Rename, Resume, Revoke, SetExpiry, Suspend,
 };
 use halfkey::{KeyId, UnixTime, UserName};
 use serde::Serialize;
@@ -190,7 +190,10 @@ struct Freed {
 impl Freeing {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let name = self.name.to_string();
-        store.run(&FreeName(self.name), UnixTime::now())?;
+        let now = UnixTime::now();
+        let held_by = store.run(&InspectName(self.name.clone()), now)?.taken_by;
+        let held_by = held_by.ok_or(OperatorError::NameFree)?;
+        store.run(&FreeName { name: self.name, held_by }, now)?;
         let sentence = format!("{name} is free");
         out.done(&Freed { name, done: "freed" }, &sentence)
     }

@@ -97,8 +97,9 @@ impl List {
             until: self.until.map(|When(time)| time),
         };
         let json = out.is_json();
-        let page =
-            |after, limit| store.run(&Events { filter: filter.clone(), after, limit }, UnixTime::now());
+        let page = |after, limit| {
+            store.run(&Events { filter: filter.clone(), after, limit, newest_first: false }, UnixTime::now())
+        };
         self.paging.list(out, page, |event| Ok(Some(Shown::of(&event, json))))
     }
 }

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::output::{Entry, Output, Table};
 use crate::progress::Progress;
+use halfkey::port::StoreError;
 use halfkey::store::operation::{Cursor, OperatorError, Page};
 use serde::Serialize;
 use std::io::IsTerminal;
@@ -38,19 +39,22 @@ impl Paging {
         mut view: impl FnMut(T) -> Result<Option<E>, Failure>,
     ) -> Result<(), Failure> {
         let mut table = Table::default();
-        let (mut after, mut shown) = (self.after.clone(), 0u64);
+        let (mut after, mut shown, mut sound) = (self.after.clone(), 0u64, true);
         // Where the list itself goes to a terminal, it is its own progress.
         let progress = (self.all && !std::io::stdout().is_terminal()).then(Progress::open);
         loop {
-            let Page { entries, next } = page(after, Some(if self.all { PAGE } else { self.limit }))?;
+            let Page { entries, next, damaged } =
+                page(after, Some(if self.all { PAGE } else { self.limit }))?;
+            sound &= damaged.is_empty();
             let entries = entries.into_iter().filter_map(|entry| view(entry).transpose());
             let entries = entries.collect::<Result<Vec<_>, _>>()?;
             table.page(out, &entries)?;
             shown = shown.saturating_add(u64::try_from(entries.len()).unwrap_or(u64::MAX));
-            let Some(next) = next else { return Ok(()) };
+            let Some(next) = next else { return whole(sound) };
             if !self.all {
                 let next = Next { next: next.to_string() };
-                return out.next(&next, &next.next);
+                out.next(&next, &next.next)?;
+                return whole(sound);
             }
             if let Some(progress) = &progress {
                 progress.at(shown, shown, "listed");
@@ -61,16 +65,22 @@ impl Paging {
     }
 }
 
+/// What is damaged is left out of a list, and told at its end.
+fn whole(sound: bool) -> Result<(), Failure> {
+    if sound { Ok(()) } else { Err(OperatorError::Store(StoreError::Damaged).into()) }
+}
+
 /// Calls `each` with every entry of a list.
 pub(crate) fn every<T>(
     mut page: impl FnMut(Option<Cursor>, Option<u16>) -> Result<Page<T>, OperatorError>,
     mut each: impl FnMut(T) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut after = None;
+    let (mut after, mut sound) = (None, true);
     loop {
-        let Page { entries, next } = page(after, Some(PAGE))?;
+        let Page { entries, next, damaged } = page(after, Some(PAGE))?;
+        sound &= damaged.is_empty();
         entries.into_iter().try_for_each(&mut each)?;
-        let Some(next) = next else { return Ok(()) };
+        let Some(next) = next else { return whole(sound) };
         after = Some(next);
     }
 }

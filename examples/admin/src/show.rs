@@ -10,7 +10,6 @@ use halfkey::sqlite::Store;
 use halfkey::store::operation::{EventFilter, Events, Inspect, OperatorError, ReportFilter, Reports};
 use halfkey::{KeyId, UnixTime};
 use serde::Serialize;
-use std::collections::VecDeque;
 
 /// Which registration.
 #[derive(clap::Args)]
@@ -42,18 +41,13 @@ impl Show {
             reports.push(report::shown(store, entry)?.0);
             Ok(())
         })?;
-        let mut events = VecDeque::new();
         let filter = EventFilter { key_id: Some(key_id), ..EventFilter::default() };
-        let page = |after, limit| store.run(&Events { filter: filter.clone(), after, limit }, now);
-        let (wanted, json) = (usize::from(self.events), out.is_json());
-        every(page, |event| {
-            events.push_back(event::Shown::of(&event, json));
-            if events.len() > wanted {
-                events.pop_front();
-            }
-            Ok(())
-        })?;
-        let events = Vec::from(events);
+        let events = Events { filter, newest_first: true, limit: Some(self.events), ..Events::default() };
+        let json = out.is_json();
+        let mut events: Vec<_> =
+            store.run(&events, now)?.entries.iter().map(|event| event::Shown::of(event, json)).collect();
+        events.reverse();
+        events.drain(..events.len().saturating_sub(self.events.into()));
         if out.is_json() {
             return out.object(&Whole { registration, reports, events });
         }

@@ -104,6 +104,7 @@ impl TryFrom<Contents> for State {
         let mut tables = contents.tables.into_iter();
         let whole = every_table!(restore, state, tables).into_iter().all(|whole| whole);
         if whole && tables.next().is_none() {
+            state.count_on();
             return Ok(state);
         }
         Err(WireError { message: "store", field: "tables", problem: Problem::OutOfRange })

@@ -4,6 +4,7 @@ use crate::port::StoreError;
 use crate::random::{SystemRandom, draw};
 use crate::store::UniqueNames;
 use crate::store::entity::{Column, Entity, Held, Key, Query, Tables, Test, Trouble};
+use crate::store::event::tick_of;
 use crate::store::rows::Happened;
 use crate::store::value::Value;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -159,6 +160,12 @@ impl State {
     pub(super) fn restore<E: Entity>(&mut self, row: Row) -> bool {
         let key = E::get(row.clone()).map(|entity| entity.key());
         key.is_some_and(|key| self.table::<E>().put(&key, Some(row)).is_none())
+    }
+
+    /// Counts on from where the log ends: what comes within the same second stands after it.
+    pub(super) fn count_on(&mut self) {
+        let last = self.rows::<Happened>().last().cloned().and_then(Happened::get);
+        self.ticks = last.map_or(0, |last| tick_of(last.id));
     }
 
     /// Lets the oldest entry of the log go that is of the same kind as a new one, if there are too many:

@@ -1,6 +1,6 @@
 //! Activation codes.
 
-use super::desk::{Desk, PENDING, every, grant, name, secret, ticket};
+use super::desk::{Desk, PENDING, every, grant, name, secret, ticket, user};
 use super::{Make, Run};
 use halfkey::UnixTime;
 use halfkey::port::entitlement_store::Confirmed;
@@ -128,7 +128,7 @@ pub fn a_code_is_used_once<S: Run>(make: Make<'_, S>) {
     assert_eq!(desk.confirm(1), Confirmed::Lost);
     assert!(desk.applicant("ann", Some(ProofId::Activation)).activation.is_none());
     // Not even by one that was judged while it could be used, when the name is free again.
-    desk.run(&halfkey::store::operation::FreeName(name("ann")));
+    desk.run(&halfkey::store::operation::FreeName { name: name("ann"), held_by: user(2) });
     desk.pending(&grant(3, "ann").by(code));
     assert_eq!(desk.confirm(3), Confirmed::Lost);
 }

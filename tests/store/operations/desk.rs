@@ -273,11 +273,11 @@ impl<S: Run> Desk<S> {
         new.iter().map(line).collect()
     }
 
-    /// All that the operator can see, and all that the steps can of the first keys.
+    /// All that the operator can see, and all that the steps can of each key.
     pub fn everything(&self) -> String {
+        let rows = every(|after| self.run(&Registrations { after, ..Registrations::default() }));
         let mut all = format!(
-            "{:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n",
-            every(|after| self.run(&Registrations { after, ..Registrations::default() })),
+            "{rows:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n",
             every(|after| self.run(&Applications { after, ..Applications::default() })),
             every(|after| self.run(&Codes { after, ..Codes::default() })),
             every(|after| self.run(&Entitlements { after, ..Entitlements::default() })),
@@ -285,7 +285,7 @@ impl<S: Run> Desk<S> {
             every(|after| self.run(&Reports { after, ..Reports::default() })),
             self.log(),
         );
-        for n in 0..16 {
+        for n in rows.iter().map(|row| row.key_id.as_bytes()[0]) {
             all += &format!(
                 "{:?} {:?} {:?} {:?}\n",
                 self.port().registration(&Address::Key(key(n))).unwrap(),
@@ -300,7 +300,8 @@ impl<S: Run> Desk<S> {
 
 /// The whole of a list, page after page.
 pub fn every<T>(mut read: impl FnMut(Option<Cursor>) -> Page<T>) -> Vec<T> {
-    let Page { mut entries, mut next } = read(None);
+    let Page { mut entries, mut next, damaged } = read(None);
+    assert_eq!(damaged, []);
     while next.is_some() {
         let page = read(next);
         entries.extend(page.entries);

@@ -37,7 +37,9 @@ where
     every(|after| {
         // A cursor goes through an operator's hands as text.
         let after = after.map(|cursor| cursor.to_string().parse().unwrap());
+        let first = after.is_none();
         let page = desk.run(&list(after, Some(size)));
+        assert!(first || !page.entries.is_empty(), "a cursor leads to something");
         assert!(page.entries.len() == wanted || (page.next.is_none() && page.entries.len() < wanted));
         assert!(page.next.is_none() || !page.entries.is_empty());
         page

@@ -127,6 +127,26 @@ pub fn the_log_is_in_order<S: Run>(make: Make<'_, S>) {
     assert!(log.windows(2).all(|pair| pair[0].id != pair[1].id));
 }
 
+pub fn the_log_is_read_backwards<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    for n in 1..=5 {
+        desk.active(&grant(n, &format!("name-{n}")));
+        desk.pass(1);
+    }
+    let backwards = |size: u16, filter: &EventFilter| {
+        let list = Events { filter: filter.clone(), newest_first: true, limit: Some(size), after: None };
+        every(|after| desk.run(&Events { after, ..list.clone() }))
+    };
+    let mut log = desk.log();
+    log.reverse();
+    for size in [1, 2, 3, 9, 10, 11] {
+        assert_eq!(backwards(size, &EventFilter::default()), log);
+    }
+    let granted = EventFilter { kind: Some(EventKind::Granted), ..EventFilter::default() };
+    log.retain(|event| event.kind == EventKind::Granted);
+    assert_eq!(backwards(2, &granted), log);
+}
+
 /// Not in the log, nor in any list, nor in what the operator hands over.
 pub fn nothing_secret_is_shown<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);

@@ -7,7 +7,7 @@ use halfkey::Digest;
 use halfkey::port::entitlement_store::{Admitted, ReportResult, Standing};
 use halfkey::record::{RefusalCause, Takes};
 use halfkey::store::State;
-use halfkey::store::operation::{Codes, JoinGroup, Purge, PurgeEvents, Purged, Revoke, Suspend};
+use halfkey::store::operation::{Codes, JoinGroup, Purge, PurgeEvents, Purged, Reseal, Revoke, Suspend};
 
 const KEPT: u64 = 30 * 86_400;
 
@@ -123,6 +123,20 @@ pub fn a_purge_is_bounded<S: Run>(make: Make<'_, S>) {
     desk.pass(1);
     assert_eq!(purge(&desk, 0).codes, 1, "a purge of nothing would never end");
     assert!(!purge(&desk, 0).more);
+}
+
+/// What it does where there was another key is for each store to say.
+pub fn a_store_with_one_key_has_nothing_to_reseal<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.issue("ann", None);
+    desk.active(&grant(1, "ben"));
+    desk.waits(2, "eva", None);
+    let before = desk.everything();
+    for limit in [0, 1, 100] {
+        let resealed = desk.run(&Reseal { limit });
+        assert_eq!((resealed.rows, resealed.more), (0, false));
+    }
+    assert_eq!(desk.everything(), before);
 }
 
 pub fn the_log_is_purged<S: Run>(make: Make<'_, S>) {

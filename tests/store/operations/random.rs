@@ -6,11 +6,11 @@ use super::{Make, Run};
 use halfkey::port::entitlement_store::{Admitted, Confirmed, ReportResult};
 use halfkey::record::{Effect, Refusal, RefusalCause, Takes};
 use halfkey::store::operation::{
-    Dismiss, Entitle, ExpireCode, Forget, FreeName, IssueCode, JoinGroup, LeaveGroup, Purge, RaiseEpoch,
-    RegistrationEntry, Registrations, Rename, Resume, Revoke, RevokeEntitlement, SetExpiry, Suspend,
-    WithdrawCode,
+    CodeEntry, Codes, Dismiss, Entitle, ExpireCode, Forget, FreeName, IssueCode, JoinGroup, LeaveGroup,
+    Purge, RaiseEpoch, RegistrationEntry, Registrations, Rename, Resume, Revoke, RevokeEntitlement,
+    SetExpiry, Suspend, WithdrawCode,
 };
-use halfkey::store::{Event, Operation, OperatorError, State, Subject};
+use halfkey::store::{Event, Operation, OperatorError, State, Subject, UniqueNames};
 use halfkey::{CodeId, KeyId, TicketId, UnixTime, UserId, UserName};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -94,7 +94,12 @@ struct Past {
     tickets: Vec<(UserName, TicketId)>,
     aliases: u8,
     rows: BTreeMap<KeyId, RegistrationEntry>,
+    /// Under which names each key has been, as a renewal that was judged then says.
+    names: Vec<(KeyId, UserName, UserId)>,
+    /// The codes that there were before the act.
+    live: BTreeMap<UserName, CodeEntry>,
     takes: BTreeMap<KeyId, Takes>,
+    approved: HashSet<KeyId>,
     /// Whose each name is.
     held: BTreeMap<UserName, UserId>,
     used: HashSet<CodeId>,
@@ -105,6 +110,7 @@ struct Past {
 
 struct Play<S> {
     desk: Desk<S>,
+    unique: UniqueNames,
     past: Past,
 }
 
@@ -119,6 +125,7 @@ impl<S: Run> Play<S> {
             self.past.granted += 1;
             let new = change(grant(self.past.granted, text));
             self.past.takes.extend(new.takes.map(|takes| (key(new.n), takes)));
+            self.past.approved.extend(new.ticket.map(|_| key(new.n)));
             self.desk.pending(&new);
         }
     }
@@ -160,16 +167,10 @@ impl<S: Run> Play<S> {
                 self.grant(name.as_str(), |new| new.by(code));
             }
             // So may a key have been renamed or ended.
-            Act::Renew(which) => {
-                let earlier = self.key(which);
-                if let Some(row) = self.past.rows.get(&key(earlier)).cloned() {
-                    let takes = Some(Takes::Place(row.key_id));
-                    self.grant(row.name.as_str(), |new| super::desk::Grant {
-                        takes,
-                        user: row.user_id,
-                        ..new
-                    });
-                }
+            Act::Renew(which) if !self.past.names.is_empty() => {
+                let (key_id, name, user) = which.get(&self.past.names).clone();
+                let takes = Some(Takes::Place(key_id));
+                self.grant(name.as_str(), |new| super::desk::Grant { takes, user, ..new });
             }
             Act::Approved(which, at) if !self.past.tickets.is_empty() => {
                 let (_, id) = which.get(&self.past.tickets).clone();
@@ -184,7 +185,7 @@ impl<S: Run> Play<S> {
                 self.desk.waits(n, name.as_str(), code.map(Takes::Code));
                 self.past.tickets.push((name, ticket(n)));
             }
-            Act::Invited(_) | Act::Approved(..) | Act::Wait(..) => {}
+            Act::Invited(_) | Act::Renew(_) | Act::Approved(..) | Act::Wait(..) => {}
             // The second time, an answer that is stored already.
             Act::Refuse => {
                 let cause = RefusalCause::Declined;
@@ -215,9 +216,10 @@ impl<S: Run> Play<S> {
             }
             Act::Rename(which, at) => self.rename(key(self.key(which)), name(NAMES[*at])),
             Act::FreeName(at) => {
-                let freed = self.ask(&FreeName(name(NAMES[*at])));
-                let held = self.past.held.remove(&name(NAMES[*at]));
-                assert_eq!(freed.is_some(), held.is_some());
+                let name = name(NAMES[*at]);
+                let held = self.past.held.remove(&name);
+                let held_by = held.clone().unwrap_or_else(|| user(99));
+                assert_eq!(self.ask(&FreeName { name, held_by }).is_some(), held.is_some());
             }
             Act::Dismiss(which) => {
                 let n = 130 + which.index(self.past.tickets.len() + 1) as u8;
@@ -263,10 +265,13 @@ impl<S: Run> Play<S> {
         let row = &self.past.rows[&key_id];
         if row.name != to {
             assert!(!self.past.held.contains_key(&to), "the name was taken");
-            if self.past.held.get(&row.name) == Some(&row.user_id) {
+            let held = self.past.held.get(&row.name) == Some(&row.user_id);
+            if held {
                 self.past.held.remove(&row.name);
             }
-            self.past.held.insert(to, row.user_id.clone());
+            if held || self.unique == UniqueNames::Always {
+                self.past.held.insert(to, row.user_id.clone());
+            }
         }
     }
 
@@ -276,6 +281,10 @@ impl<S: Run> Play<S> {
         let rows: BTreeMap<KeyId, RegistrationEntry> =
             rows.into_iter().map(|row| (row.key_id, row)).collect();
         for (key_id, row) in &rows {
+            let seen = (*key_id, row.name.clone(), row.user_id.clone());
+            if !self.past.names.contains(&seen) {
+                self.past.names.push(seen);
+            }
             let before = self.past.rows.get(key_id).map(|row| state(row.lifecycle));
             let now = state(row.lifecycle);
             assert!(may_become(before, Some(now)), "{key_id}: {before:?} became {now:?}");
@@ -309,24 +318,37 @@ impl<S: Run> Play<S> {
         assert!(log.starts_with(&self.past.log), "the log has another beginning");
         assert!(log.windows(2).all(|pair| pair[0].id < pair[1].id));
         (self.past.rows, self.past.log) = (rows, log);
+        let codes = every(|after| self.desk.run(&Codes { after, ..Codes::default() }));
+        self.past.live = codes.into_iter().map(|code| (code.name.clone(), code)).collect();
     }
 
     /// A registration has just become active.
     fn won(&mut self, row: &RegistrationEntry) {
-        let holder = self.past.held.insert(row.name.clone(), row.user_id.clone());
-        assert!(
-            holder.is_none_or(|holder| holder == row.user_id && row.renews.is_some()),
-            "{} was taken",
-            row.name
-        );
-        match self.past.takes.get(&row.key_id) {
-            Some(Takes::Code(code)) => assert!(self.past.used.insert(*code), "a code was used twice"),
-            Some(Takes::Place(earlier)) => {
-                let before = self.past.rows.get(earlier).map(|row| (state(row.lifecycle), &row.name));
-                assert_eq!(before, Some((State::Active, &row.name)), "nothing to take the place of");
-                assert_eq!(self.desk.state(earlier.as_bytes()[0]), Some(State::Superseded));
+        let (takes, proven) = (self.past.takes.get(&row.key_id), self.past.approved.contains(&row.key_id));
+        let code = self.past.live.get(&row.name);
+        let holds = match takes {
+            Some(Takes::Code(id)) => {
+                assert_eq!(code.map(|code| code.id), Some(*id), "another code, or none");
+                assert!(self.past.used.insert(*id), "a code was used twice");
+                true
             }
-            None => {}
+            Some(Takes::Place(earlier)) => {
+                let before = &self.past.rows[earlier];
+                assert_eq!((state(before.lifecycle), &before.name), (State::Active, &row.name));
+                assert_eq!(self.desk.state(earlier.as_bytes()[0]), Some(State::Superseded));
+                self.past.held.get(&row.name) == Some(&row.user_id)
+            }
+            None => {
+                let kept = code.is_some_and(|code| code.expires.is_none_or(|end| self.desk.now() <= end));
+                assert!(proven || !kept, "the name was kept for somebody else");
+                proven
+            }
+        };
+        let holder = self.past.held.get(&row.name);
+        assert!(holder.is_none_or(|holder| *holder == row.user_id) || row.renews.is_some(), "it was taken");
+        if holds || self.unique == UniqueNames::Always {
+            let holder = self.past.held.insert(row.name.clone(), row.user_id.clone());
+            assert!(holder.is_none_or(|holder| holder == row.user_id), "{} was taken", row.name);
         }
     }
 }
@@ -346,8 +368,9 @@ fn may_become(before: Option<State>, now: Option<State>) -> bool {
 
 pub fn whatever_happens_the_rules_hold<S: Run>(make: Make<'_, S>) {
     let config = ProptestConfig { cases: S::PLAYS, failure_persistence: None, ..ProptestConfig::default() };
-    let result = TestRunner::new(config).run(&vec(act(), 1..60), |acts| {
-        let mut play = Play { desk: Desk::new(make), past: Past::default() };
+    let result = TestRunner::new(config).run(&(any::<bool>(), vec(act(), 1..60)), |(proven, acts)| {
+        let unique = if proven { UniqueNames::Proven } else { UniqueNames::Always };
+        let mut play = Play { desk: Desk::with(make, unique), unique, past: Past::default() };
         for act in &acts {
             play.act(act);
             play.holds();

@@ -1,12 +1,14 @@
 //! Registrations, names and waiting applications in the operator's hands.
 
-use super::desk::{Desk, HOLD, grant, key, name, ticket};
+use super::desk::{Desk, HOLD, grant, key, name, ticket, user};
+use super::entitlements::staff;
 use super::{Make, Run};
 use halfkey::message::Address;
-use halfkey::port::entitlement_store::{Admitted, Confirmed, Standing};
+use halfkey::port::entitlement_store::{Admitted, Confirmed, ReportResult, Standing};
 use halfkey::record::ProofId;
 use halfkey::store::operation::{
-    Applications, Dismiss, Forget, FreeName, Inspect, Rename, Resume, Revoke, SetExpiry, Suspend,
+    Applications, Dismiss, Forget, FreeName, Inspect, Purge, Rename, Reports, Resume, Revoke, SetExpiry,
+    Suspend,
 };
 use halfkey::store::{OperatorError, State};
 use halfkey::{Alias, KeyId, UnixTime};
@@ -81,7 +83,7 @@ pub fn what_is_not_there_is_not_found<S: Run>(make: Make<'_, S>) {
     desk.fails(&Forget(nobody), error);
     desk.fails(&SetExpiry { key_id: nobody, expires: None }, error);
     desk.fails(&Rename { key_id: nobody, name: name("ann") }, error);
-    desk.fails(&FreeName(name("ann")), OperatorError::NameFree);
+    desk.fails(&FreeName { name: name("ann"), held_by: user(9) }, OperatorError::NameFree);
     desk.fails(&Dismiss(ticket(9)), OperatorError::NoSuchTicket);
     assert_eq!(desk.run(&Inspect(nobody)), None);
 }
@@ -100,8 +102,14 @@ pub fn an_end_is_for_good<S: Run>(make: Make<'_, S>) {
     assert_eq!(desk.confirm(3), Confirmed::Lost, "nor renewed");
     assert!(desk.is_taken("ben"));
     desk.pass(40 * 86_400);
-    desk.run(&halfkey::store::operation::Purge { limit: 100 });
+    desk.run(&Purge { limit: 100 });
     assert_eq!(desk.state(2), Some(State::Revoked), "it is not forgotten as a lost one is");
+    desk.pending(&grant(4, "ben"));
+    assert_eq!(desk.confirm(4), Confirmed::Lost);
+    desk.run(&Revoke(key(4)));
+    desk.pass(40 * 86_400);
+    desk.run(&Purge { limit: 100 });
+    assert_eq!(desk.state(4), Some(State::Revoked), "even if it was lost before");
 }
 
 pub fn a_session_is_told_how_it_stands<S: Run>(make: Make<'_, S>) {
@@ -153,9 +161,12 @@ pub fn an_expiry_is_set<S: Run>(make: Make<'_, S>) {
 pub fn a_name_is_freed<S: Run>(make: Make<'_, S>) {
     let desk = in_state(make, State::Active);
     assert!(desk.is_taken("ann"));
-    assert_eq!(desk.logged(|| desk.run(&FreeName(name("ann")))), ["name freed user-1 ann"]);
+    let free = FreeName { name: name("ann"), held_by: user(1) };
+    // One who frees it twice does not take it from whoever came next.
+    desk.fails(&FreeName { held_by: user(2), ..free.clone() }, OperatorError::NameFree);
+    assert_eq!(desk.logged(|| desk.run(&free)), ["name freed user-1 ann"]);
     assert!(!desk.is_taken("ann"));
-    desk.fails(&FreeName(name("ann")), OperatorError::NameFree);
+    desk.fails(&free, OperatorError::NameFree);
     assert_eq!(desk.state(1), Some(State::Active), "whoever held it keeps the registration");
     desk.active(&grant(2, "ann"));
     assert!(desk.is_taken("ann"));
@@ -171,8 +182,11 @@ pub fn a_name_is_freed<S: Run>(make: Make<'_, S>) {
 pub fn a_forgotten_one_is_a_stranger<S: Run>(make: Make<'_, S>) {
     let desk = in_state(make, State::Active);
     desk.admit(1, 50, None);
+    let serial = desk.entitle(&staff(), "one");
+    desk.report(1, serial, ReportResult::Applied);
     desk.run(&Revoke(key(1)));
     desk.run(&Forget(key(1)));
+    assert_eq!(desk.run(&Reports::default()).entries, []);
     for address in
         [Address::Key(key(1)), Address::Alias(Alias::new([1; 16])), Address::Alias(Alias::new([50; 16]))]
     {
@@ -184,6 +198,9 @@ pub fn a_forgotten_one_is_a_stranger<S: Run>(make: Make<'_, S>) {
     assert_eq!(desk.admit(1, 51, None), Admitted::As(Standing::Revoked));
     desk.fails(&Forget(key(1)), OperatorError::NoSuchKey);
     assert!(desk.is_taken("ann"));
+    // Nothing is left of it that would be in the way of another.
+    desk.active(&grant(1, "zoe"));
+    assert_eq!(desk.admit(1, 50, None), Admitted::As(Standing::Active));
 }
 
 pub fn an_application_is_dismissed<S: Run>(make: Make<'_, S>) {

@@ -1,6 +1,6 @@
 //! Renaming.
 
-use super::desk::{Desk, grant, key, name};
+use super::desk::{Desk, grant, key, name, user};
 use super::{Make, Run};
 use halfkey::message::Address;
 use halfkey::port::entitlement_store::Confirmed;
@@ -78,7 +78,7 @@ pub fn a_renewal_that_comes_late_is_lost<S: Run>(make: Make<'_, S>) {
 pub fn a_freed_name_is_not_held_but_the_new_one_is<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     desk.active(&grant(1, "ann"));
-    desk.run(&FreeName(name("ann")));
+    desk.run(&FreeName { name: name("ann"), held_by: user(1) });
     desk.active(&grant(2, "ann"));
     rename(&desk, 1, "zoe");
     assert!(desk.is_taken("ann") && desk.is_taken("zoe"), "another's name is not freed");
