@@ -11,6 +11,8 @@
 mod common;
 #[path = "sqlite/crash.rs"]
 mod crash;
+#[path = "sqlite/edits.rs"]
+mod edits;
 #[path = "store/fixture.rs"]
 mod fixture;
 #[path = "store/gate.rs"]
