@@ -88,8 +88,9 @@ fn main() -> Outcome {
     say(format_args!("the store keeps the contract"));
 
     let setting = Setting::new()?;
-    let pin = PinSettings::for_tests();
-    let (mut token, _) = SoftwareToken::new(setting.anchors.clone(), "2468", pin, Box::new(SystemRandom))?;
+    let quick = PinSettings::for_tests();
+    let (mut token, _) =
+        SoftwareToken::new(setting.anchors.clone(), &"2468".into(), quick, Box::new(SystemRandom))?;
     let store = Audited(Store::new(), Mutex::default());
     let registration = setting.tell(&mut token, &store, "alice")?;
     say(format_args!("alice is registered as {}; the audit log:", registration.user_id));

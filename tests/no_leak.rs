@@ -160,19 +160,20 @@ fn codes_and_forms() {
 fn tokens_and_stores() {
     let issuer = Issuer::new(1);
     let random = Box::new(Marked::default());
-    let (token, code) = SoftwareToken::new(issuer.anchors(), WORD, PinSettings::for_tests(), random).unwrap();
+    let (token, code) =
+        SoftwareToken::new(issuer.anchors(), &WORD.into(), PinSettings::for_tests(), random).unwrap();
     mute(&code);
     assert!(!format!("{code:?}").contains(code.reveal().as_str()));
     let mut token = mute(token);
     token.lock();
     mute(&token);
-    error_is_mute(token.unlock("plugh"));
-    error_is_mute(token.change_pin(WORD, "x"));
+    error_is_mute(token.unlock(&"plugh".into()));
+    error_is_mute(token.change_pin(&WORD.into(), &"x".into()));
     error_is_mute(token.registrations());
-    token.unlock(WORD).unwrap();
+    token.unlock(&WORD.into()).unwrap();
     let file = token.save();
     let cut = file.get(..file.len() / 2).unwrap();
-    error_is_mute(SoftwareToken::load(cut, Box::new(Marked::default())));
+    error_is_mute(SoftwareToken::load(cut, PinSettings::for_tests(), Box::new(Marked::default())));
 
     let store = Store::new();
     let code = IssueCode { name: UserName::new("ada").unwrap(), secret: secret(), expires: None };
@@ -192,7 +193,8 @@ fn every_state_on_the_way() {
     mute(server);
     let (marked, random) = (&mut Marked::default(), Box::new(Marked(100)));
     let anchors = Issuer::new(1).anchors();
-    let (mut token, _) = SoftwareToken::new(anchors.clone(), PIN, PinSettings::for_tests(), random).unwrap();
+    let (mut token, _) =
+        SoftwareToken::new(anchors.clone(), &PIN.into(), PinSettings::for_tests(), random).unwrap();
     let token = &mut token;
 
     // The nonces of R0 and R1 are as long as secrets, and public.

@@ -77,7 +77,8 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
     let gateway =
         Gateway { settings: &settings, server: &server, store: &store, approval: &approval, observer: &() };
     let anchors = authority.trust_anchor()?.into();
-    let (mut token, _) = SoftwareToken::new(anchors, "2468", PinSettings::default(), Box::new(SystemRandom))?;
+    let (mut token, _) =
+        SoftwareToken::new(anchors, &"2468".into(), PinSettings::default(), Box::new(SystemRandom))?;
 
     // Alice registers.
     let mut client = Client::new(&mut token, random);

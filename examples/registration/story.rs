@@ -24,7 +24,7 @@ pub fn tell(narrator: &Narrator, keys: &Keys) -> Result<()> {
     let clinic = certify(narrator, &mut issuer, keys, 1)?;
 
     narrator.chapter("2. The token registers with bank.example");
-    alice.token.unlock(PIN)?;
+    alice.token.unlock(&PIN.into())?;
     narrator.act("80", "user", "plugs the token in, types the PIN, and has it call bank.example");
     let with_bank = register(narrator, &mut alice, &bank)?;
 

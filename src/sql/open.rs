@@ -115,6 +115,9 @@ pub(crate) async fn open<D: Database>(
         migration::migrate(&mut rows.database, found, CURRENT).await?;
         schema.migration = CURRENT;
         rows.update(&mut schema).await?;
+    } else if !rows.stale::<Schema>(1).await?.is_empty() {
+        // The one row that no `Reseal` reaches: with an older key gone, it would lock all others out.
+        rows.update(&mut schema).await?;
     }
     let unique = schema.row.unique_names;
     // This row is nobody's but ours: whoever comes with a new storage key need not bring the older one

@@ -70,7 +70,8 @@ fn wanted<E: Entity>(query: &Query, parameters: &mut Vec<Value>) -> String {
             parameters.push(Value::Text(part.clone()));
             places.push(format!("${}", parameters.len()));
         }
-        conditions.push(format!("({}) > ({})", keys::<E>(), places.join(", ")));
+        let after = if query.backwards { '<' } else { '>' };
+        conditions.push(format!("({}) {after} ({})", keys::<E>(), places.join(", ")));
     }
     if conditions.is_empty() { "TRUE".to_string() } else { conditions.join(" AND ") }
 }
@@ -141,8 +142,10 @@ impl<D: Database> Tables for Rows<'_, D> {
     async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
         let mut parameters = Vec::new();
         let mut rest = wanted::<E>(&query, &mut parameters);
-        let by = query.by.map_or_else(String::new, |column| format!("{column}, "));
-        let _ = write!(rest, " ORDER BY {by}{}", keys::<E>());
+        let order = if query.backwards { " DESC" } else { "" };
+        let keys = E::COLUMNS.iter().take(E::KEYS).map(|column| column.name);
+        let by = query.by.into_iter().chain(keys).map(|column| format!("{column}{order}"));
+        let _ = write!(rest, " ORDER BY {}", by.collect::<Vec<_>>().join(", "));
         if let Some(limit) = query.limit {
             let _ = write!(rest, " LIMIT {limit}");
         }

@@ -112,8 +112,10 @@ pub struct Query {
     /// They come in the order of this column, of a time, and then of their keys; of the keys alone
     /// where there is none.
     pub by: Option<&'static str>,
-    /// Only keys greater than this one.
+    /// Only keys that come after this one.
     pub after: Option<Key>,
+    /// From the greatest key to the least.
+    pub backwards: bool,
     /// At most so many.
     pub limit: Option<usize>,
 }

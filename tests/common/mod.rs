@@ -110,8 +110,8 @@ pub fn grant() -> Decision {
 
 pub fn token(anchors: TrustAnchors, seed: u8) -> SoftwareToken {
     let random = Box::new(Counting::new(seed));
-    let (mut token, _) = SoftwareToken::new(anchors, PIN, PinSettings::for_tests(), random).unwrap();
-    token.unlock(PIN).unwrap();
+    let (mut token, _) = SoftwareToken::new(anchors, &PIN.into(), PinSettings::for_tests(), random).unwrap();
+    token.unlock(&PIN.into()).unwrap();
     token
 }
 

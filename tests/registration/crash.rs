@@ -14,7 +14,7 @@ use halfkey::registration::server::{Decision, Grant, NeedCommit, Stored, receive
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RefusalCode};
 use halfkey::session::token::Options;
-use halfkey::software::SoftwareToken;
+use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::{KeyId, Secret, UnixTime};
 use std::sync::{Arc, Mutex};
 
@@ -67,8 +67,10 @@ impl Card {
     fn reloaded(&mut self, fall: Fall) {
         self.seed = self.seed.wrapping_add(1);
         let bytes = self.file.lock().unwrap().clone();
-        let mut token = SoftwareToken::load(&bytes, Box::new(Counting::new(self.seed))).unwrap();
-        token.unlock(PIN).unwrap();
+        let mut token =
+            SoftwareToken::load(&bytes, PinSettings::for_tests(), Box::new(Counting::new(self.seed)))
+                .unwrap();
+        token.unlock(&PIN.into()).unwrap();
         self.applicant = Applicant::with(Self::watched(token, &self.file, fall), self.seed);
         self.applicant.suites = RECORDED;
     }

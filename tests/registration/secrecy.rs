@@ -2,7 +2,7 @@
 
 use crate::applicant::{Applicant, answer, answer_through, is, refusal, setting};
 use crate::common::{Counting, World};
-use crate::distort::{bstr, content, with};
+use crate::distort::{bstr, content, entries, with};
 use crate::properties::{item, transcript};
 use halfkey::configuration::token::{Applying, Instruction, Rejection};
 use halfkey::driver::{Configured, Registering};
@@ -25,27 +25,28 @@ use halfkey::{AccessPath, Application, Digest, RefusalReason, Secret};
 const RESTART: Option<RefusalReason> = Some(RefusalReason::Restart);
 
 /// Undoes how stores and tokens seal their files.
-fn unsealed(header: &[u8], key: &Secret, sealed: &[u8]) -> Vec<u8> {
+fn unsealed(label: &[u8], key: &Secret, aad: &[u8], sealed: &[u8]) -> Vec<u8> {
     let (salt, text) = sealed.split_at(32);
-    let key = Secret::new(XWING.mac(key, &[header, &[0], salt, &[1]]));
+    let key = Secret::new(XWING.mac(key, &[label, &[0], salt, &[1]]));
     let mut text = text.to_vec();
-    XWING.open(&key, &[0; 12], &[], &mut text).unwrap();
+    XWING.open(&key, &[0; 12], aad, &mut text).unwrap();
     text
 }
 
 fn store_text(world: &World) -> Vec<u8> {
     let (header, key) = (b"halfkey/1 store, version 2\n", Secret::new([5; 32]));
     let file = world.store.save(&key, &mut Counting::new(3));
-    unsealed(header, &key, &file[header.len()..])
+    unsealed(header, &key, &[], &file[header.len()..])
 }
 
 fn token_text(applicant: &mut Applicant, seed: u8) -> Vec<u8> {
     use halfkey::RandomSource;
-    let header = b"halfkey/1 token, version 1\n";
+    let header = b"halfkey/1 token, version 2\n";
     let mut key = [0; 32];
     Counting::new(seed).fill(&mut key);
     let file = applicant.token.save();
-    unsealed(header, &Secret::new(key), &content(&file[header.len()..], 2))
+    let (_, bound) = entries(&file[header.len()..]).remove(0);
+    unsealed(header, &Secret::new(key), &bound, &content(&file[header.len()..], 3))
 }
 
 fn found(secret: &Secret, text: &[u8]) -> bool {

@@ -13,7 +13,7 @@ pub fn wrong_issuer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     // It even has the right name: only its key is another.
     let stranger = Issuer::new(IssuerKey::generate_rsa(2048, &mut SystemRandom)?)?;
     setting.alice.token = stranger.blank_token(PinSettings::for_tests())?.0;
-    setting.alice.token.unlock(PIN)?;
+    setting.alice.token.unlock(&PIN.into())?;
     call_ends(setting, |error| *error == CertificateError::BadSignature)
 }
 

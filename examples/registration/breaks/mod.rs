@@ -103,7 +103,7 @@ impl Setting {
         let files = issuer.certify("bank.example", &keys.servers[0])?;
         let (token, code) = issuer.blank_token(PinSettings::for_tests())?;
         let mut alice = User::new("alice", token, narrator);
-        alice.token.unlock(PIN)?;
+        alice.token.unlock(&PIN.into())?;
         let gate = Some(Gate::start(files.clone())?);
         Ok(Self { narrator: narrator.clone(), issuer, fresh: files.backup(), files, gate, alice, code })
     }
@@ -130,7 +130,7 @@ impl Setting {
     fn another(&self, name: &'static str) -> Result<User> {
         let (token, _) = self.issuer.blank_token(PinSettings::for_tests())?;
         let mut user = User::new(name, token, &self.narrator);
-        user.token.unlock(PIN)?;
+        user.token.unlock(&PIN.into())?;
         Ok(user)
     }
 

@@ -40,7 +40,7 @@ pub struct Purged {
 }
 
 operation! { Purge writes -> Purged, OperatorError; |self, tables, now| {
-    Ok(purge(tables, usize::from(self.limit).max(1), now).await?)
+    Ok(purge(tables, self.limit.max(1).into(), now).await?)
 } }
 
 /// [`Purge`] as a part of another transaction.
