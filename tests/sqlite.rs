@@ -5,12 +5,17 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::print_stdout,
     reason = "a test may panic"
 )]
 
 mod common;
+#[path = "sqlite/contention.rs"]
+mod contention;
 #[path = "sqlite/crash.rs"]
 mod crash;
+#[path = "sqlite/edits.rs"]
+mod edits;
 #[path = "store/fixture.rs"]
 mod fixture;
 #[path = "store/gate.rs"]
@@ -19,12 +24,16 @@ mod gate;
 mod hostile;
 #[path = "store/keeper.rs"]
 mod keeper;
+#[path = "sqlite/life.rs"]
+mod life;
 #[path = "sqlite/migration.rs"]
 mod migration;
 #[path = "store/operations.rs"]
 mod operations;
 #[path = "store/play.rs"]
 mod play;
+#[path = "sqlite/room.rs"]
+mod room;
 #[path = "store/survey.rs"]
 mod survey;
 

@@ -15,11 +15,19 @@
 //! Every method is one transaction, on the disk when it returns (write-ahead log, `synchronous=FULL`).
 //! With each outcome go a few rows that have expired; a program may let go of more with
 //! [`crate::store::operation::Purge`]. Tables and columns are described in `src/sql/migration` and can
-//! be looked at with the sqlite3 shell; what is changed there is refused as damaged, since every row
-//! is sealed under the storage key.
+//! be looked at with the sqlite3 shell:
+//! ```sql
+//! SELECT name, state, datetime(confirmed_at, 'unixepoch') FROM halfkey_registration ORDER BY name;
+//! ```
+//! What is changed there is refused as damaged ([`StoreError::Damaged`]), since every row is sealed under
+//! the storage key. So is a row that a damaged index gives in place of the one that was looked for; what
+//! an index does not find any more counts as removed. Rows that are removed, rows and whole files that
+//! are put back as they were before, go unnoticed. Triggers and views in the file are not run.
 //!
 //! A connection is held by one call at a time: within a process calls wait for each other, and writers
-//! of different processes wait for up to five seconds and are then told [`StoreError::Contended`].
+//! of different processes wait for up to five seconds and are then told [`StoreError::Contended`]. The
+//! files that end in `-wal` and `-shm` belong to the store: copy a store with `VACUUM INTO` or
+//! `.backup`, or with nobody at work.
 
 mod connection;
 #[cfg(test)]
@@ -51,7 +59,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes a store in a new file, in which names are unique as told.
+    /// Makes a store in a new file, in which names are unique as told. A process that dies within
+    /// leaves a file that is [`OpenError::NotAStore`], and to be removed.
     ///
     /// # Errors
     /// [`OpenError::Exists`] when there is a file already; [`OpenError::Store`].
@@ -61,7 +70,11 @@ impl Store {
         let made = Self::make(path.as_ref(), keys, unique);
         if made.is_err() {
             // What is there is no store, and nobody's but ours.
-            let _ = std::fs::remove_file(path.as_ref());
+            for end in ["", "-wal", "-shm"] {
+                let mut name = path.as_ref().as_os_str().to_owned();
+                name.push(end);
+                let _ = std::fs::remove_file(name);
+            }
         }
         made
     }

@@ -1,4 +1,5 @@
-//! The schema that the migrations make is the one that the rows want, and finds them by its indexes.
+//! The schema that the migrations make is the one that the rows want, and finds them by its indexes;
+//! and what only a test within can do to a store.
 
 use super::connection::{Lent, Transaction};
 use super::*;
@@ -13,11 +14,11 @@ use crate::record::{
     Takes, WaitingApplication,
 };
 use crate::sql::{Database, Dialect};
-use crate::store::entity::Entity;
+use crate::store::entity::{Entity, Query, Tables};
 use crate::store::operation::*;
 use crate::store::rows::{self, every_table};
 use crate::store::value::{Kind, Value};
-use crate::store::{Subject, rules};
+use crate::store::{OperatorError, Subject, rules};
 use crate::template::{Field, FieldKind, Template};
 use crate::{AccessPath, Application, Digest, Group, Secret, Txn, UserId, UserName};
 use std::collections::BTreeSet;
@@ -251,5 +252,67 @@ fn no_question_of_the_protocol_reads_a_whole_table() {
         // The test can fail.
         watch(store, scans, &Registrations::default());
         assert_eq!(scans.len(), 1);
+    });
+}
+
+/// Finds the row of key 1 where that of key 2 is asked for, as a tampered index would.
+struct Misled<'c>(Lent<'c>);
+
+impl Database for Misled<'_> {
+    const DIALECT: Dialect = Lent::DIALECT;
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, Trouble> {
+        let other = |value: &Value| match value {
+            Value::Text(text) if *text == KeyId::new([2; 16]).to_string() => {
+                Value::Text(KeyId::new([1; 16]).to_string())
+            }
+            value => value.clone(),
+        };
+        self.0.query(sql, &parameters.iter().map(other).collect::<Vec<_>>()).await
+    }
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Trouble> {
+        self.0.execute(sql, parameters).await
+    }
+}
+
+#[test]
+fn a_row_that_was_not_asked_for_is_damage() {
+    with_store("misled", |store| {
+        store.run(&rules::Commit(&outcome(1, granted(1, None, None)), 16), NOW).unwrap();
+        let mut connection = store.connection.lock().unwrap();
+        let mut transaction = Transaction::begin(&mut connection, false).unwrap();
+        let mut rows = Rows { database: Misled(transaction.lend()), shared: &store.shared };
+        let mut get = |n| at_once(Inspect(KeyId::new([n; 16])).perform(&mut rows, NOW)).unwrap();
+        assert!(matches!(get(1), Ok(Some(_))));
+        assert_eq!(get(2).err(), Some(Trouble::Error(OperatorError::Store(StoreError::Damaged))));
+        assert!(matches!(get(3), Ok(None)));
+        let filter = Query::all().is("key_id", &KeyId::new([2; 16]));
+        let found = at_once(rows.select::<rows::Row>(filter)).unwrap();
+        assert_eq!(found.err(), Some(Trouble::Error(StoreError::Damaged)));
+    });
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_full_and_loses_nothing() {
+    with_store("full", |store| {
+        let room = |pages: i64| {
+            let connection = store.connection.lock().unwrap();
+            connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        };
+        // It is at least what there are.
+        room(1);
+        let issue = |n: u16| {
+            let name = UserName::new(&std::format!("name-{n}")).unwrap();
+            store.run(&IssueCode { name, secret: Secret::new([2; 32]), expires: None }, NOW).map(drop)
+        };
+        let issued = (0..1000).take_while(|n| issue(*n).is_ok()).count();
+        assert_eq!(issue(1000), Err(OperatorError::Store(StoreError::Full)));
+        let codes = || store.run(&Codes { after: None, limit: Some(1000) }, NOW).unwrap().entries.len();
+        let events =
+            || store.run(&Events { limit: Some(1000), ..Events::default() }, NOW).unwrap().entries.len();
+        assert!(issued > 0 && issued < 1000);
+        assert_eq!((codes(), events()), (issued, issued));
+        room(100_000);
+        assert_eq!(issue(1000), Ok(()));
+        assert_eq!((codes(), events()), (issued + 1, issued + 1));
     });
 }

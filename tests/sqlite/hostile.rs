@@ -78,7 +78,7 @@ fn judge(path: &Path, good: &BTreeSet<String>, now: UnixTime, what: &str, tally:
             if lines.len() < good.len() { tally.fewer += 1 } else { tally.same += 1 }
         }
     }
-    if (tally.refused + tally.same) % 8 == 0 {
+    if (tally.refused + tally.same).is_multiple_of(8) {
         use_it(&store, now);
     }
 }
@@ -176,7 +176,7 @@ fn a_damaged_log_gives_a_state_that_was() {
                 Ok(found) => {
                     let place = states.iter().position(|state| *state == found);
                     seen.insert(place.unwrap_or_else(|| panic!("{what}: a state that never was")));
-                    if seen.len() % 8 == 0 {
+                    if seen.len().is_multiple_of(8) {
                         use_it(&store, NOW);
                     }
                 }

@@ -199,7 +199,7 @@ impl Play {
 
     fn otherwise(&self, n: u32) -> NewOutcome {
         let name = self.dice(n).name();
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             let cause = RefusalCause::Declined;
             return Self::outcome(
                 n,

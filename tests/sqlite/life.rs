@@ -1,0 +1,161 @@
+//! A server over a store in SQLite: restarted, with its storage key changed, and with its file stolen.
+
+use super::gate::Gate;
+use super::keeper::Keeper;
+use super::survey::{hangs_together, survey};
+use super::{Directory, migration, shell};
+use halfkey::driver::Configured;
+use halfkey::message::Address;
+use halfkey::port::EntitlementStore;
+use halfkey::port::entitlement_store::Document;
+use halfkey::record::{Applicant, Lifecycle, ProofId};
+use halfkey::registration::token::Credential;
+use halfkey::sqlite::{OpenError, Store};
+use halfkey::store::operation::*;
+use halfkey::store::{StorageKeys, Subject, UniqueNames};
+use halfkey::{AccessPath, Application, KeyId, Secret, UnixTime, UserName};
+use std::collections::HashSet;
+use std::fs;
+
+const OLD: Secret = Secret::new([0xA7; 32]);
+const NEW: Secret = Secret::new([0xB2; 32]);
+
+fn gate() -> Gate {
+    Gate::new(UnixTime::from_secs(super::common::START), 30)
+}
+
+#[test]
+fn a_server_goes_on_after_a_restart() {
+    let directory = Directory::new("story");
+    let path = directory.0.join("store");
+    let (gate, mail) = (gate(), Application::new("mail").unwrap());
+    let mut alice = Keeper::blank(gate.anchors.clone(), 40);
+    let store = Store::create(&path, StorageKeys::new(OLD), UniqueNames::Always).unwrap();
+    let entitle = |store: &Store, body: &str| {
+        let subject = Subject::AccessPath(AccessPath::new("/staff").unwrap());
+        let document = Document { media_type: "text/plain".into(), body: body.into() };
+        let application = mail.clone();
+        store.run(&Entitle { subject, application, document, valid_for: None }, gate.now.get()).unwrap();
+    };
+    entitle(&store, "one");
+    let mut holder = gate.holder(&store, &mut alice);
+    let first = holder.registered("alice", Credential::None);
+    holder.session().unwrap();
+    assert_eq!(holder.configure(&mail).unwrap(), Configured::Installed);
+    drop(store);
+
+    let store = Store::open(&path, StorageKeys::new(OLD)).unwrap();
+    let mut holder = gate.holder(&store, &mut alice);
+    assert_eq!(holder.configure(&mail).unwrap(), Configured::Unchanged);
+    entitle(&store, "two");
+    let second = holder.registered("alice", Credential::Renewal(first.key_id));
+    assert_eq!(holder.configure(&mail).unwrap(), Configured::Installed);
+    drop(store);
+
+    let store = Store::open(&path, StorageKeys::new(OLD)).unwrap();
+    gate.holder(&store, &mut alice).session().unwrap();
+    let states = [first.key_id, second.key_id]
+        .map(|key_id| store.registration(&Address::Key(key_id)).unwrap().unwrap().lifecycle);
+    assert_eq!(states, [Lifecycle::Superseded, Lifecycle::Active]);
+}
+
+#[test]
+fn a_storage_key_is_changed_while_the_store_is_used() {
+    let directory = Directory::new("rotation");
+    let path = directory.0.join("store");
+    let gate = gate();
+    let mut store = Store::create(&path, StorageKeys::new(OLD), UniqueNames::Always).unwrap();
+    migration::live(&gate, &store);
+    let now = gate.now.get();
+    let mut alice = Keeper::blank(gate.anchors.clone(), 90);
+    gate.holder(&store, &mut alice).registered("zoe", Credential::None);
+
+    // First every process is given the new key to read with, then one after the other to write with.
+    store = {
+        drop(store);
+        Store::open(&path, StorageKeys::new(OLD).with_older(NEW)).unwrap()
+    };
+    let good = survey(&store, now).unwrap();
+    let second = Store::open(&path, StorageKeys::new(NEW).with_older(OLD)).unwrap();
+    let (mut rounds, mut rows) = (0, 0);
+    loop {
+        let Resealed { rows: resealed, more, .. } = second.run(&Reseal { limit: 3 }, now).unwrap();
+        (rounds, rows) = (rounds + 1, rows + resealed);
+        if rounds < 3 {
+            assert_eq!(survey(&store, now).unwrap(), good);
+        } else {
+            gate.holder(&store, &mut alice).session().unwrap();
+        }
+        if !more {
+            break;
+        }
+    }
+    assert!(rounds > 3 && rows > 30, "{rounds} rounds, {rows} rows");
+    // The other process goes on to seal with the old key, until it is started again too.
+    gate.holder(&store, &mut alice).session().unwrap();
+    store = {
+        drop(store);
+        Store::open(&path, StorageKeys::new(NEW).with_older(OLD)).unwrap()
+    };
+    while store.run(&Reseal { limit: 100 }, now).unwrap().more {}
+    assert_eq!(store.run(&Reseal { limit: 100 }, now).unwrap().rows, 0);
+    drop((store, second));
+
+    assert_eq!(Store::open(&path, StorageKeys::new(OLD)).err(), Some(OpenError::StorageKey));
+    let store = Store::open(&path, StorageKeys::new(NEW)).unwrap();
+    assert_eq!(survey(&store, now).unwrap().len(), good.len());
+    hangs_together(&store, now).unwrap();
+    gate.holder(&store, &mut alice).session().unwrap();
+}
+
+#[test]
+fn a_stolen_file_shows_who_is_registered_and_no_key() {
+    let directory = Directory::new("stolen");
+    let path = directory.0.join("store");
+    let (gate, key) = (gate(), StorageKeys::new(OLD));
+    let store = Store::create(&path, key, UniqueNames::Always).unwrap();
+    migration::live(&gate, &store);
+    let now = gate.now.get();
+    let mut alice = Keeper::blank(gate.anchors.clone(), 90);
+    gate.holder(&store, &mut alice).registered("zoe", Credential::None);
+
+    let mut secrets: Vec<[u8; 32]> = alice.secrets();
+    secrets.push(*OLD.expose());
+    for row in store.run(&Registrations::default(), now).unwrap().entries {
+        let keys = store.registration(&Address::Key(row.key_id)).unwrap().unwrap().keys;
+        secrets.extend([keys.auth, keys.derive, keys.renew].map(|key| *key.expose()));
+        let tags = store.expected(&row.key_id).unwrap();
+        secrets.extend(
+            tags.iter().flat_map(|tags| [&tags.confirm, &tags.done, &tags.lost]).map(|tag| *tag.expose()),
+        );
+    }
+    let heidi = Applicant { name: UserName::new("heidi").unwrap(), proof: Some(ProofId::Activation) };
+    secrets.push(*store.applicant(&heidi, now).unwrap().activation.unwrap().secret.expose());
+    let waiting = &store.run(&Applications::default(), now).unwrap().entries[0];
+    let grace = Applicant { name: waiting.name.clone(), proof: Some(ProofId::Ticket(waiting.ticket_id)) };
+    secrets.push(*store.applicant(&grace, now).unwrap().waiting.unwrap().ticket.expose());
+    assert!(secrets.len() > 40, "{}", secrets.len());
+
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend(fs::read(directory.0.join("store-wal")).unwrap());
+    let windows: HashSet<&[u8]> = bytes.windows(16).collect();
+    assert!(windows.contains(&b"halfkey_registration"[..16]));
+    for secret in &secrets {
+        // A half of it would be too much.
+        assert!(!windows.contains(&secret[..16]) && !windows.contains(&secret[16..]));
+        let written = KeyId::new(*secret.first_chunk().unwrap()).to_string();
+        assert!(!windows.contains(&written.as_bytes()[..16]));
+    }
+
+    // What the documentation of the module shows.
+    let shell = shell(&path);
+    let sql =
+        "SELECT name, state, datetime(confirmed_at, 'unixepoch') FROM halfkey_registration ORDER BY name";
+    let mut select = shell.prepare(sql).unwrap();
+    let line =
+        |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?));
+    let rows: Vec<(String, String, Option<String>)> =
+        select.query_map([], line).unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows[0], ("alice".into(), "active".into(), Some("2027-01-15 08:00:00".into())));
+    assert!(rows.contains(&("frank".into(), "pending".into(), None)));
+}
