@@ -14,6 +14,7 @@
 mod audit;
 #[path = "postgres/child.rs"]
 mod child;
+mod common;
 #[path = "postgres/contention.rs"]
 mod contention;
 #[path = "postgres/contract.rs"]
@@ -26,6 +27,8 @@ mod damaged;
 mod lost;
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "postgres/story.rs"]
+mod story;
 #[path = "postgres/world.rs"]
 mod world;
 
