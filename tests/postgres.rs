@@ -23,6 +23,8 @@ mod contract;
 mod crash;
 #[path = "postgres/damaged.rs"]
 mod damaged;
+#[path = "postgres/dialect.rs"]
+mod dialect;
 #[path = "postgres/lost.rs"]
 mod lost;
 #[path = "postgres/server.rs"]

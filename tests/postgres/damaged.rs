@@ -44,7 +44,7 @@ fn a_database_is_opened_only_as_what_it_is() {
 }
 
 /// The row that version 1 made, under the storage key of these tests.
-const FIRST: &str = "INSERT INTO halfkey_schema VALUES ('halfkey', 1, 'always', 1, '0297801f414089b8', '\\xfd0ae9790a2033587128e6fc70f00776eba36297b3793356fc329f5ef01bddf5c1a9df80bb1cacd455e6a323034f02d39e')";
+pub const FIRST: &str = "INSERT INTO halfkey_schema VALUES ('halfkey', 1, 'always', 1, '0297801f414089b8', '\\xfd0ae9790a2033587128e6fc70f00776eba36297b3793356fc329f5ef01bddf5c1a9df80bb1cacd455e6a323034f02d39e')";
 
 #[test]
 fn an_earlier_version_is_migrated_only_when_asked() {
