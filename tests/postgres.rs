@@ -23,10 +23,14 @@ mod contract;
 mod crash;
 #[path = "postgres/damaged.rs"]
 mod damaged;
+#[path = "postgres/desk.rs"]
+mod desk;
 #[path = "postgres/dialect.rs"]
 mod dialect;
 #[path = "postgres/lost.rs"]
 mod lost;
+#[path = "store/operations.rs"]
+mod operations;
 #[path = "postgres/server.rs"]
 mod server;
 #[path = "postgres/story.rs"]

@@ -49,7 +49,7 @@ pub(super) async fn transact<W: Work>(pool: &Pool, work: &W) -> Result<W::Answer
     let now = Instant::now();
     let until = now.checked_add(W::PATIENCE).unwrap_or(now);
     // Whoever is at it then may come to an end.
-    let limit = until.checked_add(W::PATIENCE / 2).unwrap_or(until);
+    let limit = until.checked_add(W::PATIENCE.checked_div(2).unwrap_or_default()).unwrap_or(until);
     let mut pause = Duration::from_millis(2);
     loop {
         match timeout_at(limit, attempt(pool, work)).await {

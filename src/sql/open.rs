@@ -115,6 +115,9 @@ pub(crate) async fn open<D: Database>(
         migration::migrate(&mut rows.database, found, CURRENT).await?;
         schema.migration = CURRENT;
         rows.update(&mut schema).await?;
+    } else if !rows.stale::<Schema>(1).await?.is_empty() {
+        // The one row that no `Reseal` reaches: with an older key gone, it would lock all others out.
+        rows.update(&mut schema).await?;
     }
     shared.unique = schema.row.unique_names;
     Ok(shared)

@@ -23,11 +23,11 @@ pub fn seeded(store: Blocking, seed: &Seed<'_>) -> Blocking {
     store
 }
 
-/// A store in a schema of its own: a database may hold many.
-pub async fn in_schema(database: String, schema: u32) -> Store {
-    let client = connect(&database).await;
+/// How to connect to a new schema in a database, which may hold many stores.
+pub async fn in_schema(database: &str, schema: u32) -> String {
+    let client = connect(database).await;
     client.batch_execute(&format!("CREATE SCHEMA s{schema}")).await.unwrap();
-    create(&format!("{database} options='-c search_path=s{schema}'")).await
+    format!("{database} options='-c search_path=s{schema}'")
 }
 
 #[test]
@@ -36,8 +36,9 @@ fn the_store_keeps_the_contract() {
     let mut made = 0;
     let kept = entitlement_store(&mut |seed| {
         made += 1;
-        let store = Blocking::new(there(in_schema(database.clone(), made)), runtime());
-        Box::new(seeded(store, seed))
+        let database = database.clone();
+        let store = there(async move { create(&in_schema(&database, made).await).await });
+        Box::new(seeded(Blocking::new(store, runtime()), seed))
     });
     assert_eq!(kept, Ok(()));
 }

@@ -150,7 +150,7 @@ fn the_storage_key_is_replaced_while_servers_run() {
         // Row, alias, outcome and event of each; and whoever came late.
         assert!(rows >= 80, "{rows}");
         let newest = Store::open(pool(&database, 2), other_keys()).await;
-        assert!(newest.is_ok() || rows > 80, "the schema's row too");
+        assert!(newest.is_ok(), "the older key is of no use any more");
         assert_eq!(older.confirm(&key(0), NOW).await, Ok(Confirmed::Active));
     });
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// triggers, locks, notifications, RETURNING, ON CONFLICT, casts and joins are not among them.
 const WORDS: &str = "START TRANSACTION ISOLATION LEVEL SERIALIZABLE REPEATABLE READ ONLY COMMIT ROLLBACK \
     SET LOCAL SELECT INSERT INTO VALUES UPDATE DELETE FROM WHERE AND ORDER BY LIMIT TRUE \
-    CREATE TABLE INDEX ON ALTER ADD COLUMN TEXT BIGINT BYTEA NOT NULL PRIMARY KEY";
+    CREATE TABLE INDEX ON ALTER ADD COLUMN TEXT COLLATE C BIGINT BYTEA NOT NULL PRIMARY KEY";
 const FUNCTIONS: [&str; 4] = ["count", "substr", "length", "current_schema"];
 
 /// What a server was told, out of its log.
@@ -109,7 +109,7 @@ fn a_store_says_nothing_that_other_databases_do_not_know() {
         made += 1;
         let (database, logged) = (database.clone(), logged(made));
         let store = there(async move {
-            in_schema(database, made).await;
+            create(&in_schema(&database, made).await).await;
             open(&logged).await
         });
         Box::new(super::contract::seeded(Blocking::new(store, runtime()), seed))

@@ -101,11 +101,12 @@ pub struct CodeEntry {
     pub expires: Option<UnixTime>,
 }
 
+impl From<Code> for CodeEntry {
+    fn from(code: Code) -> Self {
+        Self { name: code.name, id: code.id, issued_at: code.issued_at, expires: code.expires }
+    }
+}
+
 operation! { Codes reads -> Page<CodeEntry>, OperatorError; |self, tables, _now| {
-    Page::read(tables, Query::all(), self.after.as_ref(), self.limit, |code: Code| CodeEntry {
-        name: code.name,
-        id: code.id,
-        issued_at: code.issued_at,
-        expires: code.expires,
-    }).await
+    Page::read(tables, Query::all(), self.after.as_ref(), self.limit, |code: Code| code.into()).await
 } }

@@ -1,12 +1,12 @@
 //! What an operator looks at, a page at a time.
 
-use super::{Operation, OperatorError, operation};
+use super::{CodeEntry, Operation, OperatorError, operation};
 use crate::id::{AccessPath, KeyId, TicketId, UserId, UserName};
 use crate::policy::{Policy, SuiteId};
 use crate::record::{Lifecycle, Takes};
 use crate::store::entity::{Entity, Held, Query, Tables, Test, Trouble};
 use crate::store::event::{Event, EventKind};
-use crate::store::rows::{Happened, Row, State, Waiter};
+use crate::store::rows::{Code, Happened, Row, State, Taken, Waiter};
 use crate::store::rules::by;
 use crate::template::Form;
 use crate::time::UnixTime;
@@ -134,6 +134,32 @@ operation! { Inspect reads -> Option<RegistrationEntry>, OperatorError; |self, t
     Ok(by::<Row, _>(tables, &self.0).await?.map(|held| held.row.into()))
 } }
 
+/// Shows what is known of a name: who holds it, and for whom it is kept.
+#[derive(Clone, Debug)]
+pub struct InspectName(
+    /// Which.
+    pub UserName,
+);
+
+/// What is known of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NameEntry {
+    /// Who holds it.
+    pub taken_by: Option<UserId>,
+    /// The unused activation code for it, be its time over or not.
+    pub code: Option<CodeEntry>,
+}
+
+operation! { InspectName reads -> NameEntry, OperatorError; |self, tables, _now| {
+    let taken = by::<Taken, _>(tables, &self.0).await?;
+    let code = by::<Code, _>(tables, &self.0).await?;
+    Ok(NameEntry {
+        taken_by: taken.map(|held| held.row.user_id),
+        code: code.map(|held| held.row.into()),
+    })
+} }
+
 /// Which registrations are wanted: those of which all that is given holds.
 #[derive(Clone, Debug, Default)]
 pub struct RegistrationFilter {
@@ -251,11 +277,13 @@ pub struct EventFilter {
     pub until: Option<UnixTime>,
 }
 
-/// Lists the log, oldest first.
+/// Lists the log, oldest first unless told otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct Events {
     /// Which.
     pub filter: EventFilter,
+    /// From the newest to the oldest.
+    pub newest_first: bool,
     /// From where on.
     pub after: Option<Cursor>,
     /// At most so many: see [`Page`].
@@ -263,7 +291,7 @@ pub struct Events {
 }
 
 operation! { Events reads -> Page<Event>, OperatorError; |self, tables, _now| {
-    let mut query = Query::all();
+    let mut query = Query { backwards: self.newest_first, ..Query::all() };
     if let Some(kind) = &self.filter.kind {
         query = query.is("kind", kind);
     }

@@ -1,6 +1,8 @@
 //! What an operator asks of a store: each a value, performed in one transaction.
 
+mod batch;
 mod code;
+mod count;
 mod entitlement;
 mod group;
 mod listing;
@@ -9,15 +11,17 @@ mod registration;
 mod report;
 mod reseal;
 
+pub use batch::{Batch, BatchError};
 pub use code::{CodeEntry, Codes, ExpireCode, IssueCode, WithdrawCode};
+pub use count::{Count, Counted};
 pub use entitlement::{
     Entitle, EntitlementEntry, EntitlementFilter, Entitlements, RaiseEpoch, ReadEntitlement,
     RevokeEntitlement,
 };
 pub use group::{GroupMember, JoinGroup, LeaveGroup, Members};
 pub use listing::{
-    Applications, Cursor, EventFilter, Events, Inspect, Page, RegistrationEntry, RegistrationFilter,
-    Registrations, WaitingEntry,
+    Applications, Cursor, EventFilter, Events, Inspect, InspectName, NameEntry, Page, RegistrationEntry,
+    RegistrationFilter, Registrations, WaitingEntry,
 };
 pub(super) use purge::purge;
 pub use purge::{Purge, PurgeEvents, Purged};

@@ -52,9 +52,10 @@ async fn may_win<T: Tables>(tables: &mut T, row: &Row, now: UnixTime) -> Result<
     let code: Option<Held<Code>> = by(tables, &row.name).await?;
     let proof_good = match (row.code, row.renews) {
         (Some(id), _) => code.is_some_and(|code| code.id == id),
-        (None, Some(earlier)) => {
-            by::<Row, _>(tables, &earlier).await?.is_some_and(|row| row.state == State::Active)
-        }
+        // A key that was renamed meanwhile is renewed under its new name alone.
+        (None, Some(earlier)) => by::<Row, _>(tables, &earlier)
+            .await?
+            .is_some_and(|earlier| earlier.state == State::Active && earlier.name == row.name),
         // A name for which somebody was invited is not for whoever comes first.
         (None, None) => row.ticket.is_some() || code.is_none_or(|code| code.is_over(now)),
     };

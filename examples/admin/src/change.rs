@@ -1,0 +1,197 @@
+//! Registrations: put on hold, ended, renamed.
+
+use crate::failure::{Failure, complain, operator};
+use crate::output::Output;
+use crate::registration::name;
+use crate::time::{Span, When, written};
+use halfkey::sqlite::Store;
+use halfkey::store::operation::{
+    Forget, FreeName, Operation, OperatorError, Rename, Resume, Revoke, SetExpiry, Suspend,
+};
+use halfkey::{KeyId, UnixTime, UserName};
+use serde::Serialize;
+
+/// Whose registrations.
+#[derive(clap::Args)]
+pub(crate) struct Keys {
+    /// Their key ids.
+    #[arg(required = true)]
+    key_ids: Vec<KeyId>,
+}
+
+/// The same, where there is no way back.
+#[derive(clap::Args)]
+pub(crate) struct Marked {
+    #[command(flatten)]
+    keys: Keys,
+    /// Yes, more than one.
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Serialize)]
+struct Done {
+    key_id: String,
+    done: &'static str,
+}
+
+impl Keys {
+    /// Does it to each, whatever becomes of the others.
+    fn each<O>(
+        &self,
+        store: &Store,
+        out: &mut Output,
+        make: fn(KeyId) -> O,
+        done: &'static str,
+    ) -> Result<(), Failure>
+    where
+        O: Operation<Answer = (), Error = OperatorError>,
+    {
+        let mut failed = 0u64;
+        for key_id in &self.key_ids {
+            match store.run(&make(*key_id), UnixTime::now()) {
+                Ok(()) => {
+                    out.done(&Done { key_id: key_id.to_string(), done }, &format!("{done} {key_id}"))?;
+                }
+                Err(error @ OperatorError::Store(_)) => return Err(error.into()),
+                Err(error) if self.key_ids.len() == 1 => return Err(error.into()),
+                Err(error) => {
+                    failed = failed.saturating_add(1);
+                    let about = Some(("key_id", &*key_id.to_string()));
+                    complain(out.is_json(), about, &error.to_string(), operator(&error));
+                }
+            }
+        }
+        let all = u64::try_from(self.key_ids.len()).unwrap_or(u64::MAX);
+        if failed == 0 { Ok(()) } else { Err(Failure::Some { failed, all }) }
+    }
+
+    pub(crate) fn suspend(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        self.each(store, out, Suspend, "suspended")
+    }
+
+    pub(crate) fn resume(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        self.each(store, out, Resume, "resumed")
+    }
+}
+
+impl Marked {
+    fn meant(&self) -> Result<&Keys, Failure> {
+        if self.yes || self.keys.key_ids.len() == 1 {
+            return Ok(&self.keys);
+        }
+        Err(Failure::Usage("there is no way back for so many at once; add --yes if it is meant"))
+    }
+
+    pub(crate) fn revoke(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        self.meant()?.each(store, out, Revoke, "revoked")
+    }
+
+    pub(crate) fn forget(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        self.meant()?.each(store, out, Forget, "forgotten")
+    }
+}
+
+/// A time in the future, said in one of two ways.
+#[derive(clap::Args)]
+pub(crate) struct Until {
+    /// At this time.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    at: Option<When>,
+    /// So long from now.
+    #[arg(long = "in", value_name = "SPAN", conflicts_with = "at")]
+    span: Option<Span>,
+}
+
+impl Until {
+    pub(crate) fn time(&self) -> Option<UnixTime> {
+        let at = self.at.map(|When(time)| time);
+        at.or_else(|| self.span.map(|Span(seconds)| UnixTime::now().after(seconds)))
+    }
+
+    /// Where one of three has to be said.
+    pub(crate) fn or_never(&self, never: bool) -> Result<Option<UnixTime>, Failure> {
+        match (self.time(), never) {
+            (Some(time), false) => Ok(Some(time)),
+            (None, true) => Ok(None),
+            _ => Err(Failure::Usage("when? Give one of --at TIME, --in SPAN and --never")),
+        }
+    }
+}
+
+/// When a registration expires.
+#[derive(clap::Args)]
+pub(crate) struct Expire {
+    /// Which.
+    key_id: KeyId,
+    #[command(flatten)]
+    until: Until,
+    /// Not at all.
+    #[arg(long)]
+    never: bool,
+}
+
+#[derive(Serialize)]
+struct Expires {
+    key_id: String,
+    expires: Option<String>,
+}
+
+impl Expire {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        let expires = self.until.or_never(self.never)?;
+        store.run(&SetExpiry { key_id: self.key_id, expires }, UnixTime::now())?;
+        let (key_id, expires) = (self.key_id.to_string(), expires.map(written));
+        let when = expires.as_deref().map_or("never".into(), |time| format!("at {time}"));
+        let sentence = format!("{key_id} expires {when}");
+        out.done(&Expires { key_id, expires }, &sentence)
+    }
+}
+
+/// Another name.
+#[derive(clap::Args)]
+pub(crate) struct Renaming {
+    /// Which.
+    key_id: KeyId,
+    /// The new name.
+    #[arg(value_parser = name)]
+    name: UserName,
+}
+
+#[derive(Serialize)]
+struct Renamed {
+    key_id: String,
+    name: String,
+}
+
+impl Renaming {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        let Self { key_id, name } = self;
+        store.run(&Rename { key_id, name: name.clone() }, UnixTime::now())?;
+        let renamed = Renamed { key_id: key_id.to_string(), name: name.to_string() };
+        out.done(&renamed, &format!("{key_id} is {name} now"))
+    }
+}
+
+/// A name to be free.
+#[derive(clap::Args)]
+pub(crate) struct Freeing {
+    /// Which.
+    #[arg(value_parser = name)]
+    name: UserName,
+}
+
+#[derive(Serialize)]
+struct Freed {
+    name: String,
+    done: &'static str,
+}
+
+impl Freeing {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        let name = self.name.to_string();
+        store.run(&FreeName(self.name), UnixTime::now())?;
+        let sentence = format!("{name} is free");
+        out.done(&Freed { name, done: "freed" }, &sentence)
+    }
+}

@@ -1,0 +1,168 @@
+//! Activation codes.
+
+use crate::change::Until;
+use crate::failure::Failure;
+use crate::output::{Entry, Output};
+use crate::paging::Paging;
+use crate::registration::name;
+use crate::time::written;
+use halfkey::registration::ActivationCode;
+use halfkey::sqlite::Store;
+use halfkey::store::operation::{
+    CodeEntry, Codes, ExpireCode, InspectName, IssueCode, OperatorError, WithdrawCode,
+};
+use halfkey::{ServerName, SystemRandom, UnixTime, UserName};
+use serde::Serialize;
+
+/// What is done with activation codes.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Makes a code for a name and tells it, once.
+    Issue(Issue),
+    /// Makes another code for a name: the one before is withdrawn.
+    Reissue(Issue),
+    /// Withdraws the code for a name.
+    Withdraw {
+        /// Which name.
+        #[arg(value_parser = name)]
+        name: UserName,
+    },
+    /// Sets until when the code for a name may be used.
+    Expire {
+        /// Which name.
+        #[arg(value_parser = name)]
+        name: UserName,
+        #[command(flatten)]
+        until: Until,
+        /// Without end.
+        #[arg(long)]
+        never: bool,
+    },
+    /// Lists the codes that have not been used; what they are is with their users.
+    List(Paging),
+}
+
+/// A code to be made.
+#[derive(clap::Args)]
+pub(crate) struct Issue {
+    /// For which name.
+    #[arg(value_parser = name)]
+    name: UserName,
+    #[command(flatten)]
+    pub(crate) form: Form,
+    #[command(flatten)]
+    until: Until,
+}
+
+/// What a code looks like, and for which server it is.
+#[derive(clap::Args)]
+pub(crate) struct Form {
+    /// The server's name, as its certificate has it: a code is good for one server.
+    #[arg(long, env = "HALFKEY_SERVER")]
+    pub(crate) server: ServerName,
+    /// 26 characters, for machines to carry, instead of 16.
+    #[arg(long)]
+    pub(crate) long: bool,
+}
+
+impl Form {
+    pub(crate) fn draw(&self) -> ActivationCode {
+        let random = &mut SystemRandom;
+        if self.long { ActivationCode::generate_long(random) } else { ActivationCode::generate(random) }
+    }
+}
+
+#[derive(Serialize)]
+struct Issued<'a> {
+    name: &'a str,
+    code: &'a str,
+    expires: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Changed {
+    name: String,
+    done: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    id: String,
+    issued_at: String,
+    expires: Option<String>,
+}
+
+impl Entry for Shown {
+    const COLUMNS: &'static [&'static str] = &["name", "issued_at", "expires", "id"];
+}
+
+impl From<CodeEntry> for Shown {
+    fn from(entry: CodeEntry) -> Self {
+        Self {
+            name: entry.name.to_string(),
+            id: entry.id.to_string(),
+            issued_at: written(entry.issued_at),
+            expires: entry.expires.map(written),
+        }
+    }
+}
+
+impl Command {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        match self {
+            Self::Issue(issue) => {
+                // One whose time is over is in nobody's way.
+                let now = UnixTime::now();
+                if issue.standing(store)?.is_some_and(|code| code.expires.is_none_or(|end| end >= now)) {
+                    return Err(Failure::CodeExists);
+                }
+                let expires = issue.until.time();
+                issue.make(store, expires, out)
+            }
+            Self::Reissue(issue) => {
+                let before = issue.standing(store)?.ok_or(OperatorError::NoSuchCode)?;
+                let expires = issue.until.time().or(before.expires);
+                issue.make(store, expires, out)
+            }
+            Self::Withdraw { name } => {
+                store.run(&WithdrawCode(name.clone()), UnixTime::now())?;
+                let done = Changed { name: name.to_string(), done: "withdrawn", expires: None };
+                out.done(&done, &format!("the code for {name} is withdrawn"))
+            }
+            Self::Expire { name, until, never } => {
+                let expires = until.or_never(never)?;
+                store.run(&ExpireCode { name: name.clone(), expires }, UnixTime::now())?;
+                let expires = expires.map(written);
+                let when = expires.as_deref().map_or("never".into(), |time| format!("at {time}"));
+                let sentence = format!("the code for {name} expires {when}");
+                out.done(&Changed { name: name.to_string(), done: "expiry set", expires }, &sentence)
+            }
+            Self::List(paging) => {
+                let page = |after, limit| store.run(&Codes { after, limit }, UnixTime::now());
+                paging.list(out, page, |entry| Ok(Some(Shown::from(entry))))
+            }
+        }
+    }
+}
+
+impl Issue {
+    fn standing(&self, store: &Store) -> Result<Option<CodeEntry>, Failure> {
+        Ok(store.run(&InspectName(self.name.clone()), UnixTime::now())?.code)
+    }
+
+    fn make(self, store: &Store, expires: Option<UnixTime>, out: &mut Output) -> Result<(), Failure> {
+        let (name, code) = (self.name, self.form.draw());
+        let secret = code.secret(&self.form.server, &name);
+        store.run(&IssueCode { name: name.clone(), secret, expires }, UnixTime::now())?;
+        let code = zeroize::Zeroizing::new(code.reveal());
+        let issued = Issued { name: name.as_str(), code: &code, expires: expires.map(written) };
+        out.object(&issued).and_then(|()| out.flush()).map_err(|failure| match failure {
+            // Whoever reads on does not matter here: a code that is not told is lost.
+            Failure::Output(error) => Failure::Output(std::io::Error::other(error)),
+            other => other,
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! Entitlements: what users, groups and paths get, application by application.
+
+use crate::failure::{Failure, FileError};
+use crate::output::{Entry, Output};
+use crate::paging::Paging;
+use crate::report::serial;
+use crate::time::{Span, written};
+use base64ct::{Base64, Encoding};
+use halfkey::message::Serial;
+use halfkey::port::entitlement_store::Document;
+use halfkey::sqlite::Store;
+use halfkey::store::Subject;
+use halfkey::store::operation::{
+    Entitle, EntitlementEntry, EntitlementFilter, Entitlements, OperatorError, RaiseEpoch, ReadEntitlement,
+    RevokeEntitlement,
+};
+use halfkey::{Application, UnixTime};
+use serde::Serialize;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// What is done with entitlements. A subject is `user:…`, `group:…` or `path:…`.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Entitles a subject to a document.
+    Set(Set),
+    /// Entitles a subject to nothing any more.
+    Revoke(Which),
+    /// Shows what a subject itself is entitled to.
+    Show {
+        #[command(flatten)]
+        which: Which,
+        /// The document's body and nothing else, byte for byte.
+        #[arg(long)]
+        raw: bool,
+    },
+    /// Lists entitlements, without bodies.
+    List {
+        /// Of this subject.
+        #[arg(long)]
+        subject: Option<Subject>,
+        /// In this application.
+        #[arg(long, value_name = "APPLICATION")]
+        app: Option<Application>,
+        #[command(flatten)]
+        paging: Paging,
+    },
+}
+
+/// Whose, in which application.
+#[derive(clap::Args)]
+pub(crate) struct Which {
+    /// Whose: `user:…`, `group:…` or `path:…`.
+    subject: Subject,
+    /// In which application.
+    application: Application,
+}
+
+/// What a subject is to get.
+#[derive(clap::Args)]
+pub(crate) struct Set {
+    #[command(flatten)]
+    which: Which,
+    /// The file with the document's body.
+    #[arg(long)]
+    file: PathBuf,
+    /// What kind of document it is.
+    #[arg(long)]
+    media_type: String,
+    /// How long it may be used after each delivery; without end where nothing is said.
+    #[arg(long, value_name = "SPAN")]
+    valid_for: Option<Span>,
+}
+
+/// More than any document has; how much that is exactly, the store knows.
+const BODY_MAX: u64 = 1 << 17;
+
+/// The body of a document from a file.
+pub(crate) fn body(path: &Path) -> Result<Vec<u8>, Failure> {
+    let read = || -> Result<Vec<u8>, FileError> {
+        let mut body = Vec::new();
+        File::open(path)?.take(BODY_MAX).read_to_end(&mut body)?;
+        if u64::try_from(body.len()).is_ok_and(|length| length < BODY_MAX) {
+            Ok(body)
+        } else {
+            Err(FileError::TooLong)
+        }
+    };
+    read().map_err(|error| Failure::file(path, error))
+}
+
+#[derive(Serialize)]
+pub(crate) struct Shown {
+    subject: String,
+    application: String,
+    serial: String,
+    media_type: Option<String>,
+    bytes: Option<usize>,
+    valid_for: Option<u32>,
+    set_at: String,
+}
+
+impl Entry for Shown {
+    const COLUMNS: &'static [&'static str] =
+        &["subject", "application", "serial", "media_type", "bytes", "valid_for", "set_at"];
+}
+
+impl From<EntitlementEntry> for Shown {
+    fn from(entry: EntitlementEntry) -> Self {
+        let (media_type, bytes) = entry.document.unzip();
+        Self {
+            subject: entry.subject.to_string(),
+            application: entry.application.to_string(),
+            serial: serial(entry.serial),
+            media_type,
+            bytes,
+            valid_for: entry.valid_for,
+            set_at: written(entry.set_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Whole {
+    subject: String,
+    application: String,
+    entitled: bool,
+    media_type: Option<String>,
+    /// The body where it is text.
+    body: Option<String>,
+    /// And where it is not.
+    body_base64: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Done {
+    subject: String,
+    application: String,
+    serial: String,
+    done: &'static str,
+}
+
+impl Done {
+    fn tell(which: &Which, given: Serial, done: &'static str, out: &mut Output) -> Result<(), Failure> {
+        let (subject, application) = (which.subject.to_string(), which.application.to_string());
+        let sentence = format!("{subject} in {application}: {done}, serial {}", serial(given));
+        out.done(&Self { subject, application, serial: serial(given), done }, &sentence)
+    }
+}
+
+impl Command {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        match self {
+            Self::Set(Set { which, file, media_type, valid_for }) => {
+                let seconds = valid_for.map(|Span(seconds)| u32::try_from(seconds)).transpose();
+                let entitle = Entitle {
+                    subject: which.subject.clone(),
+                    application: which.application.clone(),
+                    document: Document { media_type, body: body(&file)? },
+                    valid_for: seconds.map_err(|_| Failure::Usage("--valid-for is at most 136 years"))?,
+                };
+                Done::tell(&which, store.run(&entitle, UnixTime::now())?, "entitled", out)
+            }
+            Self::Revoke(which) => {
+                let (subject, application) = (which.subject.clone(), which.application.clone());
+                let given = store.run(&RevokeEntitlement { subject, application }, UnixTime::now())?;
+                Done::tell(&which, given, "revoked", out)
+            }
+            Self::Show { which: Which { subject, application }, raw } => {
+                let read = ReadEntitlement { subject: subject.clone(), application: application.clone() };
+                let document = store.run(&read, UnixTime::now())?;
+                if raw {
+                    let document = document.ok_or(OperatorError::NoSuchEntitlement)?;
+                    return out.bytes(&document.body);
+                }
+                out.object(&Whole::new(&subject, &application, document))
+            }
+            Self::List { subject, app, paging } => {
+                let filter = EntitlementFilter { subject, application: app };
+                let page = |after, limit| {
+                    store.run(&Entitlements { filter: filter.clone(), after, limit }, UnixTime::now())
+                };
+                paging.list(out, page, |entry| Ok(Some(Shown::from(entry))))
+            }
+        }
+    }
+}
+
+impl Whole {
+    fn new(subject: &Subject, application: &Application, document: Option<Document>) -> Self {
+        let entitled = document.is_some();
+        let (media_type, body) = document.map(|document| (document.media_type, document.body)).unzip();
+        let (body, body_base64) = match body.map(String::from_utf8) {
+            None => (None, None),
+            Some(Ok(text)) => (Some(text), None),
+            Some(Err(error)) => (None, Some(Base64::encode_string(error.as_bytes()))),
+        };
+        let (subject, application) = (subject.to_string(), application.to_string());
+        Self { subject, application, entitled, media_type, body, body_base64 }
+    }
+}
+
+/// What is done with the epoch.
+#[derive(clap::Subcommand)]
+pub(crate) enum EpochCommand {
+    /// Begins a new epoch, with all entitlements in it: to be done after restoring a backup, lest
+    /// tokens refuse as rolled back what is older than what they hold.
+    Raise {
+        /// Yes, every token is to fetch every configuration anew.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Raised {
+    epoch: u32,
+}
+
+impl EpochCommand {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        let Self::Raise { yes } = self;
+        if !yes {
+            return Err(Failure::Usage("every token then fetches everything anew; add --yes if it is meant"));
+        }
+        let epoch = store.run(&RaiseEpoch, UnixTime::now())?;
+        out.done(&Raised { epoch }, &format!("this is epoch {epoch}"))
+    }
+}

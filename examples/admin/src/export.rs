@@ -1,0 +1,52 @@
+//! All of it, for other programs: no keys, no codes, no bodies.
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::paging::every;
+use crate::progress::Progress;
+use crate::{entitlement, group, registration};
+use halfkey::UnixTime;
+use halfkey::sqlite::Store;
+use halfkey::store::operation::{
+    EntitlementFilter, Entitlements, Members, RegistrationFilter, Registrations,
+};
+use serde::Serialize;
+
+/// A line.
+#[derive(Serialize)]
+struct Line<T> {
+    kind: &'static str,
+    #[serde(flatten)]
+    what: T,
+}
+
+/// What has been written.
+struct Lines<'a> {
+    out: &'a mut Output,
+    progress: Progress,
+    written: u64,
+}
+
+impl Lines<'_> {
+    fn write(&mut self, kind: &'static str, what: impl Serialize) -> Result<(), Failure> {
+        self.out.json_line(&Line { kind, what })?;
+        self.written = self.written.saturating_add(1);
+        if self.written.is_multiple_of(1000) {
+            self.progress.at(self.written, self.written, "exported");
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn run(store: &Store, out: &mut Output) -> Result<(), Failure> {
+    let now = UnixTime::now();
+    let mut lines = Lines { out, progress: Progress::open(), written: 0 };
+    let filter = RegistrationFilter::default();
+    let page = |after, limit| store.run(&Registrations { filter: filter.clone(), after, limit }, now);
+    every(page, |entry| lines.write("registration", registration::Shown::from(entry)))?;
+    let filter = EntitlementFilter::default();
+    let page = |after, limit| store.run(&Entitlements { filter: filter.clone(), after, limit }, now);
+    every(page, |entry| lines.write("entitlement", entitlement::Shown::from(entry)))?;
+    let page = |after, limit| store.run(&Members { after, limit, ..Members::default() }, now);
+    every(page, |entry| lines.write("membership", group::Shown::from(entry)))
+}

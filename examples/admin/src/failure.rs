@@ -1,0 +1,165 @@
+//! Why a command is not done, in one sentence for people and one word for scripts.
+
+use crate::output::clean;
+use halfkey::port::StoreError;
+use halfkey::sqlite::OpenError;
+use halfkey::store::operation::OperatorError;
+use std::io;
+use std::path::Path;
+use thiserror::Error;
+
+/// Why a command is not done.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// The store refuses, or does not answer.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    /// The store is not opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It would put a code out of use that somebody may hold.
+    #[error("there is an unused activation code for this name; reissue it to make another")]
+    CodeExists,
+    /// Each has been told by itself.
+    #[error("{failed} of {all} could not be done")]
+    Some {
+        /// How many.
+        failed: u64,
+        /// Of how many.
+        all: u64,
+    },
+    /// The arguments ask for what makes no sense.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// A file named in the arguments cannot be used.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        error: FileError,
+    },
+    /// Nobody takes the answer.
+    #[error("the answer cannot be written: {0}")]
+    Output(io::Error),
+}
+
+/// Why a file cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum FileError {
+    /// The system says so.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Others could read the key in it.
+    #[error("others than its owner may use it; chmod 600 it")]
+    Mode,
+    /// It holds no key.
+    #[error("a key file holds 64 hexadecimal digits")]
+    Key,
+    /// Something else is in it.
+    #[error("line {0} is no name with its activation code, so this file is not added to")]
+    NotCodes(u64),
+    /// Another import writes to it.
+    #[error("another import is writing to it")]
+    Locked,
+    /// More than any document has.
+    #[error("it is longer than any document may be")]
+    TooLong,
+}
+
+impl Failure {
+    pub(crate) fn file(path: &Path, error: impl Into<FileError>) -> Self {
+        Self::File { path: path.display().to_string(), error: error.into() }
+    }
+
+    /// Whether it is only that who reads the answer has read enough.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit code: 1 refused by the store's state, 2 usage, 3 the store does not answer.
+    pub(crate) const fn exit(&self) -> u8 {
+        match self {
+            Self::Operator(OperatorError::Store(_)) | Self::Output(_) => 3,
+            Self::Operator(_) | Self::CodeExists | Self::Some { .. } | Self::Open(OpenError::Exists) => 1,
+            Self::Open(_) => 3,
+            Self::Usage(_) | Self::File { .. } => 2,
+        }
+    }
+
+    /// A word that stays.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Operator(error) => operator(error),
+            Self::Open(OpenError::NotAStore) => "not-a-store",
+            Self::Open(OpenError::Exists) => "exists",
+            Self::Open(OpenError::Newer { .. }) => "newer-store",
+            Self::Open(OpenError::Older { .. }) => "older-store",
+            Self::Open(OpenError::StorageKey) => "storage-key",
+            Self::Open(OpenError::Store(error)) => store(error),
+            Self::Open(_) => "not-opened",
+            Self::CodeExists => "code-exists",
+            Self::Some { .. } => "some-failed",
+            Self::Usage(_) => "usage",
+            Self::File { .. } => "file",
+            Self::Output(_) => "output",
+        }
+    }
+
+    /// One line on standard error.
+    pub(crate) fn tell(&self, json: bool) {
+        complain(json, None, &self.to_string(), self.code());
+    }
+}
+
+/// One line on standard error, about the whole or about one line or item of it. Where even that is not
+/// taken, nothing is left to be done.
+pub(crate) fn complain(json: bool, about: Option<(&str, &str)>, error: &str, code: &str) {
+    use io::Write;
+    let line = if json {
+        let mut object = serde_json::Map::new();
+        if let Some((what, which)) = about {
+            let number = which.parse::<u64>().ok().filter(|_| what == "line");
+            object.insert(what.into(), number.map_or_else(|| which.into(), Into::into));
+        }
+        object.insert("error".into(), error.into());
+        object.insert("code".into(), code.into());
+        serde_json::Value::Object(object).to_string()
+    } else {
+        match about {
+            Some(("line", which)) => format!("admin: line {which}: {}", clean(error)),
+            Some((_, which)) => format!("admin: {}: {}", clean(which), clean(error)),
+            None => format!("admin: {}", clean(error)),
+        }
+    };
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// The word for what an operation says.
+pub(crate) const fn operator(error: &OperatorError) -> &'static str {
+    match error {
+        OperatorError::NoSuchKey => "no-such-key",
+        OperatorError::NoSuchTicket => "no-such-ticket",
+        OperatorError::NoSuchCode => "no-such-code",
+        OperatorError::NoSuchEntitlement => "no-such-entitlement",
+        OperatorError::OtherState => "other-state",
+        OperatorError::NameTaken => "name-taken",
+        OperatorError::NameFree => "name-free",
+        OperatorError::MediaType => "media-type",
+        OperatorError::DocumentTooLong => "document-too-long",
+        OperatorError::TooManyGroups => "too-many-groups",
+        OperatorError::Store(error) => store(error),
+        _ => "refused",
+    }
+}
+
+const fn store(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Damaged => "damaged",
+        StoreError::Contended => "busy",
+        StoreError::Full => "full",
+        StoreError::ReadOnly => "read-only",
+        StoreError::StorageKey => "storage-key",
+        _ => "unavailable",
+    }
+}

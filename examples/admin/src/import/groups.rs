@@ -1,0 +1,62 @@
+//! Many users into groups.
+
+use super::lines::{Lines, fields};
+use super::{BadLine, CHUNK, Tally, perform};
+use crate::failure::Failure;
+use crate::output::Output;
+use halfkey::sqlite::Store;
+use halfkey::store::operation::JoinGroup;
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// Who goes where.
+#[derive(clap::Args)]
+pub(crate) struct Groups {
+    /// The users and groups.
+    file: PathBuf,
+}
+
+/// A line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    user_id: String,
+    group: String,
+}
+
+fn read(text: &str) -> Result<JoinGroup, BadLine> {
+    let line = if text.starts_with('{') {
+        serde_json::from_str(text)?
+    } else {
+        match fields(text).as_deref() {
+            Some([user_id, group]) => Line { user_id: user_id.clone(), group: group.clone() },
+            _ => return Err(BadLine::Csv("user id and group")),
+        }
+    };
+    Ok(JoinGroup { user_id: line.user_id.parse()?, group: line.group.parse()? })
+}
+
+impl Groups {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        let mut lines = Lines::open(&self.file)?;
+        let mut tally = Tally::new(&lines, out.is_json());
+        let mut chunk = Vec::new();
+        loop {
+            let next = lines.next()?;
+            if chunk.len() >= CHUNK || next.is_none() {
+                let mut refusals = Vec::new();
+                let chunk = std::mem::take(&mut chunk);
+                tally.done(perform(store, chunk, |line, error| refusals.push((line, error)))?);
+                for (line, error) in refusals {
+                    tally.bad(line, &BadLine::Refused(error));
+                }
+                tally.at(&lines);
+            }
+            let Some((line, text)) = next else { return tally.end(out) };
+            match text.and_then(|text| read(&text)) {
+                Err(bad) => tally.bad(line, &bad),
+                Ok(join) => chunk.push((line, join)),
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! `admin`: what an operator does with a store in a file of SQLite.
+//!
+//! Each command is one or more of [`halfkey::store::operation`], with tables for people and JSON for
+//! scripts. Exit codes: 0 done; 1 refused by the store's state; 2 the arguments, or a file named in
+//! them, are of no use; 3 the store does not answer, or is damaged.
+
+mod change;
+mod code;
+mod entitlement;
+mod event;
+mod export;
+mod failure;
+mod group;
+mod import;
+mod key_file;
+mod output;
+mod paging;
+mod progress;
+mod registration;
+mod report;
+mod show;
+mod time;
+mod upkeep;
+mod waiting;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use halfkey::sqlite::Store;
+use halfkey::store::StorageKeys;
+use output::Output;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Looks after halfkey's store in a file of SQLite.
+///
+/// Exit codes: 0 done; 1 refused by the store's state; 2 the arguments, or a file named in them, are of
+/// no use; 3 the store does not answer, or is damaged.
+///
+/// Times are RFC 3339 in UTC (2027-01-31T12:00:00Z), days (2027-01-31), now, or spans from now (+30d,
+/// -12h).
+#[derive(Parser)]
+#[command(name = "admin", version)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    /// Answers in JSON: an object, or one a line.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the store is, and what opens it.
+#[derive(clap::Args)]
+struct Place {
+    /// The file of the store.
+    #[arg(long, global = true, value_name = "FILE", env = "HALFKEY_DB")]
+    db: Option<PathBuf>,
+    /// The file of the storage key, which `keygen` makes.
+    #[arg(long, global = true, value_name = "FILE", env = "HALFKEY_KEY_FILE")]
+    key_file: Option<PathBuf>,
+    /// Files of storage keys that were current before.
+    #[arg(long, global = true, value_name = "FILE")]
+    older_key_file: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes a new storage key in a new file.
+    Keygen {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Makes a store in a new file.
+    Init(upkeep::Init),
+    /// Counts what is there.
+    Status,
+    /// Lists registrations.
+    List(registration::List),
+    /// Shows one registration, its configurations and what has happened to it.
+    Show(show::Show),
+    /// Puts active registrations on hold.
+    Suspend(change::Keys),
+    /// Makes suspended registrations active again.
+    Resume(change::Keys),
+    /// Ends registrations for good. Their names stay taken.
+    Revoke(change::Marked),
+    /// Erases registrations that are revoked, superseded or lost. Their names stay taken.
+    Forget(change::Marked),
+    /// Sets when a registration expires.
+    Expire(change::Expire),
+    /// Gives a registration another name.
+    Rename(change::Renaming),
+    /// Lets others register under a name.
+    FreeName(change::Freeing),
+    /// Applications that wait for the operator.
+    #[command(subcommand)]
+    Waiting(waiting::Command),
+    /// Activation codes.
+    #[command(subcommand)]
+    Code(code::Command),
+    /// Entitlements: what the users, groups or paths of an application get.
+    #[command(subcommand)]
+    Entitle(entitlement::Command),
+    /// Groups of users.
+    #[command(subcommand)]
+    Group(group::Command),
+    /// The epoch of the serials of configurations.
+    #[command(subcommand)]
+    Epoch(entitlement::EpochCommand),
+    /// Lists who applied which configuration.
+    Reports(report::List),
+    /// Lists the log, the oldest first.
+    Events(event::List),
+    /// Lets go of what has expired.
+    Purge(upkeep::Purging),
+    /// Seals under the current storage key what older ones have sealed.
+    Reseal,
+    /// Takes many things from a file.
+    #[command(subcommand)]
+    Import(import::Command),
+    /// Writes registrations, entitlements (without their bodies) and groups, as JSON lines.
+    Export,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
+    let mut out = Output::new(cli.json);
+    let done = run(cli, &mut out);
+    // What was done before something failed is told all the same.
+    let done = done.and(out.flush());
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell(out.is_json());
+            ExitCode::from(failure.exit())
+        }
+    }
+}
+
+/// Arguments that say nothing, or ask for help.
+fn misused(error: &clap::Error) -> ExitCode {
+    // Not read, but it can be seen how the answer is wanted.
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let sentence = first.strip_prefix("error: ").unwrap_or(first);
+        failure::complain(true, None, sentence, "usage");
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
+    let Cli { place, command, .. } = cli;
+    match command {
+        Command::Keygen { file } => return upkeep::keygen(&file, out),
+        Command::Init(init) => return init.run(place.db()?, place.keys()?, out),
+        _ => {}
+    }
+    let keys = place.keys()?;
+    let key_id = keys.current_id();
+    let store = &Store::open(place.db()?, keys)?;
+    match command {
+        // Done above, and wanting no store.
+        Command::Keygen { .. } | Command::Init(_) => Ok(()),
+        Command::Status => upkeep::status(store, key_id, out),
+        Command::List(list) => list.run(store, out),
+        Command::Show(show) => show.run(store, out),
+        Command::Suspend(keys) => keys.suspend(store, out),
+        Command::Resume(keys) => keys.resume(store, out),
+        Command::Revoke(keys) => keys.revoke(store, out),
+        Command::Forget(keys) => keys.forget(store, out),
+        Command::Expire(expire) => expire.run(store, out),
+        Command::Rename(renaming) => renaming.run(store, out),
+        Command::FreeName(freeing) => freeing.run(store, out),
+        Command::Waiting(command) => command.run(store, out),
+        Command::Code(command) => command.run(store, out),
+        Command::Entitle(command) => command.run(store, out),
+        Command::Group(command) => command.run(store, out),
+        Command::Epoch(command) => command.run(store, out),
+        Command::Reports(list) => list.run(store, out),
+        Command::Events(list) => list.run(store, out),
+        Command::Purge(purging) => purging.run(store, out),
+        Command::Reseal => upkeep::reseal(store, key_id, out),
+        Command::Import(command) => command.run(store, out),
+        Command::Export => export::run(store, out),
+    }
+}
+
+impl Place {
+    fn db(&self) -> Result<&Path, Failure> {
+        self.db.as_deref().ok_or(Failure::Usage("which store? Give --db FILE or set HALFKEY_DB"))
+    }
+
+    fn keys(&self) -> Result<StorageKeys, Failure> {
+        let file = self.key_file.as_deref();
+        let file = file.ok_or(Failure::Usage("which key? Give --key-file FILE or set HALFKEY_KEY_FILE"))?;
+        let mut keys = StorageKeys::new(key_file::read(file)?);
+        for older in &self.older_key_file {
+            keys = keys.with_older(key_file::read(older)?);
+        }
+        Ok(keys)
+    }
+}

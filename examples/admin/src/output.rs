@@ -1,0 +1,183 @@
+//! What a command answers: tables for people, JSON for scripts.
+
+use crate::failure::Failure;
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Stdout, Write};
+use unicode_width::UnicodeWidthStr;
+
+/// What stands in a list.
+pub(crate) trait Entry: Serialize {
+    /// The fields that a table shows; JSON has all of them.
+    const COLUMNS: &'static [&'static str];
+}
+
+/// Standard output.
+pub(crate) struct Output {
+    json: bool,
+    out: BufWriter<Stdout>,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json, out: BufWriter::new(io::stdout()) }
+    }
+
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// One object: a line of JSON, or a line for each field.
+    pub(crate) fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
+        let value = value(object);
+        if self.json {
+            return self.line(&value.to_string());
+        }
+        let fields = value.as_object().into_iter().flatten();
+        let fields: Vec<_> = fields.filter(|(_, value)| !value.is_null()).collect();
+        let width = fields.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
+        for (name, value) in fields {
+            self.line(&format!("{}  {}", pad(&spoken(name), width), cell(value)))?;
+        }
+        Ok(())
+    }
+
+    /// A line of JSON, whoever reads it.
+    pub(crate) fn json_line(&mut self, object: &impl Serialize) -> Result<(), Failure> {
+        self.line(&value(object).to_string())
+    }
+
+    /// What was done: a line of JSON, or a sentence.
+    pub(crate) fn done(&mut self, object: &impl Serialize, sentence: &str) -> Result<(), Failure> {
+        let line = if self.json { value(object).to_string() } else { clean(sentence) };
+        self.line(&line)
+    }
+
+    /// Where a list goes on: the last line of JSON, or a hint beside the table.
+    pub(crate) fn next(&mut self, object: &impl Serialize, place: &str) -> Result<(), Failure> {
+        if self.json {
+            return self.line(&value(object).to_string());
+        }
+        self.flush()?;
+        let _ = writeln!(io::stderr().lock(), "There is more: --after '{}', or --all.", clean(place));
+        Ok(())
+    }
+
+    /// A heading between the parts of an answer for people.
+    pub(crate) fn heading(&mut self, text: &str) -> Result<(), Failure> {
+        if self.json { Ok(()) } else { self.line(&format!("\n{text}")) }
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes).map_err(Failure::Output)
+    }
+
+    fn line(&mut self, line: &str) -> Result<(), Failure> {
+        writeln!(self.out, "{line}").map_err(Failure::Output)
+    }
+
+    /// What was said leaves now.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(Failure::Output)
+    }
+}
+
+/// A list that comes page by page: a line of JSON for each entry, or a table with one heading.
+#[derive(Default)]
+pub(crate) struct Table {
+    widths: Vec<usize>,
+}
+
+impl Table {
+    pub(crate) fn page<E: Entry>(&mut self, out: &mut Output, entries: &[E]) -> Result<(), Failure> {
+        if out.json {
+            return entries.iter().try_for_each(|entry| out.line(&value(entry).to_string()));
+        }
+        let mut rows = Vec::new();
+        if self.widths.is_empty() {
+            self.widths = vec![0; E::COLUMNS.len()];
+            rows.push(E::COLUMNS.iter().map(|name| spoken(name).to_uppercase()).collect::<Vec<_>>());
+        }
+        for entry in entries {
+            let value = value(entry);
+            let cells = E::COLUMNS.iter().map(|name| value.get(name).map_or_else(String::new, cell));
+            rows.push(cells.collect());
+        }
+        for row in &rows {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.width());
+            }
+        }
+        for row in &rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&self.widths) {
+                let _ = write!(line, "{}  ", pad(cell, *width));
+            }
+            out.line(line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Nothing that this program makes fails to be JSON: its maps have names for keys.
+fn value(object: &impl Serialize) -> Value {
+    serde_json::to_value(object).unwrap_or(Value::Null)
+}
+
+fn spoken(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+fn pad(text: &str, width: usize) -> String {
+    let blanks = width.saturating_sub(text.width());
+    let mut padded = text.to_string();
+    padded.extend(std::iter::repeat_n(' ', blanks));
+    padded
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::Bool(true) => "yes".into(),
+        Value::Bool(false) => "no".into(),
+        Value::String(text) => clean(text),
+        Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(", "),
+        other => clean(&other.to_string()),
+    }
+}
+
+/// The text without what a terminal would obey rather than show: controls, and what turns the
+/// direction of writing.
+pub(crate) fn clean(text: &str) -> String {
+    let is_obeyed = |c: char| {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        c.is_control() || turns
+    };
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_obeyed(c) {
+            clean.extend(c.escape_unicode());
+        } else {
+            clean.push(c);
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_shown_nothing_that_it_obeys() {
+        assert_eq!(clean("a\u{1b}[2J\r\u{202e}b\u{9b}é\0"), "a\\u{1b}[2J\\u{d}\\u{202e}b\\u{9b}é\\u{0}");
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_they_look() {
+        assert_eq!(pad("ab", 4), "ab  ");
+        assert_eq!(pad("日本", 5), "日本 ");
+        assert_eq!(pad("abc", 1), "abc");
+    }
+}

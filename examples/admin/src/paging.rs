@@ -1,0 +1,76 @@
+//! Lists, a page or all of it.
+
+use crate::failure::Failure;
+use crate::output::{Entry, Output, Table};
+use crate::progress::Progress;
+use halfkey::store::operation::{Cursor, OperatorError, Page};
+use serde::Serialize;
+use std::io::IsTerminal;
+
+/// How much of a list.
+#[derive(clap::Args)]
+pub(crate) struct Paging {
+    /// At most so many, 1 to 1000.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+    /// From there on: what an earlier page has told as the next.
+    #[arg(long, value_name = "PLACE")]
+    after: Option<Cursor>,
+    /// All of it.
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+}
+
+/// The last line of a page in JSON.
+#[derive(Serialize)]
+struct Next {
+    next: String,
+}
+
+const PAGE: u16 = 1000;
+
+impl Paging {
+    /// Lists what `page` gives, as `view` shows it; `None` is not shown.
+    pub(crate) fn list<T, E: Entry>(
+        &self,
+        out: &mut Output,
+        mut page: impl FnMut(Option<Cursor>, Option<u16>) -> Result<Page<T>, OperatorError>,
+        mut view: impl FnMut(T) -> Result<Option<E>, Failure>,
+    ) -> Result<(), Failure> {
+        let mut table = Table::default();
+        let (mut after, mut shown) = (self.after.clone(), 0u64);
+        // Where the list itself goes to a terminal, it is its own progress.
+        let progress = (self.all && !std::io::stdout().is_terminal()).then(Progress::open);
+        loop {
+            let Page { entries, next } = page(after, Some(if self.all { PAGE } else { self.limit }))?;
+            let entries = entries.into_iter().filter_map(|entry| view(entry).transpose());
+            let entries = entries.collect::<Result<Vec<_>, _>>()?;
+            table.page(out, &entries)?;
+            shown = shown.saturating_add(u64::try_from(entries.len()).unwrap_or(u64::MAX));
+            let Some(next) = next else { return Ok(()) };
+            if !self.all {
+                let next = Next { next: next.to_string() };
+                return out.next(&next, &next.next);
+            }
+            if let Some(progress) = &progress {
+                progress.at(shown, shown, "listed");
+            }
+            out.flush()?;
+            after = Some(next);
+        }
+    }
+}
+
+/// Calls `each` with every entry of a list.
+pub(crate) fn every<T>(
+    mut page: impl FnMut(Option<Cursor>, Option<u16>) -> Result<Page<T>, OperatorError>,
+    mut each: impl FnMut(T) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut after = None;
+    loop {
+        let Page { entries, next } = page(after, Some(PAGE))?;
+        entries.into_iter().try_for_each(&mut each)?;
+        let Some(next) = next else { return Ok(()) };
+        after = Some(next);
+    }
+}

@@ -1,0 +1,66 @@
+//! One registration, with all that is known of it.
+
+use crate::event;
+use crate::failure::Failure;
+use crate::output::{Output, Table};
+use crate::paging::every;
+use crate::registration;
+use crate::report;
+use halfkey::sqlite::Store;
+use halfkey::store::operation::{EventFilter, Events, Inspect, OperatorError, ReportFilter, Reports};
+use halfkey::{KeyId, UnixTime};
+use serde::Serialize;
+use std::collections::VecDeque;
+
+/// Which registration.
+#[derive(clap::Args)]
+pub(crate) struct Show {
+    /// Its key id.
+    key_id: KeyId,
+    /// At most so many entries of the log, the newest ones.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    events: u16,
+}
+
+#[derive(Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    registration: registration::Shown,
+    reports: Vec<report::Shown>,
+    events: Vec<event::Shown>,
+}
+
+impl Show {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        let (key_id, now) = (self.key_id, UnixTime::now());
+        let registration = store.run(&Inspect(key_id), now)?.ok_or(OperatorError::NoSuchKey)?;
+        let registration = registration::Shown::from(registration);
+        let mut reports = Vec::new();
+        let filter = ReportFilter { key_id: Some(key_id), ..ReportFilter::default() };
+        let page = |after, limit| store.run(&Reports { filter: filter.clone(), after, limit }, now);
+        every(page, |entry| {
+            reports.push(report::shown(store, entry)?.0);
+            Ok(())
+        })?;
+        let mut events = VecDeque::new();
+        let filter = EventFilter { key_id: Some(key_id), ..EventFilter::default() };
+        let page = |after, limit| store.run(&Events { filter: filter.clone(), after, limit }, now);
+        let (wanted, json) = (usize::from(self.events), out.is_json());
+        every(page, |event| {
+            events.push_back(event::Shown::of(&event, json));
+            if events.len() > wanted {
+                events.pop_front();
+            }
+            Ok(())
+        })?;
+        let events = Vec::from(events);
+        if out.is_json() {
+            return out.object(&Whole { registration, reports, events });
+        }
+        out.object(&registration)?;
+        out.heading("Configurations")?;
+        Table::default().page(out, &reports)?;
+        out.heading("What has happened")?;
+        Table::default().page(out, &events)
+    }
+}

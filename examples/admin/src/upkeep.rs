@@ -1,0 +1,192 @@
+//! The store itself: made, counted, tidied, sealed anew.
+
+use crate::failure::Failure;
+use crate::key_file;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::time::When;
+use clap::ValueEnum;
+use halfkey::UnixTime;
+use halfkey::sqlite::Store;
+use halfkey::store::operation::{Count, Purge, PurgeEvents, Reseal};
+use halfkey::store::{StorageKeys, UniqueNames};
+use serde::Serialize;
+use std::path::Path;
+
+#[derive(Serialize)]
+struct Key {
+    key_file: String,
+    storage_key: String,
+}
+
+pub(crate) fn keygen(file: &Path, out: &mut Output) -> Result<(), Failure> {
+    let storage_key = StorageKeys::new(key_file::make(file)?).current_id();
+    let key_file = file.display().to_string();
+    let sentence = format!("{key_file} holds storage key {storage_key}; keep it, apart from the database");
+    out.done(&Key { key_file, storage_key }, &sentence)
+}
+
+/// A new store.
+#[derive(clap::Args)]
+pub(crate) struct Init {
+    /// Whose name a name is: always the first one's who is active under it, or only theirs who have
+    /// proven a right to it.
+    #[arg(long, value_enum, default_value_t = Names::Always)]
+    names: Names,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Names {
+    Always,
+    Proven,
+}
+
+#[derive(Serialize)]
+struct Made {
+    db: String,
+    names: &'static str,
+    storage_key: String,
+}
+
+impl Init {
+    pub(crate) fn run(self, path: &Path, keys: StorageKeys, out: &mut Output) -> Result<(), Failure> {
+        let unique = match self.names {
+            Names::Always => UniqueNames::Always,
+            Names::Proven => UniqueNames::Proven,
+        };
+        let storage_key = keys.current_id();
+        Store::create(path, keys, unique)?;
+        let db = path.display().to_string();
+        let sentence = format!("{db} is a store, sealed under storage key {storage_key}");
+        out.done(&Made { db, names: unique.word(), storage_key }, &sentence)
+    }
+}
+
+#[derive(Serialize)]
+struct Status {
+    version: &'static str,
+    storage_key: String,
+    names: &'static str,
+    epoch: u32,
+    pending: u64,
+    active: u64,
+    suspended: u64,
+    revoked: u64,
+    superseded: u64,
+    lost: u64,
+    names_taken: u64,
+    waiting: u64,
+    codes: u64,
+    entitlements: u64,
+    memberships: u64,
+    events: u64,
+}
+
+pub(crate) fn status(store: &Store, storage_key: String, out: &mut Output) -> Result<(), Failure> {
+    let counted = store.run(&Count, UnixTime::now())?;
+    out.object(&Status {
+        version: env!("CARGO_PKG_VERSION"),
+        storage_key,
+        names: counted.unique_names.word(),
+        epoch: counted.epoch,
+        pending: counted.pending,
+        active: counted.active,
+        suspended: counted.suspended,
+        revoked: counted.revoked,
+        superseded: counted.superseded,
+        lost: counted.lost,
+        names_taken: counted.names,
+        waiting: counted.waiting,
+        codes: counted.codes,
+        entitlements: counted.entitlements,
+        memberships: counted.memberships,
+        events: counted.events,
+    })
+}
+
+/// What goes.
+#[derive(clap::Args)]
+pub(crate) struct Purging {
+    /// Entries of the log before this time go too.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    events_before: Option<When>,
+    /// Yes, entries of the log.
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Default, Serialize)]
+struct Gone {
+    outcomes: usize,
+    lost: usize,
+    forgotten: usize,
+    applications: usize,
+    challenges: usize,
+    codes: usize,
+    events: usize,
+}
+
+/// How much goes in one transaction: others wait meanwhile.
+const AT_ONCE: u16 = 500;
+
+impl Purging {
+    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        if self.events_before.is_some() && !self.yes {
+            return Err(Failure::Usage(
+                "what is gone from the log does not come back; add --yes if it is meant",
+            ));
+        }
+        let progress = Progress::open();
+        let (mut gone, mut rounds) = (Gone::default(), 0u64);
+        loop {
+            let purged = store.run(&Purge { limit: AT_ONCE }, UnixTime::now())?;
+            for (sum, part) in [
+                (&mut gone.outcomes, purged.outcomes),
+                (&mut gone.lost, purged.lost),
+                (&mut gone.forgotten, purged.forgotten),
+                (&mut gone.applications, purged.applications),
+                (&mut gone.challenges, purged.challenges),
+                (&mut gone.codes, purged.codes),
+            ] {
+                *sum = sum.saturating_add(part);
+            }
+            rounds = rounds.saturating_add(1);
+            progress.at(rounds, rounds, "transactions");
+            if !purged.more {
+                break;
+            }
+        }
+        while let Some(When(before)) = self.events_before {
+            let went = store.run(&PurgeEvents { before, limit: AT_ONCE }, UnixTime::now())?;
+            gone.events = gone.events.saturating_add(went);
+            progress.at(rounds, u64::try_from(gone.events).unwrap_or(u64::MAX), "entries of the log");
+            if went < usize::from(AT_ONCE) {
+                break;
+            }
+        }
+        drop(progress);
+        out.object(&gone)
+    }
+}
+
+#[derive(Serialize)]
+struct Resealed {
+    storage_key: String,
+    rows: usize,
+}
+
+pub(crate) fn reseal(store: &Store, storage_key: String, out: &mut Output) -> Result<(), Failure> {
+    let progress = Progress::open();
+    let mut rows = 0usize;
+    loop {
+        let sealed = store.run(&Reseal { limit: AT_ONCE }, UnixTime::now())?;
+        rows = rows.saturating_add(sealed.rows);
+        progress.at(0, u64::try_from(rows).unwrap_or(u64::MAX), "rows");
+        if !sealed.more {
+            break;
+        }
+    }
+    drop(progress);
+    let sentence = format!("{rows} rows sealed anew under {storage_key}; older keys are of no use any more");
+    out.done(&Resealed { storage_key, rows }, &sentence)
+}

@@ -1,0 +1,211 @@
+//! Each command once, and what it leaves behind.
+
+use crate::desk::Desk;
+use halfkey::message::Serial;
+use serde_json::{Value, json};
+
+#[test]
+fn a_key_and_a_store_are_made_once() {
+    let desk = Desk::bare();
+    let key = desk.json(&["keygen", &desk.path("key")]).ok().one();
+    let made = desk.json(&["init", "--names", "proven"]).ok().one();
+    assert_eq!((&made["names"], &made["storage_key"]), (&json!("proven"), &key["storage_key"]));
+    let digits = std::fs::read_to_string(desk.path("key")).unwrap();
+    assert_eq!(digits.trim().len(), 64);
+    assert!(!key.to_string().contains(digits.trim()));
+    desk.json(&["keygen", &desk.path("key")]).fails(2, "file");
+    desk.json(&["init"]).fails(1, "exists");
+    assert_eq!(std::fs::read_to_string(desk.path("key")).unwrap(), digits);
+    let status = desk.json(&["status"]).ok().one();
+    assert_eq!((&status["names"], &status["active"]), (&json!("proven"), &json!(0)));
+    assert!(desk.run(&["status"]).ok().out.contains("names         proven\n"));
+}
+
+#[test]
+fn registrations_are_found() {
+    let desk = Desk::new();
+    for n in 1..=5 {
+        desk.register(n, &format!("ann{n}"));
+    }
+    desk.register(6, "ben");
+    let names = |arguments: &[&str]| {
+        let listed = desk.json(arguments).ok().lines();
+        listed.iter().map(|entry| entry["name"].as_str().unwrap_or("-").to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["list"]).len(), 6);
+    assert_eq!(names(&["list", "--name", "ＢＥＮ"]), ["ben"], "as a person types it");
+    assert_eq!(names(&["list", "--name-begins", "ann"]).len(), 5);
+    assert_eq!(names(&["list", "--user", "user-2"]), ["ann2"]);
+    assert_eq!(names(&["list", "--path", "/staff", "--state", "active", "--all"]).len(), 6);
+    assert!(names(&["list", "--state", "revoked"]).is_empty());
+    let key = "03".repeat(16);
+    let set = desk.json(&["expire", &key, "--in", "30d"]).ok().one();
+    assert!(set["expires"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(names(&["list", "--expiring-before", "+31d"]), ["ann3"]);
+    assert!(names(&["list", "--expiring-before", "+29d"]).is_empty());
+    // Page by page.
+    let first = desk.json(&["list", "--limit", "4"]).ok().lines();
+    let next = first[4]["next"].as_str().unwrap();
+    assert_eq!(names(&["list", "--limit", "4", "--after", next]), ["ann5", "ben"]);
+    let people = desk.run(&["list", "--limit", "1"]);
+    assert!(people.out.starts_with("KEY ID  ") && people.err.contains("There is more"));
+}
+
+#[test]
+fn a_registration_lives() {
+    let desk = Desk::new();
+    let key = desk.register(1, "ann").to_string();
+    let state = || desk.json(&["show", &key]).ok().one()["state"].clone();
+    desk.run(&["suspend", &key]).ok();
+    assert_eq!(state(), "suspended");
+    desk.json(&["suspend", &key]).fails(1, "other-state");
+    desk.run(&["resume", &key]).ok();
+    assert_eq!(state(), "active");
+    assert_eq!(desk.json(&["rename", &key, "Anna"]).ok().one()["name"], "anna");
+    desk.json(&["expire", &key, "--at", "2030-01-31"]).ok();
+    assert_eq!(desk.json(&["show", &key]).ok().one()["expires"], "2030-01-31T00:00:00Z");
+    desk.json(&["expire", &key, "--never"]).ok();
+    assert_eq!(desk.json(&["show", &key]).ok().one()["expires"], Value::Null);
+    desk.json(&["expire", &key]).fails(2, "usage");
+    desk.json(&["forget", &key]).fails(1, "other-state");
+    desk.run(&["revoke", &key]).ok();
+    assert_eq!(state(), "revoked");
+    desk.run(&["forget", &key]).ok();
+    desk.json(&["show", &key]).fails(1, "no-such-key");
+    desk.json(&["code", "issue", "anna"]).fails(1, "name-taken");
+    desk.run(&["free-name", "anna"]).ok();
+    desk.json(&["free-name", "anna"]).fails(1, "name-free");
+    desk.json(&["code", "issue", "anna"]).ok();
+}
+
+#[test]
+fn many_at_once_are_meant() {
+    let desk = Desk::new();
+    let keys = [1, 2].map(|n| desk.register(n, &format!("ann{n}")).to_string());
+    let stranger = "ff".repeat(16);
+    desk.json(&["revoke", &keys[0], &keys[1]]).fails(2, "usage");
+    let run = desk.json(&["suspend", &keys[0], &stranger, &keys[1]]);
+    assert_eq!(run.lines().len(), 2, "those that can be are");
+    run.fails(1, "some-failed");
+    let about: Value = serde_json::from_str(run.err.lines().next().unwrap()).unwrap();
+    assert_eq!((&about["key_id"], &about["code"]), (&json!(stranger), &json!("no-such-key")));
+    desk.json(&["revoke", &keys[0], &keys[1], "--yes"]).ok();
+    assert_eq!(desk.json(&["status"]).ok().one()["revoked"], 2);
+}
+
+#[test]
+fn applications_wait() {
+    let desk = Desk::new();
+    desk.wait(1, "ann", "room 7, please");
+    let waiting = desk.json(&["waiting", "list", "--name", "ann"]).ok().one();
+    assert_eq!(waiting["form"], json!(["ann", "room 7, please"]));
+    assert!(desk.run(&["waiting", "list"]).ok().out.contains("ann, room 7, please"));
+    let ticket = waiting["ticket_id"].as_str().unwrap();
+    desk.run(&["waiting", "dismiss", ticket]).ok();
+    desk.json(&["waiting", "dismiss", ticket]).fails(1, "no-such-ticket");
+    assert!(desk.json(&["waiting", "list"]).ok().lines().is_empty());
+}
+
+#[test]
+fn codes_are_told_once() {
+    let desk = Desk::new();
+    let issued = desk.json(&["code", "issue", "Ann", "--in", "7d"]).ok().one();
+    let code = issued["code"].as_str().unwrap().to_string();
+    assert_eq!((issued["name"].as_str(), code.len()), (Some("ann"), 19));
+    desk.json(&["code", "issue", "ann"]).fails(1, "code-exists");
+    desk.json(&["code", "reissue", "ben"]).fails(1, "no-such-code");
+    let again = desk.json(&["code", "reissue", "ann", "--long"]).ok().one();
+    assert_eq!(again["expires"], issued["expires"], "another code, for as long");
+    assert_eq!(again["code"].as_str().unwrap().len(), 32);
+    desk.json(&["code", "expire", "ann", "--never"]).ok();
+    let listed = desk.json(&["code", "list"]).ok();
+    assert_eq!(listed.one()["expires"], Value::Null);
+    let everything =
+        listed.out + &desk.json(&["events", "--all"]).ok().out + &desk.json(&["export"]).ok().out;
+    assert!(!everything.contains(&code) && !everything.contains(again["code"].as_str().unwrap()));
+    desk.run(&["code", "withdraw", "ann"]).ok();
+    desk.json(&["code", "withdraw", "ann"]).fails(1, "no-such-code");
+    // A code whose time is over is in nobody's way.
+    desk.json(&["code", "issue", "ann", "--at", "-1h"]).ok();
+    desk.json(&["code", "issue", "ann"]).ok();
+}
+
+#[test]
+fn entitlements_are_set_and_applied() {
+    let desk = Desk::new();
+    let key = desk.register(1, "ann");
+    let file = desk.file("rights", "rw");
+    let set = ["entitle", "set", "path:/staff", "ledger", "--file", &file, "--media-type", "text/plain"];
+    assert_eq!(desk.json(&set).ok().one()["serial"], "0.1");
+    desk.applied(key, "ledger", Serial { epoch: 0, number: 1 });
+    let report = desk.json(&["reports", "--app", "ledger"]).ok().one();
+    assert_eq!(
+        (&report["name"], &report["applied"], &report["current"]),
+        (&json!("ann"), &json!("0.1"), &json!("0.1"))
+    );
+    assert!(desk.json(&["reports", "--outdated"]).ok().lines().is_empty());
+    let own = ["entitle", "set", "user:user-1", "ledger", "--file", &file, "--media-type", "text/plain"];
+    desk.json(&[&own[..], &["--valid-for", "1h"]].concat()).ok();
+    assert_eq!(desk.json(&["reports", "--outdated"]).ok().one()["current"], "0.2");
+    let listed = desk.json(&["entitle", "list", "--subject", "user:user-1"]).ok().one();
+    assert_eq!((&listed["valid_for"], &listed["bytes"]), (&json!(3600), &json!(2)));
+    assert_eq!(desk.json(&["entitle", "show", "path:/staff", "ledger"]).ok().one()["body"], "rw");
+    assert_eq!(desk.run(&["entitle", "show", "path:/staff", "ledger", "--raw"]).ok().out, "rw");
+    desk.json(&["entitle", "revoke", "user:user-1", "ledger"]).ok();
+    assert_eq!(desk.json(&["entitle", "show", "user:user-1", "ledger"]).ok().one()["entitled"], false);
+    desk.json(&["entitle", "show", "user:user-9", "ledger"]).fails(1, "no-such-entitlement");
+    desk.json(&["epoch", "raise"]).fails(2, "usage");
+    assert_eq!(desk.json(&["epoch", "raise", "--yes"]).ok().one()["epoch"], 1);
+    let shown = desk.run(&["show", &key.to_string()]).ok().out;
+    assert!(shown.contains("Configurations") && shown.contains("confirmed"), "{shown}");
+    let wrong = ["entitle", "set", "user:user-1", "ledger", "--file", &file, "--media-type", "none"];
+    desk.json(&wrong).fails(1, "media-type");
+    let long = desk.file("long", vec![b'x'; 60_000]);
+    let set = ["entitle", "set", "user:user-1", "ledger", "--file", &long, "--media-type", "text/plain"];
+    desk.json(&set).fails(1, "document-too-long");
+}
+
+#[test]
+fn groups_are_joined_and_left() {
+    let desk = Desk::new();
+    desk.run(&["group", "join", "user-1", "night-shift"]).ok();
+    desk.run(&["group", "join", "user-2", "night-shift"]).ok();
+    desk.run(&["group", "leave", "user-1", "night-shift"]).ok();
+    let member = desk.json(&["group", "list", "--group", "night-shift"]).ok().one();
+    assert_eq!(member["user_id"], "user-2");
+    assert!(desk.json(&["group", "list", "--user", "user-1"]).ok().lines().is_empty());
+}
+
+#[test]
+fn what_has_happened_is_in_the_log() {
+    let desk = Desk::new();
+    let key = desk.register(1, "ann").to_string();
+    desk.run(&["code", "issue", "ben"]).ok();
+    let kinds = |arguments: &[&str]| {
+        let events = desk.json(&[&["events"], arguments].concat()).ok().lines();
+        events.iter().map(|event| event["kind"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&["--key", &key]), ["granted", "confirmed"]);
+    assert_eq!(kinds(&["--name", "ben"]), ["code issued"]);
+    assert_eq!(kinds(&["--kind", "code-issued", "--since", "-1h", "--until", "now"]), ["code issued"]);
+    assert!(kinds(&["--since", "+1h"]).is_empty());
+    desk.json(&["events", "--kind", "nothing"]).fails(2, "usage");
+    desk.json(&["purge", "--events-before", "+1h"]).fails(2, "usage");
+    let gone = desk.json(&["purge", "--events-before", "+1h", "--yes"]).ok().one();
+    assert_eq!((&gone["events"], &gone["codes"]), (&json!(3), &json!(0)));
+    assert!(kinds(&[]).is_empty());
+}
+
+#[test]
+fn everything_is_exported_but_secrets_and_bodies() {
+    let desk = Desk::new();
+    desk.register(1, "ann");
+    let file = desk.file("rights", "what nobody else needs to see");
+    desk.run(&["entitle", "set", "user:user-1", "ledger", "--file", &file, "--media-type", "text/plain"])
+        .ok();
+    desk.run(&["group", "join", "user-1", "night-shift"]).ok();
+    let export = desk.run(&["export"]).ok();
+    let kinds = export.lines().iter().map(|line| line["kind"].clone()).collect::<Vec<_>>();
+    assert_eq!(kinds, ["registration", "entitlement", "membership"]);
+    assert!(!export.out.contains("what nobody else needs to see"));
+}

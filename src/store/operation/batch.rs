@@ -1,0 +1,114 @@
+//! Many operations in one transaction.
+
+use super::Operation;
+use crate::port::StoreError;
+use crate::store::entity::{Tables, Trouble};
+use crate::time::UnixTime;
+use alloc::vec::Vec;
+use thiserror::Error;
+
+/// Performs operations in their order, all of them or none, and answers with their answers.
+///
+/// A transaction costs a store in a database its wait for the disk, whatever is done in it: some
+/// hundreds of operations at once are a hundred times faster than one by one. Other writers wait
+/// meanwhile. At most [`Batch::MAX`] operations; [`BatchError`].
+#[derive(Clone, Debug)]
+pub struct Batch<O>(
+    /// What is done.
+    pub Vec<O>,
+);
+
+impl<O> Batch<O> {
+    /// Most operations of a batch, so that no transaction grows without bound.
+    pub const MAX: usize = 1000;
+}
+
+/// Why a batch is not done. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BatchError<E> {
+    /// One of its operations cannot be done. Those before it could be.
+    #[error("operation {place} of the batch: {error}")]
+    Operation {
+        /// Its place in the batch, from 0.
+        place: usize,
+        /// Why.
+        error: E,
+    },
+    /// There are more than [`Batch::MAX`] operations.
+    #[error("there are too many operations in the batch")]
+    TooMany,
+    /// The store cannot answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<O: Operation> Operation for Batch<O> {
+    type Answer = Vec<O::Answer>;
+    type Error = BatchError<O::Error>;
+    const WRITES: bool = O::WRITES;
+
+    async fn perform<T: Tables>(
+        &self,
+        tables: &mut T,
+        now: UnixTime,
+    ) -> Result<Self::Answer, Trouble<Self::Error>> {
+        if self.0.len() > Self::MAX {
+            return Err(BatchError::TooMany.into());
+        }
+        let mut answers = Vec::with_capacity(self.0.len());
+        for (place, operation) in self.0.iter().enumerate() {
+            answers.push(operation.perform(tables, now).await.map_err(|trouble| match trouble {
+                Trouble::Conflict => Trouble::Conflict,
+                Trouble::Error(error) => BatchError::Operation { place, error }.into(),
+            })?);
+        }
+        Ok(answers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Store;
+    use crate::store::operation::{Codes, IssueCode, OperatorError, WithdrawCode};
+    use crate::{Secret, UserName};
+
+    const NOW: UnixTime = UnixTime::from_secs(1_000);
+
+    fn issue(name: &str) -> IssueCode {
+        IssueCode { name: UserName::new(name).unwrap(), secret: Secret::new([1; 32]), expires: None }
+    }
+
+    fn names(store: &Store) -> Vec<UserName> {
+        store.run(&Codes::default(), NOW).unwrap().entries.into_iter().map(|code| code.name).collect()
+    }
+
+    #[test]
+    fn all_is_done() {
+        let store = Store::new();
+        assert_eq!(store.run(&Batch(alloc::vec![issue("ann"), issue("ben")]), NOW).unwrap().len(), 2);
+        assert_eq!(names(&store).len(), 2);
+        assert_eq!(store.run(&Batch::<IssueCode>(Vec::new()), NOW), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn or_nothing() {
+        let store = Store::new();
+        store.run(&issue("ann"), NOW).unwrap();
+        let withdraw = |name| WithdrawCode(UserName::new(name).unwrap());
+        let batch = Batch(alloc::vec![withdraw("ann"), withdraw("ben"), withdraw("cas")]);
+        let error = OperatorError::NoSuchCode;
+        assert_eq!(store.run(&batch, NOW), Err(BatchError::Operation { place: 1, error }));
+        assert_eq!(names(&store).len(), 1, "what came before it is undone");
+    }
+
+    #[test]
+    fn no_batch_is_without_bound() {
+        let store = Store::new();
+        let batch = |length| Batch(alloc::vec![issue("ann"); length]);
+        assert_eq!(store.run(&batch(1001), NOW), Err(BatchError::TooMany));
+        assert!(names(&store).is_empty());
+        assert!(store.run(&batch(1000), NOW).is_ok());
+    }
+}
