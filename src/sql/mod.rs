@@ -16,7 +16,7 @@ mod rows;
 mod seal;
 
 pub use open::OpenError;
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 pub(crate) use open::Schema;
 pub(crate) use open::{create, open};
 pub(crate) use rows::{Rows, Shared};
