@@ -14,6 +14,7 @@
 mod audit;
 #[path = "postgres/child.rs"]
 mod child;
+mod common;
 #[path = "postgres/contention.rs"]
 mod contention;
 #[path = "postgres/contract.rs"]
@@ -22,10 +23,18 @@ mod contract;
 mod crash;
 #[path = "postgres/damaged.rs"]
 mod damaged;
+#[path = "postgres/desk.rs"]
+mod desk;
+#[path = "postgres/dialect.rs"]
+mod dialect;
 #[path = "postgres/lost.rs"]
 mod lost;
+#[path = "store/operations.rs"]
+mod operations;
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "postgres/story.rs"]
+mod story;
 #[path = "postgres/world.rs"]
 mod world;
 

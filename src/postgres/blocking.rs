@@ -16,7 +16,7 @@ use std::sync::mpsc;
 use tokio::runtime::Handle;
 
 /// Longer than the store itself takes for anything.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A [`Store`] for blocking programs: an [`EntitlementStore`] whose work is done on a tokio runtime
 /// while the caller waits.
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The runtime must run on threads of its own: a multi-threaded one, or one that another thread is
 /// driving. Within asynchronous code use [`Store`] itself. Called there all the same, this holds up
 /// the thread it is called on; where that is the runtime's only one, or the runtime is shut down, the
-/// answer is [`StoreError::Unavailable`]`(0)`, after 15 seconds at most.
+/// answer is [`StoreError::Unavailable`]`(0)`, after 20 seconds at most.
 #[derive(Clone, Debug)]
 pub struct Blocking {
     store: Store,

@@ -57,6 +57,8 @@ impl Lent<'_> {
 
 impl Database for Lent<'_> {
     const DIALECT: Dialect = Dialect {
+        // And so that an update of the system's idea of letters breaks no index.
+        text: "TEXT COLLATE \"C\"",
         bytes: "BYTEA",
         int: "BIGINT",
         table: "",

@@ -39,13 +39,14 @@ pub(super) fn of_connecting(error: &Error) -> StoreError {
     error.code().map_or(StoreError::Unavailable(NO_CONNECTION), of_code)
 }
 
-/// Whether another was quicker: a serialization failure, a deadlock, a key or a table that is there.
+/// Whether another was quicker: a serialization failure, a deadlock, a key, table or column that is there.
 fn is_conflict(code: &SqlState) -> bool {
     [
         SqlState::T_R_SERIALIZATION_FAILURE,
         SqlState::T_R_DEADLOCK_DETECTED,
         SqlState::UNIQUE_VIOLATION,
         SqlState::DUPLICATE_TABLE,
+        SqlState::DUPLICATE_COLUMN,
     ]
     .contains(code)
 }

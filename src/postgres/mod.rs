@@ -18,7 +18,7 @@
 //! The methods of [`Store`] have the names of [`crate::port::EntitlementStore`]'s, and go between the
 //! `wanted` and the `supply` of the steps. [`Blocking`] is that port for blocking programs. The pool,
 //! and with it TLS, passwords and the schema (`search_path`) that the tables are in, is the caller's,
-//! and so is tokio, with I/O and time enabled. Lists come in the order of the database's collation.
+//! and so is tokio, with I/O and time enabled.
 //!
 //! # What is guaranteed
 //! * What was answered is durable, as far as the database is: leave `fsync` and `synchronous_commit` on.

@@ -48,7 +48,7 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; [`OpenError::Older`] where [`Store::migrate`] has to be called first.
     pub async fn open(pool: Pool, keys: StorageKeys) -> Result<Self, OpenError> {
-        let shared = transact(&pool, &Look(keys)).await?;
+        let shared = transact(&pool, &Open::<false>(keys)).await?;
         Ok(Self { pool, shared: Arc::new(shared) })
     }
 
@@ -58,7 +58,7 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; the database is as it was.
     pub async fn migrate(pool: Pool, keys: StorageKeys) -> Result<Self, OpenError> {
-        let shared = transact(&pool, &Migrate(keys)).await?;
+        let shared = transact(&pool, &Open::<true>(keys)).await?;
         Ok(Self { pool, shared: Arc::new(shared) })
     }
 
@@ -166,6 +166,9 @@ impl fmt::Debug for Store {
     }
 }
 
+/// For how long a question is asked again while others are quicker.
+const QUESTION: Duration = Duration::from_secs(10);
+
 struct Perform<'a, O> {
     operation: &'a O,
     now: UnixTime,
@@ -176,7 +179,7 @@ impl<O: Operation> Work for Perform<'_, O> {
     type Answer = O::Answer;
     type Error = O::Error;
     const WRITES: bool = O::WRITES;
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const PATIENCE: Duration = QUESTION;
 
     async fn perform(&self, database: Lent<'_>) -> Result<O::Answer, Trouble<O::Error>> {
         let mut rows = Rows { database, shared: self.shared };
@@ -200,29 +203,17 @@ impl Work for Create {
     }
 }
 
-struct Look(StorageKeys);
+/// It writes where the schema is migrated, or the storage key is a new one.
+struct Open<const MIGRATE: bool>(StorageKeys);
 
-impl Work for Look {
-    type Answer = Shared;
-    type Error = OpenError;
-    const WRITES: bool = false;
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    async fn perform(&self, database: Lent<'_>) -> Result<Shared, Trouble<OpenError>> {
-        sql::open(database, self.0.clone(), false).await.map_err(again)
-    }
-}
-
-struct Migrate(StorageKeys);
-
-impl Work for Migrate {
+impl<const MIGRATE: bool> Work for Open<MIGRATE> {
     type Answer = Shared;
     type Error = OpenError;
     const WRITES: bool = true;
-    const PATIENCE: Duration = TABLES;
+    const PATIENCE: Duration = if MIGRATE { TABLES } else { QUESTION };
 
     async fn perform(&self, database: Lent<'_>) -> Result<Shared, Trouble<OpenError>> {
-        sql::open(database, self.0.clone(), true).await.map_err(again)
+        sql::open(database, self.0.clone(), MIGRATE).await.map_err(again)
     }
 }
 

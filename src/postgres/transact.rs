@@ -21,7 +21,7 @@ pub(super) trait Work: Sync {
     type Error: From<StoreError> + Send;
     /// Whether it may change something.
     const WRITES: bool;
-    /// How long it is tried. A statement may take half of it.
+    /// For how long it is begun again. A statement may take half of it, and all of it half as much more.
     const PATIENCE: Duration;
     fn perform(
         &self,
@@ -46,10 +46,13 @@ impl Drop for Borrowed {
 
 /// Does it: all of it, durably, or nothing; or it is not known.
 pub(super) async fn transact<W: Work>(pool: &Pool, work: &W) -> Result<W::Answer, W::Error> {
-    let until = Instant::now().checked_add(W::PATIENCE).unwrap_or_else(Instant::now);
+    let now = Instant::now();
+    let until = now.checked_add(W::PATIENCE).unwrap_or(now);
+    // Whoever is at it then may come to an end.
+    let limit = until.checked_add(W::PATIENCE.checked_div(2).unwrap_or_default()).unwrap_or(until);
     let mut pause = Duration::from_millis(2);
     loop {
-        match timeout_at(until, attempt(pool, work)).await {
+        match timeout_at(limit, attempt(pool, work)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(Trouble::Error(error))) => return Err(error),
             Ok(Err(Trouble::Conflict)) if Instant::now() >= until => {

@@ -30,7 +30,8 @@ fn statements(migration: &str, dialect: Dialect) -> impl Iterator<Item = String>
         text.split(';').map(str::trim).filter(|statement| !statement.is_empty()).map(String::from).collect();
     statements.into_iter().map(move |statement| {
         let end = if statement.starts_with("CREATE TABLE") { dialect.table } else { "" };
-        let words = statement.replace("BIGINT", dialect.int).replace("BYTEA", dialect.bytes);
+        let words = statement.replace("TEXT", dialect.text).replace("BIGINT", dialect.int);
+        let words = words.replace("BYTEA", dialect.bytes);
         words.to_string() + end
     })
 }

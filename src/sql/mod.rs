@@ -45,9 +45,10 @@ pub(crate) trait Database: Send {
     ) -> impl Future<Output = Result<u64, Trouble>> + Send;
 }
 
-/// In what databases differ: the words for bytes and integers, and what follows the columns of a table.
+/// In what databases differ: the words for texts in the order of their bytes, for bytes and integers, and what follows the columns of a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dialect {
+    pub(crate) text: &'static str,
     pub(crate) bytes: &'static str,
     pub(crate) int: &'static str,
     pub(crate) table: &'static str,

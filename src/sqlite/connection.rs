@@ -137,6 +137,7 @@ impl ToSql for Bound<'_> {
 
 impl Database for Lent<'_> {
     const DIALECT: Dialect = Dialect {
+        text: "TEXT",
         bytes: "BLOB",
         int: "INTEGER",
         table: " STRICT",

@@ -9,8 +9,7 @@ use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, IssueCode};
 use halfkey::{Digest, KeyId};
 
-fn seeded(store: Store, seed: &Seed<'_>) -> Blocking {
-    let store = Blocking::new(store, runtime());
+pub fn seeded(store: Blocking, seed: &Seed<'_>) -> Blocking {
     let (name, secret) = (seed.code.0.clone(), seed.code.1.clone());
     store.run(&IssueCode { name, secret, expires: None }, NOW).unwrap();
     let (user, application, document) = seed.entitled;
@@ -24,11 +23,11 @@ fn seeded(store: Store, seed: &Seed<'_>) -> Blocking {
     store
 }
 
-/// A store in a schema of its own: a database may hold many.
-async fn in_schema(database: String, schema: u32) -> Store {
-    let client = connect(&database).await;
+/// How to connect to a new schema in a database, which may hold many stores.
+pub async fn in_schema(database: &str, schema: u32) -> String {
+    let client = connect(database).await;
     client.batch_execute(&format!("CREATE SCHEMA s{schema}")).await.unwrap();
-    create(&format!("{database} options='-c search_path=s{schema}'")).await
+    format!("{database} options='-c search_path=s{schema}'")
 }
 
 #[test]
@@ -37,7 +36,9 @@ fn the_store_keeps_the_contract() {
     let mut made = 0;
     let kept = entitlement_store(&mut |seed| {
         made += 1;
-        Box::new(seeded(there(in_schema(database.clone(), made)), seed))
+        let database = database.clone();
+        let store = there(async move { create(&in_schema(&database, made).await).await });
+        Box::new(seeded(Blocking::new(store, runtime()), seed))
     });
     assert_eq!(kept, Ok(()));
 }

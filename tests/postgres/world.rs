@@ -69,7 +69,7 @@ pub fn there<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static
 macro_rules! insist {
     ($ask:expr) => {
         loop {
-            match $ask.await.map_err($crate::world::IsBusy::is_busy) {
+            match $ask.await.map_err($crate::world::IsBusy::or_busy) {
                 Ok(answer) => break answer,
                 // A server that is down says so at once.
                 Err(Ok(())) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
@@ -82,28 +82,28 @@ pub(crate) use insist;
 
 pub trait IsBusy: Sized {
     /// Or else the error.
-    fn is_busy(self) -> Result<(), Self>;
+    fn or_busy(self) -> Result<(), Self>;
 }
 
 impl IsBusy for StoreError {
-    fn is_busy(self) -> Result<(), Self> {
+    fn or_busy(self) -> Result<(), Self> {
         if matches!(self, Self::Contended | Self::Unavailable(_)) { Ok(()) } else { Err(self) }
     }
 }
 
 impl IsBusy for OperatorError {
-    fn is_busy(self) -> Result<(), Self> {
+    fn or_busy(self) -> Result<(), Self> {
         match self {
-            Self::Store(error) => error.is_busy().map_err(Self::Store),
+            Self::Store(error) => error.or_busy().map_err(Self::Store),
             error => Err(error),
         }
     }
 }
 
 impl IsBusy for OpenError {
-    fn is_busy(self) -> Result<(), Self> {
+    fn or_busy(self) -> Result<(), Self> {
         match self {
-            Self::Store(error) => error.is_busy().map_err(Self::Store),
+            Self::Store(error) => error.or_busy().map_err(Self::Store),
             error => Err(error),
         }
     }

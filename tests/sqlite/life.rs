@@ -73,10 +73,10 @@ fn a_storage_key_is_changed_while_the_store_is_used() {
     // First every process is given the new key to read with, then one after the other to write with.
     store = {
         drop(store);
-        Store::open(&path, StorageKeys::new(OLD).with_older(NEW)).unwrap()
+        Store::open(&path, StorageKeys::new(OLD).and(NEW)).unwrap()
     };
     let good = survey(&store, now).unwrap();
-    let second = Store::open(&path, StorageKeys::new(NEW).with_older(OLD)).unwrap();
+    let second = Store::open(&path, StorageKeys::new(NEW).and(OLD)).unwrap();
     let (mut rounds, mut rows) = (0, 0);
     loop {
         let Resealed { rows: resealed, more, .. } = second.run(&Reseal { limit: 3 }, now).unwrap();
@@ -95,7 +95,7 @@ fn a_storage_key_is_changed_while_the_store_is_used() {
     gate.holder(&store, &mut alice).session().unwrap();
     store = {
         drop(store);
-        Store::open(&path, StorageKeys::new(NEW).with_older(OLD)).unwrap()
+        Store::open(&path, StorageKeys::new(NEW).and(OLD)).unwrap()
     };
     while store.run(&Reseal { limit: 100 }, now).unwrap().more {}
     assert_eq!(store.run(&Reseal { limit: 100 }, now).unwrap().rows, 0);
