@@ -1,6 +1,6 @@
 //! Registrations: put on hold, ended, renamed.
 
-use crate::failure::{Failure, complain, operator};
+use crate::failure::{About, Failure, complain, operator};
 use crate::output::Output;
 use crate::registration::name;
 use crate::time::{Span, When, written};
@@ -57,7 +57,7 @@ impl Keys {
                 Err(error) if self.key_ids.len() == 1 => return Err(error.into()),
                 Err(error) => {
                     failed = failed.saturating_add(1);
-                    let about = Some(("key_id", &*key_id.to_string()));
+                    let about = Some(About::Key(*key_id));
                     complain(out.is_json(), about, &error.to_string(), operator(&error));
                 }
             }

@@ -81,7 +81,7 @@ impl Codes {
         for name in issued.left() {
             let known = store.run(&InspectName(name.clone()), UnixTime::now())?;
             if !has_heard(store, &name, &known, issued.made_at())? {
-                tally.bad(0, &BadLine::Gone(name.to_string()));
+                tally.amiss(&BadLine::Gone(name.to_string()));
             }
         }
         tally.end(out)

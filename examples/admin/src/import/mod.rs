@@ -6,7 +6,7 @@ mod groups;
 mod issued;
 mod lines;
 
-use crate::failure::{Failure, complain, operator};
+use crate::failure::{About, Failure, complain, operator};
 use crate::output::Output;
 use crate::progress::Progress;
 use halfkey::sqlite::Store;
@@ -133,9 +133,17 @@ impl Tally {
     }
 
     fn bad(&mut self, line: u64, bad: &BadLine) {
+        self.complain(Some(About::Line(line)), bad);
+    }
+
+    /// What is wrong with no line in particular.
+    fn amiss(&mut self, bad: &BadLine) {
+        self.complain(None, bad);
+    }
+
+    fn complain(&mut self, about: Option<About>, bad: &BadLine) {
         self.bad = self.bad.saturating_add(1);
-        let line = line.to_string();
-        self.progress.suspend(|| complain(self.json, Some(("line", &line)), &bad.to_string(), bad.code()));
+        self.progress.suspend(|| complain(self.json, about, &bad.to_string(), bad.code()));
     }
 
     fn at(&self, lines: &Lines) {
