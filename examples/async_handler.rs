@@ -281,7 +281,7 @@ fn main() -> Outcome {
     let post = || Post { machines: [machine(), machine()], session: None, replies: VecDeque::new() };
 
     let (mut token, _) =
-        SoftwareToken::new(anchors, "2468", PinSettings::for_tests(), Box::new(SystemRandom))?;
+        SoftwareToken::new(anchors, &"2468".into(), PinSettings::for_tests(), Box::new(SystemRandom))?;
     let mut random = SystemRandom;
     let mut client = Client::new(&mut token, &mut random);
     let mut fill = |_: &_, form: &Template| Ok((form.fill([("name", "alice".into())])?, Credential::None));

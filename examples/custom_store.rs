@@ -7,7 +7,6 @@
 mod setting;
 
 use halfkey::memory::Store;
-use halfkey::memory::store::Subject;
 use halfkey::message::Address;
 use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::port::entitlement_store::{
@@ -16,6 +15,8 @@ use halfkey::port::entitlement_store::{
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, Registered};
 use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::store::Subject;
+use halfkey::store::operation::{Entitle, IssueCode};
 use halfkey::{Digest, KeyId, SystemRandom, UnixTime};
 use setting::{Outcome, Setting, say};
 use std::fmt::Debug;
@@ -72,12 +73,13 @@ impl<S: EntitlementStore> EntitlementStore for Audited<S> {
 /// A store that holds what a part of the contract begins with.
 fn seeded(seed: &Seed<'_>) -> Box<dyn EntitlementStore> {
     let store = Store::new();
-    let (name, code) = seed.code;
+    let (name, secret) = (seed.code.0.clone(), seed.code.1.clone());
     let (user, application, document) = seed.entitled;
+    let (application, document) = (application.clone(), document.clone());
     let subject = Subject::User(user.clone());
     // A store that cannot be seeded breaks the contract soon enough.
-    let _ = store.add_activation_code(name, code.clone());
-    let _ = store.set_entitlement(subject, application.clone(), document.clone(), None);
+    let _ = store.run(&IssueCode { name, secret, expires: None }, UnixTime::now());
+    let _ = store.run(&Entitle { subject, application, document, valid_for: None }, UnixTime::now());
     Box::new(Audited(store, Mutex::default()))
 }
 
@@ -86,8 +88,9 @@ fn main() -> Outcome {
     say(format_args!("the store keeps the contract"));
 
     let setting = Setting::new()?;
-    let pin = PinSettings::for_tests();
-    let (mut token, _) = SoftwareToken::new(setting.anchors.clone(), "2468", pin, Box::new(SystemRandom))?;
+    let quick = PinSettings::for_tests();
+    let (mut token, _) =
+        SoftwareToken::new(setting.anchors.clone(), &"2468".into(), quick, Box::new(SystemRandom))?;
     let store = Audited(Store::new(), Mutex::default());
     let registration = setting.tell(&mut token, &store, "alice")?;
     say(format_args!("alice is registered as {}; the audit log:", registration.user_id));

@@ -37,7 +37,7 @@ usage: tcp_client --dir DIR [--anchor FILE] [--server gate.example] [--connect 1
     renew --name NAME      a new key in the place of the old one
     resume                 go on with what an earlier run left unfinished
     status                 what is on the token
-The first run wants --anchor, and may have --quick: a PIN that takes no time, to try or to guess.
+The first run wants --anchor. With --quick, then and later, a PIN takes no time, to try or to guess.
 The PIN may stand in the environment, as HALFKEY_PIN.";
 
 fn main() -> std::process::ExitCode {

@@ -16,13 +16,14 @@ mod tcp;
 use halfkey::certificate::{CertificateRequest, Chain, IssuerName, Validity};
 use halfkey::driver::{Connection, Event, Framed, Gateway, Observer, Work, serve};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
-use halfkey::memory::store::Subject;
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::{Modes, SuiteId};
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
 use halfkey::registration::ActivationCode;
 use halfkey::registration::server::{Application as Applicant, Decision, Grant};
+use halfkey::store::Subject;
+use halfkey::store::operation::{Applications, Entitle, IssueCode, Registrations, Revoke, RevokeEntitlement};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{
     AccessPath, Application, RandomSource, Secret, ServerName, ServerSettings, SystemRandom, UnixTime,
@@ -162,38 +163,51 @@ impl Gate {
         let store = Store::load(&file, &key)?;
         // From here on every change is on the disk before the answer that rests on it leaves.
         let store = store.saved_by(key, Box::new(SystemRandom), move |bytes| replace(&path, bytes));
-        say(format_args!("{} registrations in {}", store.registrations().len(), dir.display()));
+        say(format_args!("{store:?} in {}", dir.display()));
         let wait = arguments.has("--wait");
         Ok(Self { settings, server, store, wait, crowd: Mutex::default(), work: Mutex::default() })
     }
 
     /// What the operator asked for on the command line.
     fn operate(&self, arguments: &Arguments) -> Outcome {
+        let now = UnixTime::now();
         for name in arguments.all("--activation").flatten() {
             let name = UserName::normalise(name)?;
             let code = ActivationCode::generate(&mut SystemRandom);
-            self.store.add_activation_code(&name, code.secret(&self.settings.name, &name))?;
+            let secret = code.secret(&self.settings.name, &name);
+            self.store.run(&IssueCode { name: name.clone(), secret, expires: None }, now)?;
             say(format_args!("activation code for {}: {}", name.as_str(), code.reveal()));
         }
         for entitled in arguments.all("--entitle") {
             let [application, file] = entitled else { continue };
             let document = Document { media_type: "text/plain".into(), body: std::fs::read(file)? };
-            self.store.set_entitlement(staff()?, Application::new(application)?, document, None)?;
+            let (subject, application) = (staff()?, Application::new(application)?);
+            self.store.run(&Entitle { subject, application, document, valid_for: None }, now)?;
         }
         for application in arguments.all("--withdraw").flatten() {
-            self.store.revoke_entitlement(staff()?, Application::new(application)?)?;
+            let (subject, application) = (staff()?, Application::new(application)?);
+            self.store.run(&RevokeEntitlement { subject, application }, now)?;
         }
         for who in arguments.all("--revoke").flatten() {
-            let registrations = self.store.registrations();
-            let meant = registrations.iter().filter(|one| {
-                one.name.as_str() == who || one.user_id.as_str() == who || one.key_id.to_string() == *who
-            });
-            for one in meant {
-                self.store.revoke(&one.key_id)?;
-                say(format_args!("revoked {} of {}", one.key_id, one.name.as_str()));
-            }
+            self.revoke(who, now)?;
         }
         Ok(())
+    }
+
+    fn revoke(&self, who: &str, now: UnixTime) -> Outcome {
+        let mut list = Registrations::default();
+        loop {
+            let page = self.store.run(&list, now)?;
+            let meant = page.entries.iter().filter(|one| {
+                one.name.as_str() == who || one.user_id.as_str() == who || one.key_id.to_string() == who
+            });
+            for one in meant {
+                self.store.run(&Revoke(one.key_id), now)?;
+                say(format_args!("revoked {} of {}", one.key_id, one.name.as_str()));
+            }
+            let Some(next) = page.next else { return Ok(()) };
+            list.after = Some(next);
+        }
     }
 
     /// Serves a connection in a thread of its own, if there is room for it.
@@ -238,7 +252,8 @@ impl Gate {
     }
 
     fn decide(&self, applicant: &Applicant) -> Decision {
-        let waited = || self.store.waiting().iter().any(|waiting| waiting.name == applicant.name);
+        let same = Applications { name: Some(applicant.name.clone()), ..Applications::default() };
+        let waited = || self.store.run(&same, UnixTime::now()).is_ok_and(|page| !page.entries.is_empty());
         if self.wait && !waited() {
             return Decision::Wait { retry_after: 1 };
         }

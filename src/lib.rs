@@ -21,7 +21,8 @@
 //!
 //! # How to read this
 //! 1. [`driver`]: the whole of it in thirty lines, blocking. The example `registration` narrates a run.
-//! 2. [`port`]: the four things that you bring, or take from [`memory`] and `software`.
+//! 2. [`port`]: the four things that you bring, or take from [`memory`], `software`, `sqlite` and `postgres`;
+//!    `store`: what an operator does with a store.
 //! 3. [`registration`], [`session`], [`configuration`]: the pure steps that the drivers run, for programs
 //!    of any other kind.
 //! 4. `PROTOCOL.md`: every byte. `SECURITY.md`: what is not prevented. `DESIGN.md`: why.
@@ -55,9 +56,9 @@
 //! let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
 //! let settings = ServerSettings::new(name.clone(), template, &Secret::new([7; 32]));
 //! let anchors = authority.trust_anchor()?.into();
-//! let pin = PinSettings::for_tests();
-//! let (mut card, _unblocking) = SoftwareToken::new(anchors, "2468", pin, Box::new(SystemRandom))?;
-//! card.unlock("2468")?;
+//! let (pin, quick) = (SecretString::from("2468"), PinSettings::for_tests());
+//! let (mut card, _unblocking) = SoftwareToken::new(anchors, &pin, quick, Box::new(SystemRandom))?;
+//! card.unlock(&pin)?;
 //!
 //! // R0 and R1.
 //! let hello = token::hello(name, SUITES, random)?;
@@ -96,6 +97,8 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `std` | yes | [`SystemRandom`], in-memory server and store, software token, drivers |
+//! | `sqlite` | no | an entitlement store in a file of SQLite, which is built from C |
+//! | `postgres` | no | an entitlement store in PostgreSQL, asynchronous, on your pool |
 //! | `historic` | no | the patent to the letter, and the attacks on it |
 //!
 //! A feature adds names and never changes behaviour.
@@ -126,6 +129,8 @@ pub mod memory;
 pub mod message;
 pub mod policy;
 pub mod port;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod record;
 pub mod registration;
 pub mod schedule;

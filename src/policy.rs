@@ -157,7 +157,7 @@ macro_rules! code_set {
 
         impl<'b> Value<'b> for $set {
             fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
-                self.0.put(to)
+                self.codes().put(to)
             }
             fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
                 Self::from_codes(Codes::get(from)?).ok_or_else(|| Problem::OutOfRange.into())

@@ -13,12 +13,12 @@ use common::{Issuer, PIN, START, World};
 use halfkey::certificate::Revocation;
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::Store;
-use halfkey::message::OutcomeBody;
+use halfkey::message::{Address, OutcomeBody};
 use halfkey::port::auth_server::Decapsulated;
 use halfkey::port::entitlement_store::Document;
 use halfkey::port::token::Join;
-use halfkey::port::{Token, TokenError};
-use halfkey::record::{Effect, ExpectedTags, ProofKey, StoredKeys, WaitingApplication};
+use halfkey::port::{EntitlementStore, Token, TokenError};
+use halfkey::record::{Activation, Effect, ExpectedTags, ProofKey, StoredKeys, WaitingApplication};
 use halfkey::registration::server::{Decision, Stored, receive_confirm, receive_hello, receive_request};
 use halfkey::registration::token::{Credential, Opened, RenewalAnswers, hello};
 use halfkey::registration::{ActivationCode, Kept};
@@ -27,6 +27,7 @@ use halfkey::session::server::{Entry, receive_open};
 use halfkey::session::token::{self as session, Options};
 use halfkey::session::{Content, Received};
 use halfkey::software::{PinSettings, SoftwareToken, UnblockingCode};
+use halfkey::store::operation::{Events, IssueCode};
 use halfkey::suite::SUITES;
 use halfkey::template::FieldValue;
 use halfkey::{RandomSource, Secret, UnixTime, UserName};
@@ -159,22 +160,26 @@ fn codes_and_forms() {
 fn tokens_and_stores() {
     let issuer = Issuer::new(1);
     let random = Box::new(Marked::default());
-    let (token, code) = SoftwareToken::new(issuer.anchors(), WORD, PinSettings::for_tests(), random).unwrap();
+    let (token, code) =
+        SoftwareToken::new(issuer.anchors(), &WORD.into(), PinSettings::for_tests(), random).unwrap();
     mute(&code);
     assert!(!format!("{code:?}").contains(code.reveal().as_str()));
     let mut token = mute(token);
     token.lock();
     mute(&token);
-    error_is_mute(token.unlock("plugh"));
-    error_is_mute(token.change_pin(WORD, "x"));
+    error_is_mute(token.unlock(&"plugh".into()));
+    error_is_mute(token.change_pin(&WORD.into(), &"x".into()));
     error_is_mute(token.registrations());
-    token.unlock(WORD).unwrap();
+    token.unlock(&WORD.into()).unwrap();
     let file = token.save();
     let cut = file.get(..file.len() / 2).unwrap();
-    error_is_mute(SoftwareToken::load(cut, Box::new(Marked::default())));
+    error_is_mute(SoftwareToken::load(cut, PinSettings::for_tests(), Box::new(Marked::default())));
 
     let store = Store::new();
-    store.add_activation_code(&UserName::new("ada").unwrap(), secret()).unwrap();
+    let code = IssueCode { name: UserName::new("ada").unwrap(), secret: secret(), expires: None };
+    mute(&code);
+    let id = store.run(&code, UnixTime::from_secs(START)).unwrap();
+    mute(Activation { id, secret: secret() });
     mute(&store);
     let file = store.save(&secret(), &mut Marked::default());
     error_is_mute(Store::load(&file, &Secret::new([1; 32])));
@@ -188,7 +193,8 @@ fn every_state_on_the_way() {
     mute(server);
     let (marked, random) = (&mut Marked::default(), Box::new(Marked(100)));
     let anchors = Issuer::new(1).anchors();
-    let (mut token, _) = SoftwareToken::new(anchors.clone(), PIN, PinSettings::for_tests(), random).unwrap();
+    let (mut token, _) =
+        SoftwareToken::new(anchors.clone(), &PIN.into(), PinSettings::for_tests(), random).unwrap();
     let token = &mut token;
 
     // The nonces of R0 and R1 are as long as secrets, and public.
@@ -231,9 +237,11 @@ fn every_state_on_the_way() {
     let done = mute(need).supply_from(store, now).unwrap();
     let need = mute(step.next.receive_done(done.as_bytes()).unwrap());
     let _ = mute(need.supply_from(token).unwrap());
-    secrets_alone(&store.registrations());
 
     let registration = token.registrations().unwrap().remove(0);
+    secrets_alone(&store.registration(&Address::Key(registration.key_id)).unwrap());
+    secrets_alone(&world.registrations());
+    secrets_alone(&world.run(&Events::default()));
     let step = mute(session::open(&registration, &Options::default()).unwrap());
     let need = mute(receive_open(step.send.as_bytes(), settings).unwrap());
     let challenged = mute(need.supply_from(store, now, marked).unwrap());
@@ -262,7 +270,7 @@ fn an_application_that_waits() {
     let hold_until = UnixTime::from_secs(START);
     let ticket_id = halfkey::TicketId::new([1; 16]);
     let name = UserName::new(WORD).unwrap();
-    secrets_alone(&WaitingApplication { ticket_id, ticket: secret(), name, form, proof: None, hold_until });
+    secrets_alone(&WaitingApplication { ticket_id, ticket: secret(), name, form, takes: None, hold_until });
     mute(Decision::Wait { retry_after: 1 });
     mute(TokenError::WrongPin { tries_left: 1 });
 }

@@ -1,6 +1,7 @@
-//! A real PostgreSQL: the server that the tests are run on.
+//! The store in PostgreSQL, on a real one.
 #![cfg(all(unix, feature = "postgres"))]
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -9,17 +10,28 @@
     reason = "a test may panic"
 )]
 
+#[path = "postgres/audit.rs"]
+mod audit;
+#[path = "postgres/child.rs"]
+mod child;
+#[path = "postgres/contention.rs"]
+mod contention;
+#[path = "postgres/contract.rs"]
+mod contract;
+#[path = "postgres/crash.rs"]
+mod crash;
+#[path = "postgres/damaged.rs"]
+mod damaged;
+#[path = "postgres/lost.rs"]
+mod lost;
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "postgres/world.rs"]
+mod world;
 
 use server::{Server, block_on};
 use tokio_postgres::{Client, NoTls};
-
-async fn connect(database: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(database, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
+use world::connect;
 
 async fn count(client: &Client) -> i64 {
     client.query_one("SELECT count(*) FROM kept", &[]).await.unwrap().get(0)

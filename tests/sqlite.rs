@@ -1,17 +1,42 @@
 //! The store in a file of SQLite: the contract, and what a file may suffer.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test may panic"
 )]
 
+mod common;
+#[path = "sqlite/crash.rs"]
+mod crash;
+#[path = "store/fixture.rs"]
+mod fixture;
+#[path = "store/gate.rs"]
+mod gate;
+#[path = "sqlite/hostile.rs"]
+mod hostile;
+#[path = "store/keeper.rs"]
+mod keeper;
+#[path = "sqlite/migration.rs"]
+mod migration;
+#[path = "store/operations.rs"]
+mod operations;
+#[path = "store/play.rs"]
+mod play;
+#[path = "store/survey.rs"]
+mod survey;
+
+use halfkey::port::EntitlementStore;
 use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{Entitle, IssueCode};
-use halfkey::store::{StorageKeys, Subject, UniqueNames};
+use halfkey::store::{Operation, StorageKeys, Subject, UniqueNames};
 use halfkey::{Secret, UnixTime};
-use std::path::PathBuf;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const NOW: UnixTime = UnixTime::from_secs(1_000_000);
 
@@ -20,7 +45,17 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("halfkey-sqlite-{name}-{}", std::process::id()));
+        Self::within(&std::env::temp_dir(), name)
+    }
+
+    /// Where nothing waits for a disk, for tests that have nothing to do with one.
+    fn quick(name: &str) -> Self {
+        let memory = Path::new("/dev/shm");
+        Self::within(if memory.is_dir() { memory.into() } else { std::env::temp_dir() }.as_path(), name)
+    }
+
+    fn within(parent: &Path, name: &str) -> Self {
+        let path = parent.join(format!("halfkey-sqlite-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir(&path).unwrap();
         Self(path)
@@ -31,6 +66,11 @@ impl Drop for Directory {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A file as the sqlite3 shell opens it.
+fn shell(path: &Path) -> Connection {
+    Connection::open(path).unwrap()
 }
 
 fn keys() -> StorageKeys {
@@ -49,6 +89,47 @@ fn seeded(store: Store, seed: &Seed<'_>) -> Store {
     };
     store.run(&entitle, NOW).unwrap();
     store
+}
+
+macro_rules! run {
+    ($($store:ty),*) => { $(
+        impl operations::Run for $store {
+            fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
+                Self::run(self, operation, now)
+            }
+            fn port(&self) -> &dyn EntitlementStore {
+                self
+            }
+        }
+    )* };
+}
+
+run!(Store, halfkey::memory::Store);
+
+mod operator {
+    use super::*;
+
+    /// A store whose file goes with it.
+    struct Own(Store, #[allow(dead_code, reason = "it goes with the store")] Directory);
+
+    impl operations::Run for Own {
+        const PLAYS: u32 = 4;
+
+        fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
+            self.0.run(operation, now)
+        }
+        fn port(&self) -> &dyn EntitlementStore {
+            &self.0
+        }
+    }
+
+    fn make(names: UniqueNames) -> Own {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let directory = Directory::quick(&format!("operator-{}", MADE.fetch_add(1, Ordering::Relaxed)));
+        Own(Store::create(directory.0.join("store"), keys(), names).unwrap(), directory)
+    }
+
+    operations::contract!(make);
 }
 
 #[test]

@@ -3,25 +3,31 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::panic,
     reason = "a test may panic"
 )]
 
 #[path = "store/flaws.rs"]
 mod flaws;
+#[path = "store/operations.rs"]
+mod operations;
 
-use halfkey::memory::store::{LoadError, OperatorError, Store, Subject, UniqueNames};
+use halfkey::memory::store::{LoadError, Store};
 use halfkey::message::Address;
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::contract::{Seed, entitlement_store};
-use halfkey::port::entitlement_store::{
-    Admission, Admitted, Committed, Confirmed, Document, EntitlementQuery, Report, ReportResult, Serial,
-    Standing, UserInformation,
-};
+use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Standing};
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{
-    Applicant, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId, Registered, StoredKeys,
+    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, Refusal, RefusalCause, Registered,
+    StoredKeys, Takes,
 };
-use halfkey::{AccessPath, Alias, Application, Digest, KeyId, Secret, Txn, UnixTime, UserId, UserName};
+use halfkey::registration::RefusalCode;
+use halfkey::store::operation::{
+    Entitle, Forget, FreeName, IssueCode, RegistrationFilter, Registrations, Resume, Revoke, Suspend,
+};
+use halfkey::store::{Operation, OperatorError, State, Subject, UniqueNames};
+use halfkey::{AccessPath, Alias, CodeId, Digest, KeyId, Secret, Txn, UnixTime, UserId, UserName};
 use std::sync::{Arc, Mutex};
 
 const NOW: UnixTime = UnixTime::from_secs(1_000_000);
@@ -32,12 +38,30 @@ fn fixed(out: &mut [u8]) {
 }
 
 fn seeded(store: Store, seed: &Seed<'_>) -> Store {
-    let (name, secret) = seed.code;
-    store.add_activation_code(name, secret.clone()).unwrap();
+    let (name, secret) = (seed.code.0.clone(), seed.code.1.clone());
+    store.run(&IssueCode { name, secret, expires: None }, NOW).unwrap();
     let (user, application, document) = seed.entitled;
-    let subject = Subject::User(user.clone());
-    store.set_entitlement(subject, application.clone(), document.clone(), None).unwrap();
+    let (subject, application, document) =
+        (Subject::User(user.clone()), application.clone(), document.clone());
+    store.run(&Entitle { subject, application, document, valid_for: None }, NOW).unwrap();
     store
+}
+
+impl operations::Run for Store {
+    const PLAYS: u32 = 128;
+
+    fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
+        Self::run(self, operation, now)
+    }
+    fn port(&self) -> &dyn EntitlementStore {
+        self
+    }
+}
+
+mod operator {
+    use super::{Store, operations};
+
+    operations::contract!(Store::with_names);
 }
 
 #[test]
@@ -60,14 +84,14 @@ fn row(n: u8, name: &str) -> Registered {
     }
 }
 
-fn grant(store: &Store, n: u8, name: &str, proof: Option<ProofId>) -> Result<Committed, StoreError> {
+fn grant(store: &Store, n: u8, name: &str, takes: Option<Takes>) -> Result<Committed, StoreError> {
     let tag = || Secret::new([n; 32]);
     let expected = ExpectedTags { txn: Txn::new([n; 16]), confirm: tag(), done: tag(), lost: tag() };
     let new = NewRegistration {
         registered: row(n, name),
         alias: Alias::new([n; 16]),
         expected,
-        proof,
+        takes,
         ticket: None,
     };
     let outcome = NewOutcome {
@@ -77,6 +101,11 @@ fn grant(store: &Store, n: u8, name: &str, proof: Option<ProofId>) -> Result<Com
         effect: Effect::Granted(new.into()),
     };
     store.commit(outcome, NOW)
+}
+
+fn issue(store: &Store, name: &str, secret: u8) -> Result<CodeId, OperatorError> {
+    let (name, secret) = (UserName::new(name).unwrap(), Secret::new([secret; 32]));
+    store.run(&IssueCode { name, secret, expires: None }, NOW)
 }
 
 fn key(n: u8) -> KeyId {
@@ -100,7 +129,9 @@ fn of_many_threads_one_wins_the_name_and_one_the_challenge() {
         })
     };
     assert_eq!(count(&|n| store.confirm(&key(n), NOW) == Ok(Confirmed::Active)), 1);
-    let winner = store.registrations().iter().find(|row| row.lifecycle == Lifecycle::Active).unwrap().key_id;
+    let active = RegistrationFilter { state: Some(State::Active), ..RegistrationFilter::default() };
+    let active = Registrations { filter: active, ..Registrations::default() };
+    let winner = store.run(&active, NOW).unwrap().entries[0].key_id;
     let admitted = count(&|n| {
         let (address, next_alias) = (Address::Key(winner), Alias::new([100 + n; 16]));
         let admission =
@@ -114,9 +145,9 @@ fn of_many_threads_one_wins_the_name_and_one_the_challenge() {
 fn the_operator_rules_over_registrations() {
     let store = Store::new();
     grant(&store, 1, "ann", None).unwrap();
-    assert_eq!(store.suspend(&key(1)), Err(OperatorError::OtherState));
+    assert_eq!(store.run(&Suspend(key(1)), NOW), Err(OperatorError::OtherState));
     store.confirm(&key(1), NOW).unwrap();
-    store.suspend(&key(1)).unwrap();
+    store.run(&Suspend(key(1)), NOW).unwrap();
     let admission = |next: u8| Admission {
         key_id: key(1),
         address: Address::Key(key(1)),
@@ -125,36 +156,35 @@ fn the_operator_rules_over_registrations() {
     };
     assert_eq!(store.admit(&admission(50), NOW), Ok(Admitted::As(Standing::Suspended)));
     // A suspended key has no heir, and its owner was not told that the registration is lost.
-    grant(&store, 2, "ann", Some(ProofId::Renewal(key(1)))).unwrap();
+    grant(&store, 2, "ann", Some(Takes::Place(key(1)))).unwrap();
     assert_eq!(store.confirm(&key(2), NOW), Ok(Confirmed::Lost));
     assert_eq!(store.confirm(&key(1), NOW), Ok(Confirmed::Active));
     assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Suspended));
-    store.resume(&key(1)).unwrap();
+    store.run(&Resume(key(1)), NOW).unwrap();
     assert_eq!(store.admit(&admission(51), NOW), Ok(Admitted::As(Standing::Active)));
-    store.revoke(&key(1)).unwrap();
+    store.run(&Revoke(key(1)), NOW).unwrap();
     assert_eq!(store.admit(&admission(52), NOW), Ok(Admitted::As(Standing::Revoked)));
-    assert_eq!(store.resume(&key(1)), Err(OperatorError::OtherState));
+    assert_eq!(store.run(&Resume(key(1)), NOW), Err(OperatorError::OtherState));
 
     // The name stays taken until it is freed, even when the registration is gone.
     let ann = UserName::new("ann").unwrap();
-    store.forget(&key(1)).unwrap();
+    store.run(&Forget(key(1)), NOW).unwrap();
     assert_eq!(lifecycle(&store, 1), None);
-    assert_eq!(store.add_activation_code(&ann, Secret::new([1; 32])), Err(OperatorError::NameTaken));
-    store.free_name(&ann).unwrap();
-    assert_eq!(store.free_name(&ann), Err(OperatorError::NameFree));
+    assert_eq!(issue(&store, "ann", 1), Err(OperatorError::NameTaken));
+    store.run(&FreeName(ann.clone()), NOW).unwrap();
+    assert_eq!(store.run(&FreeName(ann.clone()), NOW), Err(OperatorError::NameFree));
     grant(&store, 3, "ann", None).unwrap();
     assert_eq!(store.confirm(&key(3), NOW), Ok(Confirmed::Active));
-    assert_eq!(store.suspend(&key(9)), Err(OperatorError::NoSuchKey));
+    assert_eq!(store.run(&Suspend(key(9)), NOW), Err(OperatorError::NoSuchKey));
 }
 
 #[test]
 fn a_code_that_is_replaced_no_longer_proves() {
     let store = Store::new();
-    let ann = UserName::new("ann").unwrap();
-    store.add_activation_code(&ann, Secret::new([1; 32])).unwrap();
-    grant(&store, 1, "ann", Some(ProofId::Activation)).unwrap();
-    store.add_activation_code(&ann, Secret::new([2; 32])).unwrap();
-    grant(&store, 2, "ann", Some(ProofId::Activation)).unwrap();
+    let first = issue(&store, "ann", 1).unwrap();
+    grant(&store, 1, "ann", Some(Takes::Code(first))).unwrap();
+    let second = issue(&store, "ann", 2).unwrap();
+    grant(&store, 2, "ann", Some(Takes::Code(second))).unwrap();
     assert_eq!(store.confirm(&key(1), NOW), Ok(Confirmed::Lost));
     assert_eq!(store.confirm(&key(2), NOW), Ok(Confirmed::Active));
 }
@@ -169,11 +199,11 @@ fn names_may_repeat_where_only_proof_takes_them() {
     assert_eq!(store.confirm(&key(2), NOW), Ok(Confirmed::Active));
     grant(&store, 3, "ann", None).unwrap();
     // An invited one takes the name: the open ones keep what they have, and nobody else gets it.
-    store.add_activation_code(&UserName::new("ann").unwrap(), Secret::new([1; 32])).unwrap();
-    grant(&store, 4, "ann", Some(ProofId::Activation)).unwrap();
+    let code = issue(&store, "ann", 1).unwrap();
+    grant(&store, 4, "ann", Some(Takes::Code(code))).unwrap();
     assert_eq!(store.confirm(&key(4), NOW), Ok(Confirmed::Active));
     assert_eq!(store.confirm(&key(3), NOW), Ok(Confirmed::Lost));
-    grant(&store, 5, "ann", Some(ProofId::Renewal(key(1)))).unwrap();
+    grant(&store, 5, "ann", Some(Takes::Place(key(1)))).unwrap();
     assert_eq!(store.confirm(&key(5), NOW), Ok(Confirmed::Active));
     assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Superseded));
 }
@@ -182,65 +212,21 @@ fn names_may_repeat_where_only_proof_takes_them() {
 fn a_lost_registration_is_told_for_a_while_and_then_forgotten() {
     let store = Store::new();
     grant(&store, 1, "ann", None).unwrap();
-    let applicant = Applicant { name: UserName::new("ben").unwrap(), proof: None };
-    store.applicant(&applicant, NOW.after(101)).unwrap();
+    let refusal = Refusal { cause: RefusalCause::NameTaken, code: RefusalCode::NameTaken, name: None };
+    let comes = |n: u8, now: UnixTime| {
+        let (request, keep_until) = (Digest::new([n; 32]), now);
+        let effect = Effect::Refused(refusal.clone());
+        store.commit(NewOutcome { request, response: Vec::new(), keep_until, effect }, now).unwrap();
+    };
+    comes(50, NOW.after(100));
+    assert_eq!(lifecycle(&store, 1), Some(row(1, "ann").lifecycle));
+    comes(51, NOW.after(101));
     assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Lost));
-    store.applicant(&applicant, NOW.after(100 + 30 * 86_400)).unwrap();
+    comes(52, NOW.after(101 + 30 * 86_400));
     assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Lost));
-    store.applicant(&applicant, NOW.after(101 + 30 * 86_400)).unwrap();
+    comes(53, NOW.after(102 + 30 * 86_400));
     assert_eq!(lifecycle(&store, 1), None);
     assert_eq!(store.registration(&Address::Alias(Alias::new([1; 16]))).map(|row| row.is_none()), Ok(true));
-}
-
-#[test]
-fn entitlements_have_rising_serials_and_events_are_logged() {
-    let store = Store::new();
-    grant(&store, 1, "ann", None).unwrap();
-    store.confirm(&key(1), NOW).unwrap();
-    let application = Application::new("ledger").unwrap();
-    let document = |body: &str| Document { media_type: "text/plain".into(), body: body.into() };
-    let query = |held| EntitlementQuery {
-        key_id: key(1),
-        user_id: UserId::new("user-1").unwrap(),
-        access_path: AccessPath::new("/").unwrap(),
-        application: application.clone(),
-        information: UserInformation::default(),
-        held,
-    };
-    let body = |held| {
-        let entitlement = store.entitlement(&query(held), NOW).unwrap().unwrap();
-        (entitlement.serial, entitlement.document.map(|document| document.body))
-    };
-    let (path, user) =
-        (Subject::AccessPath(AccessPath::new("/").unwrap()), Subject::User(UserId::new("user-1").unwrap()));
-    let first = store.set_entitlement(path.clone(), application.clone(), document("all"), None).unwrap();
-    assert_eq!(body(None), (first, Some(b"all".to_vec())));
-    let second = store.set_entitlement(user.clone(), application.clone(), document("one"), None).unwrap();
-    assert!(second > first);
-    assert_eq!(body(None), (second, Some(b"one".to_vec())));
-
-    let report = |serial, result| Report { key_id: key(1), application: application.clone(), serial, result };
-    store.report(&report(second, ReportResult::Applied), NOW).unwrap();
-    assert_eq!(store.reports(), [report(second, ReportResult::Applied)]);
-    assert_eq!(store.events(), []);
-    let event = report(second, ReportResult::Regressed);
-    store.report(&event, NOW).unwrap();
-    assert_eq!(store.events().iter().map(|event| event.report.clone()).collect::<Vec<_>>(), [event]);
-
-    let third = store.revoke_entitlement(user, application.clone()).unwrap();
-    assert_eq!(body(Some(third)), (third, None));
-    assert_eq!(store.raise_epoch(), Ok(1));
-    assert_eq!(body(Some(third)).0, Serial { epoch: 1, ..third });
-    let large = Document { media_type: String::new(), body: vec![0; 57_345] };
-    assert_eq!(
-        store.set_entitlement(path, application.clone(), large, None),
-        Err(OperatorError::DocumentTooLong)
-    );
-    // Reports on what nobody is entitled to are not kept: a token may name any application.
-    let other = Application::new("other").unwrap();
-    let stray = Report { application: other, ..report(first, ReportResult::Failed) };
-    store.report(&stray, NOW).unwrap();
-    assert_eq!((store.reports().len(), store.events().len()), (1, 1));
 }
 
 #[test]
@@ -289,7 +275,7 @@ fn a_key_named_twice_is_not_overwritten() {
     let tag = || Secret::new([9; 32]);
     let expected = ExpectedTags { txn: Txn::new([9; 16]), confirm: tag(), done: tag(), lost: tag() };
     let new =
-        NewRegistration { registered: twin, alias: Alias::new([9; 16]), expected, proof: None, ticket: None };
+        NewRegistration { registered: twin, alias: Alias::new([9; 16]), expected, takes: None, ticket: None };
     let outcome = NewOutcome {
         request: Digest::new([9; 32]),
         response: vec![],

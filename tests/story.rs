@@ -13,7 +13,6 @@ mod common;
 use common::{Counting, Issuer, Link, Way, World, grant, name, token};
 use halfkey::certificate::{Revocation, VerifiedServer};
 use halfkey::driver::{Client, ClientError, Configured, Registering};
-use halfkey::memory::store::Subject;
 use halfkey::message::UserInformation;
 use halfkey::port::Token;
 use halfkey::port::entitlement_store::Document;
@@ -23,6 +22,8 @@ use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RefusalCode, TokenSideError};
 use halfkey::session::token::Options;
 use halfkey::software::SoftwareToken;
+use halfkey::store::Subject;
+use halfkey::store::operation::{Entitle, RevokeEntitlement};
 use halfkey::template::{FieldValue, Form, Template};
 use halfkey::{AccessPath, Application, RefusalReason, UserName};
 
@@ -80,7 +81,7 @@ impl Tale {
 }
 
 fn states(world: &World) -> Vec<Lifecycle> {
-    world.store.registrations().into_iter().map(|row| row.lifecycle).collect()
+    world.registrations().into_iter().map(|row| row.lifecycle).collect()
 }
 
 fn setting() -> (Issuer, World) {
@@ -112,7 +113,7 @@ fn configuration_follows_the_entitlement_without_registering_again() {
     let path = Subject::AccessPath(AccessPath::new("/staff").unwrap());
     let entitle = |body: &[u8]| {
         let document = Document { media_type: "text/plain".into(), body: body.to_vec() };
-        world.store.set_entitlement(path.clone(), mail.clone(), document, None).unwrap();
+        world.run(&Entitle { subject: path.clone(), application: mail.clone(), document, valid_for: None });
     };
     let mut installed = Vec::new();
     let mut configure = |tale: &mut Tale| {
@@ -134,7 +135,7 @@ fn configuration_follows_the_entitlement_without_registering_again() {
     assert_eq!(configure(&mut tale), Configured::Unchanged);
     entitle(b"two");
     assert_eq!(configure(&mut tale), Configured::Installed);
-    world.store.revoke_entitlement(path.clone(), mail.clone()).unwrap();
+    world.run(&RevokeEntitlement { subject: path.clone(), application: mail.clone() });
     assert_eq!(configure(&mut tale), Configured::Removed);
     assert_eq!(installed.len(), 3);
     assert_eq!(states(&world), [Lifecycle::Active]);
@@ -210,7 +211,7 @@ fn an_activation_code_registers_once() {
     let (issuer, world) = setting();
     let code = ActivationCode::generate(&mut Counting::new(50));
     let user = UserName::new("alice").unwrap();
-    world.store.add_activation_code(&user, code.secret(&world.settings.name, &user)).unwrap();
+    world.invite(&user, &code);
     let credential = |code: &ActivationCode| {
         Credential::Activation(ActivationCode::parse(&code.reveal().to_lowercase()).unwrap())
     };
@@ -242,11 +243,11 @@ fn waiting_then_granted_then_registered() {
         Registering::Waiting(waiting) => waiting,
         other => panic!("{other:?}"),
     };
-    assert_eq!(world.store.waiting().len(), 1);
+    assert_eq!(world.waiting().len(), 1);
     *world.decision.borrow_mut() = grant();
     let end = tale.register(&mut world.link(), "alice", Credential::Ticket(again)).unwrap();
     assert!(matches!(end, Registering::Active(_)), "{end:?}");
-    assert!(world.store.waiting().is_empty());
+    assert!(world.waiting().is_empty());
     assert_eq!(states(&world), [Lifecycle::Active]);
 }
 

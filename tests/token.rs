@@ -9,8 +9,12 @@
 
 #[path = "token/card.rs"]
 mod card;
+#[path = "token/file.rs"]
+mod file;
 #[path = "token/flaws.rs"]
 mod flaws;
+#[path = "token/form.rs"]
+mod form;
 #[path = "token/software.rs"]
 mod software;
 
@@ -19,7 +23,7 @@ use halfkey::certificate::{IssuerName, TrustAnchor, TrustAnchors};
 use halfkey::key::{IssuerKey, KemPrivateKey};
 use halfkey::port::Token;
 use halfkey::port::contract::{ContractViolation, token};
-use halfkey::software::{PinSettings, SoftwareToken, UnblockingCode};
+use halfkey::software::{LoadError, PinSettings, SecretString, SoftwareToken, UnblockingCode};
 use std::sync::OnceLock;
 
 fn anchors() -> TrustAnchors {
@@ -36,8 +40,16 @@ fn server_key() -> &'static KemPrivateKey {
     KEY.get_or_init(|| KemPrivateKey::generate(2048, &mut SystemRandom).unwrap())
 }
 
+fn pin(digits: &str) -> SecretString {
+    digits.into()
+}
+
 fn software() -> (SoftwareToken, UnblockingCode) {
-    SoftwareToken::new(anchors(), "1234", PinSettings::for_tests(), Box::new(SystemRandom)).unwrap()
+    SoftwareToken::new(anchors(), &pin("1234"), PinSettings::for_tests(), Box::new(SystemRandom)).unwrap()
+}
+
+fn load(file: &[u8]) -> Result<SoftwareToken, LoadError> {
+    SoftwareToken::load(file, PinSettings::for_tests(), Box::new(SystemRandom))
 }
 
 fn contract(mut make: impl FnMut() -> Box<dyn Token>) -> Result<(), ContractViolation> {

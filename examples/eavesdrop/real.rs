@@ -5,7 +5,6 @@ use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, Validity,
 use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::driver::{Client, Connection, Gateway, Registering, Transport};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
-use halfkey::memory::store::Subject;
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::message::UserInformation;
 use halfkey::policy::{Policy, SuiteId};
@@ -15,6 +14,8 @@ use halfkey::registration::server::{Application as Applicant, Decision, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::store::Subject;
+use halfkey::store::operation::Entitle;
 use halfkey::suite::{Suite, XWING};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, Application, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
@@ -76,7 +77,8 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
     let gateway =
         Gateway { settings: &settings, server: &server, store: &store, approval: &approval, observer: &() };
     let anchors = authority.trust_anchor()?.into();
-    let (mut token, _) = SoftwareToken::new(anchors, "2468", PinSettings::default(), Box::new(SystemRandom))?;
+    let (mut token, _) =
+        SoftwareToken::new(anchors, &"2468".into(), PinSettings::default(), Box::new(SystemRandom))?;
 
     // Alice registers.
     let mut client = Client::new(&mut token, random);
@@ -91,7 +93,8 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
     // The operator writes down her door code; she opens a session and is configured.
     let door = Application::new("door")?;
     let document = Document { media_type: "text/plain".into(), body: DOOR_CODE.into() };
-    store.set_entitlement(Subject::AccessPath(path), door.clone(), document, None)?;
+    let subject = Subject::AccessPath(path);
+    store.run(&Entitle { subject, application: door.clone(), document, valid_for: None }, now)?;
     let mut wire = Wire::to(gateway);
     let mut session = client.open(&mut wire, &registration.key_id, &Options::default())?;
     let mut arrived = false;

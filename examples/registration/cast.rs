@@ -91,7 +91,7 @@ impl Issuer {
     /// A blank token (step 60), and the code that unblocks it.
     pub fn blank_token(&self, settings: PinSettings) -> Result<(SoftwareToken, UnblockingCode)> {
         let anchors = self.0.trust_anchor()?.into();
-        let (mut token, code) = SoftwareToken::new(anchors, PIN, settings, Box::new(SystemRandom))?;
+        let (mut token, code) = SoftwareToken::new(anchors, &PIN.into(), settings, Box::new(SystemRandom))?;
         token.lock();
         Ok((token, code))
     }

@@ -4,12 +4,13 @@ use super::cast::{Clock, Result, secret_bytes};
 use halfkey::certificate::Chain;
 use halfkey::driver::{Approval, Connection, Event, Framed, Gateway, Handled, Observer, Transport};
 use halfkey::key::{KemPrivateKey, OfferKey};
-use halfkey::memory::store::Subject;
 use halfkey::memory::{Server, Store};
 use halfkey::policy::Policy;
 use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::{Document, EntitlementQuery, Serial};
 use halfkey::registration::server::{Application as Applicant, Decision, Grant};
+use halfkey::store::operation::Entitle;
+use halfkey::store::{Operation, OperatorError, Subject};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, Application, Secret, ServerName, ServerSettings, SystemRandom};
 use std::io;
@@ -154,11 +155,17 @@ impl Gate {
         &self.inside.store
     }
 
+    /// What the operator asks of the store.
+    pub fn run<O: Operation<Error = OperatorError>>(&self, operation: &O) -> Result<O::Answer> {
+        Ok(self.inside.store.run(operation, self.inside.clock.now())?)
+    }
+
     /// The operator entitles all customers to something in an application.
     pub fn entitle(&self, application: &Application, text: &str) -> Result<Serial> {
         let customers = Subject::AccessPath(AccessPath::new(CUSTOMERS)?);
         let document = Document { media_type: "text/plain".into(), body: text.into() };
-        Ok(self.store().set_entitlement(customers, application.clone(), document, None)?)
+        let application = application.clone();
+        self.run(&Entitle { subject: customers, application, document, valid_for: None })
     }
 
     /// Sends an application's configuration to everybody who is in a session now.

@@ -9,6 +9,7 @@ use halfkey::driver::{Configured, Registering, Transport};
 use halfkey::record::{Lifecycle, Registration};
 use halfkey::registration::token::Credential;
 use halfkey::software::PinSettings;
+use halfkey::store::operation::Registrations;
 
 pub const BANK: &str = "bank.example";
 pub const CLINIC: &str = "clinic.example";
@@ -23,7 +24,7 @@ pub fn tell(narrator: &Narrator, keys: &Keys) -> Result<()> {
     let clinic = certify(narrator, &mut issuer, keys, 1)?;
 
     narrator.chapter("2. The token registers with bank.example");
-    alice.token.unlock(PIN)?;
+    alice.token.unlock(&PIN.into())?;
     narrator.act("80", "user", "plugs the token in, types the PIN, and has it call bank.example");
     let with_bank = register(narrator, &mut alice, &bank)?;
 
@@ -100,7 +101,7 @@ fn register(narrator: &Narrator, user: &mut User, gate: &Gate) -> Result<String>
 /// What each side now knows, read from where it keeps it.
 fn registered(narrator: &Narrator, gate: &Gate, registration: &Registration) -> Result<()> {
     let server = gate.name().as_str();
-    let rows = gate.store().registrations();
+    let rows = gate.run(&Registrations::default())?.entries;
     let row =
         rows.iter().find(|row| row.key_id == registration.key_id).ok_or("the server has no such key")?;
     if row.lifecycle != Lifecycle::Active || row.access_path.as_str() != CUSTOMERS {

@@ -1,7 +1,7 @@
 //! A token and the server it is used with: how a client goes on after it was cut short.
 
 use crate::tcp::link::Mortal;
-use crate::tcp::{Arguments, Outcome, replace, say};
+use crate::tcp::{Arguments, Outcome, say};
 use halfkey::certificate::{Revocation, TrustAnchors};
 use halfkey::driver::{Client, ClientError, ClientSession, Framed, Registering};
 use halfkey::port::Token;
@@ -11,7 +11,7 @@ use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, TokenSideError};
 use halfkey::session::SessionError;
 use halfkey::session::token::Options;
-use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::software::{FileError, PinSettings, SecretString, SoftwareToken};
 use halfkey::template::{FieldValue, Form, Template};
 use halfkey::{KeyId, ServerName, SystemRandom, UnixTime};
 use std::net::TcpStream;
@@ -32,22 +32,27 @@ impl Holder {
     pub(crate) fn open(dir: &Path, arguments: &Arguments) -> Outcome<Self> {
         let path = dir.join("token.sealed");
         let pin = arguments.value("--pin").map_or_else(|| std::env::var("HALFKEY_PIN"), |pin| Ok(pin.into()));
-        let pin = pin.map_err(|_| "a PIN is wanted: --pin, or HALFKEY_PIN")?;
-        if !path.exists() {
-            let anchors = TrustAnchors::from_pem(&std::fs::read_to_string(arguments.required("--anchor")?)?)?;
-            let random = Box::new(SystemRandom);
-            let quick = arguments.has("--quick");
-            let settings = if quick { PinSettings::for_tests() } else { PinSettings::default() };
-            let (mut token, code) = SoftwareToken::new(anchors, &pin, settings, random)?;
-            replace(&path, &token.save()).map_err(|code| format!("{}: error {code}", path.display()))?;
-            say(format_args!(
-                "a blank token; its unblocking code, to be put away: {}",
-                code.reveal().as_str()
-            ));
-        }
-        let token = SoftwareToken::load(&std::fs::read(&path)?, Box::new(SystemRandom))?;
-        let mut token = token.saved_by(move |bytes| replace(&path, bytes));
-        token.unlock(&pin)?;
+        let pin = SecretString::from(pin.map_err(|_| "a PIN is wanted: --pin, or HALFKEY_PIN")?);
+        let quick = arguments.has("--quick");
+        let settings = if quick { PinSettings::for_tests() } else { PinSettings::default() };
+        let token = match SoftwareToken::open(&path, settings, Box::new(SystemRandom)) {
+            Ok(mut token) => {
+                token.unlock(&pin)?;
+                token
+            }
+            Err(FileError::NotFound) => {
+                let anchors = std::fs::read_to_string(arguments.required("--anchor")?)?;
+                let anchors = TrustAnchors::from_pem(&anchors)?;
+                let random = Box::new(SystemRandom);
+                let (token, code) = SoftwareToken::create(&path, anchors, &pin, settings, random)?;
+                say(format_args!(
+                    "a blank token; its unblocking code, to be put away: {}",
+                    code.reveal().as_str()
+                ));
+                token
+            }
+            Err(error) => return Err(format!("{}: {error}", path.display()).into()),
+        };
         Ok(Self {
             token,
             random: SystemRandom,

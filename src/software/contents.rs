@@ -1,5 +1,6 @@
 //! What the token holds: anchors, runs under way, and keys.
 
+use super::Label;
 use crate::certificate::{TrustAnchor, TrustAnchors};
 use crate::id::{Digest, KeyId, Txn};
 use crate::key::KemPublicKey;
@@ -49,11 +50,12 @@ struct Run {
 struct Key {
     registration: Registration,
     keys: KeySet,
+    label: Option<Label>,
 }
 
 stored! { Contents, "token" { 1 => anchors, 2 => runs as many, 3 => keys as many } }
 stored! { Run, "token.run" { 1 => txn, 2 => suite, 3 => ssk1, 4 => attempt } }
-stored! { Key, "token.key" { 1 => registration, 2 => keys } }
+stored! { Key, "token.key" { 1 => registration, 2 => keys, 3 => label } }
 
 /// An array of anchors in DER.
 impl<'b> Value<'b> for Anchors {
@@ -164,7 +166,7 @@ impl Contents {
         let earlier =
             |key_id: &KeyId, question: &Question<'_>| Ok(self.key(key_id)?.keys.answer(suite, question));
         let Joined { keys, registration, tag_c } = join.with(suite, ssk1, earlier)?;
-        self.keys.push(Key { registration, keys });
+        self.keys.push(Key { registration, keys, label: None });
         self.give_up(join.txn);
         Ok(tag_c)
     }
@@ -192,16 +194,28 @@ impl Contents {
             && earlier != new.key_id
             && let Some(earlier) = place(&earlier)
         {
-            if let Some(earlier) = self.keys.get(earlier) {
+            let label = self.keys.get(earlier).and_then(|earlier| {
                 new.succeed(&earlier.registration);
-            }
+                earlier.label.clone()
+            });
             if let Some(key) = self.keys.get_mut(at) {
                 key.registration = new;
+                key.label = key.label.take().or(label);
             }
             self.keys.remove(earlier);
         } else if let Some(key) = self.keys.get_mut(at) {
             key.registration = new;
         }
+        Ok(())
+    }
+
+    pub(super) fn label(&self, key_id: &KeyId) -> Result<Option<Label>, TokenError> {
+        Ok(self.key(key_id)?.label.clone())
+    }
+
+    pub(super) fn rename(&mut self, key_id: &KeyId, label: Option<Label>) -> Result<(), TokenError> {
+        let key = self.keys.iter_mut().find(|key| key.registration.key_id == *key_id);
+        key.ok_or(TokenError::NoSuchKey)?.label = label;
         Ok(())
     }
 

@@ -1,81 +1,28 @@
 //! The lock: a data key, wrapped under the PIN and under the unblocking code.
 
-use super::UnblockingCode;
+use super::pin::{PinSettings, fit};
+use super::{LoadError, UnblockingCode};
 use crate::port::TokenError;
 use crate::random::{RandomSource, draw};
 use crate::sealed;
 use crate::secret::Secret;
 use crate::suite::SealBroken;
 use crate::wire::stored::{blob, stored};
-use crate::wire::{Problem, WireError, encode, map};
+use crate::wire::{Problem, WireError, encode};
 use alloc::vec::Vec;
-use argon2::{Algorithm, Argon2, Params, Version};
+use secrecy::{ExposeSecret, SecretString};
 
 const WRAP: &[u8] = b"halfkey/1 token data key";
 
-/// Most memory that opening a file may ask for, in KiB: 256 MiB.
-const MEMORY_MAX: u32 = 262_144;
-/// Most passes over it.
-const PASSES_MAX: u32 = 16;
-
-map! {
-    /// How hard a PIN is to guess.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct PinSettings, "token file.settings" {
-        /// Wrong PINs in a row before the token blocks itself: 5.
-        1 => tries: u8,
-        /// Memory that Argon2id fills for each guess, in KiB: 65 536.
-        2 => memory_kib: u32,
-        /// Passes that Argon2id makes over it: 3.
-        3 => passes: u32,
-    }
-}
-
-impl Default for PinSettings {
-    /// Five tries; Argon2id as RFC 9106, section 4, recommends where memory is short, in one lane:
-    /// some tenth of a second for each.
-    fn default() -> Self {
-        Self { tries: 5, memory_kib: 65_536, passes: 3 }
-    }
-}
-
-impl PinSettings {
-    /// The quickest there is, for tests alone: whoever has the file finds the PIN at once.
-    #[must_use]
-    pub const fn for_tests() -> Self {
-        Self { tries: 5, memory_kib: 8, passes: 1 }
-    }
-
-    /// These settings held within what any implementation can do.
-    pub(super) fn bounded(self) -> Self {
-        Self {
-            tries: self.tries.max(1),
-            memory_kib: self.memory_kib.clamp(8, MEMORY_MAX),
-            passes: self.passes.clamp(1, PASSES_MAX),
-        }
-    }
-
-    fn stretch(self, password: &[u8], salt: &[u8; 16]) -> Result<Secret, TokenError> {
-        let mut key = zeroize::Zeroizing::new([0; Secret::LEN]);
-        // The numbers are within bounds, so this fails in no device that has the memory.
-        Params::new(self.memory_kib, self.passes, 1, Some(Secret::LEN))
-            .and_then(|params| {
-                let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-                argon2.hash_password_into(password, salt, key.as_mut())
-            })
-            .map_err(|_| TokenError::Device(super::STRETCHING_FAILED))?;
-        Ok(Secret::new(*key))
-    }
-}
-
 /// A data key under a password.
 #[derive(Clone)]
-struct Wrapped {
-    salt: [u8; 16],
-    key: Vec<u8>,
+pub(super) struct Wrapped {
+    pub(super) settings: PinSettings,
+    pub(super) salt: [u8; 16],
+    pub(super) key: Vec<u8>,
 }
 
-stored! { Wrapped, "token file.key" { 1 => salt, 2 => key as blob } }
+stored! { Wrapped, "token file.key" { 1 => settings, 2 => salt, 3 => key as blob } }
 
 impl Wrapped {
     fn new(
@@ -87,50 +34,65 @@ impl Wrapped {
         let salt = draw(random);
         let key = settings.stretch(password, &salt)?;
         let key = sealed::seal(&key, WRAP, &encode(&settings), data_key.expose(), random);
-        Ok(Self { salt, key })
+        Ok(Self { settings, salt, key })
     }
 
-    fn open(&self, settings: PinSettings, password: &[u8]) -> Result<Option<Secret>, TokenError> {
-        let key = settings.stretch(password, &self.salt)?;
-        let opened = sealed::open(&key, WRAP, &encode(&settings), &self.key);
+    fn open(&self, password: &[u8]) -> Result<Option<Secret>, TokenError> {
+        let key = self.settings.stretch(password, &self.salt)?;
+        let opened = sealed::open(&key, WRAP, &encode(&self.settings), &self.key);
         let fixed = |text: &zeroize::Zeroizing<Vec<u8>>| text.as_slice().try_into().map_err(|_| SealBroken);
         Ok(opened.and_then(|text| fixed(&text)).ok().map(Secret::new))
     }
 }
 
-/// Who may get at the data key, and how often they may still try.
+/// Who may get at the data key: all that a file says in the clear, but for the tries that are left.
+/// The contents are sealed under its encoding too.
 #[derive(Clone)]
-pub(super) struct Lock {
-    settings: PinSettings,
-    tries_left: u8,
-    by_pin: Wrapped,
-    by_code: Wrapped,
+pub(super) struct Header {
+    pub(super) by_pin: Wrapped,
+    pub(super) by_code: Wrapped,
 }
 
-stored! { Lock, "token file.lock" { 1 => settings, 2 => tries_left, 3 => by_pin, 4 => by_code } }
+stored! { Header, "token file.header" { 1 => by_pin, 2 => by_code } }
+
+/// Who may get at the data key, and how often they may still try. The count is written while the
+/// contents are shut, so nothing authenticates it: it binds this code, and nobody who writes the
+/// file himself.
+#[derive(Clone)]
+pub(super) struct Lock {
+    pub(super) header: Header,
+    pub(super) tries_left: u8,
+}
 
 impl Lock {
     /// A lock, and the unblocking code that is shown this once.
     pub(super) fn new(
         settings: PinSettings,
-        pin: &str,
+        pin: &SecretString,
         data_key: &Secret,
         random: &mut dyn RandomSource,
     ) -> Result<(Self, UnblockingCode), TokenError> {
         fit(pin)?;
         let settings = settings.bounded();
         let code = UnblockingCode::generate(random);
-        let by_pin = Wrapped::new(settings, pin.as_bytes(), data_key, random)?;
+        let by_pin = Wrapped::new(settings, pin.expose_secret().as_bytes(), data_key, random)?;
         let by_code = Wrapped::new(settings, code.as_bytes(), data_key, random)?;
-        Ok((Self { settings, tries_left: settings.tries, by_pin, by_code }, code))
+        Ok((Self { header: Header { by_pin, by_code }, tries_left: settings.tries }, code))
     }
 
     /// The bounds that a file's settings must keep: they are read before anything is authenticated.
-    pub(super) fn check(&self) -> Result<(), WireError> {
-        if self.settings == self.settings.bounded() && self.tries_left <= self.settings.tries {
-            return Ok(());
+    pub(super) fn check(&self, wanted: PinSettings) -> Result<(), LoadError> {
+        let both = [self.header.by_pin.settings, self.header.by_code.settings];
+        if both.iter().any(|settings| *settings != settings.bounded()) || self.tries_left > self.tries() {
+            let problem = Problem::OutOfRange;
+            return Err(WireError { message: "token file", field: "lock", problem }.into());
         }
-        Err(WireError { message: "token file", field: "lock", problem: Problem::OutOfRange })
+        // An unblocking code is as good without any stretching.
+        if self.header.by_pin.settings.too_weak(wanted) { Err(LoadError::TooWeak) } else { Ok(()) }
+    }
+
+    const fn tries(&self) -> u8 {
+        self.header.by_pin.settings.tries
     }
 
     /// Counts a try before it is made: whoever cuts the power during it has used it up.
@@ -139,13 +101,10 @@ impl Lock {
         Ok(())
     }
 
-    /// The data key, for the right PIN; the tries are then all there again.
-    pub(super) fn open(&mut self, pin: &str) -> Result<Secret, TokenError> {
-        match self.by_pin.open(self.settings, pin.as_bytes())? {
-            Some(key) => {
-                self.tries_left = self.settings.tries;
-                Ok(key)
-            }
+    /// The data key, for the right PIN.
+    pub(super) fn open(&self, pin: &SecretString) -> Result<Secret, TokenError> {
+        match self.header.by_pin.open(pin.expose_secret().as_bytes())? {
+            Some(key) => Ok(key),
             None if self.tries_left == 0 => Err(TokenError::Blocked),
             None => Err(TokenError::WrongPin { tries_left: self.tries_left }),
         }
@@ -153,24 +112,41 @@ impl Lock {
 
     /// The data key, for the right unblocking code.
     pub(super) fn open_by_code(&self, code: &UnblockingCode) -> Result<Option<Secret>, TokenError> {
-        self.by_code.open(self.settings, code.as_bytes())
+        self.header.by_code.open(code.as_bytes())
     }
 
-    /// Puts another PIN in the place of the old one.
-    pub(super) fn change(
-        &mut self,
-        pin: &str,
+    /// All tries are there again.
+    pub(super) fn restored(&self) -> Self {
+        Self { header: self.header.clone(), tries_left: self.tries() }
+    }
+
+    /// The lock with all tries, under the same PIN; it is wrapped anew only where a guess would cost
+    /// less than is wanted.
+    pub(super) fn raised(
+        &self,
+        wanted: PinSettings,
+        pin: &SecretString,
         data_key: &Secret,
         random: &mut dyn RandomSource,
-    ) -> Result<(), TokenError> {
-        fit(pin)?;
-        self.by_pin = Wrapped::new(self.settings, pin.as_bytes(), data_key, random)?;
-        self.tries_left = self.settings.tries;
-        Ok(())
+    ) -> Result<Self, TokenError> {
+        let settings = self.header.by_pin.settings;
+        if settings == settings.raised_to(wanted.bounded()) {
+            return Ok(self.restored());
+        }
+        self.with_pin(wanted, pin, data_key, random)
     }
-}
 
-/// 4 to 64 bytes.
-pub(super) fn fit(pin: &str) -> Result<(), TokenError> {
-    if (4..=64).contains(&pin.len()) { Ok(()) } else { Err(TokenError::UnfitPin) }
+    /// The lock with all tries, under this PIN instead.
+    pub(super) fn with_pin(
+        &self,
+        wanted: PinSettings,
+        pin: &SecretString,
+        data_key: &Secret,
+        random: &mut dyn RandomSource,
+    ) -> Result<Self, TokenError> {
+        let mut lock = self.restored();
+        let settings = self.header.by_pin.settings.raised_to(wanted.bounded());
+        lock.header.by_pin = Wrapped::new(settings, pin.expose_secret().as_bytes(), data_key, random)?;
+        Ok(lock)
+    }
 }

@@ -119,7 +119,13 @@ pub(crate) async fn open<D: Database>(
         // The one row that no `Reseal` reaches: with an older key gone, it would lock all others out.
         rows.update(&mut schema).await?;
     }
-    shared.unique = schema.row.unique_names;
+    let unique = schema.row.unique_names;
+    // This row is nobody's but ours: whoever comes with a new storage key need not bring the older one
+    // for it when all the others have been sealed anew.
+    for mut schema in rows.stale::<Schema>(1).await? {
+        rows.update(&mut schema).await?;
+    }
+    shared.unique = unique;
     Ok(shared)
 }
 

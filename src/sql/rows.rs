@@ -48,31 +48,41 @@ fn this<E: Entity>(key: Key, version: Option<i64>, parameters: &mut Vec<Value>) 
 }
 
 /// `WHERE` the rows wanted.
-fn wanted<E: Entity>(query: Query, parameters: &mut Vec<Value>) -> String {
+fn wanted<E: Entity>(query: &Query, parameters: &mut Vec<Value>) -> String {
     let mut conditions = Vec::new();
-    for (column, test) in query.conditions {
+    for (column, test) in &query.conditions {
         let place = parameters.len().saturating_add(1);
         let (condition, value) = match test {
-            Test::Is(text) => (format!("{column} = ${place}"), Value::Text(text)),
-            Test::AtMost(most) => (format!("{column} <= ${place}"), Value::Int(most)),
-            Test::AtLeast(least) => (format!("{column} >= ${place}"), Value::Int(least)),
+            Test::Is(text) => (format!("{column} = ${place}"), Value::Text(text.clone())),
+            Test::AtMost(most) => (format!("{column} <= ${place}"), Value::Int(*most)),
+            Test::AtLeast(least) => (format!("{column} >= ${place}"), Value::Int(*least)),
             // LIKE has other ideas of letters in every database.
             Test::Begins(text) => {
-                (format!("substr({column}, 1, length(${place})) = ${place}"), Value::Text(text))
+                (format!("substr({column}, 1, length(${place})) = ${place}"), Value::Text(text.clone()))
             }
         };
         conditions.push(condition);
         parameters.push(value);
     }
-    if let Some(after) = query.after {
+    if let Some(after) = &query.after {
         let mut places = Vec::new();
         for part in after {
-            parameters.push(Value::Text(part));
+            parameters.push(Value::Text(part.clone()));
             places.push(format!("${}", parameters.len()));
         }
-        conditions.push(format!("({}) > ({})", keys::<E>(), places.join(", ")));
+        let after = if query.backwards { '<' } else { '>' };
+        conditions.push(format!("({}) {after} ({})", keys::<E>(), places.join(", ")));
     }
     if conditions.is_empty() { "TRUE".to_string() } else { conditions.join(" AND ") }
+}
+
+/// Whether a row as it was read is one that was wanted. A database finds rows by its indexes, and one
+/// that was tampered with finds others.
+fn holds<E: Entity>(conditions: &[(&'static str, Test)], row: &[Value]) -> bool {
+    conditions.iter().all(|(name, test)| {
+        let value = plain::<E>().zip(row).find(|(column, _)| column.name == *name);
+        value.is_some_and(|(_, value)| test.passes(value))
+    })
 }
 
 fn keys<E: Entity>() -> String {
@@ -80,11 +90,18 @@ fn keys<E: Entity>() -> String {
 }
 
 impl<D: Database> Rows<'_, D> {
-    async fn read<E: Entity>(&mut self, rest: &str, parameters: &[Value]) -> Result<Vec<Held<E>>, Trouble> {
+    async fn read<E: Entity>(
+        &mut self,
+        rest: &str,
+        parameters: &[Value],
+        conditions: &[(&'static str, Test)],
+    ) -> Result<Vec<Held<E>>, Trouble> {
         let (names, table) = (names::<E>(), E::TABLE);
         let sql = format!("SELECT {names}, version, sealed_by, seal FROM halfkey_{table} WHERE {rest}");
         let rows = self.database.query(&sql, parameters).await?;
-        rows.into_iter().map(|row| self.open(row)).collect()
+        let open =
+            |row: Vec<Value>| if holds::<E>(conditions, &row) { self.open(row) } else { Err(damaged()) };
+        rows.into_iter().map(open).collect()
     }
 
     fn open<E: Entity>(&self, mut row: Vec<Value>) -> Result<Held<E>, Trouble> {
@@ -114,24 +131,30 @@ impl<D: Database> Rows<'_, D> {
 
 impl<D: Database> Tables for Rows<'_, D> {
     async fn get<E: Entity>(&mut self, key: Key) -> Result<Option<Held<E>>, Trouble> {
+        let columns = E::COLUMNS.iter().take(E::KEYS).map(|column| column.name);
+        let conditions: Vec<_> = columns.zip(key.iter().cloned().map(Test::Is)).collect();
         let mut parameters = Vec::new();
         let this = this::<E>(key, None, &mut parameters);
-        Ok(self.read(&this, &parameters).await?.pop())
+        let mut rows = self.read(&this, &parameters, &conditions).await?;
+        if rows.len() > 1 { Err(damaged()) } else { Ok(rows.pop()) }
     }
 
     async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
-        let (mut parameters, limit) = (Vec::new(), query.limit);
-        let mut rest = wanted::<E>(query, &mut parameters);
-        let _ = write!(rest, " ORDER BY {}", keys::<E>());
-        if let Some(limit) = limit {
+        let mut parameters = Vec::new();
+        let mut rest = wanted::<E>(&query, &mut parameters);
+        let order = if query.backwards { " DESC" } else { "" };
+        let keys = E::COLUMNS.iter().take(E::KEYS).map(|column| column.name);
+        let by = query.by.into_iter().chain(keys).map(|column| format!("{column}{order}"));
+        let _ = write!(rest, " ORDER BY {}", by.collect::<Vec<_>>().join(", "));
+        if let Some(limit) = query.limit {
             let _ = write!(rest, " LIMIT {limit}");
         }
-        self.read(&rest, &parameters).await
+        self.read(&rest, &parameters, &query.conditions).await
     }
 
     async fn count<E: Entity>(&mut self, query: Query) -> Result<u64, Trouble> {
         let mut parameters = Vec::new();
-        let rest = wanted::<E>(query, &mut parameters);
+        let rest = wanted::<E>(&query, &mut parameters);
         let sql = format!("SELECT count(*) FROM halfkey_{} WHERE {rest}", E::TABLE);
         let rows = self.database.query(&sql, &parameters).await?;
         match rows.first().and_then(|row| row.first()) {
@@ -172,7 +195,8 @@ impl<D: Database> Tables for Rows<'_, D> {
 
     async fn stale<E: Entity>(&mut self, limit: usize) -> Result<Vec<Held<E>>, Trouble> {
         let current = Value::Text(self.shared.keys.current().id.clone());
-        self.read(&format!("sealed_by <> $1 ORDER BY {} LIMIT {limit}", keys::<E>()), &[current]).await
+        let rest = format!("sealed_by <> $1 ORDER BY {} LIMIT {limit}", keys::<E>());
+        self.read(&rest, &[current], &[]).await
     }
 
     fn unique(&self) -> UniqueNames {

@@ -7,6 +7,8 @@ use crate::store::value::Value;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, ErrorCode, ToSql, ffi, params_from_iter};
 use std::fs::OpenOptions;
@@ -15,6 +17,10 @@ use std::path::Path;
 
 /// How long a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Most bytes of a row: a document and an outcome are smaller than a message of the protocol, and what
+/// claims to be larger has been tampered with.
+const ROW_MAX: i32 = 1 << 20;
 
 /// Makes an empty file that was not there before, readable by its owner alone.
 pub(super) fn new_file(path: &Path) -> Result<(), OpenError> {
@@ -33,22 +39,45 @@ pub(super) fn new_file(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// What holds for every connection.
-pub(super) fn prepare(connection: &Connection) -> Result<(), StoreError> {
-    let mode = pragmas(connection).map_err(|error| trouble(&error))?;
+/// What holds for every connection. It changes nothing in the file.
+pub(super) fn guard(connection: &Connection) -> Result<(), StoreError> {
+    guards(connection).map_err(|error| trouble(&error))?;
+    // SQLite is content with less than it was asked for.
+    match connection.is_readonly("main").map_err(|error| trouble(&error))? {
+        true => Err(StoreError::ReadOnly),
+        false => Ok(()),
+    }
+}
+
+/// Nothing in a file that was tampered with is run as a program, or is as large as it likes.
+fn guards(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(PATIENCE)?;
+    for (setting, on) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+    ] {
+        connection.set_db_config(setting, on)?;
+    }
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, ROW_MAX)?;
+    connection.pragma_update(None, "cell_size_check", true)
+}
+
+/// A write-ahead log that is synchronised with every commit: what was answered survives a loss of power.
+pub(super) fn log(connection: &Connection) -> Result<(), StoreError> {
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
+    let mode: String = mode.map_err(|error| trouble(&error))?;
+    connection.pragma_update(None, "synchronous", "full").map_err(|error| trouble(&error))?;
     // Some file systems have no shared memory, and then no write-ahead log.
     if mode.eq_ignore_ascii_case("wal") { Ok(()) } else { Err(StoreError::Unavailable(0)) }
 }
 
-fn pragmas(connection: &Connection) -> rusqlite::Result<String> {
-    connection.busy_timeout(PATIENCE)?;
-    // The log is synchronised with every commit: what was answered survives a loss of power.
-    let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
-    connection.pragma_update(None, "synchronous", "full")?;
-    // Nothing in a file that was tampered with is run as a program.
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    Ok(mode)
+pub(super) fn application_id(connection: &Connection) -> Result<i32, StoreError> {
+    let read = connection.pragma_query_value(None, "application_id", |row| row.get(0));
+    read.map_err(|error| trouble(&error))
 }
 
 /// A transaction, undone when it is dropped before it is committed.
@@ -66,11 +95,6 @@ impl<'c> Transaction<'c> {
 
     pub(super) const fn lend(&mut self) -> Lent<'_> {
         Lent { connection: self.connection }
-    }
-
-    pub(super) fn application_id(&self) -> Result<i32, StoreError> {
-        let read = self.connection.pragma_query_value(None, "application_id", |row| row.get(0));
-        read.map_err(|error| trouble(&error))
     }
 
     pub(super) fn set_application_id(&self, id: i32) -> Result<(), StoreError> {
@@ -161,15 +185,29 @@ fn query(connection: &Connection, sql: &str, parameters: &[Value]) -> rusqlite::
 
 /// What an error of SQLite means for who asked.
 pub(super) fn trouble(error: &Error) -> StoreError {
+    let code = error.sqlite_error().map_or(0, |error| error.extended_code);
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Contended,
+        // Two that open the log at once are in each other's way for a moment.
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
+            StoreError::Contended
+        }
         Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
         Some(ErrorCode::DiskFull) => StoreError::Full,
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged,
-        Some(_) => {
-            let code = error.sqlite_error().map_or(0, |error| error.extended_code);
-            StoreError::Unavailable(code.unsigned_abs())
-        }
-        None => StoreError::Damaged,
+        // The index of the log is a file of its own, and grows before the log does.
+        Some(ErrorCode::SystemIoFailure) if code == ffi::SQLITE_IOERR_SHMSIZE => StoreError::Full,
+        // The SQL is fixed, and so are the tables it was written for: where it does not fit, or a
+        // constraint is in its way, the tables are not those any more.
+        Some(
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::Unknown
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::TooBig
+            | ErrorCode::SchemaChanged
+            | ErrorCode::AuthorizationForStatementDenied,
+        )
+        | None => StoreError::Damaged,
+        Some(_) => StoreError::Unavailable(code.unsigned_abs()),
     }
 }

@@ -22,6 +22,8 @@
 //! of different processes wait for up to five seconds and are then told [`StoreError::Contended`].
 
 mod connection;
+#[cfg(test)]
+mod schema;
 
 pub use crate::sql::OpenError;
 
@@ -66,6 +68,7 @@ impl Store {
 
     fn make(path: &Path, keys: StorageKeys, unique: UniqueNames) -> Result<Self, OpenError> {
         let mut connection = connect(path)?;
+        connection::log(&connection)?;
         let mut transaction = Transaction::begin(&mut connection, true)?;
         let shared = at_once(sql::create(transaction.lend(), keys, unique)).ok_or(StoreError::Damaged)??;
         transaction.set_application_id(APPLICATION_ID)?;
@@ -78,14 +81,18 @@ impl Store {
     /// # Errors
     /// [`OpenError`]; the file is as it was. [`OpenError::NotAStore`] where there is no file.
     pub fn open(path: impl AsRef<Path>, keys: StorageKeys) -> Result<Self, OpenError> {
-        if !path.as_ref().exists() {
+        if !path.as_ref().is_file() {
             return Err(OpenError::NotAStore);
         }
         let mut connection = connect(path.as_ref())?;
-        let mut transaction = Transaction::begin(&mut connection, true)?;
-        if transaction.application_id()? != APPLICATION_ID {
-            return Err(OpenError::NotAStore);
+        // Before anything is changed in a file that may be another program's.
+        match connection::application_id(&connection) {
+            Ok(APPLICATION_ID) => {}
+            Ok(_) | Err(StoreError::Damaged) => return Err(OpenError::NotAStore),
+            Err(error) => return Err(error.into()),
         }
+        connection::log(&connection)?;
+        let mut transaction = Transaction::begin(&mut connection, true)?;
         let shared = at_once(sql::open(transaction.lend(), keys, true)).ok_or(StoreError::Damaged)??;
         transaction.commit()?;
         Ok(Self { connection: Mutex::new(connection), shared })
@@ -114,7 +121,7 @@ impl Store {
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| trouble(&error))?;
-    connection::prepare(&connection)?;
+    connection::guard(&connection)?;
     Ok(connection)
 }
 

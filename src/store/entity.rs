@@ -105,12 +105,17 @@ impl<E> DerefMut for Held<E> {
     }
 }
 
-/// What rows are wanted: all conditions hold. They come in the order of their keys.
+/// What rows are wanted: all conditions hold.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
     pub conditions: Vec<(&'static str, Test)>,
-    /// Only keys greater than this one.
+    /// They come in the order of this column, of a time, and then of their keys; of the keys alone
+    /// where there is none.
+    pub by: Option<&'static str>,
+    /// Only keys that come after this one.
     pub after: Option<Key>,
+    /// From the greatest key to the least.
+    pub backwards: bool,
     /// At most so many.
     pub limit: Option<usize>,
 }
@@ -122,6 +127,18 @@ pub enum Test {
     AtMost(i64),
     AtLeast(i64),
     Begins(String),
+}
+
+impl Test {
+    pub fn passes(&self, value: &Value) -> bool {
+        match (value, self) {
+            (Value::Text(text), Self::Is(wanted)) => text == wanted,
+            (Value::Text(text), Self::Begins(wanted)) => text.starts_with(wanted.as_str()),
+            (Value::Int(number), Self::AtMost(most)) => number <= most,
+            (Value::Int(number), Self::AtLeast(least)) => number >= least,
+            _ => false,
+        }
+    }
 }
 
 impl Query {
@@ -143,6 +160,11 @@ impl Query {
 
     pub fn from(self, column: &'static str, time: crate::time::UnixTime) -> Self {
         self.and(column, Test::AtLeast(i64::try_from(time.as_secs()).unwrap_or(i64::MAX)))
+    }
+
+    /// The earliest first, so that a database that looks through an index by time may stop at the limit.
+    pub fn earliest(self, column: &'static str) -> Self {
+        Self { by: Some(column), ..self }
     }
 
     pub fn and(mut self, column: &'static str, test: Test) -> Self {

@@ -148,3 +148,6 @@ macro_rules! entitlement_store {
     };
 }
 pub(crate) use entitlement_store;
+
+#[cfg(test)]
+mod tests;

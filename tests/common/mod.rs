@@ -7,12 +7,20 @@ use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::Policy;
 use halfkey::port::CertificateAuthority;
+use halfkey::registration::ActivationCode;
 use halfkey::registration::server::{Application, Decision, Grant};
 use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::store::Operation;
+use halfkey::store::operation::{
+    Applications, Cursor, IssueCode, Page, RegistrationEntry, Registrations, WaitingEntry,
+};
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{AccessPath, RandomSource, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
+use halfkey::{
+    AccessPath, RandomSource, Secret, ServerName, ServerSettings, SystemRandom, UnixTime, UserName,
+};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::io;
 use std::sync::OnceLock;
 
@@ -102,8 +110,8 @@ pub fn grant() -> Decision {
 
 pub fn token(anchors: TrustAnchors, seed: u8) -> SoftwareToken {
     let random = Box::new(Counting::new(seed));
-    let (mut token, _) = SoftwareToken::new(anchors, PIN, PinSettings::for_tests(), random).unwrap();
-    token.unlock(PIN).unwrap();
+    let (mut token, _) = SoftwareToken::new(anchors, &PIN.into(), PinSettings::for_tests(), random).unwrap();
+    token.unlock(&PIN.into()).unwrap();
     token
 }
 
@@ -141,6 +149,24 @@ impl World {
         self.clock.set(self.clock.get() + seconds);
     }
 
+    /// What the operator asks, which is done.
+    pub fn run<O: Operation<Error: Debug>>(&self, operation: &O) -> O::Answer {
+        self.store.run(operation, self.now()).unwrap()
+    }
+
+    pub fn invite(&self, name: &UserName, code: &ActivationCode) {
+        let secret = code.secret(&self.settings.name, name);
+        self.run(&IssueCode { name: name.clone(), secret, expires: None });
+    }
+
+    pub fn registrations(&self) -> Vec<RegistrationEntry> {
+        every(|after| self.run(&Registrations { after, ..Registrations::default() }))
+    }
+
+    pub fn waiting(&self) -> Vec<WaitingEntry> {
+        every(|after| self.run(&Applications { after, ..Applications::default() }))
+    }
+
     pub fn link(&self) -> Link<'_> {
         Link {
             world: self,
@@ -173,6 +199,17 @@ impl Observer for World {
     fn event(&self, _peer: &[u8], event: &Event) {
         self.events.borrow_mut().push(event.clone());
     }
+}
+
+/// The whole of a list, page after page.
+pub fn every<T>(mut read: impl FnMut(Option<Cursor>) -> Page<T>) -> Vec<T> {
+    let Page { mut entries, mut next } = read(None);
+    while next.is_some() {
+        let page = read(next);
+        entries.extend(page.entries);
+        next = page.next;
+    }
+    entries
 }
 
 /// Which way a frame goes.

@@ -5,7 +5,6 @@ use crate::common::{Counting, Issuer, Link, Way, World, name, token};
 use halfkey::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::driver::{Client, ClientError, Configured, Registering};
-use halfkey::memory::store::Subject;
 use halfkey::message::{Address, Hello, Request, UserInformation};
 use halfkey::policy::Policy;
 use halfkey::port::Token;
@@ -20,6 +19,8 @@ use halfkey::session::server::{self, AwaitResponse, Entry, Established};
 use halfkey::session::token::{self as client, AwaitAccept, AwaitChallenge, Opened, Options, Session};
 use halfkey::session::{Channel, SessionError};
 use halfkey::software::SoftwareToken;
+use halfkey::store::Subject;
+use halfkey::store::operation::Entitle;
 use halfkey::suite::SUITES;
 use halfkey::template::{FieldValue, Form, Template};
 use halfkey::{AccessPath, Application, RandomSource, Secret, ServerSettings, Step, UserId};
@@ -112,7 +113,7 @@ impl Real {
     pub(crate) fn entitle(&self, body: &[u8]) {
         let document = Document { media_type: "text/plain".into(), body: body.to_vec() };
         let staff = Subject::AccessPath(self.registration.access_path.clone());
-        self.world.store.set_entitlement(staff, mail(), document, None).unwrap();
+        self.world.run(&Entitle { subject: staff, application: mail(), document, valid_for: None });
     }
 
     /// A session with one configuration, over a link that somebody may tamper with: what came of it,

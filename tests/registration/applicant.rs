@@ -35,7 +35,7 @@ pub(crate) fn form(template: &Template, user: &str) -> Form {
 
 /// How the rows of a store stand, sorted.
 pub(crate) fn states(world: &World) -> Vec<Lifecycle> {
-    let mut states: Vec<_> = world.store.registrations().into_iter().map(|row| row.lifecycle).collect();
+    let mut states: Vec<_> = world.registrations().into_iter().map(|row| row.lifecycle).collect();
     states.sort_by_key(|state| format!("{state:?}"));
     states
 }
@@ -218,7 +218,7 @@ impl<T: Token> Applicant<T> {
     /// Both sides hold one active registration, the same, and nothing else is under way.
     pub(crate) fn settled(&self, world: &World) {
         let held = self.token.registrations().unwrap();
-        let rows = world.store.registrations();
+        let rows = world.registrations();
         let live: Vec<_> = rows.iter().filter(|row| row.lifecycle == Lifecycle::Active).collect();
         assert_eq!((held.len(), live.len()), (1, 1), "{held:?} {:?}", states(world));
         assert_eq!((held[0].key_id, held[0].standing), (live[0].key_id, Standing::Active));

@@ -14,7 +14,7 @@ use halfkey::registration::server::{Decision, Grant, NeedCommit, Stored, receive
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RefusalCode};
 use halfkey::session::token::Options;
-use halfkey::software::SoftwareToken;
+use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::{KeyId, Secret, UnixTime};
 use std::sync::{Arc, Mutex};
 
@@ -67,8 +67,10 @@ impl Card {
     fn reloaded(&mut self, fall: Fall) {
         self.seed = self.seed.wrapping_add(1);
         let bytes = self.file.lock().unwrap().clone();
-        let mut token = SoftwareToken::load(&bytes, Box::new(Counting::new(self.seed))).unwrap();
-        token.unlock(PIN).unwrap();
+        let mut token =
+            SoftwareToken::load(&bytes, PinSettings::for_tests(), Box::new(Counting::new(self.seed)))
+                .unwrap();
+        token.unlock(&PIN.into()).unwrap();
         self.applicant = Applicant::with(Self::watched(token, &self.file, fall), self.seed);
         self.applicant.suites = RECORDED;
     }
@@ -95,7 +97,7 @@ impl Episode {
         let code = ActivationCode::generate(&mut Counting::new(50));
         let alice = user("alice");
         if proof == Proof::Code {
-            world.store.add_activation_code(&alice, code.secret(&world.settings.name, &alice)).unwrap();
+            world.invite(&alice, &code);
         }
         let card = Card::new(&issuer, 7);
         let mut episode = Self { issuer, world, card, proof, code, old: None, requested: false };
@@ -212,7 +214,7 @@ impl Episode {
         self.card.reloaded(None);
         if let Some(old) = self.old {
             // Until the new key is active, the old one is: nobody is ever without.
-            let rows = self.world.store.registrations();
+            let rows = self.world.registrations();
             let live = rows.iter().find(|row| row.lifecycle == Lifecycle::Active).unwrap();
             let held = self.card.applicant.token.inner.registrations().unwrap();
             assert!(held.iter().any(|row| row.key_id == live.key_id), "{mishap:?} {old}");
@@ -232,7 +234,7 @@ impl Episode {
             self.recover();
         }
         let held = self.card.applicant.token.inner.registrations().unwrap().remove(0);
-        let rows = self.world.store.registrations();
+        let rows = self.world.registrations();
         let live: Vec<_> = rows.iter().filter(|row| row.lifecycle == Lifecycle::Active).collect();
         assert_eq!(live.iter().map(|row| row.key_id).collect::<Vec<_>>(), [held.key_id], "{mishap:?}");
         let superseded = rows.iter().filter(|row| row.lifecycle == Lifecycle::Superseded).count();
@@ -365,9 +367,9 @@ fn p8_replicas_and_changes_of_mind_never_seal_two_texts_alike() {
     let second = two.supply_from(&world.store, world.now()).unwrap().into_bytes();
     assert_eq!(first, second);
     assert!(is::<Outcome<'_>>(&first));
-    assert_eq!(world.store.registrations().len(), 1);
+    assert_eq!(world.registrations().len(), 1);
     let held = applicant.completes_with(world, &half, &first);
-    assert_eq!(world.store.registrations()[0].key_id, held.key_id);
+    assert_eq!(world.registrations()[0].key_id, held.key_id);
     let at: UnixTime = world.now();
     assert_eq!(
         world.store.outcome(&halfkey::suite::Suite::hash(&halfkey::suite::XWING, &[&half.request]), at),

@@ -56,12 +56,12 @@ fn p6_wrong_proofs_are_judged_alike_whatever_is_there() {
     decide(&world, true);
     drop(waiter.register(&world, "wally", Credential::None));
     decide(&world, false);
-    let ticket = world.store.waiting()[0].ticket_id;
+    let ticket = world.waiting()[0].ticket_id;
     let code = ActivationCode::generate(&mut Counting::new(50));
     let invited = user("invited");
-    world.store.add_activation_code(&invited, code.secret(&world.settings.name, &invited)).unwrap();
+    world.invite(&invited, &code);
 
-    let before = format!("{:?} {:?}", world.store.registrations(), world.store.waiting());
+    let before = format!("{:?} {:?}", world.registrations(), world.waiting());
     let unknown = (*KeyId::new([9; 16]).as_bytes(), *TicketId::new([9; 16]).as_bytes());
     let mut all = Vec::new();
     for (what, name, kind, id) in [
@@ -91,7 +91,7 @@ fn p6_wrong_proofs_are_judged_alike_whatever_is_there() {
         assert_eq!((said.code, said.fields.len()), (RefusalCode::Unspecified, 0), "{what}");
     }
     assert_eq!(calls, ["outcome", "applicant", "commit"]);
-    assert_eq!(before, format!("{:?} {:?}", world.store.registrations(), world.store.waiting()));
+    assert_eq!(before, format!("{:?} {:?}", world.registrations(), world.waiting()));
 }
 
 /// Right proofs with one bit wrong, of every kind, and then right.
@@ -100,7 +100,7 @@ fn a_proof_is_the_whole_of_it() {
     let (issuer, world) = setting();
     let code = ActivationCode::generate(&mut Counting::new(50));
     let alice = user("alice");
-    world.store.add_activation_code(&alice, code.secret(&world.settings.name, &alice)).unwrap();
+    world.invite(&alice, &code);
     let mut applicant = Applicant::new(&issuer, 7);
     let again = || ActivationCode::parse(&code.reveal()).unwrap();
     let applied = applicant.applied(&world, "alice", Credential::Activation(again()));

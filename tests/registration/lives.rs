@@ -9,11 +9,12 @@ use halfkey::record::{Attempt, Lifecycle};
 use halfkey::registration::server::{Decision, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::store::operation::{Forget, FreeName, Revoke, Suspend};
 
 fn invite(world: &World, name: &str, seed: u8) -> ActivationCode {
     let code = ActivationCode::generate(&mut Counting::new(seed));
     let name = user(name);
-    world.store.add_activation_code(&name, code.secret(&world.settings.name, &name)).unwrap();
+    world.invite(&name, &code);
     code
 }
 
@@ -151,11 +152,11 @@ fn names_differ_by_more_than_case_and_width_and_stay_taken() {
     for name in ["ålice", "Ålice", "A\u{030A}lice", "ａ\u{030A}lice"] {
         assert_eq!(refused(other.register(&world, name, Credential::None)), RefusalCode::NameTaken, "{name}");
     }
-    world.store.revoke(&held.key_id).unwrap();
+    world.run(&Revoke(held.key_id));
     assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RefusalCode::NameTaken);
-    world.store.forget(&held.key_id).unwrap();
+    world.run(&Forget(held.key_id));
     assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RefusalCode::NameTaken);
-    world.store.free_name(&user("ålice")).unwrap();
+    world.run(&FreeName(user("ålice")));
     other.registered(&world, "ålice");
     other.settled(&world);
 }
@@ -214,8 +215,7 @@ fn a_key_is_renewed_while_active_or_in_grace_and_never_otherwise() {
         alice.settled(&world);
     }
     type Act = fn(&World, &halfkey::KeyId);
-    let acts: [Act; 2] =
-        [|world, key| world.store.suspend(key).unwrap(), |world, key| world.store.revoke(key).unwrap()];
+    let acts: [Act; 2] = [|world, key| world.run(&Suspend(*key)), |world, key| world.run(&Revoke(*key))];
     for act in acts {
         // Before R2, and between R3 and R4.
         for late in [false, true] {

@@ -126,7 +126,7 @@ fn r2_that_was_changed_gets_one_word_or_an_outcome_of_one_size() {
         let (ct, ct_e) = (content(&core, 4).len(), content(&core, 5).len());
         assert_eq!(outcomes, ct + ct_e + content(r2, 2).len());
         assert_eq!(restarts, 32 + cookie.len());
-        assert!(world.store.registrations().is_empty());
+        assert!(world.registrations().is_empty());
         assert!(world.events.borrow().iter().all(|event| !format!("{event:?}").starts_with("Granted")));
         applicant.completes(world, &applied);
         applicant.settled(world);

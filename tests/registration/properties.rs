@@ -6,10 +6,10 @@ use crate::applicant::{Applicant, SMALL, active, answer, answer_through, form, i
 use crate::common::{Counting, Issuer, World, token};
 use crate::distort::{bstr, content, with};
 use halfkey::certificate::{Revocation, TrustAnchors};
-use halfkey::message::{Offer, Outcome};
+use halfkey::message::{Address, Offer, Outcome};
 use halfkey::policy::SuiteId;
 use halfkey::port::auth_server::{Decapsulated, Encapsulated, Offering};
-use halfkey::port::{AuthServer, AuthServerError, CertificateAuthority, Token};
+use halfkey::port::{AuthServer, AuthServerError, CertificateAuthority, EntitlementStore, Token};
 use halfkey::registration::TokenSideError;
 use halfkey::registration::server::receive_hello;
 use halfkey::registration::token::{Credential, hello};
@@ -28,7 +28,7 @@ fn fingerprint(token: &mut dyn Token, key_id: &KeyId) -> Vec<[u8; 32]> {
 }
 
 fn row(world: &World, key_id: &KeyId) -> halfkey::record::Registered {
-    world.store.registrations().into_iter().find(|row| row.key_id == *key_id).unwrap()
+    world.store.registration(&Address::Key(*key_id)).unwrap().unwrap()
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn p1_agreement_is_injective() {
     // The outcome is forgotten with the first session: then R2 is judged again, and refused.
     let again = answer(&world, &applied.r2);
     assert!(is::<Outcome<'_>>(&again));
-    assert_eq!(world.store.registrations().len(), 1);
+    assert_eq!(world.registrations().len(), 1);
     applicant.settled(&world);
 }
 
@@ -225,7 +225,7 @@ fn p4_no_relay_between_servers() {
     let answered = answer(&evil, &applied.r2);
     let restart = TokenSideError::Refusal(RefusalReason::Restart);
     assert_eq!(applicant.refuses(&good, &applied.half, &answered), restart);
-    assert_eq!((evil.store.registrations().len(), active(&evil)), (0, 0));
+    assert_eq!((evil.registrations().len(), active(&evil)), (0, 0));
     applicant.completes(&good, &applied);
     applicant.settled(&good);
 }

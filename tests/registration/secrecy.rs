@@ -2,12 +2,11 @@
 
 use crate::applicant::{Applicant, answer, answer_through, is, refusal, setting};
 use crate::common::{Counting, World};
-use crate::distort::{bstr, content, with};
+use crate::distort::{bstr, content, entries, with};
 use crate::properties::{item, transcript};
 use halfkey::configuration::token::{Applying, Instruction, Rejection};
 use halfkey::driver::{Configured, Registering};
 use halfkey::memory::Store;
-use halfkey::memory::store::Subject;
 use halfkey::message::{Outcome, UserInformation};
 use halfkey::policy::SuiteId;
 use halfkey::port::AuthServer;
@@ -18,33 +17,36 @@ use halfkey::record::Registration;
 use halfkey::registration::TokenSideError;
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
+use halfkey::store::Subject;
+use halfkey::store::operation::{Entitle, RaiseEpoch};
 use halfkey::suite::{Suite, XWING};
 use halfkey::{AccessPath, Application, Digest, RefusalReason, Secret};
 
 const RESTART: Option<RefusalReason> = Some(RefusalReason::Restart);
 
 /// Undoes how stores and tokens seal their files.
-fn unsealed(header: &[u8], key: &Secret, sealed: &[u8]) -> Vec<u8> {
+fn unsealed(label: &[u8], key: &Secret, aad: &[u8], sealed: &[u8]) -> Vec<u8> {
     let (salt, text) = sealed.split_at(32);
-    let key = Secret::new(XWING.mac(key, &[header, &[0], salt, &[1]]));
+    let key = Secret::new(XWING.mac(key, &[label, &[0], salt, &[1]]));
     let mut text = text.to_vec();
-    XWING.open(&key, &[0; 12], &[], &mut text).unwrap();
+    XWING.open(&key, &[0; 12], aad, &mut text).unwrap();
     text
 }
 
 fn store_text(world: &World) -> Vec<u8> {
-    let (header, key) = (b"halfkey/1 store, version 1\n", Secret::new([5; 32]));
+    let (header, key) = (b"halfkey/1 store, version 2\n", Secret::new([5; 32]));
     let file = world.store.save(&key, &mut Counting::new(3));
-    unsealed(header, &key, &file[header.len()..])
+    unsealed(header, &key, &[], &file[header.len()..])
 }
 
 fn token_text(applicant: &mut Applicant, seed: u8) -> Vec<u8> {
     use halfkey::RandomSource;
-    let header = b"halfkey/1 token, version 1\n";
+    let header = b"halfkey/1 token, version 2\n";
     let mut key = [0; 32];
     Counting::new(seed).fill(&mut key);
     let file = applicant.token.save();
-    unsealed(header, &Secret::new(key), &content(&file[header.len()..], 2))
+    let (_, bound) = entries(&file[header.len()..]).remove(0);
+    unsealed(header, &Secret::new(key), &bound, &content(&file[header.len()..], 3))
 }
 
 fn found(secret: &Secret, text: &[u8]) -> bool {
@@ -162,7 +164,7 @@ fn p9_a_copied_cookie_buys_nothing() {
     let named = with(&with(&copied, 1, bstr(&content(&core_a, 1))), 2, bstr(&content(&core_a, 2)));
     let answered = answer(&world, &with(&b.r2, 1, bstr(&named)));
     assert_eq!(two.refuses(&world, &b.half, &answered), TokenSideError::WrongRun);
-    assert!(world.store.registrations().is_empty());
+    assert!(world.registrations().is_empty());
     // To the last second, and not beyond; an answer given stays given.
     world.pass(600);
     let r3 = answer(&world, &a.r2);
@@ -211,7 +213,12 @@ fn p10_a_configuration_is_not_rolled_back_by_a_renewal_or_a_backup() {
     let entitle = |world: &World, body: &[u8]| {
         let path = Subject::AccessPath(AccessPath::new("/staff").unwrap());
         let document = Document { media_type: "text/plain".into(), body: body.to_vec() };
-        world.store.set_entitlement(path, Application::new("mail").unwrap(), document, None).unwrap();
+        world.run(&Entitle {
+            subject: path,
+            application: Application::new("mail").unwrap(),
+            document,
+            valid_for: None,
+        });
     };
     let old = applicant.registered(&world, "alice");
     entitle(&world, b"one");
@@ -228,7 +235,7 @@ fn p10_a_configuration_is_not_rolled_back_by_a_renewal_or_a_backup() {
     let new = applicant.token.registrations().unwrap().remove(0);
     let refused = configure(&mut applicant, &world, &new);
     assert!(matches!(refused, Configured::Refused(Rejection::RolledBack { .. })), "{refused:?}");
-    world.store.raise_epoch().unwrap();
+    world.run(&RaiseEpoch);
     let new = applicant.token.registrations().unwrap().remove(0);
     assert_eq!(configure(&mut applicant, &world, &new), Configured::Installed);
 }

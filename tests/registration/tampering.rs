@@ -89,7 +89,7 @@ proptest! {
         let (issuer, world) = setting();
         let code = ActivationCode::generate(&mut Counting::new(50));
         let alice = user("alice");
-        world.store.add_activation_code(&alice, code.secret(&world.settings.name, &alice)).unwrap();
+        world.invite(&alice, &code);
         let mut applicant = Applicant::new(&issuer, 7);
         let mut seen = Vec::new();
         for run in story {

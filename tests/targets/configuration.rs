@@ -5,11 +5,12 @@ use super::world::{self, at};
 use halfkey::configuration::server::{Principal, push, receive_request};
 use halfkey::configuration::token::{Applying, AwaitConfiguration, Verdict, receive_push, request};
 use halfkey::memory::Store;
-use halfkey::memory::store::Subject;
 use halfkey::message::{Applied, ConfigRequest, Configuration, UserInformation};
 use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::{Document, EntitlementQuery, ReportResult, Serial};
 use halfkey::record::Registration;
+use halfkey::store::Subject;
+use halfkey::store::operation::{Entitle, RaiseEpoch, RevokeEntitlement};
 use halfkey::wire::Message;
 use halfkey::{Application, UnixTime};
 use std::num::NonZeroU32;
@@ -68,14 +69,14 @@ impl Scene {
         };
         let application = application(play);
         match play.byte() % 5 {
-            0 => assert!(self.store.revoke_entitlement(subject, application).is_ok()),
-            1 => assert!(self.store.raise_epoch().is_ok()),
+            0 => assert!(self.store.run(&RevokeEntitlement { subject, application }, self.now).is_ok()),
+            1 => assert!(self.store.run(&RaiseEpoch, self.now).is_ok()),
             2 => self.now = self.now.after(play.byte().into()),
             _ => {
                 let length = play.below(64);
                 let document = Document { media_type: "text/plain".into(), body: play.bytes(length).into() };
-                let entitled = self.store.set_entitlement(subject, application, document, Some(60));
-                assert!(entitled.is_ok());
+                let entitle = Entitle { subject, application, document, valid_for: Some(60) };
+                assert!(self.store.run(&entitle, self.now).is_ok());
             }
         }
     }

@@ -2,17 +2,18 @@
 
 use super::play::Play;
 use super::story;
-use super::world::{self, Counting, fixed};
+use super::world::{self, Counting, at, fixed};
 use halfkey::memory::Store;
 use halfkey::port::Token;
 use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::store::operation::Registrations;
 use halfkey::suite::{Suite, XWING};
 use halfkey::{RandomSource, Secret};
 use std::sync::OnceLock;
 
 /// What each file begins with; it is the label of its seal too.
-const STORE: &[u8] = b"halfkey/1 store, version 1\n";
-const TOKEN: &[u8] = b"halfkey/1 token, version 1\n";
+const STORE: &[u8] = b"halfkey/1 store, version 2\n";
+const TOKEN: &[u8] = b"halfkey/1 token, version 2\n";
 
 const PIN: &str = "2468";
 
@@ -21,14 +22,15 @@ pub fn store(bytes: &[u8]) {
     let mut play = Play(bytes);
     let key = Secret::new([7; 32]);
     let example = example_store(&key);
+    let none = &[];
     let file = match play.byte() % 4 {
         0 => play.0.to_vec(),
         1 => play.meddle(&example, &[]),
-        2 => [STORE, &seal(&key, STORE, play.0)].concat(),
+        2 => [STORE, &seal(&key, STORE, none, play.0)].concat(),
         _ => {
-            let honest = open(&key, STORE, &example[STORE.len()..]);
+            let honest = open(&key, STORE, none, &example[STORE.len()..]);
             let text = play.meddle(&honest, &[]);
-            let file = [STORE, &seal(&key, STORE, &text)].concat();
+            let file = [STORE, &seal(&key, STORE, none, &text)].concat();
             assert!(text != honest || Store::load(&file, &key).is_ok(), "an honest file refused");
             file
         }
@@ -36,7 +38,8 @@ pub fn store(bytes: &[u8]) {
     let Ok(store) = Store::load(&file, &key) else { return assert!(file != example) };
     let again = store.save(&key, &mut Counting::new(9));
     let again = Store::load(&again, &key).unwrap();
-    assert_eq!(store.registrations().len(), again.registrations().len());
+    let listed = |store: &Store| store.run(&Registrations::default(), at(1)).map(|page| page.entries);
+    assert_eq!(listed(&store), listed(&again));
     assert_eq!(again.save(&key, &mut Counting::new(9)), store.save(&key, &mut Counting::new(9)));
 }
 
@@ -50,22 +53,23 @@ pub fn token(bytes: &[u8]) {
         0 => return drop(load(play.0)),
         1 => return drop(load(&play.meddle(file, &[]))),
         2 => with_text(body, play.0),
-        _ => with_text(body, &play.meddle(&open(&data_key(), TOKEN, text), &[])),
+        _ => with_text(body, &play.meddle(&open(&data_key(), TOKEN, header(body), text), &[])),
     };
     let mut token = load(&file).unwrap();
-    let unlocked = token.unlock(PIN).is_ok();
-    assert!(unlocked || open(&data_key(), TOKEN, text) != text_of(&file, body), "an honest file refused");
+    let unlocked = token.unlock(&PIN.into()).is_ok();
+    let honest = open(&data_key(), TOKEN, header(body), text);
+    assert!(unlocked || honest != text_of(&file, body), "an honest file refused");
     if unlocked {
         let (registrations, attempts) = (token.registrations().unwrap(), token.attempts().unwrap());
         let mut again = load(&token.save()).unwrap();
-        again.unlock(PIN).unwrap();
+        again.unlock(&PIN.into()).unwrap();
         assert!(again.registrations().unwrap() == registrations);
         assert_eq!(again.attempts().unwrap().len(), attempts.len());
     }
 }
 
 fn load(file: &[u8]) -> Option<SoftwareToken> {
-    SoftwareToken::load(file, Box::new(Counting::new(22))).ok()
+    SoftwareToken::load(file, PinSettings::for_tests(), Box::new(Counting::new(22))).ok()
 }
 
 fn example_store(key: &Secret) -> Vec<u8> {
@@ -81,7 +85,8 @@ fn example_token() -> &'static (Vec<u8>, usize) {
     static EXAMPLE: OnceLock<(Vec<u8>, usize)> = OnceLock::new();
     EXAMPLE.get_or_init(|| {
         let (anchors, random) = (fixed().anchors.clone(), Box::new(Counting::new(21)));
-        let (mut token, _) = SoftwareToken::new(anchors, PIN, PinSettings::for_tests(), random).unwrap();
+        let (mut token, _) =
+            SoftwareToken::new(anchors, &PIN.into(), PinSettings::for_tests(), random).unwrap();
         story::fill(&mut token);
         let file = token.save();
         // The last byte string of the file, which its length of two bytes stands before.
@@ -101,9 +106,15 @@ fn data_key() -> Secret {
     Secret::new(key)
 }
 
+/// What the contents are sealed under: all before them but the file's first line and the count.
+fn header(body: &[u8]) -> &[u8] {
+    // `A3 01 … 02 tries 03 59 length`
+    &body[TOKEN.len() + 2..body.len() - 6]
+}
+
 /// The file with another text in it; `body` ends with the length of the one before.
 fn with_text(body: &[u8], text: &[u8]) -> Vec<u8> {
-    let sealed = seal(&data_key(), TOKEN, text);
+    let sealed = seal(&data_key(), TOKEN, header(body), text);
     let length = sealed.len() as u32;
     let head = match length {
         0..=255 => vec![0x58, length as u8],
@@ -119,22 +130,22 @@ fn text_of(file: &[u8], body: &[u8]) -> Vec<u8> {
         0x59 => 3,
         _ => 5,
     };
-    open(&data_key(), TOKEN, &file[body.len() - 3 + head..])
+    open(&data_key(), TOKEN, header(body), &file[body.len() - 3 + head..])
 }
 
 fn sealing_key(key: &Secret, label: &[u8], salt: &[u8]) -> Secret {
     Secret::new(XWING.mac(key, &[label, &[0], salt, &[1]]))
 }
 
-fn seal(key: &Secret, label: &[u8], text: &[u8]) -> Vec<u8> {
+fn seal(key: &Secret, label: &[u8], aad: &[u8], text: &[u8]) -> Vec<u8> {
     let (salt, mut text) = ([1; 32], text.to_vec());
-    XWING.seal(&sealing_key(key, label, &salt), &[0; 12], &[], &mut text);
+    XWING.seal(&sealing_key(key, label, &salt), &[0; 12], aad, &mut text);
     [&salt[..], &text].concat()
 }
 
-fn open(key: &Secret, label: &[u8], sealed: &[u8]) -> Vec<u8> {
+fn open(key: &Secret, label: &[u8], aad: &[u8], sealed: &[u8]) -> Vec<u8> {
     let (salt, text) = sealed.split_at(32);
     let mut text = text.to_vec();
-    XWING.open(&sealing_key(key, label, salt), &[0; 12], &[], &mut text).unwrap();
+    XWING.open(&sealing_key(key, label, salt), &[0; 12], aad, &mut text).unwrap();
     text
 }

@@ -12,6 +12,7 @@ use halfkey::registration::token::{
     AwaitDone, AwaitOffer, AwaitOutcome, Credential, NeedForm, Opened, Settled, hello, resume,
 };
 use halfkey::registration::{ActivationCode, Kept, RefusalCode, ServerSideError, TokenSideError};
+use halfkey::store::operation::{IssueCode, Resume, Suspend};
 use halfkey::suite::SUITES;
 use halfkey::template::FieldValue;
 use halfkey::wire::{Message, message_type};
@@ -96,7 +97,8 @@ impl Scene {
         let (settings, store) = (world::settings(), Store::new());
         let ada = UserName::new(NAMES[0]).unwrap();
         let code = ActivationCode::parse(CODE).unwrap();
-        store.add_activation_code(&ada, code.secret(&settings.name, &ada)).unwrap();
+        let secret = code.secret(&settings.name, &ada);
+        store.run(&IssueCode { name: ada, secret, expires: None }, at(1)).unwrap();
         Self {
             settings,
             server: world::server(),
@@ -129,8 +131,8 @@ impl Scene {
             1 => self.decision = Decision::Refuse(RefusalCode::Declined),
             2 => self.decision = Decision::Wait { retry_after: 60 },
             3 => self.settings.open_registration ^= true,
-            4 => drop(self.card.keys.keys().next().map(|key_id| self.store.suspend(key_id))),
-            5 => drop(self.card.keys.keys().next().map(|key_id| self.store.resume(key_id))),
+            4 => drop(self.card.keys.keys().next().map(|key_id| self.store.run(&Suspend(*key_id), self.now))),
+            5 => drop(self.card.keys.keys().next().map(|key_id| self.store.run(&Resume(*key_id), self.now))),
             6 => self.now = self.now.after(play.byte().into()),
             _ => self.now = self.now.after(u64::from(play.byte()) * 300),
         }

@@ -11,6 +11,7 @@ use halfkey::record::Registration;
 use halfkey::session::server::{AwaitResponse, Entry, receive_open};
 use halfkey::session::token::{AwaitAccept, Opened, Options, open};
 use halfkey::session::{Channel, SessionError, park};
+use halfkey::store::operation::{Resume, Revoke, Suspend};
 use halfkey::wire::Message;
 use halfkey::{KeyId, ServerSettings, UnixTime};
 
@@ -86,9 +87,9 @@ impl Scene {
     fn change(&mut self, play: &mut Play<'_>) {
         let key_id = KeyId::new([play.byte() % 2; 16]);
         match play.byte() % 5 {
-            0 => drop(self.store.suspend(&key_id)),
-            1 => drop(self.store.resume(&key_id)),
-            2 => drop(self.store.revoke(&key_id)),
+            0 => drop(self.store.run(&Suspend(key_id), self.now)),
+            1 => drop(self.store.run(&Resume(key_id), self.now)),
+            2 => drop(self.store.run(&Revoke(key_id), self.now)),
             3 => self.by_key_id ^= true,
             _ => self.now = self.now.after(play.byte().into()),
         }

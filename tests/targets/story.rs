@@ -6,7 +6,6 @@ use halfkey::certificate::Revocation;
 use halfkey::configuration::server::{Principal, push, receive_request};
 use halfkey::configuration::token as configuration;
 use halfkey::memory::Store;
-use halfkey::memory::store::Subject;
 use halfkey::message::{Status, UserInformation};
 use halfkey::policy::SuiteId;
 use halfkey::port::entitlement_store::{Document, Entitlement, Serial};
@@ -17,6 +16,8 @@ use halfkey::registration::server::{Decision, Grant, Stored, receive_confirm, re
 use halfkey::registration::token::{Credential, Opened, hello};
 use halfkey::session::server::receive_open;
 use halfkey::session::token::{Options, open};
+use halfkey::store::Subject;
+use halfkey::store::operation::{Entitle, RevokeEntitlement};
 use halfkey::suite::SUITES;
 use halfkey::template::FieldValue;
 use halfkey::wire::{Frame, Message};
@@ -147,10 +148,14 @@ fn configure(all: &mut Messages) {
     for (id, what) in (1..).zip(["unknown", "document", "unchanged", "revoked"]) {
         match what {
             "document" => {
-                let entitled = store.set_entitlement(subject(), mail.clone(), document.clone(), Some(60));
-                assert!(entitled.is_ok());
+                let (application, document) = (mail.clone(), document.clone());
+                let entitle = Entitle { subject: subject(), application, document, valid_for: Some(60) };
+                assert!(store.run(&entitle, now).is_ok());
             }
-            "revoked" => assert!(store.revoke_entitlement(subject(), mail.clone()).is_ok()),
+            "revoked" => {
+                let end = RevokeEntitlement { subject: subject(), application: mail.clone() };
+                assert!(store.run(&end, now).is_ok());
+            }
             _ => {}
         }
         let information = UserInformation { location: Some("hall 3".into()), system: None };

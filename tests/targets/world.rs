@@ -136,7 +136,7 @@ pub fn enrol(store: &Store, n: u8, policy: Policy) -> Enrolled {
     };
     let expected =
         ExpectedTags { txn: Txn::new([n; 16]), confirm: secret(4), done: secret(4), lost: secret(4) };
-    let new = NewRegistration { registered: registered.clone(), alias, expected, proof: None, ticket: None };
+    let new = NewRegistration { registered: registered.clone(), alias, expected, takes: None, ticket: None };
     let (request, effect) = (Digest::new([n; 32]), Effect::Granted(Box::new(new)));
     let outcome = NewOutcome { request, response: Vec::new(), keep_until: at(600), effect };
     store.commit(outcome, at(0)).unwrap();

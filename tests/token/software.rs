@@ -1,6 +1,6 @@
 //! The software token's PIN, its file and its limits.
 
-use super::{anchors, server_key, software};
+use super::{anchors, load, pin, server_key, software};
 use halfkey::certificate::TrustAnchors;
 use halfkey::key::KemPublicKey;
 use halfkey::policy::{Policy, SuiteId};
@@ -8,7 +8,7 @@ use halfkey::port::token::Join;
 use halfkey::port::{Token, TokenError};
 use halfkey::record::{Attempt, ProofKey, Registration, Standing, Waiting};
 use halfkey::schedule::{HalfUse, KeyContext, KeySet, Question};
-use halfkey::software::{DAMAGED, LoadError, PinSettings, SoftwareToken, UnblockError};
+use halfkey::software::{PinSettings, SoftwareToken, UnblockError};
 use halfkey::suite::XWING;
 use halfkey::template::{Field, FieldKind, Form, Template};
 use halfkey::{
@@ -29,12 +29,12 @@ impl Restarting {
     fn token(&self) -> SoftwareToken {
         let file = Arc::clone(&self.file);
         let bytes = file.lock().unwrap().clone();
-        let token = SoftwareToken::load(&bytes, Box::new(SystemRandom)).unwrap();
+        let token = load(&bytes).unwrap();
         let mut token = token.saved_by(move |bytes| {
             *file.lock().unwrap() = bytes.into();
             Ok(())
         });
-        token.unlock("1234").unwrap();
+        token.unlock(&pin("1234")).unwrap();
         token
     }
 }
@@ -75,13 +75,13 @@ impl Token for Restarting {
     }
 }
 
-fn number(n: u16) -> [u8; 16] {
+pub(crate) fn number(n: u16) -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes[..2].copy_from_slice(&n.to_be_bytes());
     bytes
 }
 
-fn register(token: &mut SoftwareToken, n: u16) -> Result<[u8; 32], TokenError> {
+pub(crate) fn register(token: &mut SoftwareToken, n: u16) -> Result<[u8; 32], TokenError> {
     let (txn, ssk2, transcript) = (Txn::new([1; 16]), Secret::new([2; 32]), Digest::new([3; 32]));
     let ct = token.wrap(&txn, SuiteId::XWing, server_key().public())?;
     let ssk1 = server_key().decapsulate(&ct, &Secret::absent(), &mut SystemRandom);
@@ -126,7 +126,7 @@ fn form() -> Form {
     template.fill([("name", "ann".into())]).unwrap()
 }
 
-fn waiting(n: u16) -> Attempt {
+pub(crate) fn waiting(n: u16) -> Attempt {
     Attempt::Waiting(Waiting {
         txn: Txn::new(number(n)),
         server_name: ServerName::new("gate.example").unwrap(),
@@ -156,7 +156,7 @@ fn a_locked_token_answers_nothing() {
     assert_eq!(token.answer(&key, &Question::Response(&digest)).err(), locked);
     assert_eq!(token.registrations().err(), locked);
     assert_eq!(token.remove(&key).err(), locked);
-    token.unlock("1234").unwrap();
+    token.unlock(&pin("1234")).unwrap();
     assert_eq!(token.registrations().unwrap().len(), 1);
     assert!(token.answer(&key, &Question::Response(&digest)).is_ok());
 }
@@ -166,34 +166,34 @@ fn wrong_pins_block_and_the_unblocking_code_helps() {
     let (mut token, code) = software();
     register(&mut token, 1).unwrap();
     token.lock();
-    assert_eq!(token.unlock("12"), Err(TokenError::UnfitPin));
+    assert_eq!(token.unlock(&pin("12")), Err(TokenError::UnfitPin));
     for tries_left in [4, 3] {
-        assert_eq!(token.unlock("0000"), Err(TokenError::WrongPin { tries_left }));
+        assert_eq!(token.unlock(&pin("0000")), Err(TokenError::WrongPin { tries_left }));
     }
-    token.unlock("1234").unwrap();
+    token.unlock(&pin("1234")).unwrap();
     // Tries are all there again, and are lost as well by guessing at the old PIN to change it.
     for tries_left in [4, 3, 2, 1] {
-        assert_eq!(token.change_pin("0000", "5678"), Err(TokenError::WrongPin { tries_left }));
+        assert_eq!(token.change_pin(&pin("0000"), &pin("5678")), Err(TokenError::WrongPin { tries_left }));
     }
     assert!(!token.is_locked());
-    assert_eq!(token.change_pin("0000", "5678"), Err(TokenError::Blocked));
+    assert_eq!(token.change_pin(&pin("0000"), &pin("5678")), Err(TokenError::Blocked));
     assert!(token.is_locked(), "a blocked token is locked");
-    assert_eq!(token.unlock("1234"), Err(TokenError::Blocked));
-    let mut token = SoftwareToken::load(&token.save(), Box::new(SystemRandom)).unwrap();
-    assert_eq!(token.unlock("1234"), Err(TokenError::Blocked), "a restart gives no tries back");
+    assert_eq!(token.unlock(&pin("1234")), Err(TokenError::Blocked));
+    let mut token = load(&token.save()).unwrap();
+    assert_eq!(token.unlock(&pin("1234")), Err(TokenError::Blocked), "a restart gives no tries back");
 
     let wrong = "0000-0000-0000-0000".parse().unwrap();
-    assert_eq!(token.unblock(&wrong, "5678"), Err(UnblockError::WrongCode));
-    assert_eq!(token.unblock(&code, "567"), Err(UnblockError::Token(TokenError::UnfitPin)));
+    assert_eq!(token.unblock(&wrong, &pin("5678")), Err(UnblockError::WrongCode));
+    assert_eq!(token.unblock(&code, &pin("567")), Err(UnblockError::Token(TokenError::UnfitPin)));
     let typed = code.reveal().to_lowercase().replace('-', " ");
-    token.unblock(&typed.parse().unwrap(), "5678").unwrap();
+    token.unblock(&typed.parse().unwrap(), &pin("5678")).unwrap();
     assert_eq!(token.registrations().unwrap().len(), 1);
     token.lock();
-    assert_eq!(token.unlock("1234"), Err(TokenError::WrongPin { tries_left: 4 }));
-    token.unlock("5678").unwrap();
-    token.change_pin("5678", "a longer one").unwrap();
+    assert_eq!(token.unlock(&pin("1234")), Err(TokenError::WrongPin { tries_left: 4 }));
+    token.unlock(&pin("5678")).unwrap();
+    token.change_pin(&pin("5678"), &pin("a longer one")).unwrap();
     token.lock();
-    token.unlock("a longer one").unwrap();
+    token.unlock(&pin("a longer one")).unwrap();
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_try_is_saved_before_it_is_made() {
         let into = Arc::clone(&file);
         // The power goes at the first write: the try is counted all the same.
         let mut writes = 0;
-        let mut token = SoftwareToken::load(&bytes, Box::new(SystemRandom)).unwrap().saved_by(move |bytes| {
+        let mut token = load(&bytes).unwrap().saved_by(move |bytes| {
             writes += 1;
             if writes == 1 {
                 *into.lock().unwrap() = bytes.into();
@@ -215,11 +215,11 @@ fn a_try_is_saved_before_it_is_made() {
                 Err(5)
             }
         });
-        assert_eq!(token.unlock("1234"), Err(TokenError::Device(5)));
+        assert_eq!(token.unlock(&pin("1234")), Err(TokenError::Device(5)));
     }
     let bytes = file.lock().unwrap().clone();
-    let mut token = SoftwareToken::load(&bytes, Box::new(SystemRandom)).unwrap();
-    assert_eq!(token.unlock("1234"), Err(TokenError::Blocked));
+    let mut token = load(&bytes).unwrap();
+    assert_eq!(token.unlock(&pin("1234")), Err(TokenError::Blocked));
 }
 
 #[test]
@@ -233,60 +233,18 @@ fn what_cannot_be_saved_has_not_happened() {
     assert_eq!(register(&mut token, 2), Err(TokenError::Device(28)));
     assert_eq!(token.hold(waiting(1)), Err(TokenError::Device(28)));
     assert_eq!(token.remove(&KeyId::new(number(1))), Err(TokenError::Device(28)));
-    assert_eq!(token.change_pin("1234", "5678"), Err(TokenError::Device(28)));
+    assert_eq!(token.change_pin(&pin("1234"), &pin("5678")), Err(TokenError::Device(28)));
     *fail.lock().unwrap() = false;
     assert_eq!((token.registrations().unwrap().len(), token.attempts().unwrap().len()), (1, 0));
-    token.unlock("1234").unwrap();
-}
-
-#[test]
-fn a_damaged_file_is_refused_and_loses_nothing() {
-    let (mut token, _) = software();
-    register(&mut token, 1).unwrap();
-    token.hold(waiting(2)).unwrap();
-    let file = token.save();
-    let open = |file: &[u8]| -> Result<usize, Option<TokenError>> {
-        let mut token = SoftwareToken::load(file, Box::new(SystemRandom)).map_err(|_| None)?;
-        token.unlock("1234")?;
-        Ok(token.registrations()?.len())
-    };
-    assert_eq!(open(&file), Ok(1));
-    assert_eq!(SoftwareToken::load(b"", Box::new(SystemRandom)).err(), Some(LoadError::NotAToken));
-    for length in 0..file.len() {
-        assert!(open(&file[..length]).is_err(), "{length}");
-    }
-    for place in 0..file.len() {
-        let mut damaged = file.clone();
-        damaged[place] ^= 0x04;
-        let opened = open(&damaged);
-        // The count of tries and the wrapping under the unblocking code are not needed for the PIN.
-        assert!(opened.is_err() || opened == Ok(1), "{place}");
-    }
-    let mut damaged = file.clone();
-    *damaged.last_mut().unwrap() ^= 1;
-    assert_eq!(open(&damaged), Err(Some(TokenError::Device(DAMAGED))));
-    assert_eq!(open(&file), Ok(1));
-}
-
-#[test]
-fn a_file_that_asks_for_much_memory_is_refused_at_once() {
-    let random = || Box::new(SystemRandom);
-    let (mut token, _) = SoftwareToken::new(anchors(), "1234", PinSettings::for_tests(), random()).unwrap();
-    let file = token.save();
-    // {1: 5, 2: 8, 3: 1}, as for_tests says it: 8 KiB become 2^32 - 1.
-    let place = file.windows(7).position(|window| window == [0xA3, 1, 5, 2, 8, 3, 1]).unwrap();
-    let mut greedy = file[..place + 4].to_vec();
-    greedy.extend([0x1A, 0xFF, 0xFF, 0xFF, 0xFF]);
-    greedy.extend(&file[place + 5..]);
-    let refused = SoftwareToken::load(&greedy, random()).err();
-    assert!(matches!(refused, Some(LoadError::Damaged(error)) if error.field == "lock"), "{refused:?}");
+    token.unlock(&pin("1234")).unwrap();
 }
 
 #[test]
 fn no_secret_is_in_the_clear() {
     // Every random byte of the token is 0xA5, and so are its keys.
     let random = || Box::new(|out: &mut [u8]| out.fill(0xA5)) as Box<dyn RandomSource + Send>;
-    let (mut token, _) = SoftwareToken::new(anchors(), "1234", PinSettings::for_tests(), random()).unwrap();
+    let (mut token, _) =
+        SoftwareToken::new(anchors(), &pin("1234"), PinSettings::for_tests(), random()).unwrap();
     token.wrap(&Txn::new([1; 16]), SuiteId::XWing, server_key().public()).unwrap();
     token.hold(waiting(2)).unwrap();
     let file = token.save();

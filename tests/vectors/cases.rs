@@ -7,13 +7,14 @@ use crate::reference_registration::{self as registration, ProofKey};
 use crate::reference_session::{self as session, Way, configuration_digest};
 use crate::stage::{self, End, Record, Stage, grant};
 use crate::talk::{self, APPLICATION, EXPORT};
-use halfkey::memory::store::Subject;
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
 use halfkey::port::entitlement_store::Document;
 use halfkey::record::Registration;
 use halfkey::registration::server::Decision;
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::store::Subject;
+use halfkey::store::operation::{Entitle, IssueCode};
 use halfkey::suite::{X25519, XWING};
 use halfkey::{AccessPath, Application, ServerName, UserName};
 use serde_json::{Map, Value, json};
@@ -53,7 +54,8 @@ fn xwing() -> Value {
     let document = Document { media_type: "text/plain".into(), body: b"mail.example, port 993".to_vec() };
     let everyone = Subject::AccessPath(AccessPath::new("/staff/security").unwrap());
     let application = Application::new(APPLICATION).unwrap();
-    stage.store.set_entitlement(everyone, application, document, Some(86_400)).unwrap();
+    let entitle = Entitle { subject: everyone, application, document, valid_for: Some(86_400) };
+    stage.store.run(&entitle, stage.now()).unwrap();
     let record = talk::session(&mut stage, &active(end), Mode::PskKem, true);
     let opened = session_run(&record, &reference);
     file(
@@ -68,7 +70,8 @@ fn activation() -> Value {
     let mut stage = Stage::new(&X25519);
     let code = ActivationCode::parse(CODE).unwrap();
     let (server, user) = (ServerName::new(stage::SERVER).unwrap(), UserName::new(stage::USER).unwrap());
-    stage.store.add_activation_code(&user, code.secret(&server, &user)).unwrap();
+    let secret = code.secret(&server, &user);
+    stage.store.run(&IssueCode { name: user, secret, expires: None }, stage.now()).unwrap();
     let (record, end) = stage.register(Credential::Activation(code), &psk());
     let (registered, reference) = registration_run(&stage, &record, ProofKey::Activation(CODE));
     let record = talk::session(&mut stage, &active(end), Mode::Psk, false);

@@ -106,8 +106,8 @@ impl Stage {
         let server = Server::new(&name, &chain, kem_key, offer_key, settings.offer_ttl, of_server).unwrap();
         let (anchor_name, anchor_key) =
             (anchor.name().as_der().to_vec(), anchor.key().as_spki_der().to_vec());
-        let (pin, quick) = ("2468", PinSettings::for_tests());
-        let (token, _) = SoftwareToken::new(anchor.into(), pin, quick, Box::new(of_token)).unwrap();
+        let (pin, quick) = ("2468".into(), PinSettings::for_tests());
+        let (token, _) = SoftwareToken::new(anchor.into(), &pin, quick, Box::new(of_token)).unwrap();
         let certificate = chain.leaf().as_der().to_vec();
         Self {
             token,

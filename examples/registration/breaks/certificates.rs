@@ -7,12 +7,13 @@ use halfkey::driver::ClientError;
 use halfkey::key::IssuerKey;
 use halfkey::port::{CertificateAuthority, Token};
 use halfkey::registration::TokenSideError;
+use halfkey::store::operation::Registrations;
 
 pub fn wrong_issuer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     // It even has the right name: only its key is another.
     let stranger = Issuer::new(IssuerKey::generate_rsa(2048, &mut SystemRandom)?)?;
     setting.alice.token = stranger.blank_token(PinSettings::for_tests())?.0;
-    setting.alice.token.unlock(PIN)?;
+    setting.alice.token.unlock(&PIN.into())?;
     call_ends(setting, |error| *error == CertificateError::BadSignature)
 }
 
@@ -62,7 +63,8 @@ fn call_ends(setting: &mut Setting, expected: fn(&CertificateError) -> bool) -> 
         setting.narrator.remark(&format!("the token ends the call: {error}"));
     }
     ensure(setting.alice.token.attempts()?.is_empty(), "something of the run is left on the token")?;
-    ensure(setting.gate()?.store().registrations().is_empty(), "the server has registered somebody")?;
+    let rows = setting.gate()?.run(&Registrations::default())?.entries;
+    ensure(rows.is_empty(), "the server has registered somebody")?;
     setting.narrator.remark("no form was shown, no key made, nothing stored on either side");
     Ok(())
 }

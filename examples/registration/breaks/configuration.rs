@@ -5,6 +5,8 @@ use halfkey::Application;
 use halfkey::configuration::token::Rejection;
 use halfkey::driver::{ClientError, Configured, Transport};
 use halfkey::session::SessionError;
+use halfkey::store::EventKind;
+use halfkey::store::operation::{EventFilter, Events, RaiseEpoch};
 
 /// Opens a session and asks for the configuration.
 fn configure(setting: &mut Setting, application: &Application, applied: &mut String) -> Result<Configured> {
@@ -41,12 +43,14 @@ pub fn rollback(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let refused = configure(setting, &trading, &mut applied)?;
     let rolled_back = matches!(refused, Configured::Refused(Rejection::RolledBack { .. }));
     ensure(rolled_back && applied == "limit = 10", "the token took the older configuration")?;
-    let events = setting.gate()?.store().events();
+    let reported = EventFilter { kind: Some(EventKind::Reported), ..EventFilter::default() };
+    let events = Events { filter: reported, ..Events::default() };
+    let events = setting.gate()?.run(&events)?.entries;
     ensure(!events.is_empty(), "the operator does not learn of it")?;
-    let results: Vec<_> = events.iter().map(|event| event.report.result).collect();
+    let results: Vec<_> = events.iter().filter_map(|event| event.result).collect();
     setting.narrator.remark(&format!("the operator sees: {results:?}"));
 
-    let epoch = setting.gate()?.store().raise_epoch()?;
+    let epoch = setting.gate()?.run(&RaiseEpoch)?;
     setting.narrator.remark(&format!("the operator raises the epoch to {epoch}, and means it this time"));
     ensure(configure(setting, &trading, &mut applied)? == Configured::Installed, "not installed")?;
     setting.is_well()

@@ -5,6 +5,7 @@ use halfkey::RefusalReason;
 use halfkey::driver::ClientError;
 use halfkey::record::Lifecycle;
 use halfkey::registration::TokenSideError;
+use halfkey::store::operation::{RegistrationEntry, Registrations};
 
 pub fn offer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     lose(setting, "R1 Offer")
@@ -42,8 +43,8 @@ pub fn server_restart(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     setting.narrator.remark("the server starts again from its files");
     let files = setting.files.clone();
     setting.restart_from(files)?;
-    let rows = setting.gate()?.store().registrations();
-    let pending = |row: &halfkey::record::Registered| matches!(row.lifecycle, Lifecycle::Pending { .. });
+    let rows = setting.gate()?.run(&Registrations::default())?.entries;
+    let pending = |row: &RegistrationEntry| matches!(row.lifecycle, Lifecycle::Pending { .. });
     ensure(rows.len() == 1 && rows.iter().all(pending), "the server has not kept the pending key")?;
     setting.recovers()
 }

@@ -21,6 +21,7 @@ use halfkey::record::{Lifecycle, Registration, Standing};
 use halfkey::registration::TokenSideError;
 use halfkey::registration::token::Credential;
 use halfkey::software::{PinSettings, UnblockingCode};
+use halfkey::store::operation::Registrations;
 use halfkey::{RefusalReason, Txn};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -102,7 +103,7 @@ impl Setting {
         let files = issuer.certify("bank.example", &keys.servers[0])?;
         let (token, code) = issuer.blank_token(PinSettings::for_tests())?;
         let mut alice = User::new("alice", token, narrator);
-        alice.token.unlock(PIN)?;
+        alice.token.unlock(&PIN.into())?;
         let gate = Some(Gate::start(files.clone())?);
         Ok(Self { narrator: narrator.clone(), issuer, fresh: files.backup(), files, gate, alice, code })
     }
@@ -129,7 +130,7 @@ impl Setting {
     fn another(&self, name: &'static str) -> Result<User> {
         let (token, _) = self.issuer.blank_token(PinSettings::for_tests())?;
         let mut user = User::new(name, token, &self.narrator);
-        user.token.unlock(PIN)?;
+        user.token.unlock(&PIN.into())?;
         Ok(user)
     }
 
@@ -209,7 +210,7 @@ impl Setting {
     /// One registration, active on both sides, that opens a session.
     fn is_well(&mut self) -> Result<()> {
         let gate = self.gate()?;
-        let rows = gate.store().registrations();
+        let rows = gate.run(&Registrations::default())?.entries;
         let states: Vec<Lifecycle> = rows.iter().map(|row| row.lifecycle).collect();
         ensure(states == [Lifecycle::Active], &format!("the server has registrations {states:?}"))?;
         let registration = self.alice.registration(gate.name())?;

@@ -5,6 +5,7 @@ use halfkey::driver::Registering;
 use halfkey::port::{Token, TokenError};
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::store::operation::IssueCode;
 use halfkey::{SystemRandom, UserName};
 
 pub fn wrong_pin(setting: &mut Setting, _: Option<usize>) -> Result<()> {
@@ -13,16 +14,19 @@ pub fn wrong_pin(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     token.lock();
     ensure(token.registrations() == Err(TokenError::Locked), "a locked token tells whose it is")?;
     for tries_left in [4, 3, 2, 1] {
-        let error = token.unlock("0000").err();
+        let error = token.unlock(&"0000".into()).err();
         ensure(error == Some(TokenError::WrongPin { tries_left }), &format!("a wrong PIN gives {error:?}"))?;
         setting.narrator.remark(&format!("PIN 0000: wrong, {tries_left} left"));
     }
-    ensure(token.unlock("0000") == Err(TokenError::Blocked), "the token is not blocked")?;
-    ensure(token.unlock(PIN) == Err(TokenError::Blocked), "a blocked token takes the right PIN")?;
+    ensure(token.unlock(&"0000".into()) == Err(TokenError::Blocked), "the token is not blocked")?;
+    ensure(token.unlock(&PIN.into()) == Err(TokenError::Blocked), "a blocked token takes the right PIN")?;
     setting.narrator.remark("PIN 0000: blocked; now the right PIN is of no use either");
-    token.unblock(&setting.code, "13579")?;
+    token.unblock(&setting.code, &"13579".into())?;
     setting.narrator.remark("the unblocking code and a new PIN open it");
-    ensure(token.unlock(PIN).is_err() && token.unlock("13579").is_ok(), "the old PIN still opens it")?;
+    ensure(
+        token.unlock(&PIN.into()).is_err() && token.unlock(&"13579".into()).is_ok(),
+        "the old PIN still opens it",
+    )?;
     setting.is_well()
 }
 
@@ -65,7 +69,8 @@ pub fn wrong_code(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     setting.restart_from(files)?;
     let code = ActivationCode::generate(&mut SystemRandom);
     let (gate, user) = (setting.gate()?, UserName::new("alice")?);
-    gate.store().add_activation_code(&user, code.secret(gate.name(), &user))?;
+    let secret = code.secret(gate.name(), &user);
+    gate.run(&IssueCode { name: user, secret, expires: None })?;
     setting.narrator.remark("the operator expects alice, and sends her a code by letter");
 
     let mut mallory = setting.another("alice")?;

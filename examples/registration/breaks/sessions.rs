@@ -8,6 +8,7 @@ use halfkey::record::Registration;
 use halfkey::session::server::{Entry, receive_open};
 use halfkey::session::token::{Options, open};
 use halfkey::session::{SessionError, park};
+use halfkey::store::operation::Revoke;
 use halfkey::{KeyId, RandomSource, RefusalReason, Secret, SystemRandom};
 
 fn random_key_id() -> KeyId {
@@ -70,7 +71,7 @@ pub fn copied_challenge(setting: &mut Setting, _: Option<usize>) -> Result<()> {
 
 pub fn revoked_key(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let registration = setting.registered()?;
-    setting.gate()?.store().revoke(&registration.key_id)?;
+    setting.gate()?.run(&Revoke(registration.key_id))?;
     let line = setting.line()?;
     let barred = setting.alice.open(line, &registration).err();
     let told = matches!(barred, Some(ClientError::Barred(Standing::Revoked)));

@@ -47,16 +47,6 @@ impl Cell {
     }
 }
 
-fn passes(value: &Value, test: &Test) -> bool {
-    match (value, test) {
-        (Value::Text(text), Test::Is(wanted)) => text == wanted,
-        (Value::Text(text), Test::Begins(wanted)) => text.starts_with(wanted.as_str()),
-        (Value::Int(number), Test::AtMost(most)) => number <= most,
-        (Value::Int(number), Test::AtLeast(least)) => number >= least,
-        _ => false,
-    }
-}
-
 impl Table {
     const fn new(columns: &'static [Column]) -> Self {
         Self { columns, rows: BTreeMap::new(), index: BTreeSet::new() }
@@ -91,25 +81,36 @@ impl Table {
         let look = || query.conditions.iter().find_map(|(name, test)| self.look(name, test));
         let (found, all) = match (&tests, look()) {
             (None, _) => (None, None),
-            (Some(_), Some(keys)) => (Some(keys), None),
+            (Some(_), Some(keys)) => (Some(keys.collect::<BTreeSet<_>>()), None),
             (Some(_), None) => (None, Some(self.rows.iter())),
         };
         let found = found.into_iter().flatten().filter_map(|key| self.rows.get_key_value(key));
         let after = query.after.as_ref();
         found
             .chain(all.into_iter().flatten())
-            .filter(move |(key, _)| after.is_none_or(|after| *key > after))
+            .filter(move |(key, _)| {
+                after.is_none_or(|after| if query.backwards { *key < after } else { *key > after })
+            })
             .map(|(_, row)| row)
             .filter(move |row| {
                 tests
                     .iter()
                     .flatten()
-                    .all(|(place, test)| row.get(*place).is_some_and(|value| passes(value, test)))
+                    .all(|(place, test)| row.get(*place).is_some_and(|value| test.passes(value)))
             })
     }
 
-    /// The keys of the rows that pass a test on an indexed column, in order.
-    fn look(&self, name: &str, test: &Test) -> Option<BTreeSet<&Key>> {
+    /// How many rows are wanted, whatever the limit.
+    fn count(&self, query: &Query) -> usize {
+        match query.conditions.as_slice() {
+            [(name, test)] if query.after.is_none() => self.look(name, test).map(Iterator::count),
+            _ => None,
+        }
+        .unwrap_or_else(|| self.select(query).count())
+    }
+
+    /// The keys of the rows that pass a test on an indexed column.
+    fn look(&self, name: &str, test: &Test) -> Option<impl Iterator<Item = &Key>> {
         let place =
             self.place(name).filter(|place| self.columns.get(*place).is_some_and(|column| column.indexed))?;
         let (from, to) = match test {
@@ -119,7 +120,7 @@ impl Table {
             Test::Begins(_) => return None,
         };
         let entries = self.index.range((Bound::Included((place, from, Key::new())), Bound::Unbounded));
-        Some(entries.take_while(|(at, cell, _)| *at == place && *cell <= to).map(|(_, _, key)| key).collect())
+        Some(entries.take_while(move |(at, cell, _)| *at == place && *cell <= to).map(|(_, _, key)| key))
     }
 }
 
@@ -209,11 +210,18 @@ impl Tables for Draft<'_> {
 
     async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
         let table = self.state.table::<E>();
-        table.select(&query).take(query.limit.unwrap_or(usize::MAX)).map(held).collect()
+        let mut rows: Vec<&Row> = table.select(&query).collect();
+        if let Some(place) = query.by.and_then(|name| table.place(name)) {
+            rows.sort_by_key(|row| row.get(place).and_then(Cell::of));
+        }
+        if query.backwards {
+            rows.reverse();
+        }
+        rows.into_iter().take(query.limit.unwrap_or(usize::MAX)).map(held).collect()
     }
 
     async fn count<E: Entity>(&mut self, query: Query) -> Result<u64, Trouble> {
-        Ok(u64::try_from(self.state.table::<E>().select(&query).count()).unwrap_or(u64::MAX))
+        Ok(u64::try_from(self.state.table::<E>().count(&query)).unwrap_or(u64::MAX))
     }
 
     async fn insert<E: Entity>(&mut self, row: E) -> Result<(), Trouble> {

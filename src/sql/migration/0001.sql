@@ -42,7 +42,6 @@ CREATE INDEX halfkey_registration_code ON halfkey_registration (code);
 CREATE INDEX halfkey_registration_renews ON halfkey_registration (renews);
 CREATE INDEX halfkey_registration_ticket ON halfkey_registration (ticket);
 CREATE INDEX halfkey_registration_forget ON halfkey_registration (forget_at);
-CREATE INDEX halfkey_registration_sealed ON halfkey_registration (sealed_by, key_id);
 
 CREATE TABLE halfkey_alias (
     alias TEXT NOT NULL PRIMARY KEY,
@@ -55,7 +54,6 @@ CREATE TABLE halfkey_alias (
     seal BYTEA NOT NULL
 );
 CREATE INDEX halfkey_alias_key ON halfkey_alias (key_id, alias);
-CREATE INDEX halfkey_alias_sealed ON halfkey_alias (sealed_by, alias);
 
 CREATE TABLE halfkey_outcome (
     request TEXT NOT NULL PRIMARY KEY,

@@ -277,11 +277,13 @@ pub struct EventFilter {
     pub until: Option<UnixTime>,
 }
 
-/// Lists the log, oldest first.
+/// Lists the log, oldest first unless told otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct Events {
     /// Which.
     pub filter: EventFilter,
+    /// From the newest to the oldest.
+    pub newest_first: bool,
     /// From where on.
     pub after: Option<Cursor>,
     /// At most so many: see [`Page`].
@@ -289,7 +291,7 @@ pub struct Events {
 }
 
 operation! { Events reads -> Page<Event>, OperatorError; |self, tables, _now| {
-    let mut query = Query::all();
+    let mut query = Query { backwards: self.newest_first, ..Query::all() };
     if let Some(kind) = &self.filter.kind {
         query = query.is("kind", kind);
     }

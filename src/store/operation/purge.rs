@@ -2,20 +2,20 @@
 
 use super::{Operation, OperatorError, operation};
 use crate::store::entity::{Entity, Held, Query, Tables, Trouble};
-use crate::store::rows::{Answer, Code, Happened, Row, Spent, State, Waiter};
+use crate::store::rows::{Answer, Code, Happened, Row, Spent, Waiter};
 use crate::store::rules::{forget, lose, withdraw};
 use crate::time::UnixTime;
 use alloc::vec::Vec;
 
 /// Lets go of what has expired: stored R3s, pending registrations (they are lost), lost ones (they
 /// are forgotten), waiting applications, used challenges, and activation codes whose time is over,
-/// with which none is pending. It answers with what went.
+/// with which none is pending or waits. It answers with what went.
 ///
 /// Nothing that has expired counts for anything before it is purged, so when it is done, and how
 /// often, is a matter of room alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Purge {
-    /// At most so many of each kind, so that no transaction grows without bound.
+    /// At most so many of each kind, and one at least, so that no transaction grows without bound.
     pub limit: u16,
 }
 
@@ -64,8 +64,7 @@ pub(in crate::store) async fn purge<T: Tables>(
         purged.forgotten = purged.forgotten.saturating_add(1);
     }
     for code in over::<Code, _>(tables, "expires", limit, now).await? {
-        let claimed = Query::all().is("code", &code.id).is("state", &State::Pending);
-        if tables.count::<Row>(claimed).await? == 0 {
+        if !is_claimed(tables, &code, now).await? {
             withdraw(tables, &code).await?;
             purged.codes = purged.codes.saturating_add(1);
         }
@@ -73,6 +72,16 @@ pub(in crate::store) async fn purge<T: Tables>(
     let Purged { outcomes, lost, forgotten, applications, challenges, codes, .. } = purged;
     purged.more = [outcomes, lost, forgotten, applications, challenges, codes].contains(&limit);
     Ok(purged)
+}
+
+/// Whether something that was proven by the code in time is pending or waits.
+async fn is_claimed<T: Tables>(tables: &mut T, code: &Code, now: UnixTime) -> Result<bool, Trouble> {
+    let pending = Query::all().is("code", &code.id).from("confirm_by", now);
+    if tables.count::<Row>(pending).await? > 0 {
+        return Ok(true);
+    }
+    let waiting = Query::all().is("name", &code.name).from("hold_until", now);
+    Ok(tables.select::<Waiter>(waiting).await?.iter().any(|waiter| waiter.code == Some(code.id)))
 }
 
 /// Rows whose time was over before now.
@@ -83,7 +92,8 @@ async fn over<E: Entity, T: Tables>(
     now: UnixTime,
 ) -> Result<Vec<Held<E>>, Trouble> {
     let Some(before) = now.as_secs().checked_sub(1) else { return Ok(Vec::new()) };
-    tables.select(Query::all().until(column, UnixTime::from_secs(before)).at_most(limit)).await
+    let over = Query::all().until(column, UnixTime::from_secs(before));
+    tables.select(over.earliest(column).at_most(limit)).await
 }
 
 async fn drop_over<E: Entity, T: Tables>(

@@ -2,6 +2,7 @@
 
 use super::{Operation, OperatorError, operation};
 use crate::id::{KeyId, TicketId, UserName};
+use crate::store::UniqueNames;
 use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::event::{Event, EventKind};
 use crate::store::rows::{Code, Row, State, Taken, Waiter};
@@ -114,11 +115,13 @@ operation! { Rename writes -> (), OperatorError; |self, tables, now| {
     if code.is_some_and(|code| !code.is_over(now)) || by::<Taken, _>(tables, &self.name).await?.is_some() {
         return Err(OperatorError::NameTaken.into());
     }
+    let held: Option<Held<Taken>> = by(tables, &row.name).await?;
+    let held = held.filter(|held| held.user_id == row.user_id);
+    if let Some(held) = &held {
+        tables.delete(held).await?;
+    }
     // Where names may repeat, this one may never have held its own.
-    if let Some(held) = by::<Taken, _>(tables, &row.name).await?
-        && held.user_id == row.user_id
-    {
-        tables.delete(&held).await?;
+    if held.is_some() || tables.unique() == UniqueNames::Always {
         tables.insert(Taken { name: self.name.clone(), user_id: row.user_id.clone() }).await?;
     }
     let renewals = Query::all().is("renews", &row.key_id).is("state", &State::Pending);
@@ -182,8 +185,9 @@ pub struct Dismiss(
 );
 
 operation! { Dismiss writes -> (), OperatorError; |self, tables, now| {
-    let waiter: Held<Waiter> =
-        by(tables, &self.0).await?.ok_or(Trouble::Error(OperatorError::NoSuchTicket))?;
+    let waiter: Option<Held<Waiter>> = by(tables, &self.0).await?;
+    let waiter = waiter.filter(|waiter| now <= waiter.hold_until);
+    let waiter = waiter.ok_or(Trouble::Error(OperatorError::NoSuchTicket))?;
     tables.delete(&waiter).await?;
     Ok(Event::named(EventKind::Dismissed, &waiter.name).log(tables, now).await?)
 } }

@@ -34,7 +34,10 @@ operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
         }
         tables.insert(Spent { id, lapses: *lapses }).await?;
     }
-    if by::<Handed, _>(tables, next_alias).await?.is_some() {
+    // Its own where the same admission is asked for again, because its answer was lost.
+    let issued: Option<Held<Handed>> = by(tables, next_alias).await?;
+    let own = |handed: &Held<Handed>| handed.key_id == *key_id && handed.issued_by == Some(issuer(address));
+    if issued.as_ref().is_some_and(|handed| !own(handed)) {
         return Err(StoreError::Damaged.into());
     }
     let Some(mut row) = by::<Row, _>(tables, key_id).await? else {
@@ -45,11 +48,13 @@ operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
     (row.tags, row.request, row.last_seen) = (None, None, Some(now));
     tables.update(&mut row).await?;
     let standing = standing(&row, now);
-    if standing == Standing::Active {
-        issue(tables, key_id, *next_alias, address).await?;
-    } else {
-        let event = Event { standing: Some(standing), ..Event::of(EventKind::SessionRefused, &row) };
-        event.log(tables, now).await?;
+    match standing {
+        Standing::Active if issued.is_some() => {}
+        Standing::Active => issue(tables, key_id, *next_alias, address).await?,
+        _ => {
+            let event = Event { standing: Some(standing), ..Event::of(EventKind::SessionRefused, &row) };
+            event.log(tables, now).await?;
+        }
     }
     Ok(Admitted::As(standing))
 } }

@@ -52,9 +52,10 @@ async fn may_win<T: Tables>(tables: &mut T, row: &Row, now: UnixTime) -> Result<
     let code: Option<Held<Code>> = by(tables, &row.name).await?;
     let proof_good = match (row.code, row.renews) {
         (Some(id), _) => code.is_some_and(|code| code.id == id),
-        (None, Some(earlier)) => {
-            by::<Row, _>(tables, &earlier).await?.is_some_and(|row| row.state == State::Active)
-        }
+        // A key that was renamed meanwhile is renewed under its new name alone.
+        (None, Some(earlier)) => by::<Row, _>(tables, &earlier)
+            .await?
+            .is_some_and(|earlier| earlier.state == State::Active && earlier.name == row.name),
         // A name for which somebody was invited is not for whoever comes first.
         (None, None) => row.ticket.is_some() || code.is_none_or(|code| code.is_over(now)),
     };
@@ -78,6 +79,15 @@ async fn takes_name<T: Tables>(tables: &mut T, row: &Row) -> Result<bool, Troubl
 }
 
 async fn win<T: Tables>(tables: &mut T, row: &mut Held<Row>, now: UnixTime) -> Result<(), Trouble> {
+    // First what only one can have: where rows are locked one by one, rivals wait for each other here,
+    // and hold nothing yet that the winner needs.
+    let mut earlier: Option<Held<Row>> = None;
+    if let Some(key_id) = row.renews {
+        earlier = by(tables, &key_id).await?;
+    }
+    if let Some(earlier) = &mut earlier {
+        settle(tables, earlier, State::Superseded).await?;
+    }
     if takes_name(tables, row).await? && by::<Taken, _>(tables, &row.name).await?.is_none() {
         tables.insert(Taken { name: row.name.clone(), user_id: row.user_id.clone() }).await?;
     }
@@ -94,10 +104,7 @@ async fn win<T: Tables>(tables: &mut T, row: &mut Held<Row>, now: UnixTime) -> R
     {
         tables.delete(&waiter).await?;
     }
-    if let Some(earlier) = row.renews
-        && let Some(mut earlier) = by::<Row, _>(tables, &earlier).await?
-    {
-        settle(tables, &mut earlier, State::Superseded).await?;
+    if let Some(earlier) = earlier {
         Event::of(EventKind::Superseded, &earlier).log(tables, now).await?;
         inherit(tables, &earlier.key_id, &row.key_id).await?;
     }

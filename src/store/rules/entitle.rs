@@ -9,7 +9,7 @@ use crate::store::Subject;
 use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::event::{Event, EventKind};
 use crate::store::operation::{Operation, operation};
-use crate::store::rows::{Counter, Entitled, Member, Moved, Reported, Row};
+use crate::store::rows::{Counter, Entitled, Member, Moved, Reported, Row, State};
 use crate::time::UnixTime;
 use alloc::string::ToString;
 use alloc::vec;
@@ -66,7 +66,9 @@ pub(crate) struct TakeReport<'a>(pub(crate) &'a Report);
 
 operation! { TakeReport<'_> writes -> (), StoreError; |self, tables, now| {
     let Report { key_id, application, serial, result } = self.0;
-    let Some(row) = by::<Row, _>(tables, key_id).await? else { return Ok(()) };
+    let row: Option<Held<Row>> = by(tables, key_id).await?;
+    // Only who has opened a session can report.
+    let Some(row) = row.filter(|row| row.state != State::Pending) else { return Ok(()) };
     // A token may name any application; only those that it is entitled in are remembered.
     if entitled(tables, &row.user_id, &row.access_path, application).await?.is_none() {
         return Ok(());

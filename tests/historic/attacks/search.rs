@@ -8,7 +8,8 @@ use cipher::{BlockCipherEncrypt, KeyInit};
 use halfkey::Secret;
 use halfkey::historic::session::{self as historic, earlier};
 use halfkey::historic::{Des, Key, configuration};
-use halfkey::message::Challenge;
+use halfkey::message::{Address, Challenge};
+use halfkey::port::EntitlementStore;
 use halfkey::record::{Registered, StoredKeys};
 use halfkey::session::server::receive_open;
 use halfkey::wire::Message;
@@ -71,7 +72,8 @@ fn a_real_key_is_not_found_by_searching() {
     let mut real = Real::new();
     let ([s0, s1, s2, _], ..) = real.session();
     let n_s = Challenge::decode(&s1).unwrap().core.last_chunk::<32>().copied().unwrap();
-    let row = real.world.store.registrations().remove(0);
+    let key_id = real.world.registrations().remove(0).key_id;
+    let row = real.world.store.registration(&Address::Key(key_id)).unwrap().unwrap();
     let fits = |key: Secret| {
         let keys = StoredKeys { auth: key, ..row.keys.clone() };
         let row = Registered { keys, ..row.clone() };

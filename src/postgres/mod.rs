@@ -1,0 +1,71 @@
+//! An entitlement store in PostgreSQL: for any number of servers on one database.
+//!
+//! ```no_run
+//! use halfkey::postgres::{Store, deadpool_postgres, tokio_postgres};
+//! use halfkey::store::{StorageKeys, UniqueNames};
+//! use halfkey::{Secret, SystemRandom};
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let (config, tls) = ("host=/run/postgresql dbname=halfkey".parse()?, tokio_postgres::NoTls);
+//! let manager = deadpool_postgres::Manager::new(config, tls);
+//! let pool = deadpool_postgres::Pool::builder(manager).max_size(16).build()?;
+//! let key = Secret::random(&mut SystemRandom); // keep it, apart from the database
+//! let store = Store::create(pool.clone(), StorageKeys::new(key.clone()), UniqueNames::Always).await?;
+//! # drop(store);
+//! let store = Store::open(pool, StorageKeys::new(key)).await?; // every other server, every other time
+//! # Ok(())
+//! # }
+//! ```
+//! The methods of [`Store`] have the names of [`crate::port::EntitlementStore`]'s, and go between the
+//! `wanted` and the `supply` of the steps. [`Blocking`] is that port for blocking programs. The pool,
+//! and with it TLS, passwords and the schema (`search_path`) that the tables are in, is the caller's,
+//! and so is tokio, with I/O and time enabled. Lists come in the order of the database's collation.
+//!
+//! # What is guaranteed
+//! * What was answered is durable, as far as the database is: leave `fsync` and `synchronous_commit` on.
+//! * Whatever writes is one transaction at `SERIALIZABLE`, tried again, with growing pauses, for up to
+//!   ten seconds when another was quicker or the connection was lost; then [`StoreError::Contended`].
+//!   Reads see one snapshot. No statement waits for more than five seconds.
+//! * When the connection is lost *while a transaction is being committed*, nobody knows whether it was:
+//!   [`StoreError::Unavailable`]. Every method may then be asked again: an outcome, a confirmation and a
+//!   report say the same as before, and a parked challenge that was spent is spent. An operation of the
+//!   operator may have been done; look before doing it again.
+//! * A future that is dropped half-way undoes its transaction, unless it was being committed.
+//!
+//! # Databases that are wire-compatible
+//! The SQL is that of [`crate::store`]'s tables and nothing else: see `src/sql`. Besides the isolation
+//! of the database, every row has a version that is compared when the row changes, and all that only one
+//! may have (a name, a code, an old key's place, a challenge, a serial) is one row or one primary key.
+//! So where a database isolates less than it is told (Citus across shards), there is still one winner of
+//! each, and serials rise; what such a database may get wrong is only this: an activation code issued
+//! for a name that is being taken at that moment (it is of no use to anybody, and goes by
+//! [`WithdrawCode`](crate::store::operation::WithdrawCode)), a rival that stays pending until it
+//! confirms and loses, and a user in a group or two more than there may be.
+//!
+//! # What its operator does
+//! Nothing is purged as outcomes come, which would set servers against each other: run
+//! [`Purge`](crate::store::operation::Purge) and [`PurgeEvents`](crate::store::operation::PurgeEvents)
+//! every few minutes, from any number of servers. [`Store::migrate`] is never done unasked, since other
+//! servers may still run the version before.
+//!
+//! # The numbers of [`StoreError::Unavailable`]
+//! PostgreSQL's SQLSTATE, read as a number of base 36 (`u32::from_str_radix("53300", 36)`), or
+//!
+//! | number | |
+//! | --- | --- |
+//! | 0 | there was no connection to be had in time, or the pool is closed |
+//! | 1 | the connection was lost while the transaction was being committed: it may have been |
+//! | 2 | the database did not answer in time: what was being written may have been |
+
+mod blocking;
+mod connection;
+mod error;
+mod store;
+mod transact;
+
+pub use crate::sql::OpenError;
+pub use blocking::Blocking;
+pub use deadpool_postgres::{self, tokio_postgres};
+pub use store::Store;
+
+#[cfg(doc)]
+use crate::port::StoreError;

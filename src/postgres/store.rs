@@ -1,0 +1,235 @@
+//! The store, and what it is asked.
+
+use super::connection::Lent;
+use super::transact::{Work, transact};
+use crate::id::{Digest, KeyId};
+use crate::message::Address;
+use crate::port::StoreError;
+use crate::port::entitlement_store::{
+    Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
+};
+use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, Registered};
+use crate::sql::{self, OpenError, Rows, Shared};
+use crate::store::entity::Trouble;
+use crate::store::rules::{
+    Admit, Commit, Confirm, FindApplicant, FindEntitlement, FindExpected, FindOutcome, FindRegistration,
+    Heard, TakeReport,
+};
+use crate::store::{Operation, StorageKeys, UniqueNames};
+use crate::time::UnixTime;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use deadpool_postgres::Pool;
+
+/// How many expired rows go with each outcome: none, lest servers get into each other's way.
+const TIDY: usize = 0;
+
+/// An entitlement store in PostgreSQL, for asynchronous programs. A clone is the same store.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    shared: Arc<Shared>,
+}
+
+impl Store {
+    /// Makes a store in a database that has none, in which names are unique as told.
+    ///
+    /// # Errors
+    /// [`OpenError::Exists`] or [`OpenError::Store`].
+    pub async fn create(pool: Pool, keys: StorageKeys, unique: UniqueNames) -> Result<Self, OpenError> {
+        let shared = transact(&pool, &Create(keys, unique)).await?;
+        Ok(Self { pool, shared: Arc::new(shared) })
+    }
+
+    /// Opens the store in a database.
+    ///
+    /// # Errors
+    /// [`OpenError`]; [`OpenError::Older`] where [`Store::migrate`] has to be called first.
+    pub async fn open(pool: Pool, keys: StorageKeys) -> Result<Self, OpenError> {
+        let shared = transact(&pool, &Look(keys)).await?;
+        Ok(Self { pool, shared: Arc::new(shared) })
+    }
+
+    /// Opens the store in a database, and migrates it where an earlier version of this crate has made
+    /// it. Servers of that version must have been stopped: they do not know the new schema.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the database is as it was.
+    pub async fn migrate(pool: Pool, keys: StorageKeys) -> Result<Self, OpenError> {
+        let shared = transact(&pool, &Migrate(keys)).await?;
+        Ok(Self { pool, shared: Arc::new(shared) })
+    }
+
+    /// Performs an operation: all of it, durably, or nothing; or, where the connection is lost at the
+    /// very end, one of the two ([`StoreError::Unavailable`], see [`crate::postgres`]).
+    ///
+    /// # Errors
+    /// The operation's.
+    pub async fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
+        transact(&self.pool, &Perform { operation, now, shared: &self.shared }).await
+    }
+
+    /// [`crate::port::EntitlementStore::outcome`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn outcome(&self, request: &Digest, now: UnixTime) -> Result<Option<Vec<u8>>, StoreError> {
+        self.run(&FindOutcome(request), now).await
+    }
+
+    /// [`crate::port::EntitlementStore::applicant`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn applicant(
+        &self,
+        applicant: &Applicant,
+        now: UnixTime,
+    ) -> Result<ApplicantRecord, StoreError> {
+        self.run(&FindApplicant(applicant), now).await
+    }
+
+    /// [`crate::port::EntitlementStore::commit`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn commit(&self, outcome: &NewOutcome, now: UnixTime) -> Result<Committed, StoreError> {
+        self.run(&Commit(outcome, TIDY), now).await
+    }
+
+    /// [`crate::port::EntitlementStore::expected`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
+        self.run(&FindExpected(key_id), UnixTime::default()).await
+    }
+
+    /// [`crate::port::EntitlementStore::confirm`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Result<Confirmed, StoreError> {
+        self.run(&Confirm(key_id), now).await
+    }
+
+    /// [`crate::port::EntitlementStore::registration`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError> {
+        self.run(&FindRegistration(address), UnixTime::default()).await
+    }
+
+    /// [`crate::port::EntitlementStore::admit`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn admit(&self, admission: &Admission, now: UnixTime) -> Result<Admitted, StoreError> {
+        self.run(&Admit(admission), now).await
+    }
+
+    /// [`crate::port::EntitlementStore::heard`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
+        self.run(&Heard(key_id, address), UnixTime::default()).await
+    }
+
+    /// [`crate::port::EntitlementStore::entitlement`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn entitlement(
+        &self,
+        query: &EntitlementQuery,
+        now: UnixTime,
+    ) -> Result<Option<Entitlement>, StoreError> {
+        self.run(&FindEntitlement(query), now).await
+    }
+
+    /// [`crate::port::EntitlementStore::report`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn report(&self, report: &Report, now: UnixTime) -> Result<(), StoreError> {
+        self.run(&TakeReport(report), now).await
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "postgres::Store({:?})", self.shared.keys)
+    }
+}
+
+struct Perform<'a, O> {
+    operation: &'a O,
+    now: UnixTime,
+    shared: &'a Shared,
+}
+
+impl<O: Operation> Work for Perform<'_, O> {
+    type Answer = O::Answer;
+    type Error = O::Error;
+    const WRITES: bool = O::WRITES;
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    async fn perform(&self, database: Lent<'_>) -> Result<O::Answer, Trouble<O::Error>> {
+        let mut rows = Rows { database, shared: self.shared };
+        self.operation.perform(&mut rows, self.now).await
+    }
+}
+
+/// A table may have to wait until others are done with it.
+const TABLES: Duration = Duration::from_secs(300);
+
+struct Create(StorageKeys, UniqueNames);
+
+impl Work for Create {
+    type Answer = Shared;
+    type Error = OpenError;
+    const WRITES: bool = true;
+    const PATIENCE: Duration = TABLES;
+
+    async fn perform(&self, database: Lent<'_>) -> Result<Shared, Trouble<OpenError>> {
+        sql::create(database, self.0.clone(), self.1).await.map_err(again)
+    }
+}
+
+struct Look(StorageKeys);
+
+impl Work for Look {
+    type Answer = Shared;
+    type Error = OpenError;
+    const WRITES: bool = false;
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    async fn perform(&self, database: Lent<'_>) -> Result<Shared, Trouble<OpenError>> {
+        sql::open(database, self.0.clone(), false).await.map_err(again)
+    }
+}
+
+struct Migrate(StorageKeys);
+
+impl Work for Migrate {
+    type Answer = Shared;
+    type Error = OpenError;
+    const WRITES: bool = true;
+    const PATIENCE: Duration = TABLES;
+
+    async fn perform(&self, database: Lent<'_>) -> Result<Shared, Trouble<OpenError>> {
+        sql::open(database, self.0.clone(), true).await.map_err(again)
+    }
+}
+
+/// Who was not quick enough looks again.
+fn again(error: OpenError) -> Trouble<OpenError> {
+    match error {
+        OpenError::Store(StoreError::Contended) => Trouble::Conflict,
+        error => Trouble::Error(error),
+    }
+}

@@ -1,0 +1,129 @@
+//! Transactions: begun, tried again while others are quicker, and never committed in doubt.
+
+use super::connection::Lent;
+use super::error::{self, NO_ANSWER, NO_CONNECTION};
+use crate::port::StoreError;
+use crate::random::{SystemRandom, draw};
+use crate::store::entity::Trouble;
+use alloc::format;
+use core::ops::DerefMut;
+use core::time::Duration;
+use deadpool_postgres::tokio_postgres::{Error, IsolationLevel, Transaction};
+use deadpool_postgres::{Object, Pool, PoolError};
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// The longest pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// What is done in one transaction.
+pub(super) trait Work: Sync {
+    type Answer: Send;
+    type Error: From<StoreError> + Send;
+    /// Whether it may change something.
+    const WRITES: bool;
+    /// How long it is tried. A statement may take half of it.
+    const PATIENCE: Duration;
+    fn perform(
+        &self,
+        database: Lent<'_>,
+    ) -> impl Future<Output = Result<Self::Answer, Trouble<Self::Error>>> + Send;
+}
+
+/// A connection of the pool, which goes back to it only with nothing under way.
+struct Borrowed {
+    connection: Option<Object>,
+    idle: bool,
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take().filter(|_| !self.idle) {
+            // Closed: what was begun on it is undone by the server.
+            drop(Object::take(connection));
+        }
+    }
+}
+
+/// Does it: all of it, durably, or nothing; or it is not known.
+pub(super) async fn transact<W: Work>(pool: &Pool, work: &W) -> Result<W::Answer, W::Error> {
+    let until = Instant::now().checked_add(W::PATIENCE).unwrap_or_else(Instant::now);
+    let mut pause = Duration::from_millis(2);
+    loop {
+        match timeout_at(until, attempt(pool, work)).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(Trouble::Error(error))) => return Err(error),
+            Ok(Err(Trouble::Conflict)) if Instant::now() >= until => {
+                return Err(StoreError::Contended.into());
+            }
+            // Whoever waits by chance does not meet the same ones again.
+            Ok(Err(Trouble::Conflict)) => sleep(part_of(pause)).await,
+            Err(_) => return Err(StoreError::Unavailable(NO_ANSWER).into()),
+        }
+        pause = pause.saturating_mul(2).min(PAUSE);
+    }
+}
+
+/// Any time up to `most`.
+fn part_of(most: Duration) -> Duration {
+    let most = u32::try_from(most.as_micros()).unwrap_or(u32::MAX);
+    let drawn = u32::from_be_bytes(draw(&mut SystemRandom));
+    Duration::from_micros(drawn.checked_rem(most.saturating_add(1)).unwrap_or(0).into())
+}
+
+async fn attempt<W: Work>(pool: &Pool, work: &W) -> Result<W::Answer, Trouble<W::Error>> {
+    let mut borrowed = borrow(pool).await.map_err(|error| Trouble::Error(error.into()))?;
+    let Some(connection) = &mut borrowed.connection else {
+        return Err(Trouble::Error(StoreError::Unavailable(NO_CONNECTION).into()));
+    };
+    let begun = begin(connection, W::WRITES, W::PATIENCE).await;
+    let transaction = begun.map_err(|error| widened(error::of_statement(&error)))?;
+    let mut fault = None;
+    let answer = work.perform(Lent { transaction: &transaction, fault: &mut fault }).await;
+    let answer = match (fault, answer) {
+        (Some(fault), _) => Err(widened(fault)),
+        (None, Ok(answer)) if W::WRITES => {
+            let committed = transaction.commit().await;
+            committed.map(|()| answer).map_err(|error| widened(error::of_commit(&error)))
+        }
+        (None, answer) => {
+            drop(transaction); // which undoes it
+            answer
+        }
+    };
+    borrowed.idle = true;
+    answer
+}
+
+/// A connection, if there is one to be had in time: the caller of this sees to the time.
+async fn borrow(pool: &Pool) -> Result<Borrowed, StoreError> {
+    match pool.get().await {
+        Ok(connection) => Ok(Borrowed { connection: Some(connection), idle: false }),
+        Err(PoolError::Backend(error)) => Err(error::of_connecting(&error)),
+        Err(_) => Err(StoreError::Unavailable(NO_CONNECTION)),
+    }
+}
+
+async fn begin(connection: &mut Object, writes: bool, patience: Duration) -> Result<Transaction<'_>, Error> {
+    let client = connection.deref_mut().deref_mut();
+    let builder = client.build_transaction();
+    let builder = if writes {
+        builder.isolation_level(IsolationLevel::Serializable)
+    } else {
+        builder.isolation_level(IsolationLevel::RepeatableRead).read_only(true)
+    };
+    let transaction = builder.start().await?;
+    // A server that is asleep or cut off in the middle holds up nobody for good.
+    let (statement, idle) = (patience.as_millis() / 2, patience.as_millis());
+    let limits = format!(
+        "SET LOCAL statement_timeout = {statement}; SET LOCAL idle_in_transaction_session_timeout = {idle}"
+    );
+    transaction.batch_execute(&limits).await?;
+    Ok(transaction)
+}
+
+fn widened<E: From<StoreError>>(trouble: Trouble) -> Trouble<E> {
+    match trouble {
+        Trouble::Conflict => Trouble::Conflict,
+        Trouble::Error(error) => Trouble::Error(error.into()),
+    }
+}

@@ -1,0 +1,257 @@
+//! A software token in a file of its own.
+//!
+//! The file is replaced whole at each change: a new one is written beside it (`NAME.new`),
+//! synchronised, and moved over it, and the directory is synchronised. Whenever the power fails,
+//! the file is the old one or the new one, and what has been answered rests on the new one.
+//!
+//! A lock on an empty file (`NAME.lock`) keeps a second process off: two with one token would undo
+//! each other's changes. It is a file of its own because the token's is another after each change,
+//! and it stays, because two could each hold a lock on a name that one of them had removed. The
+//! lock is advisory, and ends with the process however that ends.
+
+use super::{LoadError, MAX_FILE, PinSettings, SecretString, SoftwareToken, UnblockingCode};
+use crate::certificate::TrustAnchors;
+use crate::port::TokenError;
+use crate::random::RandomSource;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// The number of a failure that the operating system gave none.
+const UNNUMBERED: u32 = u32::MAX;
+
+/// Why a token's file is not opened or created. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// There is no such file; where one is to be created, no such directory.
+    #[error("no such file or directory")]
+    NotFound,
+    /// There is a file of that name, and no token is made in the place of another.
+    #[error("there is a file of that name")]
+    AlreadyExists,
+    /// Another process has the token open, or this one has.
+    #[error("the token is in use")]
+    InUse,
+    /// Others than its owner may read or write the file, and may have: take that right from them
+    /// (mode 0600), and give the token a new PIN if they may have used it.
+    #[error("others than its owner may read or write the token file")]
+    Exposed,
+    /// The operating system does not permit it; the directory must be writable too.
+    #[error("permission denied")]
+    Denied,
+    /// The file system is read-only.
+    #[error("the file system is read-only")]
+    ReadOnly,
+    /// No room: on the device, or within a quota or limit.
+    #[error("no room on the device")]
+    NoRoom,
+    /// It failed otherwise: the operating system's number for it.
+    #[error("the file system failed ({0})")]
+    Device(u32),
+    /// It is no token, or none that may be opened.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The PIN is unfit, or the token failed.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl FileError {
+    fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::NotFound,
+            ErrorKind::AlreadyExists => Self::AlreadyExists,
+            ErrorKind::PermissionDenied => Self::Denied,
+            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Self::NoRoom,
+            _ => Self::Device(number(error)),
+        }
+    }
+}
+
+fn number(error: &io::Error) -> u32 {
+    error.raw_os_error().map_or(UNNUMBERED, i32::unsigned_abs)
+}
+
+impl SoftwareToken {
+    /// A blank token, unlocked, in a new file that only its owner may read, and the unblocking code,
+    /// which it never shows again. As [`SoftwareToken::new`] otherwise.
+    ///
+    /// From now on every change is durable when the method returns `Ok`. Where the file system fails
+    /// that is [`TokenError::Device`] with the operating system's number, and the change has not
+    /// happened.
+    ///
+    /// # Errors
+    /// [`FileError`]; never is a file replaced.
+    ///
+    /// ```
+    /// # use halfkey::certificate::{IssuerName, TrustAnchor, TrustAnchors};
+    /// # use halfkey::key::IssuerKey;
+    /// use halfkey::SystemRandom;
+    /// use halfkey::software::{FileError, PinSettings, SecretString, SoftwareToken};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = IssuerKey::generate_ed25519(&mut SystemRandom)?;
+    /// # let anchor = TrustAnchor::new(IssuerName::common_name("Example")?, issuer.public().clone());
+    /// # let anchors = TrustAnchors::from(anchor);
+    /// # let path = std::env::temp_dir().join(format!("halfkey-{}.token", std::process::id()));
+    /// let (pin, settings) = (SecretString::from("a long PIN"), PinSettings::default());
+    /// let random = Box::new(SystemRandom);
+    /// let (token, code) = SoftwareToken::create(&path, anchors, &pin, settings, random)?;
+    /// println!("put away: {}", code.reveal().as_str());
+    /// drop(token);
+    ///
+    /// let mut token = SoftwareToken::open(&path, settings, Box::new(SystemRandom))?;
+    /// token.unlock(&pin)?;
+    /// let second = SoftwareToken::open(&path, settings, Box::new(SystemRandom));
+    /// assert_eq!(second.err(), Some(FileError::InUse));
+    /// # std::fs::remove_file(&path)?;
+    /// # std::fs::remove_file(path.with_extension("token.lock"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn create(
+        path: impl AsRef<Path>,
+        anchors: TrustAnchors,
+        pin: &SecretString,
+        settings: PinSettings,
+        random: Box<dyn RandomSource + Send>,
+    ) -> Result<(Self, UnblockingCode), FileError> {
+        let mut place = Place::new(path.as_ref()).map_err(|error| FileError::of(&error))?;
+        place.vacant()?;
+        place.hold()?;
+        place.vacant()?;
+        let (mut token, code) = Self::new(anchors, pin, settings, random)?;
+        if let Err(error) = place.replace(&token.save()) {
+            // Nobody is to find a token whose unblocking code nobody was shown.
+            let _ = fs::remove_file(&place.path);
+            return Err(FileError::of(&error));
+        }
+        Ok((token.saved_by(move |bytes| place.replace(bytes).map_err(|error| number(&error))), code))
+    }
+
+    /// The token in a file, locked, held until it is dropped. As [`SoftwareToken::load`] and
+    /// [`SoftwareToken::create`] otherwise.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn open(
+        path: impl AsRef<Path>,
+        settings: PinSettings,
+        random: Box<dyn RandomSource + Send>,
+    ) -> Result<Self, FileError> {
+        // Where a link leads is where the lock is, by whatever name the token is called.
+        let path = fs::canonicalize(path).map_err(|error| FileError::of(&error))?;
+        let mut place = Place::new(&path).map_err(|error| FileError::of(&error))?;
+        place.readable()?;
+        place.hold()?;
+        let token = Self::load(&place.read()?, settings, random)?;
+        Ok(token.saved_by(move |bytes| place.replace(bytes).map_err(|error| number(&error))))
+    }
+}
+
+/// Where a token's file is.
+struct Place {
+    path: PathBuf,
+    beside: PathBuf,
+    #[cfg_attr(not(unix), allow(dead_code, reason = "only there can a directory be synchronised"))]
+    dir: PathBuf,
+    held: Option<File>,
+}
+
+impl Place {
+    fn new(path: &Path) -> io::Result<Self> {
+        let name = path.file_name().ok_or(ErrorKind::NotFound)?;
+        let dir = match path.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => fs::canonicalize(dir)?,
+            _ => fs::canonicalize(".")?,
+        };
+        let mut beside = name.to_owned();
+        beside.push(".new");
+        Ok(Self { path: dir.join(name), beside: dir.join(beside), dir, held: None })
+    }
+
+    fn vacant(&self) -> Result<(), FileError> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(_) => Err(FileError::AlreadyExists),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(FileError::of(&error)),
+        }
+    }
+
+    /// A file, and its owner's alone; looked at before it is opened, lest a pipe be waited for.
+    fn readable(&self) -> Result<(), FileError> {
+        let metadata = fs::metadata(&self.path).map_err(|error| FileError::of(&error))?;
+        if !metadata.is_file() {
+            return Err(LoadError::NotAToken.into());
+        }
+        #[cfg(unix)]
+        if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
+            return Err(FileError::Exposed);
+        }
+        Ok(())
+    }
+
+    /// Takes the lock, and then away what a crash left beside the file.
+    fn hold(&mut self) -> Result<(), FileError> {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".lock");
+        let lock = owners(OpenOptions::new().read(true).write(true).create(true)).open(name);
+        let lock = lock.map_err(|error| FileError::of(&error))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => FileError::InUse,
+            TryLockError::Error(error) => FileError::of(&error),
+        })?;
+        self.held = Some(lock);
+        self.clear().map_err(|error| FileError::of(&error))
+    }
+
+    fn clear(&self) -> io::Result<()> {
+        match fs::remove_file(&self.beside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&self) -> Result<Vec<u8>, FileError> {
+        let mut bytes = Vec::new();
+        File::open(&self.path)
+            .and_then(|file| file.take(MAX_FILE as u64).read_to_end(&mut bytes))
+            .map_err(|error| FileError::of(&error))?;
+        Ok(bytes)
+    }
+
+    /// Puts `bytes` in the place of the file, durably and whole.
+    fn replace(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let written = self.write(bytes);
+        if written.is_err() {
+            // Room for others; what is left of it goes with the next change.
+            let _ = self.clear();
+        }
+        written
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        self.clear()?;
+        // It must not be there: nobody's link is followed.
+        let mut file = owners(OpenOptions::new().write(true).create_new(true)).open(&self.beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&self.beside, &self.path)?;
+        // The new name is durable only when the directory is. If that fails the change is refused,
+        // and a crash may yet show it: as though the power had gone just before the answer.
+        #[cfg(unix)]
+        File::open(&self.dir)?.sync_all()?;
+        Ok(())
+    }
+}
+
+/// For files that only their owner may read.
+fn owners(options: &mut OpenOptions) -> &OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}

@@ -1,0 +1,69 @@
+//! What a user calls a registration.
+
+use crate::id::NameError;
+use crate::name::normalise_text;
+use crate::wire::{Problem, Put, Value, WireError};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use minicbor::encode::Write;
+use minicbor::{Decoder, Encoder};
+
+/// What a user calls a registration, for his own eyes: kept in the token, and never sent.
+///
+/// One line of 1 to 64 bytes of UTF-8 in NFC; spaces around it are dropped and those within it made
+/// one, as RFC 8266 does with nicknames. Two registrations may have the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label(String);
+
+impl Label {
+    /// Most bytes in one.
+    pub const MAX: usize = 64;
+
+    /// The label that a person typed.
+    ///
+    /// # Errors
+    /// [`NameError`]: empty, too long, or with controls in it.
+    pub fn new(typed: &str) -> Result<Self, NameError> {
+        let words: Vec<&str> = typed.split_whitespace().collect();
+        let text = normalise_text(&words.join(" "), Self::MAX)?;
+        if text.is_empty() { Err(NameError::Empty) } else { Ok(Self(text)) }
+    }
+
+    /// The label.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'b> Value<'b> for Label {
+    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
+        self.0.put(to)
+    }
+    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
+        Self::new(&String::get(from)?).map_err(|error| Problem::Name(error).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_types() {
+        let label = |typed: &str| Label::new(typed).map(|label| label.0);
+        assert_eq!(label("  my \u{3000} bank\t2 ").as_deref(), Ok("my bank 2"));
+        assert_eq!(label("Cafe\u{301}").as_deref(), Ok("Caf\u{E9}"));
+        for typed in ["", " \n ", "\u{202E}knab", "bell\u{7}", &"x".repeat(65), &" ".repeat(1000)] {
+            assert!(label(typed).is_err(), "{typed:?}");
+        }
+        assert_eq!(label(&"x".repeat(64)).map(|label| label.len()), Ok(64));
+    }
+}

@@ -1,0 +1,62 @@
+//! The software token as a [`Token`].
+
+use super::SoftwareToken;
+use crate::certificate::TrustAnchors;
+use crate::id::{Digest, KeyId, Txn};
+use crate::key::KemPublicKey;
+use crate::policy::SuiteId;
+use crate::port::token::Join;
+use crate::port::{Token, TokenError};
+use crate::record::{Attempt, Registration};
+use crate::schedule::{HalfUse, Question};
+use crate::secret::Secret;
+use alloc::vec::Vec;
+
+impl Token for SoftwareToken {
+    fn anchors(&self) -> Result<TrustAnchors, TokenError> {
+        Ok(self.look()?.anchors.list.clone())
+    }
+
+    fn wrap(&mut self, txn: &Txn, suite: SuiteId, server_key: &KemPublicKey) -> Result<Vec<u8>, TokenError> {
+        self.change(|contents, random| contents.wrap(txn, suite, server_key, random))
+    }
+
+    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
+        self.look()?.half(txn, wanted, transcript)
+    }
+
+    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+        self.change(|contents, _| contents.hold(attempt))
+    }
+
+    fn attempts(&self) -> Result<Vec<Attempt>, TokenError> {
+        Ok(self.look()?.attempts())
+    }
+
+    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError> {
+        self.change(|contents, _| {
+            contents.give_up(txn);
+            Ok(())
+        })
+    }
+
+    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
+        self.change(|contents, _| contents.join(join))
+    }
+
+    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+        self.look()?.answer(key_id, question)
+    }
+
+    fn registrations(&self) -> Result<Vec<Registration>, TokenError> {
+        Ok(self.look()?.registrations())
+    }
+
+    fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
+        self.change(|contents, _| contents.update(registration))
+    }
+
+    fn remove(&mut self, key_id: &KeyId) -> Result<(), TokenError> {
+        self.change(|contents, _| contents.remove(key_id))
+    }
+}

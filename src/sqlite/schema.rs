@@ -1,0 +1,256 @@
+//! The schema that the migrations make is the one that the rows want, and finds them by its indexes.
+
+use super::connection::{Lent, Transaction};
+use super::*;
+use crate::id::{Alias, KeyId, TicketId};
+use crate::message::Address;
+use crate::policy::{Policy, SuiteId};
+use crate::port::entitlement_store::{
+    Admission, Document, EntitlementQuery, Report, ReportResult, Serial, UserInformation,
+};
+use crate::record::{
+    Applicant, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId, Registered, StoredKeys,
+    Takes, WaitingApplication,
+};
+use crate::sql::{Database, Dialect, Schema};
+use crate::store::entity::Entity;
+use crate::store::operation::*;
+use crate::store::rows::{self, every_table};
+use crate::store::value::{Kind, Value};
+use crate::store::{Subject, rules};
+use crate::template::{Field, FieldKind, Template};
+use crate::{AccessPath, Application, Digest, Group, Secret, Txn, UserId, UserName};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+const NOW: UnixTime = UnixTime::from_secs(1_000_000);
+
+fn with_store<R>(name: &str, act: impl FnOnce(&Store) -> R) -> R {
+    let path: PathBuf =
+        std::env::temp_dir().join(std::format!("halfkey-schema-{name}-{}", std::process::id()));
+    let remove = || {
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(std::format!("{}{end}", path.display()));
+        }
+    };
+    remove();
+    let keys = StorageKeys::new(Secret::new([1; 32]));
+    let result = act(&Store::create(&path, keys, UniqueNames::Always).unwrap());
+    remove();
+    result
+}
+
+fn ask(store: &Store, sql: &str) -> Vec<Vec<Value>> {
+    let mut connection = store.connection.lock().unwrap();
+    let mut transaction = Transaction::begin(&mut connection, false).unwrap();
+    at_once(transaction.lend().query(sql, &[])).unwrap().unwrap_or_else(|_| panic!("{sql}"))
+}
+
+fn text(value: &Value) -> &str {
+    let Value::Text(text) = value else { panic!("no text") };
+    text
+}
+
+fn int(value: &Value) -> i64 {
+    let Value::Int(number) = value else { panic!("no number") };
+    *number
+}
+
+/// What an entity says of its table: name, type, `NOT NULL`, place in the primary key.
+fn wanted<E: Entity>() -> Vec<(&'static str, &'static str, bool, i64)> {
+    let keys = E::KEYS as i64;
+    let column = |(place, column): (i64, &crate::store::entity::Column)| {
+        let kind = match column.kind {
+            Kind::Int => "INTEGER",
+            Kind::Text => "TEXT",
+            Kind::Bytes => "BLOB",
+            Kind::Sealed => return None,
+        };
+        let key = if place <= keys { place } else { 0 };
+        Some((column.name, kind, !column.optional, key))
+    };
+    let own = (1..).zip(E::COLUMNS).filter_map(column);
+    own.chain([("version", "INTEGER", true, 0), ("sealed_by", "TEXT", true, 0), ("seal", "BLOB", true, 0)])
+        .collect()
+}
+
+fn compare<E: Entity>(store: &Store) {
+    let table = std::format!("halfkey_{}", E::TABLE);
+    let found = ask(store, &std::format!("PRAGMA table_info({table})"));
+    let found: BTreeSet<_> =
+        found.iter().map(|row| (text(&row[1]), text(&row[2]), int(&row[3]) == 1, int(&row[5]))).collect();
+    assert_eq!(found, wanted::<E>().into_iter().collect(), "{table}");
+
+    let leads: Vec<String> = ask(store, &std::format!("PRAGMA index_list({table})"))
+        .iter()
+        .map(|index| text(&ask(store, &std::format!("PRAGMA index_info({})", text(&index[1])))[0][2]).into())
+        .collect();
+    for column in E::COLUMNS.iter().filter(|column| column.indexed) {
+        assert!(leads.iter().any(|lead| lead == column.name), "{table} has no index on {}", column.name);
+    }
+    let strict = ask(store, &std::format!("SELECT strict FROM pragma_table_list WHERE name = '{table}'"));
+    assert_eq!(int(&strict[0][0]), 1, "{table}");
+}
+
+macro_rules! compare {
+    ($store:ident: $($entity:ident),*) => {{
+        $( compare::<rows::$entity>($store); )*
+        [$( rows::$entity::TABLE ),*]
+    }};
+}
+
+#[test]
+fn the_tables_are_those_of_the_rows() {
+    with_store("tables", |store| {
+        compare::<Schema>(store);
+        let tables = every_table!(compare, store);
+        let mut wanted: Vec<String> = tables.iter().map(|table| std::format!("halfkey_{table}")).collect();
+        wanted.push("halfkey_schema".into());
+        wanted.sort();
+        let found = ask(store, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");
+        assert_eq!(found.iter().map(|row| text(&row[0]).to_string()).collect::<Vec<_>>(), wanted);
+        assert!(ask(store, "SELECT 1 FROM sqlite_schema WHERE type NOT IN ('table', 'index')").is_empty());
+    });
+}
+
+/// Passes statements on, and first has SQLite explain them.
+struct Watched<'c> {
+    database: Lent<'c>,
+    scans: &'c mut BTreeSet<String>,
+}
+
+impl Watched<'_> {
+    async fn explain(&mut self, sql: &str, parameters: &[Value]) {
+        let plan = self.database.query(&std::format!("EXPLAIN QUERY PLAN {sql}"), parameters).await;
+        for step in plan.unwrap_or_else(|_| panic!("{sql}")) {
+            if text(&step[3]).starts_with("SCAN") {
+                self.scans.insert(std::format!("{sql}: {}", text(&step[3])));
+            }
+        }
+    }
+}
+
+impl Database for Watched<'_> {
+    const DIALECT: Dialect = Lent::DIALECT;
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, Trouble> {
+        self.explain(sql, parameters).await;
+        self.database.query(sql, parameters).await
+    }
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Trouble> {
+        self.explain(sql, parameters).await;
+        self.database.execute(sql, parameters).await
+    }
+}
+
+/// Performs an operation, and adds what tables it reads through to `scans`.
+fn watch<O: Operation>(store: &Store, scans: &mut BTreeSet<String>, operation: &O) -> O::Answer {
+    let mut connection = store.connection.lock().unwrap();
+    let mut transaction = Transaction::begin(&mut connection, true).unwrap();
+    let database = Watched { database: transaction.lend(), scans };
+    let mut rows = Rows { database, shared: &store.shared };
+    let Some(Ok(answer)) = at_once(operation.perform(&mut rows, NOW)) else { panic!("not performed") };
+    transaction.commit().unwrap();
+    answer
+}
+
+fn outcome(n: u8, effect: Effect) -> NewOutcome {
+    NewOutcome { request: Digest::new([n; 32]), response: [n; 9].into(), keep_until: NOW.after(9), effect }
+}
+
+fn granted(n: u8, takes: Option<Takes>, ticket: Option<TicketId>) -> Effect {
+    let key = || Secret::new([n; 32]);
+    let registered = Registered {
+        key_id: KeyId::new([n; 16]),
+        user_id: UserId::new("ann-1").unwrap(),
+        name: UserName::new("ann").unwrap(),
+        access_path: AccessPath::new("/").unwrap(),
+        suite: SuiteId::XWing,
+        policy: Policy::default(),
+        lifecycle: Lifecycle::Pending { confirm_by: NOW.after(9) },
+        expires: None,
+        keys: StoredKeys { auth: key(), derive: key(), renew: key() },
+    };
+    let expected = ExpectedTags { txn: Txn::new([n; 16]), confirm: key(), done: key(), lost: key() };
+    Effect::Granted(
+        NewRegistration { registered, alias: Alias::new([n; 16]), expected, takes, ticket }.into(),
+    )
+}
+
+#[test]
+fn no_question_of_the_protocol_reads_a_whole_table() {
+    let (ann, mail) = (UserName::new("ann").unwrap(), Application::new("mail").unwrap());
+    let (user_id, access_path) = (UserId::new("ann-1").unwrap(), AccessPath::new("/").unwrap());
+    let (key, ticket_id) = (KeyId::new([1; 16]), TicketId([7; 16]));
+    let template = Template::new(std::vec![Field::required("name", FieldKind::UserName)]).unwrap();
+    let form = template.fill([("name", "ann".into())]).unwrap();
+    let scans = &mut BTreeSet::new();
+    with_store("plans", |store| {
+        let issue = IssueCode { name: ann.clone(), secret: Secret::new([2; 32]), expires: None };
+        let code = watch(store, scans, &issue);
+        let subject = Subject::User(user_id.clone());
+        let document = Document { media_type: "text/plain".into(), body: [1].into() };
+        watch(store, scans, &Entitle { subject, application: mail.clone(), document, valid_for: None });
+        watch(store, scans, &JoinGroup { user_id: user_id.clone(), group: Group::new("staff").unwrap() });
+
+        let commit = |scans: &mut _, n, effect| watch(store, scans, &rules::Commit(&outcome(n, effect), 16));
+        commit(scans, 1, granted(1, Some(Takes::Code(code)), None));
+        commit(scans, 2, granted(2, Some(Takes::Code(code)), None));
+        watch(store, scans, &rules::FindOutcome(&Digest::new([1; 32])));
+        watch(store, scans, &rules::FindExpected(&key));
+        watch(store, scans, &rules::Confirm(&key));
+        let application = WaitingApplication {
+            ticket_id,
+            ticket: Secret::new([3; 32]),
+            name: ann.clone(),
+            form,
+            takes: Some(Takes::Place(key)),
+            hold_until: NOW.after(9),
+        };
+        let waiting =
+            Effect::Waiting { application: application.into(), instead_of: Some(TicketId([8; 16])) };
+        commit(scans, 3, waiting);
+        for proof in
+            [None, Some(ProofId::Activation), Some(ProofId::Renewal(key)), Some(ProofId::Ticket(ticket_id))]
+        {
+            watch(store, scans, &rules::FindApplicant(&Applicant { name: ann.clone(), proof }));
+        }
+        let (address, next_alias) = (Address::Alias(Alias::new([1; 16])), Alias::new([9; 16]));
+        let admission = Admission { key_id: key, address, next_alias, spend: Some(([4; 16], NOW.after(9))) };
+        watch(store, scans, &rules::FindRegistration(&address));
+        watch(store, scans, &rules::Admit(&admission));
+        watch(store, scans, &rules::Heard(&key, &Address::Alias(next_alias)));
+        let query = EntitlementQuery {
+            key_id: key,
+            user_id: user_id.clone(),
+            access_path,
+            application: mail.clone(),
+            information: UserInformation::default(),
+            held: None,
+        };
+        watch(store, scans, &rules::FindEntitlement(&query));
+        let serial = Serial { epoch: 0, number: 1 };
+        let report = Report { key_id: key, application: mail.clone(), serial, result: ReportResult::Failed };
+        watch(store, scans, &rules::TakeReport(&report));
+        commit(scans, 4, granted(4, Some(Takes::Place(key)), Some(ticket_id)));
+        watch(store, scans, &rules::Confirm(&KeyId::new([4; 16])));
+
+        watch(store, scans, &Purge { limit: 9 });
+        watch(store, scans, &PurgeEvents { before: NOW, limit: 9 });
+        let bea = UserName::new("bea").unwrap();
+        watch(store, scans, &Rename { key_id: KeyId::new([4; 16]), name: bea.clone() });
+        watch(store, scans, &Forget(key));
+        let named = RegistrationFilter { name: Some(bea), ..RegistrationFilter::default() };
+        let of_user = RegistrationFilter { user_id: Some(user_id), ..RegistrationFilter::default() };
+        for filter in [named, of_user] {
+            watch(store, scans, &Registrations { filter, ..Registrations::default() });
+        }
+        let filter = EventFilter { key_id: Some(key), ..EventFilter::default() };
+        watch(store, scans, &Events { filter, ..Events::default() });
+        assert_eq!(*scans, BTreeSet::new());
+        // The test can fail.
+        watch(store, scans, &Registrations::default());
+        assert_eq!(scans.len(), 1);
+    });
+}

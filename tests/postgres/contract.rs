@@ -1,0 +1,67 @@
+//! The contract that every store keeps.
+
+use super::world::{NOW, create, runtime, there};
+use super::{connect, server};
+use halfkey::port::contract::{Seed, entitlement_store};
+use halfkey::port::{EntitlementStore, StoreError};
+use halfkey::postgres::{Blocking, Store};
+use halfkey::store::Subject;
+use halfkey::store::operation::{Entitle, IssueCode};
+use halfkey::{Digest, KeyId};
+
+fn seeded(store: Store, seed: &Seed<'_>) -> Blocking {
+    let store = Blocking::new(store, runtime());
+    let (name, secret) = (seed.code.0.clone(), seed.code.1.clone());
+    store.run(&IssueCode { name, secret, expires: None }, NOW).unwrap();
+    let (user, application, document) = seed.entitled;
+    let entitle = Entitle {
+        subject: Subject::User(user.clone()),
+        application: application.clone(),
+        document: document.clone(),
+        valid_for: None,
+    };
+    store.run(&entitle, NOW).unwrap();
+    store
+}
+
+/// A store in a schema of its own: a database may hold many.
+async fn in_schema(database: String, schema: u32) -> Store {
+    let client = connect(&database).await;
+    client.batch_execute(&format!("CREATE SCHEMA s{schema}")).await.unwrap();
+    create(&format!("{database} options='-c search_path=s{schema}'")).await
+}
+
+#[test]
+fn the_store_keeps_the_contract() {
+    let Some(database) = server::database() else { return };
+    let mut made = 0;
+    let kept = entitlement_store(&mut |seed| {
+        made += 1;
+        Box::new(seeded(there(in_schema(database.clone(), made)), seed))
+    });
+    assert_eq!(kept, Ok(()));
+}
+
+#[test]
+fn futures_may_go_from_thread_to_thread() {
+    fn is_send<T: Send>(_: &T) {}
+    fn all(store: &Store, request: &Digest, key_id: &KeyId) {
+        is_send(&store.outcome(request, NOW));
+        is_send(&store.confirm(key_id, NOW));
+        is_send(&store.run(&halfkey::store::operation::Purge { limit: 1 }, NOW));
+    }
+    let _ = all;
+}
+
+#[test]
+fn blocking_within_asynchronous_code_is_an_error_and_no_panic() {
+    let Some(database) = server::database() else { return };
+    let own = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let store = own.block_on(create(&database));
+    // The runtime's only thread waits for itself.
+    let store = Blocking::new(store, own.handle().clone());
+    let answer = own.block_on(async { store.outcome(&Digest::new([0; 32]), NOW) });
+    assert_eq!(answer, Err(StoreError::Unavailable(0)));
+    drop(own);
+    assert_eq!(store.outcome(&Digest::new([0; 32]), NOW), Err(StoreError::Unavailable(0)));
+}

@@ -1,0 +1,89 @@
+//! What every store does for its operator: a contract, run against each of them.
+//!
+//! ```ignore
+//! #[path = "store/operations.rs"]
+//! mod operations;
+//! operations::contract!(|names| Store::with_names(names));
+//! ```
+//! makes a test of each clause. A store in another process is given the port by a value that waits.
+
+#![allow(unreachable_pub, reason = "each store's tests have it for a module of theirs")]
+
+#[path = "operations/codes.rs"]
+pub mod codes;
+#[path = "operations/desk.rs"]
+mod desk;
+#[path = "operations/entitlements.rs"]
+pub mod entitlements;
+#[path = "operations/groups.rs"]
+pub mod groups;
+#[path = "operations/lists.rs"]
+pub mod lists;
+#[path = "operations/log.rs"]
+pub mod log;
+#[path = "operations/purging.rs"]
+pub mod purging;
+#[path = "operations/random.rs"]
+pub mod random;
+#[path = "operations/registrations.rs"]
+pub mod registrations;
+#[path = "operations/renaming.rs"]
+pub mod renaming;
+#[path = "operations/reports.rs"]
+pub mod reports;
+
+use halfkey::UnixTime;
+use halfkey::port::EntitlementStore;
+use halfkey::store::{Operation, UniqueNames};
+
+/// A store, as its operator and as the steps ask it.
+pub trait Run {
+    /// How many random plays it is worth: a store that takes its time does with fewer.
+    const PLAYS: u32 = 64;
+
+    fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error>;
+    fn port(&self) -> &dyn EntitlementStore;
+}
+
+/// Makes an empty store.
+pub type Make<'m, S> = &'m dyn Fn(UniqueNames) -> S;
+
+macro_rules! contract {
+    ($make:expr) => {
+        $crate::operations::contract!(@ $make;
+            codes: a_code_is_issued a_code_is_replaced a_code_is_withdrawn a_code_expires
+                what_was_proven_in_time_may_be_confirmed_later a_code_is_used_once
+                a_code_that_waits_is_kept
+                an_expired_code_keeps_no_name;
+            registrations: each_state_allows_what_it_allows an_end_is_for_good a_session_is_told_how_it_stands
+                an_expiry_is_set a_name_is_freed a_forgotten_one_is_a_stranger an_application_is_dismissed
+                what_is_not_there_is_not_found;
+            renaming: a_name_is_changed a_new_name_must_be_free renewals_of_the_old_name_are_gone
+                a_renewal_that_comes_late_is_lost a_freed_name_is_not_held_but_the_new_one_is
+                where_names_repeat_only_what_was_held_is_taken;
+            entitlements: a_subject_is_entitled documents_have_limits the_nearest_counts
+                an_epoch_is_raised serials_never_fall;
+            groups: a_user_joins_and_leaves the_newest_group_counts a_user_is_in_so_many_groups
+                members_are_listed;
+            reports: who_applied_what what_nobody_is_entitled_to_is_not_kept a_renewal_carries_them_over
+                reports_are_filtered;
+            lists: pages_are_parts_of_the_whole pages_have_a_size a_cursor_outlives_its_entry
+                strange_cursors_do_no_harm registrations_are_filtered names_are_in_the_order_of_bytes
+                applications_that_are_over_are_not_listed;
+            log: every_refusal_is_logged sessions_are_logged the_log_is_filtered the_log_is_in_order
+                nothing_secret_is_shown;
+            purging: what_is_over_goes nothing_that_counts_goes a_purge_is_bounded the_log_is_purged;
+            random: whatever_happens_the_rules_hold;
+        );
+    };
+    (@ $make:expr; $($module:ident: $($case:ident)*;)*) => { $(
+        mod $module {
+            use super::*;
+            $( #[test]
+            fn $case() {
+                $crate::operations::$module::$case(&$make);
+            } )*
+        }
+    )* };
+}
+pub(crate) use contract;

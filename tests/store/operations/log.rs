@@ -1,0 +1,149 @@
+//! The log of what happened.
+
+use super::desk::{Desk, MARK, every, grant, key, line, name, user};
+use super::entitlements::staff;
+use super::{Make, Run};
+use halfkey::port::entitlement_store::{Admitted, ReportResult, Standing};
+use halfkey::record::{RefusalCause, Takes};
+use halfkey::store::EventKind;
+use halfkey::store::operation::{EventFilter, Events, JoinGroup, Rename, Resume, SetExpiry, Suspend};
+
+pub fn every_refusal_is_logged<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    for (n, (cause, word)) in (1..).zip([
+        (RefusalCause::Unreadable, "unreadable"),
+        (RefusalCause::UnknownProof, "unknown proof"),
+        (RefusalCause::WrongProof, "wrong proof"),
+        (RefusalCause::StaleTicket, "stale ticket"),
+        (RefusalCause::Form, "form"),
+        (RefusalCause::NameTaken, "name taken"),
+        (RefusalCause::ProofNeeded, "proof needed"),
+        (RefusalCause::TooMany, "too many"),
+        (RefusalCause::NotRenewable, "not renewable"),
+        (RefusalCause::Declined, "declined"),
+    ]) {
+        let known = desk.logged(|| desk.refuses(n, cause, Some(name("ann"))));
+        assert_eq!(known, [format!("refused cause={word} ann")]);
+        let unknown = desk.logged(|| desk.refuses(100 + n, cause, None));
+        assert_eq!(unknown, [format!("refused cause={word}")]);
+    }
+    // An answer that is given again is nothing new.
+    let again = desk.logged(|| {
+        let refusal = halfkey::record::Effect::Refused(halfkey::record::Refusal {
+            cause: RefusalCause::Declined,
+            code: RefusalCause::Declined.code(),
+            name: None,
+        });
+        desk.commit(1, refusal);
+    });
+    assert_eq!(again, [""; 0]);
+}
+
+pub fn sessions_are_logged<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    let code = desk.issue("ann", None);
+    let granted = desk.logged(|| desk.pending(&grant(1, "ann").by(code)));
+    assert_eq!(granted, ["granted key=1 user-1 ann"]);
+    assert_eq!(desk.logged(|| desk.waits(2, "ben", None)), ["waiting ben"]);
+    let opened = desk.logged(|| desk.admit(1, 50, Some(1)));
+    assert_eq!(opened, ["confirmed key=1 user-1 ann"], "and nothing of a session that is in order");
+    let again = desk.logged(|| assert_eq!(desk.admit(1, 51, Some(1)), Admitted::Spent));
+    assert_eq!(again, ["challenge replayed key=1"]);
+    desk.run(&SetExpiry { key_id: key(1), expires: Some(desk.now()) });
+    let expired = desk.logged(|| assert_eq!(desk.admit(1, 52, None), Admitted::As(Standing::Expired)));
+    assert_eq!(expired, ["session refused standing=expired key=1 user-1 ann"]);
+    let renewed = desk.logged(|| {
+        desk.pending(&grant(3, "ann").renews(1));
+        desk.confirm(3);
+        desk.confirm(3);
+    });
+    let expected = ["granted key=3 user-1 ann", "confirmed key=3 user-1 ann", "superseded key=1 user-1 ann"];
+    assert_eq!(renewed, expected);
+    desk.pending(&grant(4, "eva"));
+    desk.pass(101);
+    let late = desk.logged(|| assert_eq!(desk.admit(4, 53, None), Admitted::As(Standing::Lost)));
+    assert_eq!(late, ["lost key=4 user-4 eva", "session refused standing=lost key=4 user-4 eva"]);
+}
+
+pub fn the_log_is_filtered<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    let start = desk.now();
+    desk.active(&grant(1, "ann"));
+    desk.pass(10);
+    desk.active(&grant(2, "ben"));
+    desk.run(&Suspend(key(1)));
+    desk.pass(10);
+    desk.run(&Rename { key_id: key(2), name: name("zoe") });
+    let list = |filter: EventFilter| {
+        let list = Events { filter, ..Events::default() };
+        every(|after| desk.run(&Events { after, ..list.clone() })).iter().map(line).collect::<Vec<_>>()
+    };
+    let any = EventFilter::default;
+    let all = list(any());
+    assert_eq!(all.len(), 6);
+    let of = |kind| list(EventFilter { kind: Some(kind), ..any() });
+    assert_eq!(of(EventKind::Confirmed), ["confirmed key=1 user-1 ann", "confirmed key=2 user-2 ben"]);
+    assert_eq!(of(EventKind::Forgotten), [""; 0]);
+    assert_eq!(
+        list(EventFilter { key_id: Some(key(2)), ..any() }),
+        [&all[2], &all[3], &all[5]].map(Clone::clone)
+    );
+    assert_eq!(list(EventFilter { name: Some(name("zoe")), ..any() }), ["renamed key=2 user-2 zoe"]);
+    let since = |seconds| list(EventFilter { since: Some(start.after(seconds)), ..any() });
+    let until = |seconds| list(EventFilter { until: Some(start.after(seconds)), ..any() });
+    assert_eq!(
+        (since(0), since(10), since(11), since(21)),
+        (all.clone(), all[2..].into(), all[5..].into(), vec![])
+    );
+    assert_eq!(
+        (until(0), until(9), until(10), until(20)),
+        (all[..2].into(), all[..2].into(), all[..5].into(), all.clone())
+    );
+    let all_of_it = EventFilter {
+        kind: Some(EventKind::Suspended),
+        key_id: Some(key(1)),
+        name: Some(name("ann")),
+        since: Some(start.after(10)),
+        until: Some(start.after(10)),
+    };
+    assert_eq!(list(all_of_it), ["suspended key=1 user-1 ann"]);
+}
+
+pub fn the_log_is_in_order<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.active(&grant(1, "ann"));
+    let many = desk.logged(|| {
+        for _ in 0..20 {
+            desk.run(&Suspend(key(1)));
+            desk.run(&Resume(key(1)));
+        }
+    });
+    let expected = ["suspended key=1 user-1 ann", "resumed key=1 user-1 ann"].repeat(20);
+    assert_eq!(many, expected, "within a second too");
+    desk.pass(1);
+    desk.run(&Suspend(key(1)));
+    let log = desk.log();
+    assert!(log.is_sorted_by_key(|event| event.id) && log.is_sorted_by_key(|event| event.at));
+    assert!(log.windows(2).all(|pair| pair[0].id != pair[1].id));
+}
+
+/// Not in the log, nor in any list, nor in what the operator hands over.
+pub fn nothing_secret_is_shown<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    let code = desk.issue("ann", None);
+    desk.issue("ben", None);
+    desk.waits(1, "ann", Some(Takes::Code(code)));
+    desk.pending(&grant(2, "ann").by(code).ticket(1));
+    desk.admit(2, 50, Some(1));
+    desk.pending(&grant(3, "ann").renews(2));
+    desk.waits(4, "eva", None);
+    let serial = desk.entitle(&staff(), "one");
+    desk.report(2, serial, ReportResult::Failed);
+    desk.run(&JoinGroup { user_id: user(2), group: super::desk::group("team") });
+    let everything = desk.everything();
+    assert!(everything.contains("ann") && everything.contains("Secret(..)"));
+    let squeezed: String = everything.chars().filter(|c| !c.is_whitespace()).collect();
+    for form in [format!("{MARK},{MARK}"), format!("{MARK:02x}{MARK:02x}"), format!("{MARK:02X}{MARK:02X}")] {
+        assert!(!squeezed.contains(&form), "{form}");
+    }
+}

@@ -1,0 +1,147 @@
+//! What has expired goes; nothing else does, and nothing changes by it.
+
+use super::desk::{Desk, HOLD, PENDING, every, grant, key, user};
+use super::entitlements::staff;
+use super::{Make, Run};
+use halfkey::Digest;
+use halfkey::port::entitlement_store::{Admitted, ReportResult, Standing};
+use halfkey::record::{RefusalCause, Takes};
+use halfkey::store::State;
+use halfkey::store::operation::{Codes, JoinGroup, Purge, PurgeEvents, Purged, Revoke, Suspend};
+
+const KEPT: u64 = 30 * 86_400;
+
+fn purge<S: Run>(desk: &Desk<S>, limit: u16) -> Purged {
+    desk.run(&Purge { limit })
+}
+
+/// Counted together: outcomes, lost, forgotten, applications, challenges, codes.
+fn counts(purged: Purged) -> [usize; 6] {
+    let Purged { outcomes, lost, forgotten, applications, challenges, codes, .. } = purged;
+    [outcomes, lost, forgotten, applications, challenges, codes]
+}
+
+pub fn what_is_over_goes<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.active(&grant(1, "ann"));
+    desk.admit(1, 50, Some(1));
+    desk.pending(&grant(2, "ben"));
+    desk.waits(3, "eva", None);
+    desk.issue("zoe", Some(desk.now().after(60)));
+
+    desk.pass(60);
+    assert_eq!(counts(purge(&desk, 100)), [0; 6], "to the last second");
+    assert_eq!(desk.admit(1, 51, Some(1)), Admitted::Spent);
+    desk.pass(1);
+    assert_eq!(counts(purge(&desk, 100)), [0, 0, 0, 0, 1, 1]);
+    assert_eq!(desk.run(&Codes::default()).entries, []);
+    desk.pass(PENDING - 61);
+    assert_eq!(counts(purge(&desk, 100)), [0; 6]);
+    assert!(desk.port().outcome(&Digest::new([2; 32]), desk.now()).unwrap().is_some());
+    desk.pass(1);
+    // That of key 1 went with its first session.
+    let logged = desk.logged(|| assert_eq!(counts(purge(&desk, 100)), [2, 1, 0, 0, 0, 0]));
+    assert_eq!(logged, ["lost key=2 user-2 ben"]);
+    assert_eq!(desk.state(2), Some(State::Lost));
+    desk.pass(HOLD - PENDING - 1);
+    assert!(counts(purge(&desk, 100)) == [0; 6] && desk.waiting(3));
+    desk.pass(1);
+    assert!(counts(purge(&desk, 100)) == [0, 0, 0, 1, 0, 0] && !desk.waiting(3));
+    desk.pass(KEPT + PENDING - HOLD);
+    assert_eq!((counts(purge(&desk, 100)), desk.state(2)), ([0; 6], Some(State::Lost)));
+    desk.pass(1);
+    let logged = desk.logged(|| assert_eq!(counts(purge(&desk, 100)), [0, 0, 1, 0, 0, 0]));
+    assert_eq!((logged, desk.state(2)), (Vec::new(), None));
+    assert_eq!(desk.state(1), Some(State::Active));
+    assert_eq!(purge(&desk, 100), Purged::default());
+}
+
+pub fn nothing_that_counts_goes<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    let code = desk.issue("ann", None);
+    for (n, text) in [(1, "a"), (2, "b"), (3, "c")] {
+        desk.active(&grant(n, text));
+        desk.admit(n, 50 + n, None);
+    }
+    desk.active(&grant(4, "c").renews(3));
+    desk.admit(4, 54, None);
+    desk.run(&Suspend(key(1)));
+    desk.run(&Revoke(key(2)));
+    desk.run(&JoinGroup { user_id: user(1), group: super::desk::group("team") });
+    let serial = desk.entitle(&staff(), "one");
+    desk.report(1, serial, ReportResult::Applied);
+    desk.pending(&grant(5, "d"));
+    desk.run(&Revoke(key(5)));
+    desk.pass(PENDING + 1);
+    assert_eq!(purge(&desk, 100), {
+        let mut only = Purged::default();
+        only.outcomes = 1;
+        only
+    });
+    let before = desk.everything();
+    desk.pass(100 * 365 * 86_400);
+    assert_eq!(purge(&desk, 100), Purged::default());
+    assert_eq!(desk.everything(), before);
+    // What is live at this moment stays, whatever is over beside it.
+    desk.waits(6, "ann", Some(Takes::Code(code)));
+    desk.pending(&grant(7, "ann").by(code));
+    desk.admit(4, 60, Some(9));
+    let before = desk.everything();
+    assert_eq!(purge(&desk, 100), Purged::default());
+    assert_eq!(desk.everything(), before);
+    assert_eq!(desk.admit(4, 61, Some(9)), Admitted::Spent);
+    assert_eq!(desk.admit(7, 62, None), Admitted::As(Standing::Active));
+}
+
+pub fn a_purge_is_bounded<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    for n in 1..=5 {
+        desk.pending(&grant(n, &format!("name-{n}")));
+        desk.waits(10 + n, "ann", None);
+        desk.issue(&format!("code-{n}"), Some(desk.now()));
+    }
+    desk.active(&grant(9, "zoe"));
+    for n in 1..=5 {
+        desk.admit(9, 50 + n, Some(n));
+    }
+    desk.pass(HOLD + 1);
+    let first = purge(&desk, 2);
+    assert!(counts(first) == [2, 2, 0, 2, 2, 2] && first.more, "{first:?}");
+    let second = purge(&desk, 2);
+    assert!(counts(second) == [2, 2, 0, 2, 2, 2] && second.more);
+    let mut rounds = 0;
+    while purge(&desk, 2).more {
+        rounds += 1;
+        assert!(rounds < 10, "it ends");
+    }
+    assert_eq!(purge(&desk, 2), Purged::default());
+    desk.pass(KEPT + 1);
+    let exact = purge(&desk, 5);
+    assert!(counts(exact) == [0, 0, 5, 0, 0, 0] && exact.more, "there may be more");
+    assert!(!purge(&desk, 5).more);
+    desk.issue("one", Some(desk.now()));
+    desk.pass(1);
+    assert_eq!(purge(&desk, 0).codes, 1, "a purge of nothing would never end");
+    assert!(!purge(&desk, 0).more);
+}
+
+pub fn the_log_is_purged<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    let start = desk.now();
+    for n in 1..=6 {
+        desk.refuses(n, RefusalCause::Declined, None);
+        desk.pass(10);
+    }
+    let all = desk.log();
+    let purge = |before: u64, limit| desk.run(&PurgeEvents { before: start.after(before), limit });
+    assert_eq!(purge(0, 10), 0);
+    assert_eq!((purge(30, 2), desk.log()), (2, all[2..].to_vec()));
+    assert_eq!((purge(30, 2), desk.log()), (1, all[3..].to_vec()), "what is at that time stays");
+    assert_eq!((purge(30, 2), purge(1000, 0)), (0, 0));
+    desk.pass(1_000_000);
+    self::purge(&desk, 100);
+    assert_eq!(desk.log(), all[3..], "no other purge touches the log");
+    assert_eq!((purge(2_000_000, 100), desk.log()), (3, Vec::new()));
+    let empty = every(|after| desk.run(&Codes { after, ..Codes::default() }));
+    assert_eq!(empty, []);
+}

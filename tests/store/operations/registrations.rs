@@ -1,0 +1,199 @@
+//! Registrations, names and waiting applications in the operator's hands.
+
+use super::desk::{Desk, HOLD, grant, key, name, ticket};
+use super::{Make, Run};
+use halfkey::message::Address;
+use halfkey::port::entitlement_store::{Admitted, Confirmed, Standing};
+use halfkey::record::ProofId;
+use halfkey::store::operation::{
+    Applications, Dismiss, Forget, FreeName, Inspect, Rename, Resume, Revoke, SetExpiry, Suspend,
+};
+use halfkey::store::{OperatorError, State};
+use halfkey::{Alias, KeyId, UnixTime};
+
+const STATES: [State; 6] =
+    [State::Pending, State::Active, State::Suspended, State::Revoked, State::Superseded, State::Lost];
+
+/// Key 1, of ann, in this state.
+fn in_state<S: Run>(make: Make<'_, S>, state: State) -> Desk<S> {
+    let desk = Desk::new(make);
+    desk.pending(&grant(1, "ann"));
+    match state {
+        State::Pending => {}
+        State::Lost => assert_eq!(desk.active(&grant(2, "ann")), key(2)),
+        _ => assert_eq!(desk.confirm(1), Confirmed::Active),
+    }
+    match state {
+        State::Suspended => desk.run(&Suspend(key(1))),
+        State::Revoked => desk.run(&Revoke(key(1))),
+        State::Superseded => assert_eq!(desk.active(&grant(2, "ann").renews(1)), key(2)),
+        _ => {}
+    }
+    assert_eq!(desk.state(1), Some(state));
+    desk
+}
+
+pub fn each_state_allows_what_it_allows<S: Run>(make: Make<'_, S>) {
+    use State::{Active, Lost, Revoked, Superseded, Suspended};
+    for from in STATES {
+        let desk = |allowed: bool, to: State, kind: &str, run: &dyn Fn(&Desk<S>)| {
+            let desk = in_state(make, from);
+            let kept = desk.state(1);
+            let logged = if allowed { desk.logged(|| run(&desk)) } else { Vec::new() };
+            if allowed {
+                assert_eq!(logged, [format!("{kind} key=1 user-1 ann")], "{from:?}");
+                assert_eq!(desk.state(1), if kind == "forgotten" { None } else { Some(to) }, "{from:?}");
+            }
+            assert!(allowed || desk.state(1) == kept);
+            desk
+        };
+        let refused = OperatorError::OtherState;
+        let can = from == Active;
+        let after = desk(can, Suspended, "suspended", &|desk| desk.run(&Suspend(key(1))));
+        if !can {
+            after.fails(&Suspend(key(1)), refused);
+        }
+        let can = from == Suspended;
+        let after = desk(can, Active, "resumed", &|desk| desk.run(&Resume(key(1))));
+        if !can {
+            after.fails(&Resume(key(1)), refused);
+        }
+        let can = matches!(from, Revoked | Superseded | Lost);
+        let after = desk(can, from, "forgotten", &|desk| desk.run(&Forget(key(1))));
+        if !can {
+            after.fails(&Forget(key(1)), refused);
+        }
+        desk(true, Revoked, "revoked", &|desk| desk.run(&Revoke(key(1))));
+        let never = SetExpiry { key_id: key(1), expires: None };
+        desk(true, from, "expiry set", &|desk| desk.run(&never));
+        if !matches!(from, Active | Suspended) {
+            in_state(make, from).fails(&Rename { key_id: key(1), name: name("zoe") }, refused);
+        }
+    }
+}
+
+pub fn what_is_not_there_is_not_found<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    let (nobody, error): (KeyId, _) = (key(9), OperatorError::NoSuchKey);
+    desk.fails(&Suspend(nobody), error);
+    desk.fails(&Resume(nobody), error);
+    desk.fails(&Revoke(nobody), error);
+    desk.fails(&Forget(nobody), error);
+    desk.fails(&SetExpiry { key_id: nobody, expires: None }, error);
+    desk.fails(&Rename { key_id: nobody, name: name("ann") }, error);
+    desk.fails(&FreeName(name("ann")), OperatorError::NameFree);
+    desk.fails(&Dismiss(ticket(9)), OperatorError::NoSuchTicket);
+    assert_eq!(desk.run(&Inspect(nobody)), None);
+}
+
+pub fn an_end_is_for_good<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.pending(&grant(1, "ann"));
+    desk.run(&Revoke(key(1)));
+    assert_eq!(desk.confirm(1), Confirmed::Lost, "a pending one cannot be confirmed any more");
+    assert_eq!(desk.state(1), Some(State::Revoked));
+    assert!(!desk.is_taken("ann"), "it never had the name");
+
+    desk.active(&grant(2, "ben"));
+    desk.pending(&grant(3, "ben").renews(2));
+    desk.run(&Revoke(key(2)));
+    assert_eq!(desk.confirm(3), Confirmed::Lost, "nor renewed");
+    assert!(desk.is_taken("ben"));
+    desk.pass(40 * 86_400);
+    desk.run(&halfkey::store::operation::Purge { limit: 100 });
+    assert_eq!(desk.state(2), Some(State::Revoked), "it is not forgotten as a lost one is");
+}
+
+pub fn a_session_is_told_how_it_stands<S: Run>(make: Make<'_, S>) {
+    for (state, standing, word) in [
+        (State::Suspended, Standing::Suspended, "suspended"),
+        (State::Revoked, Standing::Revoked, "revoked"),
+        (State::Superseded, Standing::Expired, "expired"),
+        (State::Lost, Standing::Lost, "lost"),
+    ] {
+        let desk = in_state(make, state);
+        let logged = desk.logged(|| assert_eq!(desk.admit(1, 50, None), Admitted::As(standing)));
+        assert_eq!(logged, [format!("session refused standing={word} key=1 user-1 ann")]);
+        let alias = desk.port().registration(&Address::Alias(Alias::new([50; 16]))).unwrap();
+        assert!(alias.is_none(), "no alias is issued");
+    }
+    let desk = in_state(make, State::Suspended);
+    desk.run(&Resume(key(1)));
+    desk.pass(7);
+    assert_eq!(desk.logged(|| desk.admit(1, 50, None)), [""; 0]);
+    assert_eq!(desk.run(&Inspect(key(1))).unwrap().last_seen, Some(desk.now()));
+    assert_eq!(desk.admit(9, 51, None), Admitted::As(Standing::Revoked), "a stranger");
+}
+
+pub fn an_expiry_is_set<S: Run>(make: Make<'_, S>) {
+    let desk = in_state(make, State::Active);
+    let expires = desk.now().after(10);
+    let set = |expires: Option<UnixTime>| desk.run(&SetExpiry { key_id: key(1), expires });
+    set(Some(expires));
+    assert_eq!(desk.run(&Inspect(key(1))).unwrap().expires, Some(expires));
+    desk.pass(9);
+    assert_eq!(desk.admit(1, 50, None), Admitted::As(Standing::Active));
+    desk.pass(1);
+    assert_eq!(desk.admit(1, 51, None), Admitted::As(Standing::Expired));
+    assert_eq!(desk.state(1), Some(State::Active), "it is read off the time");
+    // Whether it may still be renewed is for the steps to judge.
+    let earlier = desk.applicant("ann", Some(ProofId::Renewal(key(1)))).earlier.unwrap();
+    assert_eq!(earlier.expires, Some(expires));
+    set(Some(desk.now().after(1)));
+    assert_eq!(desk.admit(1, 52, None), Admitted::As(Standing::Active));
+    desk.pass(1);
+    set(None);
+    desk.pass(1_000_000);
+    assert_eq!(desk.admit(1, 53, None), Admitted::As(Standing::Active));
+    set(Some(UnixTime::from_secs(1)));
+    desk.active(&grant(3, "ann").renews(1));
+    assert_eq!(desk.admit(3, 54, None), Admitted::As(Standing::Active), "its own time counts");
+}
+
+pub fn a_name_is_freed<S: Run>(make: Make<'_, S>) {
+    let desk = in_state(make, State::Active);
+    assert!(desk.is_taken("ann"));
+    assert_eq!(desk.logged(|| desk.run(&FreeName(name("ann")))), ["name freed user-1 ann"]);
+    assert!(!desk.is_taken("ann"));
+    desk.fails(&FreeName(name("ann")), OperatorError::NameFree);
+    assert_eq!(desk.state(1), Some(State::Active), "whoever held it keeps the registration");
+    desk.active(&grant(2, "ann"));
+    assert!(desk.is_taken("ann"));
+    desk.pending(&grant(3, "ann").renews(1));
+    assert_eq!(desk.confirm(3), Confirmed::Lost, "the name is another's now");
+    assert_eq!(desk.state(1), Some(State::Active));
+    // A name outlives its registration.
+    desk.run(&Revoke(key(2)));
+    desk.run(&Forget(key(2)));
+    assert!(desk.is_taken("ann"));
+}
+
+pub fn a_forgotten_one_is_a_stranger<S: Run>(make: Make<'_, S>) {
+    let desk = in_state(make, State::Active);
+    desk.admit(1, 50, None);
+    desk.run(&Revoke(key(1)));
+    desk.run(&Forget(key(1)));
+    for address in
+        [Address::Key(key(1)), Address::Alias(Alias::new([1; 16])), Address::Alias(Alias::new([50; 16]))]
+    {
+        assert!(desk.port().registration(&address).unwrap().is_none());
+    }
+    assert!(desk.port().expected(&key(1)).unwrap().is_none());
+    assert_eq!(desk.confirm(1), Confirmed::Lost);
+    assert_eq!(desk.run(&Inspect(key(1))), None);
+    assert_eq!(desk.admit(1, 51, None), Admitted::As(Standing::Revoked));
+    desk.fails(&Forget(key(1)), OperatorError::NoSuchKey);
+    assert!(desk.is_taken("ann"));
+}
+
+pub fn an_application_is_dismissed<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    let (one, two) = (desk.waits(1, "ann", None), desk.waits(2, "ann", None));
+    assert_eq!(desk.logged(|| desk.run(&Dismiss(one))), ["dismissed ann"]);
+    assert!(!desk.waiting(1) && desk.waiting(2));
+    let left = desk.run(&Applications::default()).entries;
+    assert_eq!(left.iter().map(|entry| entry.ticket_id).collect::<Vec<_>>(), [two]);
+    desk.fails(&Dismiss(one), OperatorError::NoSuchTicket);
+    desk.pass(HOLD + 1);
+    desk.fails(&Dismiss(two), OperatorError::NoSuchTicket);
+}

@@ -1,0 +1,128 @@
+//! Who has applied which configuration.
+
+use super::desk::{Desk, app, document, every, grant, key, name, user};
+use super::entitlements::staff;
+use super::{Make, Run};
+use halfkey::Application;
+use halfkey::message::Serial;
+use halfkey::port::entitlement_store::{Report, ReportResult};
+use halfkey::store::operation::{Entitle, Rename, ReportEntry, ReportFilter, Reports};
+
+fn reports<S: Run>(desk: &Desk<S>, filter: &ReportFilter) -> Vec<ReportEntry> {
+    every(|after| desk.run(&Reports { filter: filter.clone(), after, ..Reports::default() }))
+}
+
+pub fn who_applied_what<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.active(&grant(1, "ann"));
+    let first = desk.entitle(&staff(), "one");
+    let applied = desk.logged(|| desk.report(1, first, ReportResult::Applied));
+    assert_eq!(applied, [""; 0], "as it should be");
+    let only = || reports(&desk, &ReportFilter::default()).pop().unwrap();
+    let entry = only();
+    assert_eq!((entry.key_id, &entry.application, entry.serial), (key(1), &app("mail"), first));
+    assert_eq!((entry.user_id.clone(), entry.name.clone()), (Some(user(1)), Some(name("ann"))));
+    assert_eq!((entry.result, entry.applied, entry.at), (ReportResult::Applied, Some(first), desk.now()));
+
+    desk.pass(1);
+    let second = desk.entitle(&staff(), "two");
+    for result in [
+        ReportResult::Failed,
+        ReportResult::RolledBack,
+        ReportResult::Equivocation,
+        ReportResult::NoRoom,
+        ReportResult::Regressed,
+    ] {
+        let logged = desk.logged(|| desk.report(1, second, result));
+        let serial = format!("{}.{}", second.epoch, second.number);
+        assert_eq!(logged, [format!("reported result={} key=1 user-1 ann mail {serial}", result.word())]);
+        let entry = only();
+        assert_eq!((entry.serial, entry.result, entry.applied), (second, result, Some(first)));
+    }
+    assert_eq!(desk.entitled(1, &user(1), "/staff").unwrap().2, Some(first));
+    desk.report(1, second, ReportResult::Applied);
+    desk.report(1, first, ReportResult::Applied);
+    let entry = only();
+    assert_eq!((entry.serial, entry.applied), (first, Some(second)), "nothing lowers what was applied");
+    desk.run(&Rename { key_id: key(1), name: name("zoe") });
+    assert_eq!(only().name, Some(name("zoe")));
+    // A token may say any number.
+    let most = Serial { epoch: u32::MAX, number: u64::MAX };
+    desk.report(1, most, ReportResult::Applied);
+    assert!(only().applied > Some(second));
+}
+
+pub fn what_nobody_is_entitled_to_is_not_kept<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.active(&grant(1, "ann"));
+    let serial = desk.entitle(&staff(), "one");
+    desk.pending(&grant(2, "ann").renews(1));
+    let say = |n: u8, application: Application| {
+        let report = Report { key_id: key(n), application, serial, result: ReportResult::Failed };
+        desk.port().report(&report, desk.now()).unwrap();
+    };
+    let logged = desk.logged(|| {
+        say(1, app("made-up"));
+        say(9, app("mail"));
+        say(2, app("mail"));
+    });
+    assert_eq!(logged, [""; 0]);
+    assert_eq!(reports(&desk, &ReportFilter::default()), []);
+}
+
+pub fn a_renewal_carries_them_over<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.active(&grant(1, "ann"));
+    let first = desk.entitle(&staff(), "one");
+    let door =
+        Entitle { subject: staff(), application: app("door"), document: document("x"), valid_for: None };
+    let opened = desk.run(&door);
+    desk.report(1, first, ReportResult::Applied);
+    let failed =
+        Report { key_id: key(1), application: app("door"), serial: opened, result: ReportResult::Failed };
+    desk.port().report(&failed, desk.now()).unwrap();
+    desk.pending(&grant(2, "ann").renews(1));
+    let before = reports(&desk, &ReportFilter::default());
+    assert!(before.iter().all(|entry| entry.key_id == key(1)), "not before it is confirmed");
+    desk.confirm(2);
+    let after = reports(&desk, &ReportFilter::default());
+    let moved: Vec<_> = before
+        .into_iter()
+        .map(|entry| {
+            let mut entry = entry;
+            entry.key_id = key(2);
+            entry
+        })
+        .collect();
+    assert_eq!(after, moved);
+    assert_eq!(desk.entitled(2, &user(1), "/staff").unwrap().2, Some(first));
+}
+
+pub fn reports_are_filtered<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.active(&grant(1, "ann"));
+    desk.active(&grant(2, "ben"));
+    let serial = desk.entitle(&staff(), "one");
+    let door =
+        Entitle { subject: staff(), application: app("door"), document: document("x"), valid_for: None };
+    desk.run(&door);
+    for (n, application, result) in [
+        (2, "mail", ReportResult::Applied),
+        (1, "mail", ReportResult::Applied),
+        (1, "door", ReportResult::Failed),
+    ] {
+        let report = Report { key_id: key(n), application: app(application), serial, result };
+        desk.port().report(&report, desk.now()).unwrap();
+    }
+    let list = |n: Option<u8>, application: Option<&str>, result: Option<ReportResult>| {
+        let filter = ReportFilter { key_id: n.map(key), application: application.map(app), result };
+        let line = |entry: &ReportEntry| format!("{} {}", entry.key_id.as_bytes()[0], entry.application);
+        reports(&desk, &filter).iter().map(line).collect::<Vec<_>>()
+    };
+    assert_eq!(list(None, None, None), ["1 door", "1 mail", "2 mail"]);
+    assert_eq!(list(Some(1), None, None), ["1 door", "1 mail"]);
+    assert_eq!(list(None, Some("mail"), None), ["1 mail", "2 mail"]);
+    assert_eq!(list(None, None, Some(ReportResult::Failed)), ["1 door"]);
+    assert_eq!(list(Some(1), Some("mail"), Some(ReportResult::Applied)), ["1 mail"]);
+    assert_eq!(list(Some(2), None, Some(ReportResult::Failed)), [""; 0]);
+}
