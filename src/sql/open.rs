@@ -116,16 +116,11 @@ pub(crate) async fn open<D: Database>(
         schema.migration = CURRENT;
         rows.update(&mut schema).await?;
     } else if !rows.stale::<Schema>(1).await?.is_empty() {
-        // The one row that no `Reseal` reaches: with an older key gone, it would lock all others out.
+        // The one row that no `Reseal` reaches: whoever comes with a new storage key need not bring the
+        // older one for it when all the others have been sealed anew.
         rows.update(&mut schema).await?;
     }
-    let unique = schema.row.unique_names;
-    // This row is nobody's but ours: whoever comes with a new storage key need not bring the older one
-    // for it when all the others have been sealed anew.
-    for mut schema in rows.stale::<Schema>(1).await? {
-        rows.update(&mut schema).await?;
-    }
-    shared.unique = unique;
+    shared.unique = schema.row.unique_names;
     Ok(shared)
 }
 

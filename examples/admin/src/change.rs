@@ -95,10 +95,10 @@ impl Marked {
 /// A time in the future, said in one of two ways.
 #[derive(clap::Args)]
 pub(crate) struct Until {
-    /// At this time.
+    /// It expires at this time.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<When>,
-    /// So long from now.
+    /// It expires so long from now.
     #[arg(long = "in", value_name = "SPAN", conflicts_with = "at")]
     span: Option<Span>,
 }
@@ -126,7 +126,7 @@ pub(crate) struct Expire {
     key_id: KeyId,
     #[command(flatten)]
     until: Until,
-    /// Not at all.
+    /// It does not expire.
     #[arg(long)]
     never: bool,
 }

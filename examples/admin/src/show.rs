@@ -10,7 +10,6 @@ use halfkey::sqlite::Store;
 use halfkey::store::operation::{EventFilter, Events, Inspect, OperatorError, ReportFilter, Reports};
 use halfkey::{KeyId, UnixTime};
 use serde::Serialize;
-use std::collections::VecDeque;
 
 /// Which registration.
 #[derive(clap::Args)]
@@ -18,7 +17,7 @@ pub(crate) struct Show {
     /// Its key id.
     key_id: KeyId,
     /// At most so many entries of the log, the newest ones.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     events: u16,
 }
 
@@ -42,18 +41,12 @@ impl Show {
             reports.push(report::shown(store, entry)?.0);
             Ok(())
         })?;
-        let mut events = VecDeque::new();
         let filter = EventFilter { key_id: Some(key_id), ..EventFilter::default() };
-        let page = |after, limit| store.run(&Events { filter: filter.clone(), after, limit }, now);
-        let (wanted, json) = (usize::from(self.events), out.is_json());
-        every(page, |event| {
-            events.push_back(event::Shown::of(&event, json));
-            if events.len() > wanted {
-                events.pop_front();
-            }
-            Ok(())
-        })?;
-        let events = Vec::from(events);
+        let events = Events { filter, newest_first: true, after: None, limit: Some(self.events) };
+        let mut events: Vec<_> = store.run(&events, now)?.entries;
+        events.reverse();
+        let json = out.is_json();
+        let events: Vec<_> = events.iter().map(|event| event::Shown::of(event, json)).collect();
         if out.is_json() {
             return out.object(&Whole { registration, reports, events });
         }

@@ -148,6 +148,7 @@ fn has_heard(store: &Store, name: &UserName, known: &NameEntry, made_at: UnixTim
         since: Some(made_at),
         ..EventFilter::default()
     };
-    let events = store.run(&Events { filter, after: None, limit: Some(1) }, UnixTime::now())?;
+    let events = Events { filter, limit: Some(1), ..Events::default() };
+    let events = store.run(&events, UnixTime::now())?;
     Ok(!events.entries.is_empty())
 }

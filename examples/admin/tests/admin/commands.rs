@@ -186,6 +186,9 @@ fn what_has_happened_is_in_the_log() {
         events.iter().map(|event| event["kind"].as_str().unwrap().to_string()).collect::<Vec<_>>()
     };
     assert_eq!(kinds(&["--key", &key]), ["granted", "confirmed"]);
+    assert_eq!(kinds(&["--key", &key, "--newest-first"]), ["confirmed", "granted"]);
+    let shown = desk.json(&["show", &key, "--events", "1"]).ok().one();
+    assert_eq!(shown["events"][0]["kind"], "confirmed");
     assert_eq!(kinds(&["--name", "ben"]), ["code issued"]);
     assert_eq!(kinds(&["--kind", "code-issued", "--since", "-1h", "--until", "now"]), ["code issued"]);
     assert!(kinds(&["--since", "+1h"]).is_empty());
