@@ -20,6 +20,7 @@ mod registration;
 mod report;
 mod show;
 mod time;
+mod turn;
 mod upkeep;
 mod waiting;
 

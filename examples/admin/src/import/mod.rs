@@ -9,6 +9,7 @@ mod lines;
 use crate::failure::{About, Failure, complain, operator};
 use crate::output::Output;
 use crate::progress::Progress;
+use crate::turn::in_turn;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{Batch, BatchError, Operation, OperatorError};
 use halfkey::{NameError, UnixTime};
@@ -181,7 +182,7 @@ fn perform<O: Operation<Error = OperatorError>>(
         }
         let (mut lines, operations): (Vec<u64>, Vec<O>) = part.into_iter().unzip();
         let batch = Batch(operations);
-        let (place, error) = match store.run(&batch, UnixTime::now()) {
+        let (place, error) = match in_turn(|| store.run(&batch, UnixTime::now())) {
             Ok(answers) => {
                 done = done.saturating_add(answers.len());
                 continue;
