@@ -13,7 +13,7 @@
 //! | names taken | the operator frees them |
 //! | activation codes not used | their time is over, or the operator withdraws them |
 //! | entitlements, members of groups, and the last report for each | for good: as many as the operator grants |
-//! | events | there are 1024 newer ones |
+//! | events | there are 1024 newer ones of their kind |
 //!
 //! What has expired goes as outcomes come, or when the operator asks for it
 //! ([`crate::store::operation::Purge`]).

@@ -16,8 +16,6 @@ mod rows;
 mod seal;
 
 pub use open::OpenError;
-#[cfg(test)]
-pub(crate) use open::Schema;
 pub(crate) use open::{create, open};
 pub(crate) use rows::{Rows, Shared};
 

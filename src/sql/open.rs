@@ -4,10 +4,10 @@ use super::Database;
 use super::migration::{self, CURRENT};
 use super::rows::{Rows, Shared};
 use crate::port::StoreError;
-use crate::store::entity::{Tables, Trouble, entity};
+use crate::store::entity::{Tables, Trouble};
+use crate::store::rows::Schema;
 use crate::store::value::Value;
 use crate::store::{StorageKeys, UniqueNames};
-use alloc::string::String;
 use alloc::vec;
 use core::sync::atomic::AtomicU32;
 use thiserror::Error;
@@ -53,14 +53,6 @@ impl From<Trouble> for OpenError {
             Trouble::Error(StoreError::StorageKey) => Self::StorageKey,
             Trouble::Error(error) => Self::Store(error),
         }
-    }
-}
-
-entity! {
-    /// The one row that tells what store this is. Its seal shows whether the storage key is right.
-    Schema, "schema", by [id: String] {
-        migration: u64;
-        unique_names: UniqueNames;
     }
 }
 
@@ -114,10 +106,6 @@ pub(crate) async fn open<D: Database>(
         }
         migration::migrate(&mut rows.database, found, CURRENT).await?;
         schema.migration = CURRENT;
-        rows.update(&mut schema).await?;
-    } else if !rows.stale::<Schema>(1).await?.is_empty() {
-        // The one row that no `Reseal` reaches: whoever comes with a new storage key need not bring the
-        // older one for it when all the others have been sealed anew.
         rows.update(&mut schema).await?;
     }
     shared.unique = schema.row.unique_names;

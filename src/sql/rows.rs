@@ -76,6 +76,19 @@ fn wanted<E: Entity>(query: &Query, parameters: &mut Vec<Value>) -> String {
     if conditions.is_empty() { "TRUE".to_string() } else { conditions.join(" AND ") }
 }
 
+/// `WHERE` the rows wanted, in the order wanted.
+fn sorted<E: Entity>(query: &Query, parameters: &mut Vec<Value>) -> String {
+    let mut rest = wanted::<E>(query, parameters);
+    let order = if query.backwards { " DESC" } else { "" };
+    let keys = E::COLUMNS.iter().take(E::KEYS).map(|column| column.name);
+    let by = query.by.into_iter().chain(keys).map(|column| format!("{column}{order}"));
+    let _ = write!(rest, " ORDER BY {}", by.collect::<Vec<_>>().join(", "));
+    if let Some(limit) = query.limit {
+        let _ = write!(rest, " LIMIT {limit}");
+    }
+    rest
+}
+
 /// Whether a row as it was read is one that was wanted. A database finds rows by its indexes, and one
 /// that was tampered with finds others.
 fn holds<E: Entity>(conditions: &[(&'static str, Test)], row: &[Value]) -> bool {
@@ -141,15 +154,20 @@ impl<D: Database> Tables for Rows<'_, D> {
 
     async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
         let mut parameters = Vec::new();
-        let mut rest = wanted::<E>(&query, &mut parameters);
-        let order = if query.backwards { " DESC" } else { "" };
-        let keys = E::COLUMNS.iter().take(E::KEYS).map(|column| column.name);
-        let by = query.by.into_iter().chain(keys).map(|column| format!("{column}{order}"));
-        let _ = write!(rest, " ORDER BY {}", by.collect::<Vec<_>>().join(", "));
-        if let Some(limit) = query.limit {
-            let _ = write!(rest, " LIMIT {limit}");
-        }
+        let rest = sorted::<E>(&query, &mut parameters);
         self.read(&rest, &parameters, &query.conditions).await
+    }
+
+    async fn keys<E: Entity>(&mut self, query: Query) -> Result<Vec<Key>, Trouble> {
+        let mut parameters = Vec::new();
+        let rest = sorted::<E>(&query, &mut parameters);
+        let sql = format!("SELECT {} FROM halfkey_{} WHERE {rest}", keys::<E>(), E::TABLE);
+        let rows = self.database.query(&sql, &parameters).await?;
+        let part = |value| match value {
+            Value::Text(text) => Ok(text),
+            _ => Err(damaged()),
+        };
+        rows.into_iter().map(|row| row.into_iter().map(part).collect()).collect()
     }
 
     async fn count<E: Entity>(&mut self, query: Query) -> Result<u64, Trouble> {
@@ -191,6 +209,13 @@ impl<D: Database> Tables for Rows<'_, D> {
         let mut parameters = Vec::new();
         let this = this::<E>(row.row.key(), Some(row.version), &mut parameters);
         self.one(&format!("DELETE FROM halfkey_{} WHERE {this}", E::TABLE), &parameters).await
+    }
+
+    async fn erase<E: Entity>(&mut self, key: Key) -> Result<(), Trouble> {
+        let mut parameters = Vec::new();
+        let this = this::<E>(key, None, &mut parameters);
+        let sql = format!("DELETE FROM halfkey_{} WHERE {this}", E::TABLE);
+        self.database.execute(&sql, &parameters).await.map(drop)
     }
 
     async fn stale<E: Entity>(&mut self, limit: usize) -> Result<Vec<Held<E>>, Trouble> {

@@ -53,6 +53,9 @@ pub(super) fn read<E: Entity>(
         Kind::Int | Kind::Text | Kind::Bytes => plain.next(),
     };
     let row = E::COLUMNS.iter().map(cell).collect::<Option<Vec<Value>>>().ok_or_else(damaged)?;
+    if plain.next().is_some() || secret.next().is_some() {
+        return Err(damaged());
+    }
     E::get(row).ok_or_else(damaged)
 }
 

@@ -12,7 +12,7 @@ use crate::record::{
     Applicant, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId, Registered, StoredKeys,
     Takes, WaitingApplication,
 };
-use crate::sql::{Database, Dialect, Schema};
+use crate::sql::{Database, Dialect};
 use crate::store::entity::Entity;
 use crate::store::operation::*;
 use crate::store::rows::{self, every_table};
@@ -104,7 +104,6 @@ macro_rules! compare {
 #[test]
 fn the_tables_are_those_of_the_rows() {
     with_store("tables", |store| {
-        compare::<Schema>(store);
         let tables = every_table!(compare, store);
         let mut wanted: Vec<String> = tables.iter().map(|table| std::format!("halfkey_{table}")).collect();
         wanted.push("halfkey_schema".into());

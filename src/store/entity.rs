@@ -172,6 +172,11 @@ impl Query {
         self
     }
 
+    /// Registrations that are pending, their time over or not.
+    pub fn pending(self) -> Self {
+        self.from("confirm_by", crate::time::UnixTime::default())
+    }
+
     pub fn at_most(self, limit: usize) -> Self {
         Self { limit: Some(limit), ..self }
     }
@@ -207,6 +212,9 @@ pub trait Tables: Send {
         query: Query,
     ) -> impl Future<Output = Result<Vec<Held<E>>, Trouble>> + Send;
 
+    /// The keys of the rows wanted. None of the rows is read: a damaged one has a key like any other.
+    fn keys<E: Entity>(&mut self, query: Query) -> impl Future<Output = Result<Vec<Key>, Trouble>> + Send;
+
     /// How many are wanted, whatever the limit.
     fn count<E: Entity>(&mut self, query: Query) -> impl Future<Output = Result<u64, Trouble>> + Send;
 
@@ -218,6 +226,9 @@ pub trait Tables: Send {
 
     /// Removes a row. [`Trouble::Conflict`] when another has changed it.
     fn delete<E: Entity>(&mut self, row: &Held<E>) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// Removes a row without reading it, be it there or not.
+    fn erase<E: Entity>(&mut self, key: Key) -> impl Future<Output = Result<(), Trouble>> + Send;
 
     /// Rows that are not sealed under the current storage key, where there is such a thing.
     fn stale<E: Entity>(

@@ -9,13 +9,19 @@ use core::fmt;
 /// The keys under which a store in a database seals what it writes, so that a stolen database alone
 /// opens no session, and a changed one is noticed.
 ///
-/// One is current, and seals; older ones open what has not been sealed anew yet
-/// ([`crate::store::operation::Reseal`]). Keep them apart from the database: whoever has both has the
-/// registrations of all users.
+/// One is current, and seals; others open what they have sealed. Keep them apart from the database:
+/// whoever has both has the registrations of all users. Every store has a key of its own: between
+/// stores that share one, whoever can write to both databases could move rows.
+///
+/// To change the key of a store that several servers use:
+/// 1. every server is given the new key besides the current one ([`StorageKeys::and`]);
+/// 2. then every server is given the new key as the current one, and the old one besides it;
+/// 3. [`crate::store::operation::Reseal`] runs until there are no more rows;
+/// 4. the old key is taken away.
 #[derive(Clone)]
 pub struct StorageKeys {
     current: StorageKey,
-    older: Vec<StorageKey>,
+    others: Vec<StorageKey>,
 }
 
 /// A key, and the id that stands beside what it has sealed: a pseudorandom value of the key, of 16
@@ -39,13 +45,13 @@ impl StorageKeys {
     /// Just one key: 32 random bytes.
     #[must_use]
     pub fn new(current: Secret) -> Self {
-        Self { current: StorageKey::new(current), older: Vec::new() }
+        Self { current: StorageKey::new(current), others: Vec::new() }
     }
 
-    /// The same keys and one that was current before.
+    /// The same keys, and one that was current before, or is going to be.
     #[must_use]
-    pub fn with_older(mut self, older: Secret) -> Self {
-        self.older.push(StorageKey::new(older));
+    pub fn and(mut self, other: Secret) -> Self {
+        self.others.push(StorageKey::new(other));
         self
     }
 
@@ -60,13 +66,13 @@ impl StorageKeys {
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<&Secret> {
-        let mut keys = core::iter::once(&self.current).chain(&self.older);
+        let mut keys = core::iter::once(&self.current).chain(&self.others);
         keys.find(|key| key.id == id).map(|key| &key.secret)
     }
 }
 
 impl fmt::Debug for StorageKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StorageKeys(current {}, {} older)", self.current.id, self.older.len())
+        write!(f, "StorageKeys(current {}, {} others)", self.current.id, self.others.len())
     }
 }

@@ -1,9 +1,9 @@
 //! The rows that a store keeps, table by table: the schema of every database behind it.
 
-use super::Subject;
 use super::entity::entity;
 use super::event::EventKind;
 use super::value::{sealed, words};
+use super::{Subject, UniqueNames};
 use crate::id::{
     AccessPath, Alias, Application, ChallengeId, CodeId, Digest, EventId, Group, KeyId, TicketId, UserId,
     UserName,
@@ -176,7 +176,8 @@ entity! {
 }
 
 entity! {
-    /// When a user last came into a group or left one, as the number of a serial.
+    /// When a user last came into a group, left one, or was given another access path, as the number of a
+    /// serial.
     Moved, "membership_change", by [user_id: UserId] {
         number: u64;
     }
@@ -220,10 +221,19 @@ entity! {
     }
 }
 
+entity! {
+    /// Of a store in a database, the one row that tells what store it is. Its seal shows whether the
+    /// storage key is right.
+    Schema, "schema", by [id: String] {
+        migration: u64;
+        unique_names: UniqueNames;
+    }
+}
+
 /// Calls a macro with every table there is.
 macro_rules! every_table {
     ($do:ident $(, $with:ident)*) => {
-        $do!($($with),*: Row, Handed, Answer, Waiter, Code, Taken, Spent, Entitled, Member, Moved, Reported, Counter, Happened)
+        $do!($($with),*: Row, Handed, Answer, Waiter, Code, Taken, Spent, Entitled, Member, Moved, Reported, Counter, Happened, Schema)
     };
 }
 pub(crate) use every_table;
@@ -295,6 +305,12 @@ impl Row {
             expires: self.expires,
             keys: self.keys,
         }
+    }
+
+    /// Whether it may take the place of an earlier one: of an active one, and under its name. One that
+    /// was renamed meanwhile is renewed under its new name alone.
+    pub(super) fn may_renew(&self, earlier: &Self) -> bool {
+        earlier.state == State::Active && earlier.name == self.name
     }
 
     /// Whether it carries no proof, not even by way of a ticket.

@@ -63,8 +63,8 @@ pub async fn check(database: &str) {
         assert_eq!(found, 0, "{what}");
     }
     let other = Secret::random(&mut SystemRandom);
-    let before = StorageKeys::new(other.clone()).with_older(Secret::new([0x5E; 32]));
-    for keys in [before, keys().with_older(other)] {
+    let before = StorageKeys::new(other.clone()).and(Secret::new([0x5E; 32]));
+    for keys in [before, keys().and(other)] {
         let store = Store::open(pool(database, 2), keys).await.unwrap();
         while store.run(&Reseal { limit: 500 }, NOW).await.unwrap().more {}
     }

@@ -131,9 +131,9 @@ fn the_storage_key_is_replaced_while_servers_run() {
         for n in 0..20 {
             store.commit(&granted(n, user(n), name(&format!("name-{n}")), None), NOW).await.unwrap();
         }
-        let both = other_keys().with_older(Secret::new([0x5E; 32]));
+        let both = other_keys().and(Secret::new([0x5E; 32]));
         let newer = Store::open(pool(&database, 2), both).await.unwrap();
-        let also_new = keys().with_older(Secret::new([0x0F; 32]));
+        let also_new = keys().and(Secret::new([0x0F; 32]));
         // Every server knows the new key before one begins to seal under it.
         let older = Store::open(pool(&database, 2), also_new).await.unwrap();
         let mut rows = 0;

@@ -6,9 +6,9 @@ use crate::registration::name;
 use crate::time::{Span, When, written};
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{
-    Forget, FreeName, Operation, OperatorError, Rename, Resume, Revoke, SetExpiry, Suspend,
+    Forget, FreeName, InspectName, Operation, OperatorError, Rename, Resume, Revoke, SetExpiry, Suspend,
 };
-use halfkey::{KeyId, UnixTime, UserName};
+use halfkey::{KeyId, UnixTime, UserId, UserName};
 use serde::Serialize;
 
 /// Whose registrations.
@@ -179,19 +179,28 @@ pub(crate) struct Freeing {
     /// Which.
     #[arg(value_parser = name)]
     name: UserName,
+    /// Only if this user holds it.
+    #[arg(long, value_name = "USER_ID")]
+    held_by: Option<UserId>,
 }
 
 #[derive(Serialize)]
 struct Freed {
     name: String,
+    held_by: String,
     done: &'static str,
 }
 
 impl Freeing {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        let name = self.name.to_string();
-        store.run(&FreeName(self.name), UnixTime::now())?;
-        let sentence = format!("{name} is free");
-        out.done(&Freed { name, done: "freed" }, &sentence)
+        let (name, now) = (self.name, UnixTime::now());
+        let held_by = match self.held_by {
+            Some(user) => user,
+            None => store.run(&InspectName(name.clone()), now)?.taken_by.ok_or(OperatorError::NameFree)?,
+        };
+        store.run(&FreeName { name: name.clone(), held_by: held_by.clone() }, now)?;
+        let sentence = format!("{name} is free, which {held_by} held");
+        let freed = Freed { name: name.to_string(), held_by: held_by.to_string(), done: "freed" };
+        out.done(&freed, &sentence)
     }
 }

@@ -4,7 +4,7 @@ use crate::output::{self, clean};
 use halfkey::KeyId;
 use halfkey::port::StoreError;
 use halfkey::sqlite::OpenError;
-use halfkey::store::operation::OperatorError;
+use halfkey::store::operation::{Cursor, OperatorError};
 use serde::Serialize;
 use std::io;
 use std::path::Path;
@@ -116,11 +116,13 @@ impl Failure {
 
 /// What one of many complaints is about.
 #[derive(Clone, Copy)]
-pub(crate) enum About {
+pub(crate) enum About<'a> {
     /// A line of a file.
     Line(u64),
     /// A registration.
     Key(KeyId),
+    /// A row of a list.
+    Row(&'a Cursor),
 }
 
 #[derive(Serialize)]
@@ -129,25 +131,29 @@ struct Complaint<'a> {
     line: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<String>,
     error: &'a str,
     code: &'a str,
 }
 
 /// One line on standard error, about the whole or about one line or item of it. Where even that is not
 /// taken, nothing is left to be done.
-pub(crate) fn complain(json: bool, about: Option<About>, error: &str, code: &str) {
+pub(crate) fn complain(json: bool, about: Option<About<'_>>, error: &str, code: &str) {
     use io::Write;
     let line = if json {
-        let (mut line, mut key_id) = (None, None);
+        let (mut line, mut key_id, mut row) = (None, None, None);
         match about {
             Some(About::Line(number)) => line = Some(number),
             Some(About::Key(id)) => key_id = Some(id.to_string()),
+            Some(About::Row(place)) => row = Some(place.to_string()),
             None => {}
         }
-        output::json(&Complaint { line, key_id, error, code })
+        output::json(&Complaint { line, key_id, row, error, code })
     } else {
         match about {
             Some(About::Line(number)) => format!("admin: line {number}: {}", clean(error)),
+            Some(About::Row(place)) => format!("admin: {}: {}", clean(&place.to_string()), clean(error)),
             Some(About::Key(id)) => format!("admin: {id}: {}", clean(error)),
             None => format!("admin: {}", clean(error)),
         }

@@ -204,7 +204,7 @@ impl Place {
         let file = file.ok_or(Failure::Usage("which key? Give --key-file FILE or set HALFKEY_KEY_FILE"))?;
         let mut keys = StorageKeys::new(key_file::read(file)?);
         for older in &self.older_key_file {
-            keys = keys.with_older(key_file::read(older)?);
+            keys = keys.and(key_file::read(older)?);
         }
         Ok(keys)
     }

@@ -37,7 +37,7 @@ impl Show {
         let mut reports = Vec::new();
         let filter = ReportFilter { key_id: Some(key_id), ..ReportFilter::default() };
         let page = |after, limit| store.run(&Reports { filter: filter.clone(), after, limit }, now);
-        every(page, |entry| {
+        every(out.is_json(), page, |entry| {
             reports.push(report::shown(store, entry)?.0);
             Ok(())
         })?;

@@ -125,6 +125,7 @@ struct Gone {
     challenges: usize,
     codes: usize,
     events: usize,
+    damaged: usize,
 }
 
 /// How much goes in one transaction: others wait meanwhile.
@@ -148,9 +149,12 @@ impl Purging {
                 (&mut gone.applications, purged.applications),
                 (&mut gone.challenges, purged.challenges),
                 (&mut gone.codes, purged.codes),
+                (&mut gone.events, purged.events),
             ] {
                 *sum = sum.saturating_add(part);
             }
+            // These stay, and are met again.
+            gone.damaged = purged.damaged;
             rounds = rounds.saturating_add(1);
             progress.at(rounds, rounds, "transactions");
             if !purged.more {

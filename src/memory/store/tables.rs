@@ -11,7 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
-/// Most entries of the log.
+/// Most entries of one kind in the log.
 const EVENTS: usize = 1024;
 
 /// All that the store holds.
@@ -75,7 +75,7 @@ impl Table {
     }
 
     /// The rows wanted, in the order of their keys, whatever the limit.
-    fn select<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Row> {
+    fn select<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = (&'a Key, &'a Row)> {
         let tests: Option<Vec<(usize, &Test)>> =
             query.conditions.iter().map(|(name, test)| Some((self.place(name)?, test))).collect();
         let look = || query.conditions.iter().find_map(|(name, test)| self.look(name, test));
@@ -91,13 +91,25 @@ impl Table {
             .filter(move |(key, _)| {
                 after.is_none_or(|after| if query.backwards { *key < after } else { *key > after })
             })
-            .map(|(_, row)| row)
-            .filter(move |row| {
+            .filter(move |(_, row)| {
                 tests
                     .iter()
                     .flatten()
                     .all(|(place, test)| row.get(*place).is_some_and(|value| test.passes(value)))
             })
+    }
+
+    /// The rows wanted, in the order wanted.
+    fn sorted<'a>(&'a self, query: &'a Query) -> Vec<(&'a Key, &'a Row)> {
+        let mut rows: Vec<(&Key, &Row)> = self.select(query).collect();
+        if let Some(place) = query.by.and_then(|name| self.place(name)) {
+            rows.sort_by_key(|(_, row)| row.get(place).and_then(Cell::of));
+        }
+        if query.backwards {
+            rows.reverse();
+        }
+        rows.truncate(query.limit.unwrap_or(usize::MAX));
+        rows
     }
 
     /// How many rows are wanted, whatever the limit.
@@ -149,11 +161,16 @@ impl State {
         key.is_some_and(|key| self.table::<E>().put(&key, Some(row)).is_none())
     }
 
-    fn trim(&mut self) {
+    /// Lets the oldest entry of the log go that is of the same kind as a new one, if there are too many:
+    /// what strangers cause does not push out what the operator did.
+    fn trim(&mut self, new: &Key) {
         let log = self.table::<Happened>();
-        while log.rows.len() > EVENTS {
-            let Some(key) = log.rows.keys().next().cloned() else { return };
-            log.put(&key, None);
+        let kind = log.place("kind").and_then(|place| log.rows.get(new)?.get(place));
+        let Some(Value::Text(kind)) = kind else { return };
+        let alike = Query::all().and("kind", Test::Is(kind.clone()));
+        if log.count(&alike) > EVENTS {
+            let oldest = log.select(&alike).next().map(|(key, _)| key.clone());
+            oldest.map(|key| log.put(&key, None));
         }
     }
 }
@@ -178,8 +195,11 @@ impl<'s> Draft<'s> {
     }
 
     pub(super) fn keep(mut self) {
-        self.before.clear();
-        self.state.trim();
+        for (table, key, before) in core::mem::take(&mut self.before) {
+            if table == Happened::TABLE && before.is_none() {
+                self.state.trim(&key);
+            }
+        }
     }
 
     fn put<E: Entity>(&mut self, key: Key, row: Option<Row>) {
@@ -209,15 +229,11 @@ impl Tables for Draft<'_> {
     }
 
     async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
-        let table = self.state.table::<E>();
-        let mut rows: Vec<&Row> = table.select(&query).collect();
-        if let Some(place) = query.by.and_then(|name| table.place(name)) {
-            rows.sort_by_key(|row| row.get(place).and_then(Cell::of));
-        }
-        if query.backwards {
-            rows.reverse();
-        }
-        rows.into_iter().take(query.limit.unwrap_or(usize::MAX)).map(held).collect()
+        self.state.table::<E>().sorted(&query).into_iter().map(|(_, row)| held(row)).collect()
+    }
+
+    async fn keys<E: Entity>(&mut self, query: Query) -> Result<Vec<Key>, Trouble> {
+        Ok(self.state.table::<E>().sorted(&query).into_iter().map(|(key, _)| key.clone()).collect())
     }
 
     async fn count<E: Entity>(&mut self, query: Query) -> Result<u64, Trouble> {
@@ -240,6 +256,11 @@ impl Tables for Draft<'_> {
 
     async fn delete<E: Entity>(&mut self, row: &Held<E>) -> Result<(), Trouble> {
         self.put::<E>(row.row.key(), None);
+        Ok(())
+    }
+
+    async fn erase<E: Entity>(&mut self, key: Key) -> Result<(), Trouble> {
+        self.put::<E>(key, None);
         Ok(())
     }
 

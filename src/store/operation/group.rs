@@ -5,8 +5,8 @@ use crate::id::{Group, UserId};
 use crate::store::Subject;
 use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::event::{Event, EventKind};
-use crate::store::rows::{Member, Moved};
-use crate::store::rules::{by, next_number};
+use crate::store::rows::Member;
+use crate::store::rules::moved;
 use crate::time::UnixTime;
 use alloc::string::ToString;
 use alloc::vec;
@@ -34,7 +34,7 @@ operation! { JoinGroup writes -> (), OperatorError; |self, tables, now| {
         return Err(OperatorError::TooManyGroups.into());
     }
     tables.insert(Member { group_name: group.clone(), user_id: user_id.clone(), since: now }).await?;
-    moved(tables, EventKind::GroupJoined, user_id, group, now).await
+    changed(tables, EventKind::GroupJoined, user_id, group, now).await
 } }
 
 /// Takes a user out of a group. No error when the user is not in it.
@@ -50,7 +50,7 @@ operation! { LeaveGroup writes -> (), OperatorError; |self, tables, now| {
     let Self { user_id, group } = self;
     let Some(member) = member(tables, user_id, group).await? else { return Ok(()) };
     tables.delete(&member).await?;
-    moved(tables, EventKind::GroupLeft, user_id, group, now).await
+    changed(tables, EventKind::GroupLeft, user_id, group, now).await
 } }
 
 async fn member<T: Tables>(
@@ -61,19 +61,14 @@ async fn member<T: Tables>(
     tables.get(vec![group.to_string(), user_id.to_string()]).await
 }
 
-async fn moved<T: Tables>(
+async fn changed<T: Tables>(
     tables: &mut T,
     kind: EventKind,
     user_id: &UserId,
     group: &Group,
     now: UnixTime,
 ) -> Result<(), Trouble<OperatorError>> {
-    let number = next_number(tables).await?.number;
-    let row = Moved { user_id: user_id.clone(), number };
-    match by::<Moved, _>(tables, user_id).await? {
-        Some(Held { version, .. }) => tables.update(&mut Held { row, version }).await?,
-        None => tables.insert(row).await?,
-    }
+    moved(tables, user_id).await?;
     let subject = Some(Subject::Group(group.clone()));
     let event = Event { user_id: Some(user_id.clone()), subject, ..Event::new(kind) };
     Ok(event.log(tables, now).await?)

@@ -3,8 +3,9 @@
 use super::{CodeEntry, Operation, OperatorError, operation};
 use crate::id::{AccessPath, KeyId, TicketId, UserId, UserName};
 use crate::policy::{Policy, SuiteId};
+use crate::port::StoreError;
 use crate::record::{Lifecycle, Takes};
-use crate::store::entity::{Entity, Held, Query, Tables, Test, Trouble};
+use crate::store::entity::{Entity, Held, Key, Query, Tables, Test, Trouble};
 use crate::store::event::{Event, EventKind};
 use crate::store::rows::{Code, Happened, Row, State, Taken, Waiter};
 use crate::store::rules::by;
@@ -29,11 +30,21 @@ pub struct Page<T> {
     /// Where the next page begins; `None` at the end. What comes to be before that place between two
     /// pages is not seen.
     pub next: Option<Cursor>,
+    /// Rows on this page that cannot be read: they were changed without the storage key, or sealed
+    /// under one that is not at hand.
+    pub damaged: Vec<Cursor>,
 }
 
 /// A place in a list. It can be written down and read again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(String);
+
+impl Cursor {
+    /// No part of a key has a space in it.
+    fn at(key: &Key) -> Self {
+        Self(key.join(" "))
+    }
+}
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,7 +66,7 @@ impl<T> Page<T> {
         query: Query,
         after: Option<&Cursor>,
         limit: Option<u16>,
-        entry: impl Fn(E) -> T + Send,
+        entry: impl Fn(E) -> T + Send + Sync,
     ) -> Result<Self, Trouble<OperatorError>> {
         let limit = usize::from(limit.unwrap_or(PAGE).clamp(1, PAGE_MAX));
         let after = after.map(|cursor| {
@@ -63,14 +74,53 @@ impl<T> Page<T> {
             parts.resize(E::KEYS, String::new());
             parts
         });
+        let query = Query { after, ..query };
+        match Self::whole(tables, query.clone(), limit, &entry).await {
+            Err(Trouble::Error(OperatorError::Store(StoreError::Damaged | StoreError::StorageKey))) => {
+                Self::sound(tables, query, limit, &entry).await
+            }
+            page => page,
+        }
+    }
+
+    async fn whole<E: Entity, S: Tables>(
+        tables: &mut S,
+        query: Query,
+        limit: usize,
+        entry: &(impl Fn(E) -> T + Send + Sync),
+    ) -> Result<Self, Trouble<OperatorError>> {
         // One more than wanted tells whether there is a next page.
-        let query = Query { after, ..query.at_most(limit.saturating_add(1)) };
-        let mut rows: Vec<Held<E>> = tables.select(query).await?;
+        let mut rows: Vec<Held<E>> = tables.select(query.at_most(limit.saturating_add(1))).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
-        // No part of a key has a space in it.
-        let next = rows.last().filter(|_| more).map(|last| Cursor(last.row.key().join(" ")));
-        Ok(Self { entries: rows.into_iter().map(|held| entry(held.row)).collect(), next })
+        let next = rows.last().filter(|_| more).map(|last| Cursor::at(&last.row.key()));
+        let entries = rows.into_iter().map(|held| entry(held.row)).collect();
+        Ok(Self { entries, next, damaged: Vec::new() })
+    }
+
+    /// The same row by row, without those that cannot be read.
+    async fn sound<E: Entity, S: Tables>(
+        tables: &mut S,
+        query: Query,
+        limit: usize,
+        entry: &(impl Fn(E) -> T + Send + Sync),
+    ) -> Result<Self, Trouble<OperatorError>> {
+        let mut keys = tables.keys::<E>(query.at_most(limit.saturating_add(1))).await?;
+        let more = keys.len() > limit;
+        keys.truncate(limit);
+        let next = keys.last().filter(|_| more).map(Cursor::at);
+        let mut page = Self { entries: Vec::new(), next, damaged: Vec::new() };
+        for key in keys {
+            let cursor = Cursor::at(&key);
+            match tables.get::<E>(key).await {
+                Ok(held) => page.entries.extend(held.map(|held| entry(held.row))),
+                Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => {
+                    page.damaged.push(cursor)
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(page)
     }
 }
 

@@ -1,11 +1,18 @@
 //! What has expired goes.
 
 use super::{Operation, OperatorError, operation};
-use crate::store::entity::{Entity, Held, Query, Tables, Trouble};
+use crate::port::StoreError;
+use crate::store::entity::{Entity, Key, Query, Tables, Trouble};
+use crate::store::event::EventKind;
 use crate::store::rows::{Answer, Code, Happened, Row, Spent, Waiter};
 use crate::store::rules::{forget, lose, withdraw};
 use crate::time::UnixTime;
 use alloc::vec::Vec;
+
+/// Seconds by which the clocks of servers may differ.
+const CLOCKS: u64 = 300;
+/// Most refusals in the log: anybody can cause them.
+const REFUSALS: u64 = 10_000;
 
 /// Lets go of what has expired: stored R3s, pending registrations (they are lost), lost ones (they
 /// are forgotten), waiting applications, used challenges, and activation codes whose time is over,
@@ -35,6 +42,10 @@ pub struct Purged {
     pub challenges: usize,
     /// Activation codes.
     pub codes: usize,
+    /// Entries of the log about refusals, of which the newest 10 000 are kept.
+    pub events: usize,
+    /// Rows whose time is over and that are damaged: they stay, for the operator to look at.
+    pub damaged: usize,
     /// Whether the limit was met: there may be more.
     pub more: bool,
 }
@@ -49,51 +60,70 @@ pub(in crate::store) async fn purge<T: Tables>(
     limit: usize,
     now: UnixTime,
 ) -> Result<Purged, Trouble> {
+    // A server whose clock is behind may still take what is over here.
+    let late = UnixTime::from_secs(now.as_secs().saturating_sub(CLOCKS));
     let mut purged = Purged {
         outcomes: drop_over::<Answer, _>(tables, "keep_until", limit, now).await?,
         applications: drop_over::<Waiter, _>(tables, "hold_until", limit, now).await?,
-        challenges: drop_over::<Spent, _>(tables, "lapses", limit, now).await?,
+        challenges: drop_over::<Spent, _>(tables, "lapses", limit, late).await?,
+        events: drop_strangers(tables, limit).await?,
         ..Purged::default()
     };
-    for mut row in over::<Row, _>(tables, "confirm_by", limit, now).await? {
-        lose(tables, &mut row, now).await?;
-        purged.lost = purged.lost.saturating_add(1);
+    for key in over::<Row, _>(tables, "confirm_by", limit, now).await? {
+        if let Some(mut row) = purged.sound(tables.get::<Row>(key).await)? {
+            lose(tables, &mut row, now).await?;
+            purged.lost = purged.lost.saturating_add(1);
+        }
     }
-    for row in over::<Row, _>(tables, "forget_at", limit, now).await? {
-        forget(tables, &row).await?;
-        purged.forgotten = purged.forgotten.saturating_add(1);
+    for key in over::<Row, _>(tables, "forget_at", limit, now).await? {
+        if let Some(row) = purged.sound(tables.get::<Row>(key).await)? {
+            forget(tables, &row).await?;
+            purged.forgotten = purged.forgotten.saturating_add(1);
+        }
     }
-    for code in over::<Code, _>(tables, "expires", limit, now).await? {
-        if !is_claimed(tables, &code, now).await? {
+    for key in over::<Code, _>(tables, "expires", limit, late).await? {
+        if let Some(code) = purged.sound(tables.get::<Code>(key).await)?
+            && !is_claimed(tables, &code, now).await?
+        {
             withdraw(tables, &code).await?;
             purged.codes = purged.codes.saturating_add(1);
         }
     }
-    let Purged { outcomes, lost, forgotten, applications, challenges, codes, .. } = purged;
-    purged.more = [outcomes, lost, forgotten, applications, challenges, codes].contains(&limit);
+    let Purged { outcomes, lost, forgotten, applications, challenges, codes, events, .. } = purged;
+    purged.more = [outcomes, lost, forgotten, applications, challenges, codes, events].contains(&limit);
     Ok(purged)
+}
+
+impl Purged {
+    /// A row that can be read; one that is damaged is counted and stays.
+    fn sound<R>(&mut self, row: Result<Option<R>, Trouble>) -> Result<Option<R>, Trouble> {
+        match row {
+            Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => {
+                self.damaged = self.damaged.saturating_add(1);
+                Ok(None)
+            }
+            other => other,
+        }
+    }
 }
 
 /// Whether something that was proven by the code in time is pending or waits.
 async fn is_claimed<T: Tables>(tables: &mut T, code: &Code, now: UnixTime) -> Result<bool, Trouble> {
     let pending = Query::all().is("code", &code.id).from("confirm_by", now);
-    if tables.count::<Row>(pending).await? > 0 {
-        return Ok(true);
-    }
-    let waiting = Query::all().is("name", &code.name).from("hold_until", now);
-    Ok(tables.select::<Waiter>(waiting).await?.iter().any(|waiter| waiter.code == Some(code.id)))
+    let waiting = Query::all().is("name", &code.name).is("code", &code.id).from("hold_until", now);
+    Ok(tables.count::<Row>(pending).await? > 0 || tables.count::<Waiter>(waiting).await? > 0)
 }
 
-/// Rows whose time was over before now.
+/// The keys of rows whose time was over before now, the earliest first.
 async fn over<E: Entity, T: Tables>(
     tables: &mut T,
     column: &'static str,
     limit: usize,
     now: UnixTime,
-) -> Result<Vec<Held<E>>, Trouble> {
+) -> Result<Vec<Key>, Trouble> {
     let Some(before) = now.as_secs().checked_sub(1) else { return Ok(Vec::new()) };
     let over = Query::all().until(column, UnixTime::from_secs(before));
-    tables.select(over.earliest(column).at_most(limit)).await
+    tables.keys::<E>(over.earliest(column).at_most(limit)).await
 }
 
 async fn drop_over<E: Entity, T: Tables>(
@@ -102,11 +132,28 @@ async fn drop_over<E: Entity, T: Tables>(
     limit: usize,
     now: UnixTime,
 ) -> Result<usize, Trouble> {
-    let over: Vec<Held<E>> = over(tables, column, limit, now).await?;
-    for row in &over {
-        tables.delete(row).await?;
+    let over = over::<E, _>(tables, column, limit, now).await?;
+    erase_all::<E, _>(tables, over).await
+}
+
+async fn erase_all<E: Entity, T: Tables>(tables: &mut T, keys: Vec<Key>) -> Result<usize, Trouble> {
+    let count = keys.len();
+    for key in keys {
+        tables.erase::<E>(key).await?;
     }
-    Ok(over.len())
+    Ok(count)
+}
+
+/// Lets the oldest entries go of what anybody can make the log say, where there are too many.
+async fn drop_strangers<T: Tables>(tables: &mut T, limit: usize) -> Result<usize, Trouble> {
+    let alike = || Query::all().is("kind", &EventKind::Refused);
+    let excess = tables.count::<Happened>(alike()).await?.saturating_sub(REFUSALS);
+    let limit = limit.min(usize::try_from(excess).unwrap_or(limit));
+    if limit == 0 {
+        return Ok(0);
+    }
+    let oldest = tables.keys::<Happened>(alike().at_most(limit)).await?;
+    erase_all::<Happened, _>(tables, oldest).await
 }
 
 /// Lets go of entries of the log, the oldest first. It answers with how many went.

@@ -1,7 +1,7 @@
 //! What an operator does with registrations, names and waiting applications.
 
 use super::{Operation, OperatorError, operation};
-use crate::id::{KeyId, TicketId, UserName};
+use crate::id::{KeyId, TicketId, UserId, UserName};
 use crate::store::UniqueNames;
 use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::event::{Event, EventKind};
@@ -124,7 +124,7 @@ operation! { Rename writes -> (), OperatorError; |self, tables, now| {
     if held.is_some() || tables.unique() == UniqueNames::Always {
         tables.insert(Taken { name: self.name.clone(), user_id: row.user_id.clone() }).await?;
     }
-    let renewals = Query::all().is("renews", &row.key_id).is("state", &State::Pending);
+    let renewals = Query::all().is("renews", &row.key_id).pending();
     for mut renewal in tables.select::<Row>(renewals).await? {
         lose(tables, &mut renewal, now).await?;
     }
@@ -160,18 +160,21 @@ operation! { Forget writes -> (), OperatorError; |self, tables, now| {
 /// Lets others register under a name. Whoever held it keeps the registration; revoke it too where
 /// that is not meant.
 ///
-/// [`OperatorError::NameFree`].
+/// [`OperatorError::NameFree`] where that user does not hold it.
 #[derive(Clone, Debug)]
-pub struct FreeName(
+pub struct FreeName {
     /// Which.
-    pub UserName,
-);
+    pub name: UserName,
+    /// Who holds it: so that asking twice does not take it from whoever came next.
+    pub held_by: UserId,
+}
 
 operation! { FreeName writes -> (), OperatorError; |self, tables, now| {
-    let held: Held<Taken> =
-        by(tables, &self.0).await?.ok_or(Trouble::Error(OperatorError::NameFree))?;
-    tables.delete(&held).await?;
-    let event = Event { user_id: Some(held.row.user_id), ..Event::named(EventKind::NameFreed, &self.0) };
+    let held: Option<Held<Taken>> = by(tables, &self.name).await?;
+    let held = held.filter(|held| held.user_id == self.held_by);
+    tables.delete(&held.ok_or(Trouble::Error(OperatorError::NameFree))?).await?;
+    let event =
+        Event { user_id: Some(self.held_by.clone()), ..Event::named(EventKind::NameFreed, &self.name) };
     Ok(event.log(tables, now).await?)
 } }
 

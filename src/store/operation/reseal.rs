@@ -5,8 +5,9 @@ use crate::store::entity::{Entity, Tables, Trouble};
 use crate::store::rows::{self, every_table};
 use crate::time::UnixTime;
 
-/// Seals anew, under the current storage key, rows that older ones have sealed. When it answers that
-/// there are no more, the older keys are of no use any more.
+/// Seals anew, under the current storage key, rows that others have sealed. When it answers that there
+/// are no more, and every server's current key is this one, the others are of no use any more
+/// ([`crate::store::StorageKeys`]). Each time it looks through the whole of every table.
 ///
 /// A store in memory has nothing to do.
 #[derive(Clone, Copy, Debug)]

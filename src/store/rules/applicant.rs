@@ -1,6 +1,7 @@
 //! What is known of an applicant.
 
 use super::find::by;
+use crate::id::CodeId;
 use crate::port::StoreError;
 use crate::record::{Activation, Applicant, ApplicantRecord, ProofId, Takes};
 use crate::store::entity::{Held, Query, Tables, Trouble};
@@ -30,14 +31,13 @@ operation! { FindApplicant<'_> reads -> ApplicantRecord, StoreError; |self, tabl
             let rivals = tables.select::<Row>(Query::all().is("name", name).from("confirm_by", now)).await?;
             rivals.iter().filter(|row| row.is_open()).count()
         }
-        Some(ProofId::Activation) => match code {
-            None => 0,
-            Some(Held { row: Code { id, secret, .. }, .. }) => {
-                let rivals = tables.select::<Row>(Query::all().is("code", &id).from("confirm_by", now)).await?;
-                record.activation = Some(Activation { id, secret });
-                rivals.len().saturating_add(waits(tables, self.0, Takes::Code(id), now).await?)
-            }
-        },
+        Some(ProofId::Activation) => {
+            // Where there is no code the store is asked as often, lest the time tell who is invited.
+            let id = code.as_ref().map_or_else(|| CodeId(tables.draw()), |code| code.id);
+            record.activation = code.map(|code| Activation { id, secret: code.row.secret });
+            let rivals = tables.select::<Row>(Query::all().is("code", &id).from("confirm_by", now)).await?;
+            rivals.len().saturating_add(waits(tables, self.0, Takes::Code(id), now).await?)
+        }
         Some(ProofId::Renewal(key_id)) => {
             record.earlier = by::<Row, _>(tables, key_id).await?.map(|row| Box::new(row.row.registered()));
             let rivals = tables.select::<Row>(Query::all().is("renews", key_id).from("confirm_by", now)).await?;

@@ -31,6 +31,10 @@ operation! { Commit<'_> writes -> Committed, StoreError; |self, tables, now| {
             {
                 tables.delete(&waiter).await?;
             }
+            // The same ticket only where the same request came again after its time.
+            if let Some(waiter) = by::<Waiter, _>(tables, &application.ticket_id).await? {
+                tables.delete(&waiter).await?;
+            }
             tables.insert(Waiter::new(application, now)).await?;
             Event::named(EventKind::Waiting, &application.name)
         }

@@ -1,5 +1,6 @@
 //! Pending registrations win what they lay claim to, or lose it.
 
+use super::entitle::moved;
 use super::find::by;
 use crate::id::{CodeId, KeyId};
 use crate::port::StoreError;
@@ -10,6 +11,7 @@ use crate::store::event::{Event, EventKind};
 use crate::store::operation::{Operation, operation};
 use crate::store::rows::{Answer, Code, Handed, Reported, Row, State, Taken, Waiter};
 use crate::time::UnixTime;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 /// Seconds for which a lost registration is remembered, so that its token is told: 30 days.
@@ -52,10 +54,9 @@ async fn may_win<T: Tables>(tables: &mut T, row: &Row, now: UnixTime) -> Result<
     let code: Option<Held<Code>> = by(tables, &row.name).await?;
     let proof_good = match (row.code, row.renews) {
         (Some(id), _) => code.is_some_and(|code| code.id == id),
-        // A key that was renamed meanwhile is renewed under its new name alone.
-        (None, Some(earlier)) => by::<Row, _>(tables, &earlier)
-            .await?
-            .is_some_and(|earlier| earlier.state == State::Active && earlier.name == row.name),
+        (None, Some(earlier)) => {
+            by::<Row, _>(tables, &earlier).await?.is_some_and(|earlier| row.may_renew(&earlier))
+        }
         // A name for which somebody was invited is not for whoever comes first.
         (None, None) => row.ticket.is_some() || code.is_none_or(|code| code.is_over(now)),
     };
@@ -80,24 +81,35 @@ async fn takes_name<T: Tables>(tables: &mut T, row: &Row) -> Result<bool, Troubl
 
 async fn win<T: Tables>(tables: &mut T, row: &mut Held<Row>, now: UnixTime) -> Result<(), Trouble> {
     // First what only one can have: where rows are locked one by one, rivals wait for each other here,
-    // and hold nothing yet that the winner needs.
+    // and hold nothing yet that the winner needs. What was judged is judged again as it is taken, for
+    // databases in which another may have changed it in between.
     let mut earlier: Option<Held<Row>> = None;
     if let Some(key_id) = row.renews {
         earlier = by(tables, &key_id).await?;
+        if !earlier.as_ref().is_some_and(|earlier| row.may_renew(earlier)) {
+            return Err(Trouble::Conflict);
+        }
     }
     if let Some(earlier) = &mut earlier {
         settle(tables, earlier, State::Superseded).await?;
     }
-    if takes_name(tables, row).await? && by::<Taken, _>(tables, &row.name).await?.is_none() {
-        tables.insert(Taken { name: row.name.clone(), user_id: row.user_id.clone() }).await?;
+    if takes_name(tables, row).await? {
+        match by::<Taken, _>(tables, &row.name).await? {
+            None => {
+                let (name, user_id) = (row.name.clone(), row.user_id.clone());
+                tables.insert(Taken { name, user_id }).await?;
+            }
+            Some(holder) if row.renews.is_some() && holder.user_id == row.user_id => {}
+            Some(_) => return Err(Trouble::Conflict),
+        }
     }
     row.confirmed_at = Some(now);
     settle(tables, row, State::Active).await?;
     Event::of(EventKind::Confirmed, row).log(tables, now).await?;
-    if row.code.is_some()
-        && let Some(code) = by(tables, &row.name).await?
-    {
-        withdraw(tables, &code).await?;
+    if row.code.is_some() {
+        let code: Option<Held<Code>> = by(tables, &row.name).await?;
+        let code = code.filter(|code| row.code == Some(code.id));
+        withdraw(tables, &code.ok_or(Trouble::Conflict)?).await?;
     }
     if let Some(ticket_id) = row.ticket
         && let Some(waiter) = by::<Waiter, _>(tables, &ticket_id).await?
@@ -107,6 +119,9 @@ async fn win<T: Tables>(tables: &mut T, row: &mut Held<Row>, now: UnixTime) -> R
     if let Some(earlier) = earlier {
         Event::of(EventKind::Superseded, &earlier).log(tables, now).await?;
         inherit(tables, &earlier.key_id, &row.key_id).await?;
+        if earlier.access_path != row.access_path {
+            moved(tables, &row.user_id).await?;
+        }
     }
     for rival in rivals(tables, row).await? {
         let mut rival = rival;
@@ -120,14 +135,13 @@ async fn win<T: Tables>(tables: &mut T, row: &mut Held<Row>, now: UnixTime) -> R
 
 /// The pending registrations that lay claim to something of what `row` does.
 async fn rivals<T: Tables>(tables: &mut T, row: &Row) -> Result<Vec<Held<Row>>, Trouble> {
-    let pending = || Query::all().is("state", &State::Pending);
-    let mut queries = alloc::vec![pending().is("name", &row.name)];
-    queries.extend(row.code.map(|code| pending().is("code", &code)));
-    queries.extend(row.renews.map(|earlier| pending().is("renews", &earlier)));
-    queries.extend(row.ticket.map(|ticket_id| pending().is("ticket", &ticket_id)));
+    let mut queries = alloc::vec![Query::all().is("name", &row.name)];
+    queries.extend(row.code.map(|code| Query::all().is("code", &code)));
+    queries.extend(row.renews.map(|earlier| Query::all().is("renews", &earlier)));
+    queries.extend(row.ticket.map(|ticket_id| Query::all().is("ticket", &ticket_id)));
     let mut rivals: Vec<Held<Row>> = Vec::new();
     for query in queries {
-        rivals.extend(tables.select(query).await?);
+        rivals.extend(tables.select(query.pending()).await?);
     }
     rivals.sort_by_key(|rival| rival.key_id);
     rivals.dedup_by_key(|rival| rival.key_id);
@@ -176,11 +190,11 @@ pub(in crate::store) async fn withdraw<T: Tables>(tables: &mut T, code: &Held<Co
 
 /// Removes a registration and all that belongs to it; its name stays taken.
 pub(in crate::store) async fn forget<T: Tables>(tables: &mut T, row: &Held<Row>) -> Result<(), Trouble> {
-    for alias in tables.select::<Handed>(Query::all().is("key_id", &row.key_id)).await? {
-        tables.delete(&alias).await?;
+    for alias in tables.keys::<Handed>(Query::all().is("key_id", &row.key_id)).await? {
+        tables.erase::<Handed>(alias).await?;
     }
-    for report in tables.select::<Reported>(Query::all().is("key_id", &row.key_id)).await? {
-        tables.delete(&report).await?;
+    for report in tables.keys::<Reported>(Query::all().is("key_id", &row.key_id)).await? {
+        tables.erase::<Reported>(report).await?;
     }
     drop_outcome(tables, row).await?;
     tables.delete(row).await
@@ -188,10 +202,8 @@ pub(in crate::store) async fn forget<T: Tables>(tables: &mut T, row: &Held<Row>)
 
 /// Forgets the stored R3 of a registration.
 pub(super) async fn drop_outcome<T: Tables>(tables: &mut T, row: &Row) -> Result<(), Trouble> {
-    if let Some(request) = row.request
-        && let Some(outcome) = by::<Answer, _>(tables, &request).await?
-    {
-        tables.delete(&outcome).await?;
+    match row.request {
+        Some(request) => tables.erase::<Answer>(alloc::vec![request.to_string()]).await,
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -22,10 +22,9 @@ pub(crate) struct FindEntitlement<'a>(pub(crate) &'a EntitlementQuery);
 
 operation! { FindEntitlement<'_> reads -> Option<Entitlement>, StoreError; |self, tables, _now| {
     let EntitlementQuery { key_id, user_id, access_path, application, .. } = self.0;
-    let Some(entitled) = entitled(tables, user_id, access_path, application).await? else { return Ok(None) };
-    // A user who came into a group or left it may be entitled to what is older than what the token
-    // holds: the change itself counts as a change of all that the user is entitled to.
+    // Before what it makes newer, for databases in which it may change in between.
     let moved: Option<Held<Moved>> = by(tables, user_id).await?;
+    let Some(entitled) = entitled(tables, user_id, access_path, application).await? else { return Ok(None) };
     let number = moved.map_or(0, |moved| moved.number).max(entitled.number);
     let epoch = counter(tables).await?.map_or(0, |counter| counter.epoch);
     let reported: Option<Held<Reported>> =
@@ -126,6 +125,17 @@ pub(in crate::store) async fn next_number<T: Tables>(tables: &mut T) -> Result<S
     let serial = Serial { epoch: 0, number: 1 };
     tables.insert(Counter { name: SERIAL.into(), epoch: 0, number: 1 }).await?;
     Ok(serial)
+}
+
+/// What the user is entitled to may be what was set long ago from now on: the change itself is given a
+/// serial, so that no token takes it for a rollback.
+pub(in crate::store) async fn moved<T: Tables>(tables: &mut T, user_id: &UserId) -> Result<(), Trouble> {
+    let number = next_number(tables).await?.number;
+    let row = Moved { user_id: user_id.clone(), number };
+    match by::<Moved, _>(tables, user_id).await? {
+        Some(Held { version, .. }) => tables.update(&mut Held { row, version }).await,
+        None => tables.insert(row).await,
+    }
 }
 
 /// Begins a new epoch.

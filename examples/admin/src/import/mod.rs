@@ -142,7 +142,7 @@ impl Tally {
         self.complain(None, bad);
     }
 
-    fn complain(&mut self, about: Option<About>, bad: &BadLine) {
+    fn complain(&mut self, about: Option<About<'_>>, bad: &BadLine) {
         self.bad = self.bad.saturating_add(1);
         self.progress.suspend(|| complain(self.json, about, &bad.to_string(), bad.code()));
     }

@@ -73,7 +73,8 @@ fn a_registration_lives() {
     desk.run(&["forget", &key]).ok();
     desk.json(&["show", &key]).fails(1, "no-such-key");
     desk.json(&["code", "issue", "anna"]).fails(1, "name-taken");
-    desk.run(&["free-name", "anna"]).ok();
+    desk.json(&["free-name", "anna", "--held-by", "user-9"]).fails(1, "name-free");
+    assert_eq!(desk.json(&["free-name", "anna"]).ok().one()["held_by"], "user-1");
     desk.json(&["free-name", "anna"]).fails(1, "name-free");
     desk.json(&["code", "issue", "anna"]).ok();
 }
