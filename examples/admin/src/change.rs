@@ -1,6 +1,6 @@
 //! Registrations: put on hold, ended, renamed.
 
-use crate::failure::{Failure, complain, operator};
+use crate::failure::{About, Failure, complain, operator};
 use crate::output::Output;
 use crate::registration::name;
 use crate::time::{Span, When, written};
@@ -8,7 +8,7 @@ use halfkey::sqlite::Store;
 use halfkey::store::operation::{
     Forget, FreeName, InspectName, Operation, OperatorError, Rename, Resume, Revoke, SetExpiry, Suspend,
 };
-use halfkey::{KeyId, UnixTime, UserName};
+use halfkey::{KeyId, UnixTime, UserId, UserName};
 use serde::Serialize;
 
 /// Whose registrations.
@@ -57,7 +57,7 @@ impl Keys {
                 Err(error) if self.key_ids.len() == 1 => return Err(error.into()),
                 Err(error) => {
                     failed = failed.saturating_add(1);
-                    let about = Some(("key_id", &*key_id.to_string()));
+                    let about = Some(About::Key(*key_id));
                     complain(out.is_json(), about, &error.to_string(), operator(&error));
                 }
             }
@@ -95,10 +95,10 @@ impl Marked {
 /// A time in the future, said in one of two ways.
 #[derive(clap::Args)]
 pub(crate) struct Until {
-    /// At this time.
+    /// It expires at this time.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<When>,
-    /// So long from now.
+    /// It expires so long from now.
     #[arg(long = "in", value_name = "SPAN", conflicts_with = "at")]
     span: Option<Span>,
 }
@@ -126,7 +126,7 @@ pub(crate) struct Expire {
     key_id: KeyId,
     #[command(flatten)]
     until: Until,
-    /// Not at all.
+    /// It does not expire.
     #[arg(long)]
     never: bool,
 }
@@ -179,22 +179,28 @@ pub(crate) struct Freeing {
     /// Which.
     #[arg(value_parser = name)]
     name: UserName,
+    /// Only if this user holds it.
+    #[arg(long, value_name = "USER_ID")]
+    held_by: Option<UserId>,
 }
 
 #[derive(Serialize)]
 struct Freed {
     name: String,
+    held_by: String,
     done: &'static str,
 }
 
 impl Freeing {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        let name = self.name.to_string();
-        let now = UnixTime::now();
-        let held_by = store.run(&InspectName(self.name.clone()), now)?.taken_by;
-        let held_by = held_by.ok_or(OperatorError::NameFree)?;
-        store.run(&FreeName { name: self.name, held_by }, now)?;
-        let sentence = format!("{name} is free");
-        out.done(&Freed { name, done: "freed" }, &sentence)
+        let (name, now) = (self.name, UnixTime::now());
+        let held_by = match self.held_by {
+            Some(user) => user,
+            None => store.run(&InspectName(name.clone()), now)?.taken_by.ok_or(OperatorError::NameFree)?,
+        };
+        store.run(&FreeName { name: name.clone(), held_by: held_by.clone() }, now)?;
+        let sentence = format!("{name} is free, which {held_by} held");
+        let freed = Freed { name: name.to_string(), held_by: held_by.to_string(), done: "freed" };
+        out.done(&freed, &sentence)
     }
 }

@@ -34,7 +34,7 @@ pub(crate) enum Command {
         name: UserName,
         #[command(flatten)]
         until: Until,
-        /// Without end.
+        /// It does not expire.
         #[arg(long)]
         never: bool,
     },

@@ -34,6 +34,9 @@ pub(crate) struct List {
     /// Of this name.
     #[arg(long, value_parser = name)]
     name: Option<UserName>,
+    /// From the newest to the oldest.
+    #[arg(long)]
+    newest_first: bool,
     #[command(flatten)]
     paging: Paging,
 }
@@ -96,9 +99,9 @@ impl List {
             since: self.since.map(|When(time)| time),
             until: self.until.map(|When(time)| time),
         };
-        let json = out.is_json();
+        let (newest_first, json) = (self.newest_first, out.is_json());
         let page = |after, limit| {
-            store.run(&Events { filter: filter.clone(), after, limit, newest_first: false }, UnixTime::now())
+            store.run(&Events { filter: filter.clone(), newest_first, after, limit }, UnixTime::now())
         };
         self.paging.list(out, page, |event| Ok(Some(Shown::of(&event, json))))
     }

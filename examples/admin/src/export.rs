@@ -39,14 +39,14 @@ impl Lines<'_> {
 }
 
 pub(crate) fn run(store: &Store, out: &mut Output) -> Result<(), Failure> {
-    let now = UnixTime::now();
+    let (now, json) = (UnixTime::now(), out.is_json());
     let mut lines = Lines { out, progress: Progress::open(), written: 0 };
     let filter = RegistrationFilter::default();
     let page = |after, limit| store.run(&Registrations { filter: filter.clone(), after, limit }, now);
-    every(page, |entry| lines.write("registration", registration::Shown::from(entry)))?;
+    every(json, page, |entry| lines.write("registration", registration::Shown::from(entry)))?;
     let filter = EntitlementFilter::default();
     let page = |after, limit| store.run(&Entitlements { filter: filter.clone(), after, limit }, now);
-    every(page, |entry| lines.write("entitlement", entitlement::Shown::from(entry)))?;
+    every(json, page, |entry| lines.write("entitlement", entitlement::Shown::from(entry)))?;
     let page = |after, limit| store.run(&Members { after, limit, ..Members::default() }, now);
-    every(page, |entry| lines.write("membership", group::Shown::from(entry)))
+    every(json, page, |entry| lines.write("membership", group::Shown::from(entry)))
 }

@@ -1,9 +1,11 @@
 //! Why a command is not done, in one sentence for people and one word for scripts.
 
-use crate::output::clean;
+use crate::output::{self, clean};
+use halfkey::KeyId;
 use halfkey::port::StoreError;
 use halfkey::sqlite::OpenError;
-use halfkey::store::operation::OperatorError;
+use halfkey::store::operation::{Cursor, OperatorError};
+use serde::Serialize;
 use std::io;
 use std::path::Path;
 use thiserror::Error;
@@ -112,23 +114,47 @@ impl Failure {
     }
 }
 
+/// What one of many complaints is about.
+#[derive(Clone, Copy)]
+pub(crate) enum About<'a> {
+    /// A line of a file.
+    Line(u64),
+    /// A registration.
+    Key(KeyId),
+    /// A row of a list.
+    Row(&'a Cursor),
+}
+
+#[derive(Serialize)]
+struct Complaint<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<String>,
+    error: &'a str,
+    code: &'a str,
+}
+
 /// One line on standard error, about the whole or about one line or item of it. Where even that is not
 /// taken, nothing is left to be done.
-pub(crate) fn complain(json: bool, about: Option<(&str, &str)>, error: &str, code: &str) {
+pub(crate) fn complain(json: bool, about: Option<About<'_>>, error: &str, code: &str) {
     use io::Write;
     let line = if json {
-        let mut object = serde_json::Map::new();
-        if let Some((what, which)) = about {
-            let number = which.parse::<u64>().ok().filter(|_| what == "line");
-            object.insert(what.into(), number.map_or_else(|| which.into(), Into::into));
+        let (mut line, mut key_id, mut row) = (None, None, None);
+        match about {
+            Some(About::Line(number)) => line = Some(number),
+            Some(About::Key(id)) => key_id = Some(id.to_string()),
+            Some(About::Row(place)) => row = Some(place.to_string()),
+            None => {}
         }
-        object.insert("error".into(), error.into());
-        object.insert("code".into(), code.into());
-        serde_json::Value::Object(object).to_string()
+        output::json(&Complaint { line, key_id, row, error, code })
     } else {
         match about {
-            Some(("line", which)) => format!("admin: line {which}: {}", clean(error)),
-            Some((_, which)) => format!("admin: {}: {}", clean(which), clean(error)),
+            Some(About::Line(number)) => format!("admin: line {number}: {}", clean(error)),
+            Some(About::Row(place)) => format!("admin: {}: {}", clean(&place.to_string()), clean(error)),
+            Some(About::Key(id)) => format!("admin: {id}: {}", clean(error)),
             None => format!("admin: {}", clean(error)),
         }
     };

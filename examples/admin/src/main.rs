@@ -20,6 +20,7 @@ mod registration;
 mod report;
 mod show;
 mod time;
+mod turn;
 mod upkeep;
 mod waiting;
 
@@ -44,7 +45,7 @@ struct Cli {
     #[command(flatten)]
     place: Place,
     /// Answers in JSON: an object, or one a line.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
     #[command(subcommand)]
     command: Command,
@@ -54,13 +55,13 @@ struct Cli {
 #[derive(clap::Args)]
 struct Place {
     /// The file of the store.
-    #[arg(long, global = true, value_name = "FILE", env = "HALFKEY_DB")]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE", env = "HALFKEY_DB")]
     db: Option<PathBuf>,
     /// The file of the storage key, which `keygen` makes.
-    #[arg(long, global = true, value_name = "FILE", env = "HALFKEY_KEY_FILE")]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE", env = "HALFKEY_KEY_FILE")]
     key_file: Option<PathBuf>,
     /// Files of storage keys that were current before.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE")]
     older_key_file: Vec<PathBuf>,
 }
 
@@ -110,7 +111,7 @@ enum Command {
     Epoch(entitlement::EpochCommand),
     /// Lists who applied which configuration.
     Reports(report::List),
-    /// Lists the log, the oldest first.
+    /// Lists the log.
     Events(event::List),
     /// Lets go of what has expired.
     Purge(upkeep::Purging),

@@ -1,9 +1,10 @@
 //! What a command answers: tables for people, JSON for scripts.
 
 use crate::failure::Failure;
-use serde::Serialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, Stdout, Write};
 use unicode_width::UnicodeWidthStr;
 
@@ -30,34 +31,34 @@ impl Output {
 
     /// One object: a line of JSON, or a line for each field.
     pub(crate) fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
-        let value = value(object);
+        let json = json(object);
         if self.json {
-            return self.line(&value.to_string());
+            return self.line(&json);
         }
-        let fields = value.as_object().into_iter().flatten();
-        let fields: Vec<_> = fields.filter(|(_, value)| !value.is_null()).collect();
+        let Fields(fields) = serde_json::from_str(&json).unwrap_or_default();
+        let fields: Vec<_> = fields.into_iter().filter(|(_, value)| !value.is_null()).collect();
         let width = fields.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
         for (name, value) in fields {
-            self.line(&format!("{}  {}", pad(&spoken(name), width), cell(value)))?;
+            self.line(&format!("{}  {}", pad(&spoken(&name), width), cell(&value)))?;
         }
         Ok(())
     }
 
     /// A line of JSON, whoever reads it.
     pub(crate) fn json_line(&mut self, object: &impl Serialize) -> Result<(), Failure> {
-        self.line(&value(object).to_string())
+        self.line(&json(object))
     }
 
     /// What was done: a line of JSON, or a sentence.
     pub(crate) fn done(&mut self, object: &impl Serialize, sentence: &str) -> Result<(), Failure> {
-        let line = if self.json { value(object).to_string() } else { clean(sentence) };
+        let line = if self.json { json(object) } else { clean(sentence) };
         self.line(&line)
     }
 
     /// Where a list goes on: the last line of JSON, or a hint beside the table.
     pub(crate) fn next(&mut self, object: &impl Serialize, place: &str) -> Result<(), Failure> {
         if self.json {
-            return self.line(&value(object).to_string());
+            return self.line(&json(object));
         }
         self.flush()?;
         let _ = writeln!(io::stderr().lock(), "There is more: --after '{}', or --all.", clean(place));
@@ -92,7 +93,7 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn page<E: Entry>(&mut self, out: &mut Output, entries: &[E]) -> Result<(), Failure> {
         if out.json {
-            return entries.iter().try_for_each(|entry| out.line(&value(entry).to_string()));
+            return entries.iter().try_for_each(|entry| out.line(&json(entry)));
         }
         let mut rows = Vec::new();
         if self.widths.is_empty() {
@@ -100,7 +101,7 @@ impl Table {
             rows.push(E::COLUMNS.iter().map(|name| spoken(name).to_uppercase()).collect::<Vec<_>>());
         }
         for entry in entries {
-            let value = value(entry);
+            let value: Value = serde_json::from_str(&json(entry)).unwrap_or_default();
             let cells = E::COLUMNS.iter().map(|name| value.get(name).map_or_else(String::new, cell));
             rows.push(cells.collect());
         }
@@ -121,8 +122,31 @@ impl Table {
 }
 
 /// Nothing that this program makes fails to be JSON: its maps have names for keys.
-fn value(object: &impl Serialize) -> Value {
-    serde_json::to_value(object).unwrap_or(Value::Null)
+pub(crate) fn json(object: &impl Serialize) -> String {
+    serde_json::to_string(object).unwrap_or_default()
+}
+
+/// The fields of an object in their order.
+#[derive(Default)]
+struct Fields(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Self::default())
+    }
+}
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Self;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(field) = map.next_entry()? {
+            self.0.push(field);
+        }
+        Ok(self)
+    }
 }
 
 fn spoken(name: &str) -> String {

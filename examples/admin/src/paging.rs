@@ -1,6 +1,6 @@
 //! Lists, a page or all of it.
 
-use crate::failure::Failure;
+use crate::failure::{About, Failure, complain};
 use crate::output::{Entry, Output, Table};
 use crate::progress::Progress;
 use halfkey::port::StoreError;
@@ -39,22 +39,21 @@ impl Paging {
         mut view: impl FnMut(T) -> Result<Option<E>, Failure>,
     ) -> Result<(), Failure> {
         let mut table = Table::default();
-        let (mut after, mut shown, mut sound) = (self.after.clone(), 0u64, true);
+        let (mut after, mut shown, mut unread) = (self.after.clone(), 0u64, 0usize);
         // Where the list itself goes to a terminal, it is its own progress.
         let progress = (self.all && !std::io::stdout().is_terminal()).then(Progress::open);
         loop {
             let Page { entries, next, damaged } =
                 page(after, Some(if self.all { PAGE } else { self.limit }))?;
-            sound &= damaged.is_empty();
             let entries = entries.into_iter().filter_map(|entry| view(entry).transpose());
             let entries = entries.collect::<Result<Vec<_>, _>>()?;
             table.page(out, &entries)?;
             shown = shown.saturating_add(u64::try_from(entries.len()).unwrap_or(u64::MAX));
-            let Some(next) = next else { return whole(sound) };
+            unread = unread.saturating_add(tell(out.is_json(), &damaged));
+            let Some(next) = next else { return all_read(unread) };
             if !self.all {
                 let next = Next { next: next.to_string() };
-                out.next(&next, &next.next)?;
-                return whole(sound);
+                return out.next(&next, &next.next).and(all_read(unread));
             }
             if let Some(progress) = &progress {
                 progress.at(shown, shown, "listed");
@@ -65,22 +64,31 @@ impl Paging {
     }
 }
 
-/// What is damaged is left out of a list, and told at its end.
-fn whole(sound: bool) -> Result<(), Failure> {
-    if sound { Ok(()) } else { Err(OperatorError::Store(StoreError::Damaged).into()) }
-}
-
-/// Calls `each` with every entry of a list.
+/// Calls `each` with every entry of a list that can be read.
 pub(crate) fn every<T>(
+    json: bool,
     mut page: impl FnMut(Option<Cursor>, Option<u16>) -> Result<Page<T>, OperatorError>,
     mut each: impl FnMut(T) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let (mut after, mut sound) = (None, true);
+    let (mut after, mut unread) = (None, 0usize);
     loop {
         let Page { entries, next, damaged } = page(after, Some(PAGE))?;
-        sound &= damaged.is_empty();
         entries.into_iter().try_for_each(&mut each)?;
-        let Some(next) = next else { return whole(sound) };
+        unread = unread.saturating_add(tell(json, &damaged));
+        let Some(next) = next else { return all_read(unread) };
         after = Some(next);
     }
+}
+
+/// Tells which rows cannot be read, and how many they are.
+fn tell(json: bool, damaged: &[Cursor]) -> usize {
+    let error = StoreError::Damaged;
+    for place in damaged {
+        complain(json, Some(About::Row(place)), &error.to_string(), "damaged");
+    }
+    damaged.len()
+}
+
+fn all_read(unread: usize) -> Result<(), Failure> {
+    if unread == 0 { Ok(()) } else { Err(OperatorError::Store(StoreError::Damaged).into()) }
 }

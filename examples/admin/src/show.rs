@@ -17,7 +17,7 @@ pub(crate) struct Show {
     /// Its key id.
     key_id: KeyId,
     /// At most so many entries of the log, the newest ones.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     events: u16,
 }
 
@@ -37,17 +37,16 @@ impl Show {
         let mut reports = Vec::new();
         let filter = ReportFilter { key_id: Some(key_id), ..ReportFilter::default() };
         let page = |after, limit| store.run(&Reports { filter: filter.clone(), after, limit }, now);
-        every(page, |entry| {
+        every(out.is_json(), page, |entry| {
             reports.push(report::shown(store, entry)?.0);
             Ok(())
         })?;
         let filter = EventFilter { key_id: Some(key_id), ..EventFilter::default() };
-        let events = Events { filter, newest_first: true, limit: Some(self.events), ..Events::default() };
-        let json = out.is_json();
-        let mut events: Vec<_> =
-            store.run(&events, now)?.entries.iter().map(|event| event::Shown::of(event, json)).collect();
+        let events = Events { filter, newest_first: true, after: None, limit: Some(self.events) };
+        let mut events: Vec<_> = store.run(&events, now)?.entries;
         events.reverse();
-        events.drain(..events.len().saturating_sub(self.events.into()));
+        let json = out.is_json();
+        let events: Vec<_> = events.iter().map(|event| event::Shown::of(event, json)).collect();
         if out.is_json() {
             return out.object(&Whole { registration, reports, events });
         }

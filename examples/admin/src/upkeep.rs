@@ -5,6 +5,7 @@ use crate::key_file;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::time::When;
+use crate::turn::in_turn;
 use clap::ValueEnum;
 use halfkey::UnixTime;
 use halfkey::sqlite::Store;
@@ -124,6 +125,7 @@ struct Gone {
     challenges: usize,
     codes: usize,
     events: usize,
+    damaged: usize,
 }
 
 /// How much goes in one transaction: others wait meanwhile.
@@ -139,7 +141,7 @@ impl Purging {
         let progress = Progress::open();
         let (mut gone, mut rounds) = (Gone::default(), 0u64);
         loop {
-            let purged = store.run(&Purge { limit: AT_ONCE }, UnixTime::now())?;
+            let purged = in_turn(|| store.run(&Purge { limit: AT_ONCE }, UnixTime::now()))?;
             for (sum, part) in [
                 (&mut gone.outcomes, purged.outcomes),
                 (&mut gone.lost, purged.lost),
@@ -147,9 +149,12 @@ impl Purging {
                 (&mut gone.applications, purged.applications),
                 (&mut gone.challenges, purged.challenges),
                 (&mut gone.codes, purged.codes),
+                (&mut gone.events, purged.events),
             ] {
                 *sum = sum.saturating_add(part);
             }
+            // These stay, and are met again.
+            gone.damaged = purged.damaged;
             rounds = rounds.saturating_add(1);
             progress.at(rounds, rounds, "transactions");
             if !purged.more {
@@ -157,7 +162,7 @@ impl Purging {
             }
         }
         while let Some(When(before)) = self.events_before {
-            let went = store.run(&PurgeEvents { before, limit: AT_ONCE }, UnixTime::now())?;
+            let went = in_turn(|| store.run(&PurgeEvents { before, limit: AT_ONCE }, UnixTime::now()))?;
             gone.events = gone.events.saturating_add(went);
             progress.at(rounds, u64::try_from(gone.events).unwrap_or(u64::MAX), "entries of the log");
             if went < usize::from(AT_ONCE) {
@@ -175,11 +180,14 @@ struct Resealed {
     rows: usize,
 }
 
+/// More of them at once: each transaction looks for what is left from the beginning.
+const SEALED_AT_ONCE: u16 = 2000;
+
 pub(crate) fn reseal(store: &Store, storage_key: String, out: &mut Output) -> Result<(), Failure> {
     let progress = Progress::open();
     let mut rows = 0usize;
     loop {
-        let sealed = store.run(&Reseal { limit: AT_ONCE }, UnixTime::now())?;
+        let sealed = in_turn(|| store.run(&Reseal { limit: SEALED_AT_ONCE }, UnixTime::now()))?;
         rows = rows.saturating_add(sealed.rows);
         progress.at(0, u64::try_from(rows).unwrap_or(u64::MAX), "rows");
         if !sealed.more {

@@ -81,7 +81,7 @@ impl Codes {
         for name in issued.left() {
             let known = store.run(&InspectName(name.clone()), UnixTime::now())?;
             if !has_heard(store, &name, &known, issued.made_at())? {
-                tally.bad(0, &BadLine::Gone(name.to_string()));
+                tally.amiss(&BadLine::Gone(name.to_string()));
             }
         }
         tally.end(out)
@@ -148,6 +148,7 @@ fn has_heard(store: &Store, name: &UserName, known: &NameEntry, made_at: UnixTim
         since: Some(made_at),
         ..EventFilter::default()
     };
-    let events = store.run(&Events { filter, limit: Some(1), ..Events::default() }, UnixTime::now())?;
+    let events = Events { filter, limit: Some(1), ..Events::default() };
+    let events = store.run(&events, UnixTime::now())?;
     Ok(!events.entries.is_empty())
 }

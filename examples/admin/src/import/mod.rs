@@ -6,9 +6,10 @@ mod groups;
 mod issued;
 mod lines;
 
-use crate::failure::{Failure, complain, operator};
+use crate::failure::{About, Failure, complain, operator};
 use crate::output::Output;
 use crate::progress::Progress;
+use crate::turn::in_turn;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{Batch, BatchError, Operation, OperatorError};
 use halfkey::{NameError, UnixTime};
@@ -133,9 +134,17 @@ impl Tally {
     }
 
     fn bad(&mut self, line: u64, bad: &BadLine) {
+        self.complain(Some(About::Line(line)), bad);
+    }
+
+    /// What is wrong with no line in particular.
+    fn amiss(&mut self, bad: &BadLine) {
+        self.complain(None, bad);
+    }
+
+    fn complain(&mut self, about: Option<About<'_>>, bad: &BadLine) {
         self.bad = self.bad.saturating_add(1);
-        let line = line.to_string();
-        self.progress.suspend(|| complain(self.json, Some(("line", &line)), &bad.to_string(), bad.code()));
+        self.progress.suspend(|| complain(self.json, about, &bad.to_string(), bad.code()));
     }
 
     fn at(&self, lines: &Lines) {
@@ -173,7 +182,7 @@ fn perform<O: Operation<Error = OperatorError>>(
         }
         let (mut lines, operations): (Vec<u64>, Vec<O>) = part.into_iter().unzip();
         let batch = Batch(operations);
-        let (place, error) = match store.run(&batch, UnixTime::now()) {
+        let (place, error) = match in_turn(|| store.run(&batch, UnixTime::now())) {
             Ok(answers) => {
                 done = done.saturating_add(answers.len());
                 continue;

@@ -73,7 +73,8 @@ fn a_registration_lives() {
     desk.run(&["forget", &key]).ok();
     desk.json(&["show", &key]).fails(1, "no-such-key");
     desk.json(&["code", "issue", "anna"]).fails(1, "name-taken");
-    desk.run(&["free-name", "anna"]).ok();
+    desk.json(&["free-name", "anna", "--held-by", "user-9"]).fails(1, "name-free");
+    assert_eq!(desk.json(&["free-name", "anna"]).ok().one()["held_by"], "user-1");
     desk.json(&["free-name", "anna"]).fails(1, "name-free");
     desk.json(&["code", "issue", "anna"]).ok();
 }
@@ -186,6 +187,9 @@ fn what_has_happened_is_in_the_log() {
         events.iter().map(|event| event["kind"].as_str().unwrap().to_string()).collect::<Vec<_>>()
     };
     assert_eq!(kinds(&["--key", &key]), ["granted", "confirmed"]);
+    assert_eq!(kinds(&["--key", &key, "--newest-first"]), ["confirmed", "granted"]);
+    let shown = desk.json(&["show", &key, "--events", "1"]).ok().one();
+    assert_eq!(shown["events"][0]["kind"], "confirmed");
     assert_eq!(kinds(&["--name", "ben"]), ["code issued"]);
     assert_eq!(kinds(&["--kind", "code-issued", "--since", "-1h", "--until", "now"]), ["code issued"]);
     assert!(kinds(&["--since", "+1h"]).is_empty());
