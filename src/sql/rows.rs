@@ -218,10 +218,11 @@ impl<D: Database> Tables for Rows<'_, D> {
         self.database.execute(&sql, &parameters).await.map(drop)
     }
 
-    async fn stale<E: Entity>(&mut self, limit: usize) -> Result<Vec<Held<E>>, Trouble> {
-        let current = Value::Text(self.shared.keys.current().id.clone());
-        let rest = format!("sealed_by <> $1 ORDER BY {} LIMIT {limit}", keys::<E>());
-        self.read(&rest, &[current], &[]).await
+    async fn stale<E: Entity>(&mut self, after: Option<Key>, limit: usize) -> Result<Vec<Held<E>>, Trouble> {
+        let mut parameters = alloc::vec![Value::Text(self.shared.keys.current().id.clone())];
+        let query = Query { after, ..Query::all().at_most(limit) };
+        let rest = format!("sealed_by <> $1 AND {}", sorted::<E>(&query, &mut parameters));
+        self.read(&rest, &parameters, &[]).await
     }
 
     fn unique(&self) -> UniqueNames {

@@ -146,6 +146,15 @@ impl Query {
         Self::default()
     }
 
+    /// Whether a row is one of those wanted: an index that was tampered with leads to others.
+    pub fn wants<E: Entity>(&self, row: &E) -> bool {
+        let values = row.put();
+        self.conditions.iter().all(|(name, test)| {
+            let value = E::COLUMNS.iter().zip(&values).find(|(column, _)| column.name == *name);
+            value.is_some_and(|(_, value)| test.passes(value))
+        })
+    }
+
     pub fn is(self, column: &'static str, value: &impl Field) -> Self {
         match value.put() {
             Value::Text(text) => self.and(column, Test::Is(text)),
@@ -233,6 +242,7 @@ pub trait Tables: Send {
     /// Rows that are not sealed under the current storage key, where there is such a thing.
     fn stale<E: Entity>(
         &mut self,
+        after: Option<Key>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Held<E>>, Trouble>> + Send;
 

@@ -66,6 +66,6 @@ pub async fn check(database: &str) {
     let before = StorageKeys::new(other.clone()).and(Secret::new([0x5E; 32]));
     for keys in [before, keys().and(other)] {
         let store = Store::open(pool(database, 2), keys).await.unwrap();
-        while store.run(&Reseal { limit: 500 }, NOW).await.unwrap().more {}
+        while store.run(&Reseal { after: None, limit: 500 }, NOW).await.unwrap().rows > 0 {}
     }
 }

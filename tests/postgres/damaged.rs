@@ -138,12 +138,12 @@ fn the_storage_key_is_replaced_while_servers_run() {
         let newer = Store::open(pool(&database, 2), both).await.unwrap();
         let mut rows = 0;
         loop {
-            let sealed = newer.run(&Reseal { limit: 3 }, NOW).await.unwrap();
+            let sealed = newer.run(&Reseal { after: None, limit: 3 }, NOW).await.unwrap();
             rows += sealed.rows;
             if rows < 60 {
                 older.commit(&granted(100 + rows as u64, user(100), name("late"), None), NOW).await.unwrap();
             }
-            if !sealed.more {
+            if sealed.rows == 0 {
                 break;
             }
         }

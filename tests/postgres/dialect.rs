@@ -95,7 +95,7 @@ async fn look_at_everything(store: &Store) {
     store.run(&RaiseEpoch, NOW).await.unwrap();
     store.commit(&granted(7000, user(1), name("zoe"), None), NOW).await.unwrap();
     store.run(&Purge { limit: 10 }, NOW.after(90 * 86_400)).await.unwrap();
-    store.run(&Reseal { limit: 10 }, NOW).await.unwrap();
+    store.run(&Reseal { after: None, limit: 10 }, NOW).await.unwrap();
     store.run(&PurgeEvents { before: NOW.after(1), limit: 10 }, NOW).await.unwrap();
 }
 

@@ -77,18 +77,19 @@ fn a_storage_key_is_changed_while_the_store_is_used() {
     };
     let good = survey(&store, now).unwrap();
     let second = Store::open(&path, StorageKeys::new(NEW).and(OLD)).unwrap();
-    let (mut rounds, mut rows) = (0, 0);
+    let (mut rounds, mut rows, mut after) = (0, 0, None);
     loop {
-        let Resealed { rows: resealed, more, .. } = second.run(&Reseal { limit: 3 }, now).unwrap();
+        let Resealed { rows: resealed, next, .. } = second.run(&Reseal { after, limit: 3 }, now).unwrap();
         (rounds, rows) = (rounds + 1, rows + resealed);
         if rounds < 3 {
             assert_eq!(survey(&store, now).unwrap(), good);
         } else {
             gate.holder(&store, &mut alice).session().unwrap();
         }
-        if !more {
+        if next.is_none() {
             break;
         }
+        after = next;
     }
     assert!(rounds > 3 && rows > 30, "{rounds} rounds, {rows} rows");
     // The other process goes on to seal with the old key, until it is started again too.
@@ -97,8 +98,9 @@ fn a_storage_key_is_changed_while_the_store_is_used() {
         drop(store);
         Store::open(&path, StorageKeys::new(NEW).and(OLD)).unwrap()
     };
-    while store.run(&Reseal { limit: 100 }, now).unwrap().more {}
-    assert_eq!(store.run(&Reseal { limit: 100 }, now).unwrap().rows, 0);
+    let reseal = Reseal { after: None, limit: 100 };
+    while store.run(&reseal, now).unwrap().rows > 0 {}
+    assert_eq!(store.run(&reseal, now).unwrap(), Resealed::default());
     drop((store, second));
 
     assert_eq!(Store::open(&path, StorageKeys::new(OLD)).err(), Some(OpenError::StorageKey));

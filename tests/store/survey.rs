@@ -17,7 +17,9 @@ pub fn every<T>(
     let (mut all, mut next) = (Vec::new(), None);
     loop {
         let Page { entries, next: more, damaged } = page(next)?;
-        assert_eq!(damaged, []);
+        if !damaged.is_empty() {
+            return Err(StoreError::Damaged.into());
+        }
         all.extend(entries);
         match more {
             Some(more) => next = Some(more),

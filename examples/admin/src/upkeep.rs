@@ -180,17 +180,17 @@ struct Resealed {
     rows: usize,
 }
 
-/// More of them at once: each transaction looks for what is left from the beginning.
-const SEALED_AT_ONCE: u16 = 2000;
-
 pub(crate) fn reseal(store: &Store, storage_key: String, out: &mut Output) -> Result<(), Failure> {
     let progress = Progress::open();
-    let mut rows = 0usize;
+    let (mut rows, mut found, mut after) = (0usize, 0usize, None);
+    // Through all tables, until there is nothing to be found from the beginning.
     loop {
-        let sealed = in_turn(|| store.run(&Reseal { limit: SEALED_AT_ONCE }, UnixTime::now()))?;
-        rows = rows.saturating_add(sealed.rows);
+        let sealed =
+            in_turn(|| store.run(&Reseal { after: after.clone(), limit: AT_ONCE }, UnixTime::now()))?;
+        (rows, found) = (rows.saturating_add(sealed.rows), found.saturating_add(sealed.rows));
         progress.at(0, u64::try_from(rows).unwrap_or(u64::MAX), "rows");
-        if !sealed.more {
+        after = sealed.next;
+        if after.is_none() && core::mem::take(&mut found) == 0 {
             break;
         }
     }

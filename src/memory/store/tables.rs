@@ -271,7 +271,7 @@ impl Tables for Draft<'_> {
         Ok(())
     }
 
-    async fn stale<E: Entity>(&mut self, _limit: usize) -> Result<Vec<Held<E>>, Trouble> {
+    async fn stale<E: Entity>(&mut self, _: Option<Key>, _: usize) -> Result<Vec<Held<E>>, Trouble> {
         Ok(Vec::new())
     }
 

@@ -44,6 +44,17 @@ impl Cursor {
     fn at(key: &Key) -> Self {
         Self(key.join(" "))
     }
+
+    pub(super) fn within(table: &str, key: &Key) -> Self {
+        Self(alloc::format!("{table} {}", key.join(" ")))
+    }
+
+    /// The key that a place is written as, or one somewhere in the table.
+    pub(super) fn key<E: Entity>(place: &str) -> Key {
+        let mut parts: Key = place.splitn(E::KEYS, ' ').map(String::from).collect();
+        parts.resize(E::KEYS, String::new());
+        parts
+    }
 }
 
 impl fmt::Display for Cursor {
@@ -69,11 +80,7 @@ impl<T> Page<T> {
         entry: impl Fn(E) -> T + Send + Sync,
     ) -> Result<Self, Trouble<OperatorError>> {
         let limit = usize::from(limit.unwrap_or(PAGE).clamp(1, PAGE_MAX));
-        let after = after.map(|cursor| {
-            let mut parts: Vec<String> = cursor.0.splitn(E::KEYS, ' ').map(String::from).collect();
-            parts.resize(E::KEYS, String::new());
-            parts
-        });
+        let after = after.map(|cursor| Cursor::key::<E>(&cursor.0));
         let query = Query { after, ..query };
         match Self::whole(tables, query.clone(), limit, &entry).await {
             Err(Trouble::Error(OperatorError::Store(StoreError::Damaged | StoreError::StorageKey))) => {
@@ -105,7 +112,7 @@ impl<T> Page<T> {
         limit: usize,
         entry: &(impl Fn(E) -> T + Send + Sync),
     ) -> Result<Self, Trouble<OperatorError>> {
-        let mut keys = tables.keys::<E>(query.at_most(limit.saturating_add(1))).await?;
+        let mut keys = tables.keys::<E>(query.clone().at_most(limit.saturating_add(1))).await?;
         let more = keys.len() > limit;
         keys.truncate(limit);
         let next = keys.last().filter(|_| more).map(Cursor::at);
@@ -113,8 +120,9 @@ impl<T> Page<T> {
         for key in keys {
             let cursor = Cursor::at(&key);
             match tables.get::<E>(key).await {
-                Ok(held) => page.entries.extend(held.map(|held| entry(held.row))),
-                Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => {
+                Ok(None) => {}
+                Ok(Some(held)) if query.wants(&held.row) => page.entries.push(entry(held.row)),
+                Ok(Some(_)) | Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => {
                     page.damaged.push(cursor)
                 }
                 Err(error) => return Err(error.into()),

@@ -2,7 +2,7 @@
 
 use super::{Operation, OperatorError, operation};
 use crate::port::StoreError;
-use crate::store::entity::{Entity, Key, Query, Tables, Trouble};
+use crate::store::entity::{Entity, Held, Key, Query, Tables, Trouble};
 use crate::store::event::EventKind;
 use crate::store::rows::{Answer, Code, Happened, Row, Spent, Waiter};
 use crate::store::rules::{forget, lose, withdraw};
@@ -70,19 +70,23 @@ pub(in crate::store) async fn purge<T: Tables>(
         ..Purged::default()
     };
     for key in over::<Row, _>(tables, "confirm_by", limit, now).await? {
-        if let Some(mut row) = purged.sound(tables.get::<Row>(key).await)? {
+        // An index that was tampered with leads to others.
+        let is_over = |row: &Held<Row>| row.confirm_by.is_some_and(|end| end < now);
+        if let Some(mut row) = purged.sound(tables.get(key).await, is_over)? {
             lose(tables, &mut row, now).await?;
             purged.lost = purged.lost.saturating_add(1);
         }
     }
     for key in over::<Row, _>(tables, "forget_at", limit, now).await? {
-        if let Some(row) = purged.sound(tables.get::<Row>(key).await)? {
+        let is_over = |row: &Held<Row>| row.forget_at.is_some_and(|end| end < now);
+        if let Some(row) = purged.sound(tables.get(key).await, is_over)? {
             forget(tables, &row).await?;
             purged.forgotten = purged.forgotten.saturating_add(1);
         }
     }
     for key in over::<Code, _>(tables, "expires", limit, late).await? {
-        if let Some(code) = purged.sound(tables.get::<Code>(key).await)?
+        let is_over = |code: &Held<Code>| code.is_over(late);
+        if let Some(code) = purged.sound(tables.get(key).await, is_over)?
             && !is_claimed(tables, &code, now).await?
         {
             withdraw(tables, &code).await?;
@@ -95,15 +99,20 @@ pub(in crate::store) async fn purge<T: Tables>(
 }
 
 impl Purged {
-    /// A row that can be read; one that is damaged is counted and stays.
-    fn sound<R>(&mut self, row: Result<Option<R>, Trouble>) -> Result<Option<R>, Trouble> {
+    /// A row that can be read, and whose time is over; another one is counted and stays.
+    fn sound<E>(
+        &mut self,
+        row: Result<Option<Held<E>>, Trouble>,
+        is_over: impl Fn(&Held<E>) -> bool,
+    ) -> Result<Option<Held<E>>, Trouble> {
         match row {
-            Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => {
-                self.damaged = self.damaged.saturating_add(1);
-                Ok(None)
-            }
-            other => other,
+            Ok(Some(row)) if is_over(&row) => return Ok(Some(row)),
+            Ok(None) => return Ok(None),
+            Ok(Some(_)) | Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => {}
+            Err(trouble) => return Err(trouble),
         }
+        self.damaged = self.damaged.saturating_add(1);
+        Ok(None)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::store::UniqueNames;
 use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::event::{Event, EventKind};
 use crate::store::rows::{Code, Row, State, Taken, Waiter};
-use crate::store::rules::{by, forget, lose, settle};
+use crate::store::rules::{by, forget, lose, settle, withdraw};
 use crate::time::UnixTime;
 
 async fn row<T: Tables>(tables: &mut T, key_id: &KeyId) -> Result<Held<Row>, Trouble<OperatorError>> {
@@ -112,8 +112,12 @@ operation! { Rename writes -> (), OperatorError; |self, tables, now| {
         return Ok(());
     }
     let code: Option<Held<Code>> = by(tables, &self.name).await?;
-    if code.is_some_and(|code| !code.is_over(now)) || by::<Taken, _>(tables, &self.name).await?.is_some() {
+    let promised = code.as_ref().is_some_and(|code| !code.is_over(now));
+    if promised || by::<Taken, _>(tables, &self.name).await?.is_some() {
         return Err(OperatorError::NameTaken.into());
+    }
+    if let Some(over) = code {
+        withdraw(tables, &over).await?;
     }
     let held: Option<Held<Taken>> = by(tables, &row.name).await?;
     let held = held.filter(|held| held.user_id == row.user_id);

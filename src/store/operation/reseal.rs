@@ -1,47 +1,76 @@
 //! Another storage key.
 
-use super::{Operation, OperatorError, operation};
+use super::{Cursor, Operation, OperatorError, operation};
 use crate::store::entity::{Entity, Tables, Trouble};
 use crate::store::rows::{self, every_table};
 use crate::time::UnixTime;
+use alloc::string::ToString;
 
-/// Seals anew, under the current storage key, rows that others have sealed. When it answers that there
-/// are no more, and every server's current key is this one, the others are of no use any more
-/// ([`crate::store::StorageKeys`]). Each time it looks through the whole of every table.
+/// Seals anew, under the current storage key, rows that others have sealed. When a pass from the
+/// beginning finds none, and every server's current key is this one, the others are of no use any more
+/// ([`crate::store::StorageKeys`]).
 ///
 /// A store in memory has nothing to do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Reseal {
-    /// At most so many rows of each table, so that no transaction grows without bound.
+    /// From where on: what an earlier one has answered as the next.
+    pub after: Option<Cursor>,
+    /// At most so many rows, and one at least, so that no transaction grows without bound.
     pub limit: u16,
 }
 
 /// What was sealed anew.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resealed {
     /// How many rows.
     pub rows: usize,
-    /// Whether the limit was met: there may be more.
-    pub more: bool,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// A pass through all tables.
+struct Pass<'a> {
+    after: Option<&'a str>,
+    left: usize,
+    resealed: Resealed,
 }
 
 macro_rules! reseal {
-    ($tables:ident, $limit:ident: $($entity:ident),*) => {
-        [$( reseal::<rows::$entity, _>($tables, $limit).await? ),*]
+    ($tables:ident, $pass:ident: $($entity:ident),*) => {
+        $( $pass.through::<rows::$entity, _>($tables).await?; )*
     };
 }
 
 operation! { Reseal writes -> Resealed, OperatorError; |self, tables, _now| {
-    let limit = usize::from(self.limit.max(1));
-    let sealed = every_table!(reseal, tables, limit);
-    Ok(Resealed { rows: sealed.iter().sum(), more: sealed.contains(&limit) })
+    let after = self.after.as_ref().map(ToString::to_string);
+    let mut pass =
+        Pass { after: after.as_deref(), left: self.limit.max(1).into(), resealed: Resealed::default() };
+    every_table!(reseal, tables, pass);
+    Ok(pass.resealed)
 } }
 
-async fn reseal<E: Entity, T: Tables>(tables: &mut T, limit: usize) -> Result<usize, Trouble> {
-    let mut stale = tables.stale::<E>(limit).await?;
-    for row in &mut stale {
-        tables.update(row).await?;
+impl Pass<'_> {
+    async fn through<E: Entity, T: Tables>(&mut self, tables: &mut T) -> Result<(), Trouble> {
+        // A place is the name of a table, and a key in it.
+        let after = match self.after.map(|after| after.split_once(' ').unwrap_or((after, ""))) {
+            Some((table, key)) if table == E::TABLE => Some(Cursor::key::<E>(key)),
+            Some(_) => return Ok(()),
+            None => None,
+        };
+        self.after = None;
+        if self.left == 0 {
+            return Ok(());
+        }
+        let mut stale = tables.stale::<E>(after, self.left).await?;
+        for row in &mut stale {
+            tables.update(row).await?;
+        }
+        self.left = self.left.saturating_sub(stale.len());
+        self.resealed.rows = self.resealed.rows.saturating_add(stale.len());
+        if let Some(last) = stale.last().filter(|_| self.left == 0) {
+            self.resealed.next = Some(Cursor::within(E::TABLE, &last.row.key()));
+        }
+        Ok(())
     }
-    Ok(stale.len())
 }

@@ -106,10 +106,12 @@ async fn win<T: Tables>(tables: &mut T, row: &mut Held<Row>, now: UnixTime) -> R
     row.confirmed_at = Some(now);
     settle(tables, row, State::Active).await?;
     Event::of(EventKind::Confirmed, row).log(tables, now).await?;
-    if row.code.is_some() {
-        let code: Option<Held<Code>> = by(tables, &row.name).await?;
-        let code = code.filter(|code| row.code == Some(code.id));
-        withdraw(tables, &code.ok_or(Trouble::Conflict)?).await?;
+    let code: Option<Held<Code>> = by(tables, &row.name).await?;
+    match code {
+        // It is used up; or it is over, and of no use for a name that is taken.
+        Some(code) if row.code == Some(code.id) || code.is_over(now) => withdraw(tables, &code).await?,
+        _ if row.code.is_some() => return Err(Trouble::Conflict),
+        _ => {}
     }
     if let Some(ticket_id) = row.ticket
         && let Some(waiter) = by::<Waiter, _>(tables, &ticket_id).await?
