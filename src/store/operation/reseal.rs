@@ -8,7 +8,7 @@ use alloc::string::ToString;
 
 /// Seals anew, under the current storage key, rows that others have sealed. When a pass from the
 /// beginning finds none, and every server's current key is this one, the others are of no use any more
-/// ([`crate::store::StorageKeys`]).
+/// (see the storage keys of the store).
 ///
 /// A store in memory has nothing to do.
 #[derive(Clone, Debug)]
