@@ -35,7 +35,8 @@ pub enum FileError {
     #[error("the token is in use")]
     InUse,
     /// Others than its owner may read or write the file, and may have: take that right from them
-    /// (mode 0600), and give the token a new PIN if they may have used it.
+    /// (mode 0600). Who has a copy and finds the PIN it had then opens later files too, whatever their
+    /// PIN: if somebody may, register anew on a new token and have these registrations revoked.
     #[error("others than its owner may read or write the token file")]
     Exposed,
     /// The operating system does not permit it; the directory must be writable too.
