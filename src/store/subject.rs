@@ -1,8 +1,6 @@
 //! Whom an entitlement is for.
 
-use super::value::{Field, Kind, Value};
 use crate::id::{AccessPath, Group, NameError, UserId};
-use alloc::string::ToString;
 use core::fmt;
 use core::str::FromStr;
 use thiserror::Error;
@@ -51,19 +49,6 @@ impl FromStr for Subject {
             ("group", group) => Ok(Self::Group(group.parse()?)),
             ("path", path) => Ok(Self::AccessPath(path.parse()?)),
             _ => Err(SubjectError::Kind),
-        }
-    }
-}
-
-impl Field for Subject {
-    const KIND: Kind = Kind::Text;
-    fn put(&self) -> Value {
-        Value::Text(self.to_string())
-    }
-    fn get(value: Value) -> Option<Self> {
-        match value {
-            Value::Text(text) => text.parse().ok(),
-            _ => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What stands in one column of a store's table, and how the types of the crate stand there.
 
+use super::Subject;
 use crate::id::{
     AccessPath, Alias, Application, ChallengeId, CodeId, Digest, EventId, Group, KeyId, TicketId, UserId,
     UserName,
@@ -97,6 +98,7 @@ text!(
     Group,
     KeyId,
     String,
+    Subject,
     TicketId,
     UserId,
     UserName
