@@ -109,6 +109,8 @@ impl Scene {
         let s0_heard = if to_server { self.meddle(play, &s0) } else { s0.clone() };
 
         let (s1, challenged) = self.challenge(play, &s0_heard)?;
+        // Also one that the token never hears: it may be played to it in a later session.
+        self.challenges.push((s0_heard.clone(), core(&s1).unwrap().to_vec()));
         let s1_heard = if to_server { s1.clone() } else { self.meddle(play, &s1) };
 
         let step = awaits.receive_challenge(&s1_heard, &mut self.random)?.supply_from(&mut self.card)?;
@@ -116,7 +118,6 @@ impl Scene {
         let s2_heard = if to_server { self.meddle(play, &s2) } else { s2.clone() };
         // The token only hands the cookie back; everything else is under its proof. An answer to an
         // earlier challenge is as good as one to this, once, where the server keeps none in memory.
-        self.challenges.push((s0_heard.clone(), core(&s1).unwrap().to_vec()));
         let answered = (s0.clone(), core(&s1_heard).unwrap().to_vec());
         let this = self.challenges.last() == Some(&answered);
         if self.challenges.contains(&answered) {
