@@ -40,8 +40,7 @@ mod survey;
 use halfkey::port::EntitlementStore;
 use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::sqlite::Store;
-use halfkey::store::operation::{Entitle, IssueCode};
-use halfkey::store::{Operation, StorageKeys, Subject, UniqueNames};
+use halfkey::store::{Operation, StorageKeys, UniqueNames};
 use halfkey::{Secret, UnixTime};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -87,16 +86,9 @@ fn keys() -> StorageKeys {
 }
 
 fn seeded(store: Store, seed: &Seed<'_>) -> Store {
-    let (name, secret) = (seed.code.0.clone(), seed.code.1.clone());
-    store.run(&IssueCode { name, secret, expires: None }, NOW).unwrap();
-    let (user, application, document) = seed.entitled;
-    let entitle = Entitle {
-        subject: Subject::User(user.clone()),
-        application: application.clone(),
-        document: document.clone(),
-        valid_for: None,
-    };
-    store.run(&entitle, NOW).unwrap();
+    let (code, entitlement) = operations::seeds(seed);
+    store.run(&code, NOW).unwrap();
+    store.run(&entitlement, NOW).unwrap();
     store
 }
 

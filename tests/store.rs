@@ -24,9 +24,9 @@ use halfkey::record::{
 };
 use halfkey::registration::RefusalCode;
 use halfkey::store::operation::{
-    Entitle, Forget, FreeName, IssueCode, RegistrationFilter, Registrations, Resume, Revoke, Suspend,
+    Forget, FreeName, IssueCode, RegistrationFilter, Registrations, Resume, Revoke, Suspend,
 };
-use halfkey::store::{Operation, OperatorError, State, Subject, UniqueNames};
+use halfkey::store::{Operation, OperatorError, State, UniqueNames};
 use halfkey::{AccessPath, Alias, CodeId, Digest, KeyId, Secret, Txn, UnixTime, UserId, UserName};
 use std::sync::{Arc, Mutex};
 
@@ -38,12 +38,9 @@ fn fixed(out: &mut [u8]) {
 }
 
 fn seeded(store: Store, seed: &Seed<'_>) -> Store {
-    let (name, secret) = (seed.code.0.clone(), seed.code.1.clone());
-    store.run(&IssueCode { name, secret, expires: None }, NOW).unwrap();
-    let (user, application, document) = seed.entitled;
-    let (subject, application, document) =
-        (Subject::User(user.clone()), application.clone(), document.clone());
-    store.run(&Entitle { subject, application, document, valid_for: None }, NOW).unwrap();
+    let (code, entitlement) = operations::seeds(seed);
+    store.run(&code, NOW).unwrap();
+    store.run(&entitlement, NOW).unwrap();
     store
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Rows<'s, D> {
 }
 
 /// The columns in the open, in their order.
-fn plain<E: Entity>() -> impl Iterator<Item = &'static Column> {
+fn plain<E: Entity>() -> impl Iterator<Item = &'static Column> + Clone {
     E::COLUMNS.iter().filter(|column| column.kind != Kind::Sealed)
 }
 
@@ -35,16 +35,11 @@ fn names<E: Entity>() -> String {
     plain::<E>().map(|column| column.name).collect::<Vec<_>>().join(", ")
 }
 
-/// `WHERE` one row: its key, and its version where it is given.
-fn this<E: Entity>(key: Key, version: Option<i64>, parameters: &mut Vec<Value>) -> String {
-    let columns = E::COLUMNS.iter().take(E::KEYS).map(|column| column.name).chain(["version"]);
-    let values = key.into_iter().map(Value::Text).chain(version.map(Value::Int));
-    let mut conditions = Vec::new();
-    for (column, value) in columns.zip(values) {
-        parameters.push(value);
-        conditions.push(format!("{column} = ${}", parameters.len()));
-    }
-    conditions.join(" AND ")
+/// `WHERE` one row, as it was read.
+fn this<E: Entity>(row: &Held<E>, parameters: &mut Vec<Value>) -> String {
+    let this = wanted::<E>(&Query::at::<E>(row.row.key()), parameters);
+    parameters.push(Value::Int(row.version));
+    format!("{this} AND version = ${}", parameters.len())
 }
 
 /// `WHERE` the rows wanted.
@@ -80,8 +75,7 @@ fn wanted<E: Entity>(query: &Query, parameters: &mut Vec<Value>) -> String {
 fn sorted<E: Entity>(query: &Query, parameters: &mut Vec<Value>) -> String {
     let mut rest = wanted::<E>(query, parameters);
     let order = if query.backwards { " DESC" } else { "" };
-    let keys = E::COLUMNS.iter().take(E::KEYS).map(|column| column.name);
-    let by = query.by.into_iter().chain(keys).map(|column| format!("{column}{order}"));
+    let by = query.by.into_iter().chain(E::keys()).map(|column| format!("{column}{order}"));
     let _ = write!(rest, " ORDER BY {}", by.collect::<Vec<_>>().join(", "));
     if let Some(limit) = query.limit {
         let _ = write!(rest, " LIMIT {limit}");
@@ -89,31 +83,25 @@ fn sorted<E: Entity>(query: &Query, parameters: &mut Vec<Value>) -> String {
     rest
 }
 
-/// Whether a row as it was read is one that was wanted. A database finds rows by its indexes, and one
-/// that was tampered with finds others.
-fn holds<E: Entity>(conditions: &[(&'static str, Test)], row: &[Value]) -> bool {
-    conditions.iter().all(|(name, test)| {
-        let value = plain::<E>().zip(row).find(|(column, _)| column.name == *name);
-        value.is_some_and(|(_, value)| test.passes(value))
-    })
-}
-
 fn keys<E: Entity>() -> String {
-    E::COLUMNS.iter().take(E::KEYS).map(|column| column.name).collect::<Vec<_>>().join(", ")
+    E::keys().collect::<Vec<_>>().join(", ")
 }
 
 impl<D: Database> Rows<'_, D> {
+    /// The rows that are found, if they are those wanted: a database finds rows by its indexes, and one
+    /// that was tampered with finds others.
     async fn read<E: Entity>(
         &mut self,
         rest: &str,
         parameters: &[Value],
-        conditions: &[(&'static str, Test)],
+        query: &Query,
     ) -> Result<Vec<Held<E>>, Trouble> {
         let (names, table) = (names::<E>(), E::TABLE);
         let sql = format!("SELECT {names}, version, sealed_by, seal FROM halfkey_{table} WHERE {rest}");
         let rows = self.database.query(&sql, parameters).await?;
-        let open =
-            |row: Vec<Value>| if holds::<E>(conditions, &row) { self.open(row) } else { Err(damaged()) };
+        let open = |row: Vec<Value>| {
+            if query.passes(plain::<E>(), &row) { self.open(row) } else { Err(damaged()) }
+        };
         rows.into_iter().map(open).collect()
     }
 
@@ -144,18 +132,16 @@ impl<D: Database> Rows<'_, D> {
 
 impl<D: Database> Tables for Rows<'_, D> {
     async fn get<E: Entity>(&mut self, key: Key) -> Result<Option<Held<E>>, Trouble> {
-        let columns = E::COLUMNS.iter().take(E::KEYS).map(|column| column.name);
-        let conditions: Vec<_> = columns.zip(key.iter().cloned().map(Test::Is)).collect();
-        let mut parameters = Vec::new();
-        let this = this::<E>(key, None, &mut parameters);
-        let mut rows = self.read(&this, &parameters, &conditions).await?;
+        let (query, mut parameters) = (Query::at::<E>(key), Vec::new());
+        let this = wanted::<E>(&query, &mut parameters);
+        let mut rows = self.read(&this, &parameters, &query).await?;
         if rows.len() > 1 { Err(damaged()) } else { Ok(rows.pop()) }
     }
 
     async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
         let mut parameters = Vec::new();
         let rest = sorted::<E>(&query, &mut parameters);
-        self.read(&rest, &parameters, &query.conditions).await
+        self.read(&rest, &parameters, &query).await
     }
 
     async fn keys<E: Entity>(&mut self, query: Query) -> Result<Vec<Key>, Trouble> {
@@ -199,7 +185,7 @@ impl<D: Database> Tables for Rows<'_, D> {
         let places = 1..=parameters.len();
         let set = columns.zip(places).map(|(column, place)| format!("{column} = ${place}"));
         let set = set.collect::<Vec<_>>().join(", ");
-        let this = this::<E>(row.row.key(), Some(row.version), &mut parameters);
+        let this = this(row, &mut parameters);
         self.one(&format!("UPDATE halfkey_{} SET {set} WHERE {this}", E::TABLE), &parameters).await?;
         row.version = version;
         Ok(())
@@ -207,13 +193,13 @@ impl<D: Database> Tables for Rows<'_, D> {
 
     async fn delete<E: Entity>(&mut self, row: &Held<E>) -> Result<(), Trouble> {
         let mut parameters = Vec::new();
-        let this = this::<E>(row.row.key(), Some(row.version), &mut parameters);
+        let this = this(row, &mut parameters);
         self.one(&format!("DELETE FROM halfkey_{} WHERE {this}", E::TABLE), &parameters).await
     }
 
     async fn erase<E: Entity>(&mut self, key: Key) -> Result<(), Trouble> {
         let mut parameters = Vec::new();
-        let this = this::<E>(key, None, &mut parameters);
+        let this = wanted::<E>(&Query::at::<E>(key), &mut parameters);
         let sql = format!("DELETE FROM halfkey_{} WHERE {this}", E::TABLE);
         self.database.execute(&sql, &parameters).await.map(drop)
     }
@@ -222,7 +208,7 @@ impl<D: Database> Tables for Rows<'_, D> {
         let mut parameters = alloc::vec![Value::Text(self.shared.keys.current().id.clone())];
         let query = Query { after, ..Query::all().at_most(limit) };
         let rest = format!("sealed_by <> $1 AND {}", sorted::<E>(&query, &mut parameters));
-        self.read(&rest, &parameters, &[]).await
+        self.read(&rest, &parameters, &query).await
     }
 
     fn unique(&self) -> UniqueNames {

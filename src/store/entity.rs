@@ -35,6 +35,11 @@ pub trait Entity: Clone + Send + Sync + 'static {
     fn put(&self) -> Vec<Value>;
     fn get(row: Vec<Value>) -> Option<Self>;
     fn key(&self) -> Key;
+
+    /// The names of the columns of the primary key.
+    fn keys() -> impl Iterator<Item = &'static str> {
+        Self::COLUMNS.iter().take(Self::KEYS).map(|column| column.name)
+    }
 }
 
 /// Declares a struct and the table that its values are the rows of. A field marked `indexed` is one
@@ -146,11 +151,21 @@ impl Query {
         Self::default()
     }
 
+    /// The one row with this key.
+    pub fn at<E: Entity>(key: Key) -> Self {
+        let tests = key.into_iter().map(Test::Is);
+        Self { conditions: E::keys().zip(tests).collect(), ..Self::all() }
+    }
+
     /// Whether a row is one of those wanted: an index that was tampered with leads to others.
     pub fn wants<E: Entity>(&self, row: &E) -> bool {
-        let values = row.put();
+        self.passes(E::COLUMNS.iter(), &row.put())
+    }
+
+    /// Whether the values in these columns are those of a row that is wanted.
+    pub fn passes(&self, columns: impl Iterator<Item = &'static Column> + Clone, values: &[Value]) -> bool {
         self.conditions.iter().all(|(name, test)| {
-            let value = E::COLUMNS.iter().zip(&values).find(|(column, _)| column.name == *name);
+            let value = columns.clone().zip(values).find(|(column, _)| column.name == *name);
             value.is_some_and(|(_, value)| test.passes(value))
         })
     }

@@ -5,21 +5,12 @@ use super::{connect, server};
 use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::postgres::{Blocking, Store};
-use halfkey::store::Subject;
-use halfkey::store::operation::{Entitle, IssueCode};
 use halfkey::{Digest, KeyId};
 
 pub fn seeded(store: Blocking, seed: &Seed<'_>) -> Blocking {
-    let (name, secret) = (seed.code.0.clone(), seed.code.1.clone());
-    store.run(&IssueCode { name, secret, expires: None }, NOW).unwrap();
-    let (user, application, document) = seed.entitled;
-    let entitle = Entitle {
-        subject: Subject::User(user.clone()),
-        application: application.clone(),
-        document: document.clone(),
-        valid_for: None,
-    };
-    store.run(&entitle, NOW).unwrap();
+    let (code, entitlement) = super::operations::seeds(seed);
+    store.run(&code, NOW).unwrap();
+    store.run(&entitlement, NOW).unwrap();
     store
 }
 

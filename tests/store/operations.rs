@@ -34,7 +34,9 @@ pub mod reports;
 
 use halfkey::UnixTime;
 use halfkey::port::EntitlementStore;
-use halfkey::store::{Operation, UniqueNames};
+use halfkey::port::contract::Seed;
+use halfkey::store::operation::{Entitle, IssueCode};
+use halfkey::store::{Operation, Subject, UniqueNames};
 
 /// A store, as its operator and as the steps ask it.
 pub trait Run {
@@ -43,6 +45,19 @@ pub trait Run {
 
     fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error>;
     fn port(&self) -> &dyn EntitlementStore;
+}
+
+/// What puts the contract's seed into an empty store.
+pub fn seeds(seed: &Seed<'_>) -> (IssueCode, Entitle) {
+    let (name, secret) = (seed.code.0.clone(), seed.code.1.clone());
+    let (user, application, document) = seed.entitled;
+    let entitle = Entitle {
+        subject: Subject::User(user.clone()),
+        application: application.clone(),
+        document: document.clone(),
+        valid_for: None,
+    };
+    (IssueCode { name, secret, expires: None }, entitle)
 }
 
 /// Makes an empty store.

@@ -9,7 +9,7 @@ use crate::store::Subject;
 use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::event::{Event, EventKind};
 use crate::store::rows::Entitled;
-use crate::store::rules::{counter, next_epoch, next_number};
+use crate::store::rules::{counter, next_epoch, next_number, put};
 use crate::time::UnixTime;
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -78,10 +78,8 @@ async fn set<T: Tables>(tables: &mut T, entitled: Entitled) -> Result<Serial, Tr
         serial: Some(serial),
         ..Event::new(if ended { EventKind::EntitlementRevoked } else { EventKind::Entitled })
     };
-    match find(tables, &row.subject, &row.application).await? {
-        Some(Held { version, .. }) => tables.update(&mut Held { row, version }).await?,
-        None => tables.insert(row).await?,
-    }
+    let before = find(tables, &row.subject, &row.application).await?;
+    put(tables, before, row).await?;
     event.log(tables, now).await?;
     Ok(serial)
 }

@@ -2,12 +2,11 @@
 
 use super::{Operation, OperatorError, operation};
 use crate::port::StoreError;
-use crate::store::entity::{Entity, Held, Key, Query, Tables, Trouble};
+use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::event::EventKind;
 use crate::store::rows::{Answer, Code, Happened, Row, Spent, Waiter};
-use crate::store::rules::{forget, lose, withdraw};
+use crate::store::rules::{erase, forget, lose, withdraw};
 use crate::time::UnixTime;
-use alloc::vec::Vec;
 
 /// Seconds by which the clocks of servers may differ.
 const CLOCKS: u64 = 300;
@@ -63,13 +62,13 @@ pub(in crate::store) async fn purge<T: Tables>(
     // A server whose clock is behind may still take what is over here.
     let late = UnixTime::from_secs(now.as_secs().saturating_sub(CLOCKS));
     let mut purged = Purged {
-        outcomes: drop_over::<Answer, _>(tables, "keep_until", limit, now).await?,
-        applications: drop_over::<Waiter, _>(tables, "hold_until", limit, now).await?,
-        challenges: drop_over::<Spent, _>(tables, "lapses", limit, late).await?,
+        outcomes: erase::<Answer, _>(tables, over("keep_until", limit, now)).await?,
+        applications: erase::<Waiter, _>(tables, over("hold_until", limit, now)).await?,
+        challenges: erase::<Spent, _>(tables, over("lapses", limit, late)).await?,
         events: drop_strangers(tables, limit).await?,
         ..Purged::default()
     };
-    for key in over::<Row, _>(tables, "confirm_by", limit, now).await? {
+    for key in tables.keys::<Row>(over("confirm_by", limit, now)).await? {
         // An index that was tampered with leads to others.
         let is_over = |row: &Held<Row>| row.confirm_by.is_some_and(|end| end < now);
         if let Some(mut row) = purged.sound(tables.get(key).await, is_over)? {
@@ -77,14 +76,14 @@ pub(in crate::store) async fn purge<T: Tables>(
             purged.lost = purged.lost.saturating_add(1);
         }
     }
-    for key in over::<Row, _>(tables, "forget_at", limit, now).await? {
+    for key in tables.keys::<Row>(over("forget_at", limit, now)).await? {
         let is_over = |row: &Held<Row>| row.forget_at.is_some_and(|end| end < now);
         if let Some(row) = purged.sound(tables.get(key).await, is_over)? {
             forget(tables, &row).await?;
             purged.forgotten = purged.forgotten.saturating_add(1);
         }
     }
-    for key in over::<Code, _>(tables, "expires", limit, late).await? {
+    for key in tables.keys::<Code>(over("expires", limit, late)).await? {
         let is_over = |code: &Held<Code>| code.is_over(late);
         if let Some(code) = purged.sound(tables.get(key).await, is_over)?
             && !is_claimed(tables, &code, now).await?
@@ -123,34 +122,12 @@ async fn is_claimed<T: Tables>(tables: &mut T, code: &Code, now: UnixTime) -> Re
     Ok(tables.count::<Row>(pending).await? > 0 || tables.count::<Waiter>(waiting).await? > 0)
 }
 
-/// The keys of rows whose time was over before now, the earliest first.
-async fn over<E: Entity, T: Tables>(
-    tables: &mut T,
-    column: &'static str,
-    limit: usize,
-    now: UnixTime,
-) -> Result<Vec<Key>, Trouble> {
-    let Some(before) = now.as_secs().checked_sub(1) else { return Ok(Vec::new()) };
-    let over = Query::all().until(column, UnixTime::from_secs(before));
-    tables.keys::<E>(over.earliest(column).at_most(limit)).await
-}
-
-async fn drop_over<E: Entity, T: Tables>(
-    tables: &mut T,
-    column: &'static str,
-    limit: usize,
-    now: UnixTime,
-) -> Result<usize, Trouble> {
-    let over = over::<E, _>(tables, column, limit, now).await?;
-    erase_all::<E, _>(tables, over).await
-}
-
-async fn erase_all<E: Entity, T: Tables>(tables: &mut T, keys: Vec<Key>) -> Result<usize, Trouble> {
-    let count = keys.len();
-    for key in keys {
-        tables.erase::<E>(key).await?;
-    }
-    Ok(count)
+/// Rows whose time was over before now, the earliest first.
+fn over(column: &'static str, limit: usize, now: UnixTime) -> Query {
+    // Nothing is over at the beginning of time.
+    let limit = if now == UnixTime::default() { 0 } else { limit };
+    let before = UnixTime::from_secs(now.as_secs().saturating_sub(1));
+    Query::all().until(column, before).earliest(column).at_most(limit)
 }
 
 /// Lets the oldest entries go of what anybody can make the log say, where there are too many.
@@ -161,8 +138,7 @@ async fn drop_strangers<T: Tables>(tables: &mut T, limit: usize) -> Result<usize
     if limit == 0 {
         return Ok(0);
     }
-    let oldest = tables.keys::<Happened>(alike().at_most(limit)).await?;
-    erase_all::<Happened, _>(tables, oldest).await
+    erase::<Happened, _>(tables, alike().at_most(limit)).await
 }
 
 /// Lets go of entries of the log, the oldest first. It answers with how many went.
@@ -175,5 +151,5 @@ pub struct PurgeEvents {
 }
 
 operation! { PurgeEvents writes -> usize, OperatorError; |self, tables, _now| {
-    Ok(drop_over::<Happened, _>(tables, "at", self.limit.into(), self.before).await?)
+    Ok(erase::<Happened, _>(tables, over("at", self.limit.into(), self.before)).await?)
 } }

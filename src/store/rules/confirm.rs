@@ -1,7 +1,7 @@
 //! Pending registrations win what they lay claim to, or lose it.
 
 use super::entitle::moved;
-use super::find::by;
+use super::find::{by, erase};
 use crate::id::{CodeId, KeyId};
 use crate::port::StoreError;
 use crate::port::entitlement_store::Confirmed;
@@ -192,12 +192,8 @@ pub(in crate::store) async fn withdraw<T: Tables>(tables: &mut T, code: &Held<Co
 
 /// Removes a registration and all that belongs to it; its name stays taken.
 pub(in crate::store) async fn forget<T: Tables>(tables: &mut T, row: &Held<Row>) -> Result<(), Trouble> {
-    for alias in tables.keys::<Handed>(Query::all().is("key_id", &row.key_id)).await? {
-        tables.erase::<Handed>(alias).await?;
-    }
-    for report in tables.keys::<Reported>(Query::all().is("key_id", &row.key_id)).await? {
-        tables.erase::<Reported>(report).await?;
-    }
+    erase::<Handed, _>(tables, Query::all().is("key_id", &row.key_id)).await?;
+    erase::<Reported, _>(tables, Query::all().is("key_id", &row.key_id)).await?;
     drop_outcome(tables, row).await?;
     tables.delete(row).await
 }

@@ -1,6 +1,6 @@
 //! What a user is entitled to, and what became of it.
 
-use super::find::by;
+use super::find::{by, put};
 use crate::id::{AccessPath, Application, UserId};
 use crate::message::Serial;
 use crate::port::StoreError;
@@ -95,10 +95,7 @@ operation! { TakeReport<'_> writes -> (), StoreError; |self, tables, now| {
         applied_number: applied.map(|serial| serial.number),
         at: now,
     };
-    match before {
-        Some(Held { version, .. }) => tables.update(&mut Held { row, version }).await,
-        None => tables.insert(row).await,
-    }
+    put(tables, before, row).await
 } }
 
 impl Reported {
@@ -131,11 +128,8 @@ pub(in crate::store) async fn next_number<T: Tables>(tables: &mut T) -> Result<S
 /// serial, so that no token takes it for a rollback.
 pub(in crate::store) async fn moved<T: Tables>(tables: &mut T, user_id: &UserId) -> Result<(), Trouble> {
     let number = next_number(tables).await?.number;
-    let row = Moved { user_id: user_id.clone(), number };
-    match by::<Moved, _>(tables, user_id).await? {
-        Some(Held { version, .. }) => tables.update(&mut Held { row, version }).await,
-        None => tables.insert(row).await,
-    }
+    let before = by(tables, user_id).await?;
+    put(tables, before, Moved { user_id: user_id.clone(), number }).await
 }
 
 /// Begins a new epoch.

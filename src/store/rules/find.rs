@@ -4,7 +4,7 @@ use crate::id::{Digest, KeyId};
 use crate::message::Address;
 use crate::port::StoreError;
 use crate::record::{ExpectedTags, Registered};
-use crate::store::entity::{Entity, Held, Tables, Trouble};
+use crate::store::entity::{Entity, Held, Query, Tables, Trouble};
 use crate::store::operation::{Operation, operation};
 use crate::store::rows::{Answer, Handed, Row};
 use crate::time::UnixTime;
@@ -18,6 +18,31 @@ pub(in crate::store) async fn by<E: Entity, T: Tables>(
     key: &impl ToString,
 ) -> Result<Option<Held<E>>, Trouble> {
     tables.get(vec![key.to_string()]).await
+}
+
+/// Writes a row in the place of what was there before, if anything was.
+pub(in crate::store) async fn put<E: Entity, T: Tables>(
+    tables: &mut T,
+    before: Option<Held<E>>,
+    row: E,
+) -> Result<(), Trouble> {
+    match before {
+        Some(Held { version, .. }) => tables.update(&mut Held { row, version }).await,
+        None => tables.insert(row).await,
+    }
+}
+
+/// Removes rows without reading them, and counts them.
+pub(in crate::store) async fn erase<E: Entity, T: Tables>(
+    tables: &mut T,
+    query: Query,
+) -> Result<usize, Trouble> {
+    let keys = tables.keys::<E>(query).await?;
+    let count = keys.len();
+    for key in keys {
+        tables.erase::<E>(key).await?;
+    }
+    Ok(count)
 }
 
 /// [`crate::port::EntitlementStore::outcome`].

@@ -17,5 +17,5 @@ pub(crate) use confirm::Confirm;
 pub(super) use confirm::{forget, lose, settle, withdraw};
 pub(crate) use entitle::{FindEntitlement, TakeReport};
 pub(super) use entitle::{counter, moved, next_epoch, next_number};
-pub(super) use find::by;
 pub(crate) use find::{FindExpected, FindOutcome, FindRegistration};
+pub(super) use find::{by, erase, put};
