@@ -37,7 +37,7 @@ fn anchors() -> TrustAnchors {
 
 fn server_key() -> &'static KemPrivateKey {
     static KEY: OnceLock<KemPrivateKey> = OnceLock::new();
-    KEY.get_or_init(|| KemPrivateKey::generate(2048, &mut SystemRandom).unwrap())
+    KEY.get_or_init(|| KemPrivateKey::from_pkcs8_pem(include_str!("data/test-key-rsa-2048-a.pem")).unwrap())
 }
 
 fn pin(digits: &str) -> SecretString {

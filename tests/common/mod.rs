@@ -15,14 +15,11 @@ use halfkey::store::operation::{
     Applications, Cursor, IssueCode, Page, RegistrationEntry, Registrations, WaitingEntry,
 };
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{
-    AccessPath, RandomSource, Secret, ServerName, ServerSettings, SystemRandom, UnixTime, UserName,
-};
+use halfkey::{AccessPath, RandomSource, Secret, ServerName, ServerSettings, UnixTime, UserName};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::io;
-use std::sync::OnceLock;
 
 pub const PIN: &str = "2468";
 pub const START: u64 = 1_800_000_000;
@@ -51,15 +48,11 @@ pub fn name(text: &str) -> ServerName {
     ServerName::new(text).unwrap()
 }
 
-/// An RSA key is slow to make: two for all tests of a binary.
+/// One of two keys that stand in files: what a test encrypts is the same in every run.
 pub fn kem_key(which: usize) -> KemPrivateKey {
-    static KEYS: OnceLock<[String; 2]> = OnceLock::new();
-    let keys = KEYS.get_or_init(|| {
-        [0, 1].map(|_| {
-            KemPrivateKey::generate(2048, &mut SystemRandom).unwrap().to_pkcs8_pem().unwrap().to_string()
-        })
-    });
-    KemPrivateKey::from_pkcs8_pem(&keys[which]).unwrap()
+    let keys =
+        [include_str!("../data/test-key-rsa-2048-a.pem"), include_str!("../data/test-key-rsa-2048-b.pem")];
+    KemPrivateKey::from_pkcs8_pem(keys[which]).unwrap()
 }
 
 pub struct Issuer {
