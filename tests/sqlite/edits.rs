@@ -130,6 +130,33 @@ fn an_index_that_leads_to_other_rows_is_noticed() {
     assert!(found.entries.is_empty() && found.damaged.len() == 1, "{found:?}");
 }
 
+/// A page shows what it can of lists that are put together from several tables.
+#[test]
+fn a_row_that_others_lead_to_is_noticed() {
+    let directory = Directory::quick("joined");
+    let (path, now) = peopled(&directory);
+    // How many rows of each list are shown, and how many are damaged.
+    let list = |path: &Path| {
+        let store = Store::open(path, keys()).unwrap();
+        let application = "mail".parse().unwrap();
+        let rollout = store.run(&Rollout { application, after: None, limit: None }, now).unwrap();
+        let reports = store.run(&Reports::default(), now).unwrap();
+        [[rollout.entries.len(), rollout.damaged.len()], [reports.entries.len(), reports.damaged.len()]]
+    };
+    let [[active, none], [reported, none_either]] = list(&path);
+    assert_eq!([none, none_either], [0, 0]);
+    assert!(active > reported && reported > 0, "not all of them report: {active}, {reported}");
+    let alice = "(SELECT key_id FROM halfkey_registration WHERE name = 'alice')";
+    let report = format!("UPDATE halfkey_report SET number = 0 WHERE key_id = {alice}");
+    assert_eq!(list(&edited(&path, &report)), [[active - 1, 1], [reported - 1, 1]]);
+    let registration = "UPDATE halfkey_registration SET last_seen = 0 WHERE name = 'alice'";
+    assert_eq!(list(&edited(&path, registration)), [[active - 1, 1], [reported - 1, 1]]);
+    // What it is entitled to.
+    let entitled = "UPDATE halfkey_entitlement SET set_at = 0 WHERE subject = 'path:/staff'";
+    let [[shown, lost], [_, reports_lost]] = list(&edited(&path, entitled));
+    assert!(shown + lost == active && lost > 0 && reports_lost > 0, "{shown}, {lost}, {reports_lost}");
+}
+
 /// What no seal shows, as SECURITY says.
 #[test]
 fn rows_may_be_removed_and_put_back_as_they_were() {

@@ -81,7 +81,7 @@ macro_rules! contract {
             groups: a_user_joins_and_leaves the_newest_group_counts a_user_is_in_so_many_groups
                 members_are_listed;
             reports: who_applied_what what_nobody_is_entitled_to_is_not_kept a_renewal_carries_them_over
-                reports_are_filtered;
+                reports_are_filtered who_has_yet_to_apply;
             lists: pages_are_parts_of_the_whole pages_have_a_size a_cursor_outlives_its_entry
                 strange_cursors_do_no_harm registrations_are_filtered names_are_in_the_order_of_bytes
                 applications_that_are_over_are_not_listed;

@@ -65,8 +65,8 @@ pub fn holdings(store: &impl Run, now: UnixTime) -> Result<Vec<String>, Operator
         .iter()
         .for_each(|row| note(row));
     for mut report in every(|after| store.run(&Reports { after, limit, ..Reports::default() }, now))? {
-        // They stand in the row of the registration.
-        (report.user_id, report.name) = (None, None);
+        // They stand in other rows.
+        (report.user_id, report.name, report.current) = (None, None, None);
         note(&report);
     }
     for mut event in every(|after| store.run(&Events { after, limit, ..Events::default() }, now))? {

@@ -18,6 +18,7 @@ mod paging;
 mod progress;
 mod registration;
 mod report;
+mod rollout;
 mod show;
 mod time;
 mod turn;
@@ -111,6 +112,8 @@ enum Command {
     Epoch(entitlement::EpochCommand),
     /// Lists who applied which configuration.
     Reports(report::List),
+    /// Lists how far the configuration of an application has come, also with those who never reported.
+    Rollout(rollout::List),
     /// Lists the log.
     Events(event::List),
     /// Lets go of what has expired.
@@ -186,6 +189,7 @@ fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
         Command::Group(command) => command.run(store, out),
         Command::Epoch(command) => command.run(store, out),
         Command::Reports(list) => list.run(store, out),
+        Command::Rollout(list) => list.run(store, out),
         Command::Events(list) => list.run(store, out),
         Command::Purge(purging) => purging.run(store, out),
         Command::Reseal => upkeep::reseal(store, key_id, out),

@@ -5,10 +5,9 @@ use crate::output::{Entry, Output};
 use crate::paging::Paging;
 use crate::time::written;
 use halfkey::message::Serial;
-use halfkey::port::EntitlementStore;
-use halfkey::port::entitlement_store::{EntitlementQuery, ReportResult, UserInformation};
+use halfkey::port::entitlement_store::ReportResult;
 use halfkey::sqlite::Store;
-use halfkey::store::operation::{Inspect, OperatorError, ReportEntry, ReportFilter, Reports};
+use halfkey::store::operation::{ReportEntry, ReportFilter, Reports};
 use halfkey::{Application, KeyId, UnixTime};
 use serde::Serialize;
 
@@ -29,10 +28,6 @@ pub(crate) struct List {
     /// With this result: applied, rolled-back, equivocation, failed, no-room or regressed.
     #[arg(long, value_parser = result)]
     result: Option<ReportResult>,
-    /// Only of those who have not applied what they are entitled to now. It is asked for every
-    /// report, which takes its time, and a page may be short.
-    #[arg(long)]
-    outdated: bool,
     #[command(flatten)]
     paging: Paging,
 }
@@ -62,8 +57,8 @@ pub(crate) fn serial(serial: Serial) -> String {
     format!("{}.{}", serial.epoch, serial.number)
 }
 
-impl Shown {
-    fn new(entry: ReportEntry, current: Option<Serial>) -> Self {
+impl From<ReportEntry> for Shown {
+    fn from(entry: ReportEntry) -> Self {
         Self {
             key_id: entry.key_id.to_string(),
             user_id: entry.user_id.map(|user| user.to_string()),
@@ -72,32 +67,10 @@ impl Shown {
             serial: serial(entry.serial),
             result: entry.result.word(),
             applied: entry.applied.map(serial),
-            current: current.map(serial),
+            current: entry.current.map(serial),
             at: written(entry.at),
         }
     }
-}
-
-/// A report, and what its user is entitled to now.
-pub(crate) fn shown(store: &Store, entry: ReportEntry) -> Result<(Shown, bool), Failure> {
-    let now = UnixTime::now();
-    let current = match store.run(&Inspect(entry.key_id), now)? {
-        None => None,
-        Some(registration) => {
-            // The same question that a session asks.
-            let query = EntitlementQuery {
-                key_id: entry.key_id,
-                user_id: registration.user_id,
-                access_path: registration.access_path,
-                application: entry.application.clone(),
-                information: UserInformation::default(),
-                held: None,
-            };
-            store.entitlement(&query, now).map_err(OperatorError::Store)?.map(|entitled| entitled.serial)
-        }
-    };
-    let outdated = current.is_some_and(|current| entry.applied.is_none_or(|applied| applied < current));
-    Ok((Shown::new(entry, current), outdated))
 }
 
 impl List {
@@ -105,10 +78,6 @@ impl List {
         let filter = ReportFilter { key_id: self.key, application: self.app, result: self.result };
         let page =
             |after, limit| store.run(&Reports { filter: filter.clone(), after, limit }, UnixTime::now());
-        let view = |entry| {
-            let (shown, outdated) = shown(store, entry)?;
-            Ok((outdated || !self.outdated).then_some(shown))
-        };
-        self.paging.list(out, page, view)
+        self.paging.list(out, page, |entry| Ok(Some(Shown::from(entry))))
     }
 }

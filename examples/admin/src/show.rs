@@ -38,7 +38,7 @@ impl Show {
         let filter = ReportFilter { key_id: Some(key_id), ..ReportFilter::default() };
         let page = |after, limit| store.run(&Reports { filter: filter.clone(), after, limit }, now);
         every(out.is_json(), page, |entry| {
-            reports.push(report::shown(store, entry)?.0);
+            reports.push(report::Shown::from(entry));
             Ok(())
         })?;
         let filter = EventFilter { key_id: Some(key_id), ..EventFilter::default() };

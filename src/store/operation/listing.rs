@@ -30,8 +30,8 @@ pub struct Page<T> {
     /// Where the next page begins; `None` at the end. What comes to be before that place between two
     /// pages is not seen.
     pub next: Option<Cursor>,
-    /// Rows on this page that cannot be read: they were changed without the storage key, or sealed
-    /// under one that is not at hand.
+    /// Rows on this page that cannot be read, or lead to others that cannot: they were changed without
+    /// the storage key, or sealed under one that is not at hand.
     pub damaged: Vec<Cursor>,
 }
 
@@ -43,6 +43,11 @@ impl Cursor {
     /// No part of a key has a space in it.
     fn at(key: &Key) -> Self {
         Self(key.join(" "))
+    }
+
+    /// The place of this row.
+    pub(super) fn of(row: &impl Entity) -> Self {
+        Self::at(&row.key())
     }
 
     pub(super) fn within(table: &str, key: &Key) -> Self {
@@ -72,6 +77,22 @@ impl FromStr for Cursor {
 }
 
 impl<T> Page<T> {
+    /// What the rows of this page are to be made into, nothing yet.
+    pub(super) fn emptied<U>(self) -> (Page<U>, Vec<T>) {
+        (Page { entries: Vec::new(), next: self.next, damaged: self.damaged }, self.entries)
+    }
+
+    /// Takes what a row and others that it leads to have been made into, if anything. Where one of
+    /// those cannot be read, the row counts as damaged.
+    pub(super) fn take(&mut self, place: Cursor, made: Result<Option<T>, Trouble>) -> Result<(), Trouble> {
+        match made {
+            Ok(entry) => self.entries.extend(entry),
+            Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => self.damaged.push(place),
+            Err(trouble) => return Err(trouble),
+        }
+        Ok(())
+    }
+
     pub(super) async fn read<E: Entity, S: Tables>(
         tables: &mut S,
         query: Query,
@@ -100,7 +121,7 @@ impl<T> Page<T> {
         let mut rows: Vec<Held<E>> = tables.select(query.at_most(limit.saturating_add(1))).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|last| Cursor::at(&last.row.key()));
+        let next = rows.last().filter(|_| more).map(|last| Cursor::of(&last.row));
         let entries = rows.into_iter().map(|held| entry(held.row)).collect();
         Ok(Self { entries, next, damaged: Vec::new() })
     }
@@ -118,15 +139,12 @@ impl<T> Page<T> {
         let next = keys.last().filter(|_| more).map(Cursor::at);
         let mut page = Self { entries: Vec::new(), next, damaged: Vec::new() };
         for key in keys {
-            let cursor = Cursor::at(&key);
-            match tables.get::<E>(key).await {
-                Ok(None) => {}
-                Ok(Some(held)) if query.wants(&held.row) => page.entries.push(entry(held.row)),
-                Ok(Some(_)) | Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => {
-                    page.damaged.push(cursor)
-                }
-                Err(error) => return Err(error.into()),
-            }
+            let place = Cursor::at(&key);
+            let made = match tables.get::<E>(key).await {
+                Ok(Some(held)) if !query.wants(&held.row) => Err(Trouble::Error(StoreError::Damaged)),
+                row => row.map(|held| held.map(|held| entry(held.row))),
+            };
+            page.take(place, made)?;
         }
         Ok(page)
     }

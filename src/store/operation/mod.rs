@@ -10,6 +10,7 @@ mod purge;
 mod registration;
 mod report;
 mod reseal;
+mod rollout;
 
 pub use batch::{Batch, BatchError};
 pub use code::{CodeEntry, Codes, ExpireCode, IssueCode, WithdrawCode};
@@ -28,6 +29,7 @@ pub use purge::{Purge, PurgeEvents, Purged};
 pub use registration::{Dismiss, Forget, FreeName, Rename, Resume, Revoke, SetExpiry, Suspend};
 pub use report::{ReportEntry, ReportFilter, Reports};
 pub use reseal::{Reseal, Resealed};
+pub use rollout::{Rollout, RolloutEntry};
 
 use super::entity::{Tables, Trouble};
 use crate::port::StoreError;

@@ -4,9 +4,9 @@ use super::{Cursor, Operation, OperatorError, Page, operation};
 use crate::id::{Application, KeyId, UserId, UserName};
 use crate::message::Serial;
 use crate::port::entitlement_store::ReportResult;
-use crate::store::entity::{Query, Tables, Trouble};
+use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::rows::{Reported, Row};
-use crate::store::rules::by;
+use crate::store::rules::{by, current};
 use crate::time::UnixTime;
 
 /// Which reports are wanted: those of which all that is given holds.
@@ -49,6 +49,8 @@ pub struct ReportEntry {
     pub result: ReportResult,
     /// The highest serial applied.
     pub applied: Option<Serial>,
+    /// The serial of what its user is entitled to now.
+    pub current: Option<Serial>,
     /// When it was reported.
     pub at: UnixTime,
 }
@@ -64,20 +66,30 @@ operation! { Reports reads -> Page<ReportEntry>, OperatorError; |self, tables, _
     if let Some(result) = &self.filter.result {
         query = query.is("result", result);
     }
-    let mut page = Page::read(tables, query, self.after.as_ref(), self.limit, |row: Reported| ReportEntry {
-        applied: row.applied(),
-        key_id: row.key_id,
-        user_id: None,
-        name: None,
-        application: row.application,
-        serial: Serial { epoch: row.epoch, number: row.number },
-        result: row.result,
-        at: row.at,
-    }).await?;
-    for entry in &mut page.entries {
-        if let Some(row) = by::<Row, _>(tables, &entry.key_id).await? {
-            (entry.user_id, entry.name) = (Some(row.row.user_id), Some(row.row.name));
-        }
+    let page = Page::read(tables, query, self.after.as_ref(), self.limit, |row: Reported| row).await?;
+    let (mut page, rows) = page.emptied();
+    for row in rows {
+        page.take(Cursor::of(&row), entry(tables, row).await.map(Some))?;
     }
     Ok(page)
 } }
+
+async fn entry<T: Tables>(tables: &mut T, reported: Reported) -> Result<ReportEntry, Trouble> {
+    let mut entry = ReportEntry {
+        applied: reported.applied(),
+        current: None,
+        key_id: reported.key_id,
+        user_id: None,
+        name: None,
+        application: reported.application,
+        serial: Serial { epoch: reported.epoch, number: reported.number },
+        result: reported.result,
+        at: reported.at,
+    };
+    if let Some(Held { row, .. }) = by::<Row, _>(tables, &entry.key_id).await? {
+        let current = current(tables, &row.user_id, &row.access_path, &entry.application).await?;
+        entry.current = current.map(|(serial, _)| serial);
+        (entry.user_id, entry.name) = (Some(row.user_id), Some(row.name));
+    }
+    Ok(entry)
+}

@@ -22,20 +22,33 @@ pub(crate) struct FindEntitlement<'a>(pub(crate) &'a EntitlementQuery);
 
 operation! { FindEntitlement<'_> reads -> Option<Entitlement>, StoreError; |self, tables, _now| {
     let EntitlementQuery { key_id, user_id, access_path, application, .. } = self.0;
-    // Before what it makes newer, for databases in which it may change in between.
-    let moved: Option<Held<Moved>> = by(tables, user_id).await?;
-    let Some(entitled) = entitled(tables, user_id, access_path, application).await? else { return Ok(None) };
-    let number = moved.map_or(0, |moved| moved.number).max(entitled.number);
-    let epoch = counter(tables).await?.map_or(0, |counter| counter.epoch);
+    let Some((serial, entitled)) = current(tables, user_id, access_path, application).await? else {
+        return Ok(None);
+    };
     let reported: Option<Held<Reported>> =
         tables.get(vec![key_id.to_string(), application.to_string()]).await?;
     Ok(Some(Entitlement {
-        serial: Serial { epoch, number },
+        serial,
         valid_for: entitled.valid_for,
         document: entitled.row.document(),
         last_applied: reported.and_then(|reported| reported.applied()),
     }))
 } }
+
+/// What the user is entitled to now, under the serial that it has for this user.
+pub(in crate::store) async fn current<T: Tables>(
+    tables: &mut T,
+    user: &UserId,
+    path: &AccessPath,
+    application: &Application,
+) -> Result<Option<(Serial, Held<Entitled>)>, Trouble> {
+    // Before what it makes newer, for databases in which it may change in between.
+    let moved: Option<Held<Moved>> = by(tables, user).await?;
+    let Some(entitled) = entitled(tables, user, path, application).await? else { return Ok(None) };
+    let number = moved.map_or(0, |moved| moved.number).max(entitled.number);
+    let epoch = counter(tables).await?.map_or(0, |counter| counter.epoch);
+    Ok(Some((Serial { epoch, number }, entitled)))
+}
 
 /// What the user is entitled to: as that user; else as a member of a group, whose newest counts; else
 /// by the access path.

@@ -6,7 +6,10 @@ use super::{Make, Run};
 use halfkey::Application;
 use halfkey::message::Serial;
 use halfkey::port::entitlement_store::{Report, ReportResult};
-use halfkey::store::operation::{Entitle, Rename, ReportEntry, ReportFilter, Reports};
+use halfkey::store::Subject;
+use halfkey::store::operation::{
+    Entitle, Rename, ReportEntry, ReportFilter, Reports, RevokeEntitlement, Rollout, RolloutEntry, Suspend,
+};
 
 fn reports<S: Run>(desk: &Desk<S>, filter: &ReportFilter) -> Vec<ReportEntry> {
     every(|after| desk.run(&Reports { filter: filter.clone(), after, ..Reports::default() }))
@@ -23,6 +26,7 @@ pub fn who_applied_what<S: Run>(make: Make<'_, S>) {
     assert_eq!((entry.key_id, &entry.application, entry.serial), (key(1), &app("mail"), first));
     assert_eq!((entry.user_id.clone(), entry.name.clone()), (Some(user(1)), Some(name("ann"))));
     assert_eq!((entry.result, entry.applied, entry.at), (ReportResult::Applied, Some(first), desk.now()));
+    assert_eq!(entry.current, Some(first));
 
     desk.pass(1);
     let second = desk.entitle(&staff(), "two");
@@ -38,6 +42,7 @@ pub fn who_applied_what<S: Run>(make: Make<'_, S>) {
         assert_eq!(logged, [format!("reported result={} key=1 user-1 ann mail {serial}", result.word())]);
         let entry = only();
         assert_eq!((entry.serial, entry.result, entry.applied), (second, result, Some(first)));
+        assert_eq!(entry.current, Some(second));
     }
     assert_eq!(desk.entitled(1, &user(1), "/staff").unwrap().2, Some(first));
     desk.report(1, second, ReportResult::Applied);
@@ -125,4 +130,68 @@ pub fn reports_are_filtered<S: Run>(make: Make<'_, S>) {
     assert_eq!(list(None, None, Some(ReportResult::Failed)), ["1 door"]);
     assert_eq!(list(Some(1), Some("mail"), Some(ReportResult::Applied)), ["1 mail"]);
     assert_eq!(list(Some(2), None, Some(ReportResult::Failed)), [""; 0]);
+}
+
+fn rollout<S: Run>(desk: &Desk<S>, application: &str, limit: u16) -> Vec<RolloutEntry> {
+    let limit = Some(limit);
+    every(|after| desk.run(&Rollout { application: app(application), after, limit }))
+}
+
+/// Each line of it: whose key, what is current, what is applied, and `outdated`.
+fn lines<S: Run>(desk: &Desk<S>, application: &str) -> Vec<String> {
+    let whole = rollout(desk, application, 1000);
+    for limit in 1..6 {
+        assert_eq!(rollout(desk, application, limit), whole, "pages of {limit}");
+    }
+    let line = |entry: &RolloutEntry| {
+        let applied = entry.applied.map_or("nothing".into(), |serial| serial.number.to_string());
+        let outdated = if entry.is_outdated() { " outdated" } else { "" };
+        format!("{} {} {applied}{outdated}", entry.name, entry.current.number)
+    };
+    whole.iter().map(line).collect()
+}
+
+pub fn who_has_yet_to_apply<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    for (n, name) in [(1, "ann"), (2, "ben"), (3, "cat"), (4, "dan")] {
+        desk.active(&grant(n, name));
+    }
+    assert_eq!(lines(&desk, "mail"), [""; 0], "nobody is entitled to anything");
+    let first = desk.entitle(&staff(), "one");
+    let whole = lines(&desk, "mail");
+    assert_eq!(whole, ["ann 1 nothing", "ben 1 nothing", "cat 1 nothing", "dan 1 nothing"].map(outdated));
+    assert_eq!(lines(&desk, "door"), [""; 0]);
+
+    desk.pass(1);
+    desk.report(1, first, ReportResult::Applied);
+    desk.report(2, first, ReportResult::Failed);
+    let whole = rollout(&desk, "mail", 1000);
+    assert_eq!(whole[0].reported, Some((ReportResult::Applied, desk.now())));
+    assert_eq!(whole[1].reported, Some((ReportResult::Failed, desk.now())));
+    assert_eq!((whole[2].reported, whole[2].key_id, &whole[2].user_id), (None, key(3), &user(3)));
+    let whole = lines(&desk, "mail");
+    assert_eq!(whole[..2], ["ann 1 1".to_string(), outdated("ben 1 nothing")]);
+
+    // One's own goes before the path's; nothing at all is a thing to apply as well.
+    desk.entitle(&Subject::User(user(1)), "own");
+    let none = RevokeEntitlement { subject: Subject::User(user(2)), application: app("mail") };
+    let none = desk.run(&none);
+    assert_eq!(lines(&desk, "mail")[..2], ["ann 2 1", "ben 3 nothing"].map(outdated));
+    desk.report(2, none, ReportResult::Applied);
+    assert_eq!(lines(&desk, "mail")[1], "ben 3 3");
+
+    // Who cannot open a session is not waited for.
+    desk.run(&Suspend(key(3)));
+    desk.pending(&grant(5, "eve"));
+    let whole = lines(&desk, "mail");
+    assert_eq!(whole, [outdated("ann 2 1"), "ben 3 3".into(), outdated("dan 1 nothing")]);
+    // Nor is the key that another has replaced.
+    desk.pending(&grant(6, "dan").renews(4));
+    desk.confirm(6);
+    assert_eq!(lines(&desk, "mail")[2], outdated("dan 1 nothing"));
+    assert_eq!(rollout(&desk, "mail", 1000)[2].key_id, key(6));
+}
+
+fn outdated(line: &str) -> String {
+    format!("{line} outdated")
 }

@@ -144,10 +144,20 @@ fn entitlements_are_set_and_applied() {
         (&report["name"], &report["applied"], &report["current"]),
         (&json!("ann"), &json!("0.1"), &json!("0.1"))
     );
-    assert!(desk.json(&["reports", "--outdated"]).ok().lines().is_empty());
+    assert!(desk.json(&["rollout", "ledger", "--outdated"]).ok().lines().is_empty());
+    assert!(desk.json(&["rollout", "unheard-of"]).ok().lines().is_empty());
     let own = ["entitle", "set", "user:user-1", "ledger", "--file", &file, "--media-type", "text/plain"];
     desk.json(&[&own[..], &["--valid-for", "1h"]].concat()).ok();
-    assert_eq!(desk.json(&["reports", "--outdated"]).ok().one()["current"], "0.2");
+    assert_eq!(desk.json(&["reports"]).ok().one()["current"], "0.2");
+    let outdated = desk.json(&["rollout", "ledger", "--outdated"]).ok().one();
+    assert_eq!((&outdated["name"], &outdated["current"]), (&json!("ann"), &json!("0.2")));
+    // Who has never reported waits as well.
+    let silent = desk.register(2, "ben");
+    let waiting = desk.json(&["rollout", "ledger", "--outdated"]).ok().lines();
+    assert_eq!(waiting.len(), 2);
+    let ben = waiting.iter().find(|line| line["key_id"] == silent.to_string()).unwrap();
+    assert_eq!((&ben["applied"], &ben["result"]), (&json!(null), &json!(null)));
+    assert!(desk.run(&["rollout", "ledger"]).ok().out.contains("ben"));
     let listed = desk.json(&["entitle", "list", "--subject", "user:user-1"]).ok().one();
     assert_eq!((&listed["valid_for"], &listed["bytes"]), (&json!(3600), &json!(2)));
     assert_eq!(desk.json(&["entitle", "show", "path:/staff", "ledger"]).ok().one()["body"], "rw");
