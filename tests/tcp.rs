@@ -357,6 +357,11 @@ fn hostile_streams_leave_the_server_serving() {
     let crowd: Vec<_> = (0..40).map(|_| connect()).collect();
     assert_eq!(gone(crowd.into_iter().next_back().unwrap()), []);
     drop(stream);
-    std::thread::sleep(Duration::from_millis(200));
-    Holder { place: &place, name: "alice" }.register(&server, &[]);
+    // When it has noticed that they are gone.
+    let alice = Holder { place: &place, name: "alice" };
+    let until = Instant::now() + Duration::from_secs(60);
+    while !alice.run(&server, &["register", "--name", "alice"]).status.success() {
+        assert!(Instant::now() < until, "nobody is served any more");
+    }
+    alice.is_registered(&server);
 }

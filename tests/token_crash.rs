@@ -69,6 +69,9 @@ fn child(part: &str) -> Command {
 
 fn directory(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("token-crash-{name}"));
+    // An earlier run may have been killed while nobody could write there.
+    #[cfg(unix)]
+    let _ = fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755));
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path).unwrap();
     path
@@ -135,7 +138,7 @@ impl Hunt {
             }
         }
         let pace = self.pace.as_micros() as u64;
-        let bound = if moments == 0 { 40_000 } else { pace * 5 / 4 };
+        let bound = if moments == 0 { 40_000 } else { (pace * 5 / 4).max(1) };
         let delay = Duration::from_micros(self.dice.below(bound));
         if kill {
             std::thread::sleep(delay);

@@ -13,7 +13,7 @@ use halfkey::software::{FileError, Label, PinSettings, SoftwareToken};
 use halfkey::{Application, KeyId, ServerName, SystemRandom};
 use std::io::Write;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) const PINS: [&str; 3] = ["1111", "2222", "3333"];
@@ -51,6 +51,18 @@ impl Dice {
     }
 }
 
+/// Opens a token that nobody holds any more. Yet whoever has just held it may have a sibling that was
+/// forked meanwhile, with all that was open, and has not become another program yet.
+pub(crate) fn open_at_last(path: &Path) -> Result<SoftwareToken, FileError> {
+    for _ in 0..1000 {
+        match SoftwareToken::open(path, PinSettings::for_tests(), Box::new(SystemRandom)) {
+            Err(FileError::InUse) => std::thread::sleep(Duration::from_millis(10)),
+            opened => return opened,
+        }
+    }
+    Err(FileError::InUse)
+}
+
 pub(crate) struct Life {
     token: SoftwareToken,
     pin: String,
@@ -61,14 +73,14 @@ impl Life {
     /// Opens the token, or makes it, and says what it finds there.
     pub(crate) fn begin() -> Self {
         let path = PathBuf::from(word("FILE"));
-        let (quick, random) = (PinSettings::for_tests(), Box::new(SystemRandom));
         let dice = Dice(word("SEED").parse().unwrap());
-        let mut life = match SoftwareToken::open(&path, quick, random.clone()) {
+        let mut life = match open_at_last(&path) {
             Ok(token) => Self { token, pin: String::new(), dice },
             Err(FileError::NotFound) => {
                 let anchors = TrustAnchors::from_pem(&word("ANCHORS")).unwrap();
                 let pin = PINS[0];
                 let token = announced("create", || {
+                    let (quick, random) = (PinSettings::for_tests(), Box::new(SystemRandom));
                     let made = SoftwareToken::create(&path, anchors, &pin.into(), quick, random);
                     let (token, code) = made.unwrap();
                     (token, code.reveal().to_string())

@@ -13,7 +13,7 @@ use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{Alias, Digest, KeyId, Secret, TicketId, Txn, UnixTime};
 use serde_json::Value;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -85,7 +85,8 @@ impl Desk {
     /// A directory with nothing in it.
     pub(crate) fn bare() -> Self {
         let made = MADE.fetch_add(1, Ordering::Relaxed);
-        let directory = std::env::temp_dir().join(format!("halfkey-admin-{}-{made}", std::process::id()));
+        let directory =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("admin-{}-{made}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir(&directory).unwrap();
         Self { directory }
