@@ -2,7 +2,13 @@
 //!
 //! The file is replaced whole at each change: a new one is written beside it (`NAME.new`),
 //! synchronised, and moved over it, and the directory is synchronised. Whenever the power fails,
-//! the file is the old one or the new one, and what has been answered rests on the new one.
+//! the file is the old one or the new one, and what has been answered rests on the new one. Where
+//! the directory cannot be synchronised the token is not opened.
+//!
+//! One failure comes too late: when the device fails at the very end, in synchronising the directory,
+//! the new file may be there although the change is answered as failed. The token in memory is then
+//! as before, and the next change makes the file so too; who opens the file before that may find the
+//! change made, as though the power had gone just before the answer.
 //!
 //! A lock on an empty file (`NAME.lock`) keeps a second process off: two with one token would undo
 //! each other's changes. It is a file of its own because the token's is another after each change,
@@ -39,7 +45,11 @@ pub enum FileError {
     /// PIN: if somebody may, register anew on a new token and have these registrations revoked.
     #[error("others than its owner may read or write the token file")]
     Exposed,
-    /// The operating system does not permit it; the directory must be writable too.
+    /// It has more than one name (hard links), and could be opened by each of them at once: remove the
+    /// others, or put a copy of the file in its place.
+    #[error("the token file has more than one name")]
+    Linked,
+    /// The operating system does not permit it; the directory must be readable and writable too.
     #[error("permission denied")]
     Denied,
     /// The file system is read-only.
@@ -82,7 +92,8 @@ impl SoftwareToken {
     ///
     /// From now on every change is durable when the method returns `Ok`. Where the file system fails
     /// that is [`TokenError::Device`] with the operating system's number, and the change has not
-    /// happened.
+    /// happened; only if it fails in the last step of all, which makes the new file's name durable,
+    /// may who opens the file before the next change find it made.
     ///
     /// # Errors
     /// [`FileError`]; never is a file replaced.
@@ -157,7 +168,6 @@ impl SoftwareToken {
 struct Place {
     path: PathBuf,
     beside: PathBuf,
-    #[cfg_attr(not(unix), allow(dead_code, reason = "only there can a directory be synchronised"))]
     dir: PathBuf,
     held: Option<File>,
 }
@@ -189,14 +199,23 @@ impl Place {
             return Err(LoadError::NotAToken.into());
         }
         #[cfg(unix)]
-        if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
-            return Err(FileError::Exposed);
+        {
+            use std::os::unix::fs::MetadataExt;
+            if metadata.mode() & 0o077 != 0 {
+                return Err(FileError::Exposed);
+            }
+            // Each name would have a lock of its own.
+            if metadata.nlink() > 1 {
+                return Err(FileError::Linked);
+            }
         }
         Ok(())
     }
 
-    /// Takes the lock, and then away what a crash left beside the file.
+    /// Takes the lock, and then away what a crash left beside the file. What is found there is durable
+    /// before anything rests on it: who made it may have been killed just before that.
     fn hold(&mut self) -> Result<(), FileError> {
+        let dir = Directory::open(&self.dir).map_err(|error| FileError::of(&error))?;
         let mut name = self.path.clone().into_os_string();
         name.push(".lock");
         let lock = owners(OpenOptions::new().read(true).write(true).create(true)).open(name);
@@ -206,7 +225,7 @@ impl Place {
             TryLockError::Error(error) => FileError::of(&error),
         })?;
         self.held = Some(lock);
-        self.clear().map_err(|error| FileError::of(&error))
+        self.clear().and_then(|()| dir.sync()).map_err(|error| FileError::of(&error))
     }
 
     fn clear(&self) -> io::Result<()> {
@@ -235,6 +254,8 @@ impl Place {
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        // Whoever may not read it cannot synchronise it: better known now than when all is done.
+        let dir = Directory::open(&self.dir)?;
         self.clear()?;
         // It must not be there: nobody's link is followed.
         let mut file = owners(OpenOptions::new().write(true).create_new(true)).open(&self.beside)?;
@@ -242,10 +263,31 @@ impl Place {
         file.sync_all()?;
         drop(file);
         fs::rename(&self.beside, &self.path)?;
-        // The new name is durable only when the directory is. If that fails the change is refused,
-        // and a crash may yet show it: as though the power had gone just before the answer.
+        dir.sync()
+    }
+}
+
+/// An open directory. What has a new name in it has that durably when it is synchronised, which is
+/// for Unix alone.
+struct Directory {
+    #[cfg(unix)]
+    opened: File,
+}
+
+impl Directory {
+    #[cfg(unix)]
+    fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { opened: File::open(path)? })
+    }
+    #[cfg(not(unix))]
+    fn open(_: &Path) -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg_attr(not(unix), allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "nothing to do"))]
+    fn sync(&self) -> io::Result<()> {
         #[cfg(unix)]
-        File::open(&self.dir)?.sync_all()?;
+        self.opened.sync_all()?;
         Ok(())
     }
 }

@@ -249,6 +249,22 @@ mod modes {
     }
 
     #[test]
+    fn a_file_of_two_names_is_not_opened_by_either() {
+        let dir = Dir::new("hard-link");
+        let path = dir.of("t");
+        let (token, _) = create(&path).unwrap();
+        fs::hard_link(&path, dir.of("other")).unwrap();
+        // Held by the one name, by the other, and by none.
+        assert_eq!(open(&dir.of("other")).err(), Some(FileError::Linked));
+        drop(token);
+        assert_eq!(open(&dir.of("other")).err(), Some(FileError::Linked));
+        assert_eq!(open(&path).err(), Some(FileError::Linked));
+        assert_eq!(dir.names(), ["other", "t", "t.lock"]);
+        fs::remove_file(dir.of("other")).unwrap();
+        open(&path).unwrap().unlock(&pin("1234")).unwrap();
+    }
+
+    #[test]
     fn nobody_else_may_read_it() {
         let dir = Dir::new("modes");
         let path = dir.of("t");
