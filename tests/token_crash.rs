@@ -20,6 +20,9 @@
 mod child;
 #[path = "token_crash/device.rs"]
 mod device;
+#[cfg(unix)]
+#[path = "token_crash/failing.rs"]
+mod failing;
 #[path = "token_crash/model.rs"]
 mod model;
 #[path = "token_crash/server.rs"]

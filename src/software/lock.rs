@@ -1,6 +1,6 @@
 //! The lock: a data key, wrapped under the PIN and under the unblocking code.
 
-use super::pin::{PinSettings, fit};
+use super::pin::{Memory, Pin, PinSettings};
 use super::{LoadError, UnblockingCode};
 use crate::port::TokenError;
 use crate::random::{RandomSource, draw};
@@ -10,7 +10,6 @@ use crate::suite::SealBroken;
 use crate::wire::stored::{blob, stored};
 use crate::wire::{Problem, WireError, encode};
 use alloc::vec::Vec;
-use secrecy::{ExposeSecret, SecretString};
 
 const WRAP: &[u8] = b"halfkey/1 token data key";
 
@@ -30,15 +29,16 @@ impl Wrapped {
         password: &[u8],
         data_key: &Secret,
         random: &mut dyn RandomSource,
+        memory: &mut Memory,
     ) -> Result<Self, TokenError> {
         let salt = draw(random);
-        let key = settings.stretch(password, &salt)?;
+        let key = settings.stretch(password, &salt, memory)?;
         let key = sealed::seal(&key, WRAP, &encode(&settings), data_key.expose(), random);
         Ok(Self { settings, salt, key })
     }
 
-    fn open(&self, password: &[u8]) -> Result<Option<Secret>, TokenError> {
-        let key = self.settings.stretch(password, &self.salt)?;
+    fn open(&self, password: &[u8], memory: &mut Memory) -> Result<Option<Secret>, TokenError> {
+        let key = self.settings.stretch(password, &self.salt, memory)?;
         let opened = sealed::open(&key, WRAP, &encode(&self.settings), &self.key);
         let fixed = |text: &zeroize::Zeroizing<Vec<u8>>| text.as_slice().try_into().map_err(|_| SealBroken);
         Ok(opened.and_then(|text| fixed(&text)).ok().map(Secret::new))
@@ -68,15 +68,15 @@ impl Lock {
     /// A lock, and the unblocking code that is shown this once.
     pub(super) fn new(
         settings: PinSettings,
-        pin: &SecretString,
+        pin: &Pin,
         data_key: &Secret,
         random: &mut dyn RandomSource,
     ) -> Result<(Self, UnblockingCode), TokenError> {
-        fit(pin)?;
         let settings = settings.bounded();
+        let mut memory = Memory::get(settings)?;
         let code = UnblockingCode::generate(random);
-        let by_pin = Wrapped::new(settings, pin.expose_secret().as_bytes(), data_key, random)?;
-        let by_code = Wrapped::new(settings, code.as_bytes(), data_key, random)?;
+        let by_pin = Wrapped::new(settings, pin.as_bytes(), data_key, random, &mut memory)?;
+        let by_code = Wrapped::new(settings, code.as_bytes(), data_key, random, &mut memory)?;
         Ok((Self { header: Header { by_pin, by_code }, tries_left: settings.tries }, code))
     }
 
@@ -95,6 +95,12 @@ impl Lock {
         self.header.by_pin.settings.tries
     }
 
+    /// The memory that the PIN or the code, and then a new PIN, are stretched in.
+    pub(super) fn memory(&self, wanted: PinSettings) -> Result<Memory, TokenError> {
+        let Header { by_pin, by_code } = &self.header;
+        Memory::get(by_pin.settings.raised_to(by_code.settings).raised_to(wanted.bounded()))
+    }
+
     /// Counts a try before it is made: whoever cuts the power during it has used it up.
     pub(super) fn count(&mut self) -> Result<(), TokenError> {
         self.tries_left = self.tries_left.checked_sub(1).ok_or(TokenError::Blocked)?;
@@ -102,8 +108,8 @@ impl Lock {
     }
 
     /// The data key, for the right PIN.
-    pub(super) fn open(&self, pin: &SecretString) -> Result<Secret, TokenError> {
-        match self.header.by_pin.open(pin.expose_secret().as_bytes())? {
+    pub(super) fn open(&self, pin: &Pin, memory: &mut Memory) -> Result<Secret, TokenError> {
+        match self.header.by_pin.open(pin.as_bytes(), memory)? {
             Some(key) => Ok(key),
             None if self.tries_left == 0 => Err(TokenError::Blocked),
             None => Err(TokenError::WrongPin { tries_left: self.tries_left }),
@@ -111,8 +117,12 @@ impl Lock {
     }
 
     /// The data key, for the right unblocking code.
-    pub(super) fn open_by_code(&self, code: &UnblockingCode) -> Result<Option<Secret>, TokenError> {
-        self.header.by_code.open(code.as_bytes())
+    pub(super) fn open_by_code(
+        &self,
+        code: &UnblockingCode,
+        memory: &mut Memory,
+    ) -> Result<Option<Secret>, TokenError> {
+        self.header.by_code.open(code.as_bytes(), memory)
     }
 
     /// All tries are there again.
@@ -125,28 +135,30 @@ impl Lock {
     pub(super) fn raised(
         &self,
         wanted: PinSettings,
-        pin: &SecretString,
+        pin: &Pin,
         data_key: &Secret,
         random: &mut dyn RandomSource,
+        memory: &mut Memory,
     ) -> Result<Self, TokenError> {
         let settings = self.header.by_pin.settings;
         if settings == settings.raised_to(wanted.bounded()) {
             return Ok(self.restored());
         }
-        self.with_pin(wanted, pin, data_key, random)
+        self.with_pin(wanted, pin, data_key, random, memory)
     }
 
     /// The lock with all tries, under this PIN instead.
     pub(super) fn with_pin(
         &self,
         wanted: PinSettings,
-        pin: &SecretString,
+        pin: &Pin,
         data_key: &Secret,
         random: &mut dyn RandomSource,
+        memory: &mut Memory,
     ) -> Result<Self, TokenError> {
         let mut lock = self.restored();
         let settings = self.header.by_pin.settings.raised_to(wanted.bounded());
-        lock.header.by_pin = Wrapped::new(settings, pin.expose_secret().as_bytes(), data_key, random)?;
+        lock.header.by_pin = Wrapped::new(settings, pin.as_bytes(), data_key, random, memory)?;
         Ok(lock)
     }
 }

@@ -57,15 +57,16 @@ use contents::{Anchors, Contents};
 use core::fmt;
 use format::Sealed;
 use lock::Lock;
+use pin::{Memory, Pin};
 use thiserror::Error;
 
 /// The number in [`TokenError::Device`] when the PIN is right and what it guards is damaged. No
 /// operating system uses it, nor the next.
 pub const DAMAGED: u32 = 0x8000_0001;
-/// The number in [`TokenError::Device`] when a PIN could not be stretched, for want of memory.
+/// The number in [`TokenError::Device`] when there is no memory to stretch a PIN in. It costs no try.
 pub const STRETCHING_FAILED: u32 = 0x8000_0002;
 
-/// Longest file, in bytes: 64 MiB. A full token takes a tenth of it.
+/// Longest file, in bytes: 64 MiB. A full token takes a tenth of it, or a fifth amid renewals.
 const MAX_FILE: usize = 0x0400_0000;
 
 /// Why a token is not unblocked. Nothing has changed.
@@ -82,6 +83,10 @@ pub enum UnblockError {
 
 /// A [`Token`](crate::port::Token) in software, with up to 256 registrations with any number of
 /// servers and 64 runs of registration under way.
+///
+/// A run needs a place for its registration before its R2 leaves ([`TokenError::Full`] from `hold`),
+/// so that no server registers whom the token cannot hold. A renewal takes the place of the active
+/// registration that it renews, though both are there for a while: a full token renews.
 ///
 /// Locked, it answers every method of the trait with [`TokenError::Locked`]: even whom its user
 /// registered with is nobody's business. What it changes lasts when it is saved: in a file, by
@@ -140,9 +145,10 @@ impl SoftwareToken {
         settings: PinSettings,
         mut random: Box<dyn RandomSource + Send>,
     ) -> Result<(Self, UnblockingCode), TokenError> {
+        let pin = Pin::new(pin)?;
         let anchors = Anchors::new(anchors).map_err(|_| TokenError::Device(DAMAGED))?;
         let data_key = Secret::random(random.as_mut());
-        let (lock, code) = Lock::new(settings, pin, &data_key, random.as_mut())?;
+        let (lock, code) = Lock::new(settings, &pin, &data_key, random.as_mut())?;
         let state = State::Open { data_key, contents: Contents::blank(anchors) };
         Ok((Self { lock, wanted: settings, state, random, keep: None }, code))
     }
@@ -217,12 +223,18 @@ impl SoftwareToken {
 
     /// Unlocks the token. The try is counted, and saved, before it is made.
     ///
+    /// However it was typed, it is the same PIN: accented letters in one piece or two (Unicode's normal
+    /// forms), spaces of any kind.
+    ///
     /// # Errors
     /// [`TokenError::WrongPin`]; [`TokenError::Blocked`] when no tries are left, the token being
-    /// locked then; [`TokenError::UnfitPin`], which costs no try; [`TokenError::Device`].
+    /// locked then; [`TokenError::UnfitPin`], which costs no try, nor does [`TokenError::Device`]
+    /// unless the device fails once the try has been saved ([`SoftwareToken::tries_left`] tells).
     pub fn unlock(&mut self, pin: &SecretString) -> Result<(), TokenError> {
-        let data_key = self.try_pin(pin)?;
-        let lock = self.lock.raised(self.wanted, pin, &data_key, self.random.as_mut())?;
+        let pin = Pin::new(pin)?;
+        let (data_key, mut memory) = self.try_pin(&pin)?;
+        let random = self.random.as_mut();
+        let lock = self.lock.raised(self.wanted, &pin, &data_key, random, &mut memory)?;
         self.settle(lock, data_key, true)
     }
 
@@ -231,9 +243,10 @@ impl SoftwareToken {
     /// # Errors
     /// As [`SoftwareToken::unlock`]; [`TokenError::UnfitPin`] for either.
     pub fn change_pin(&mut self, old: &SecretString, new: &SecretString) -> Result<(), TokenError> {
-        pin::fit(new)?;
-        let data_key = self.try_pin(old)?;
-        let lock = self.lock.with_pin(self.wanted, new, &data_key, self.random.as_mut())?;
+        let (old, new) = (Pin::new(old)?, Pin::new(new)?);
+        let (data_key, mut memory) = self.try_pin(&old)?;
+        let random = self.random.as_mut();
+        let lock = self.lock.with_pin(self.wanted, &new, &data_key, random, &mut memory)?;
         let open = !self.is_locked();
         self.settle(lock, data_key, open)
     }
@@ -243,9 +256,11 @@ impl SoftwareToken {
     /// # Errors
     /// [`UnblockError`].
     pub fn unblock(&mut self, code: &UnblockingCode, new: &SecretString) -> Result<(), UnblockError> {
-        pin::fit(new)?;
-        let data_key = self.lock.open_by_code(code)?.ok_or(UnblockError::WrongCode)?;
-        let lock = self.lock.with_pin(self.wanted, new, &data_key, self.random.as_mut())?;
+        let new = Pin::new(new)?;
+        let mut memory = self.lock.memory(self.wanted)?;
+        let data_key = self.lock.open_by_code(code, &mut memory)?.ok_or(UnblockError::WrongCode)?;
+        let random = self.random.as_mut();
+        let lock = self.lock.with_pin(self.wanted, &new, &data_key, random, &mut memory)?;
         Ok(self.settle(lock, data_key, true)?)
     }
 
@@ -265,18 +280,19 @@ impl SoftwareToken {
         self.change(|contents, _| contents.rename(key_id, label))
     }
 
-    fn try_pin(&mut self, pin: &SecretString) -> Result<Secret, TokenError> {
-        pin::fit(pin)?;
+    /// The data key, and the memory that was got before the try was counted.
+    fn try_pin(&mut self, pin: &Pin) -> Result<(Secret, Memory), TokenError> {
         let mut counted = self.lock.clone();
         counted.count()?;
+        let mut memory = self.lock.memory(self.wanted)?;
         let sealed = self.sealed();
         self.keep(&counted, &sealed)?;
         self.lock = counted;
-        let opened = self.lock.open(pin);
+        let opened = self.lock.open(pin, &mut memory);
         if matches!(opened, Err(TokenError::Blocked)) {
             self.lock();
         }
-        opened
+        Ok((opened?, memory))
     }
 
     /// Puts a lock in the place of the old one, and the contents under it.

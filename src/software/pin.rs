@@ -3,8 +3,13 @@
 use crate::port::TokenError;
 use crate::secret::Secret;
 use crate::wire::map;
-use argon2::{Algorithm, Argon2, Params, Version};
+use alloc::string::String;
+use alloc::vec::Vec;
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use zeroize::Zeroizing;
 
 /// Least memory and passes of a file, unless the caller himself asks for less: what OWASP's cheat
 /// sheet on password storage names as the least of Argon2id.
@@ -13,6 +18,8 @@ const LEAST: (u32, u32) = (19_456, 2);
 const MEMORY_MAX: u32 = 262_144;
 /// Most passes over it.
 const PASSES_MAX: u32 = 16;
+/// Shortest and longest PIN, in bytes.
+const LENGTH: core::ops::RangeInclusive<usize> = 4..=64;
 
 map! {
     /// How hard a PIN is to guess.
@@ -70,20 +77,72 @@ impl PinSettings {
         }
     }
 
-    pub(super) fn stretch(self, password: &[u8], salt: &[u8; 16]) -> Result<Secret, TokenError> {
-        let mut key = zeroize::Zeroizing::new([0; Secret::LEN]);
-        // The numbers are within bounds, so this fails in no device that has the memory.
-        Params::new(self.memory_kib, self.passes, 1, Some(Secret::LEN))
-            .and_then(|params| {
-                let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-                argon2.hash_password_into(password, salt, key.as_mut())
-            })
+    fn params(self) -> Result<Params, TokenError> {
+        let params = Params::new(self.memory_kib, self.passes, 1, Some(Secret::LEN));
+        params.map_err(|_| TokenError::Device(super::STRETCHING_FAILED))
+    }
+
+    /// Fails for nothing that the caller can bring about: the numbers are within bounds, and the
+    /// memory is there.
+    pub(super) fn stretch(
+        self,
+        password: &[u8],
+        salt: &[u8; 16],
+        memory: &mut Memory,
+    ) -> Result<Secret, TokenError> {
+        let mut key = Zeroizing::new([0; Secret::LEN]);
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params()?)
+            .hash_password_into_with_memory(password, salt, key.as_mut(), memory.0.as_mut_slice())
             .map_err(|_| TokenError::Device(super::STRETCHING_FAILED))?;
         Ok(Secret::new(*key))
     }
 }
 
-/// 4 to 64 bytes.
-pub(super) fn fit(pin: &SecretString) -> Result<(), TokenError> {
-    if (4..=64).contains(&pin.expose_secret().len()) { Ok(()) } else { Err(TokenError::UnfitPin) }
+/// The memory that Argon2id fills, for one stretching after another; erased when dropped, since who
+/// reads what it was filled with last has the key.
+///
+/// It is got before a try is counted, so that too little of it costs none. And it is written to at
+/// once: an operating system that promises more than it has ends the process here, and not later.
+pub(super) struct Memory(Zeroizing<Vec<Block>>);
+
+impl Memory {
+    pub(super) fn get(settings: PinSettings) -> Result<Self, TokenError> {
+        let count = settings.params()?.block_count();
+        let mut blocks = Vec::new();
+        blocks.try_reserve_exact(count).map_err(|_| TokenError::Device(super::STRETCHING_FAILED))?;
+        blocks.resize(count, Block::new());
+        Ok(Self(Zeroizing::new(blocks)))
+    }
+}
+
+/// A PIN as it is stretched, the same whatever keyboard it was typed on: composed (NFC), and each
+/// space a plain one, as RFC 8265, section 4.2.2, maps passwords. No character is refused.
+pub(super) struct Pin(Zeroizing<String>);
+
+impl Pin {
+    /// 4 to 64 bytes, once mapped.
+    pub(super) fn new(typed: &SecretString) -> Result<Self, TokenError> {
+        let typed = typed.expose_secret();
+        // Composing makes text shorter by less than this factor.
+        if typed.len() > LENGTH.end().saturating_mul(4) {
+            return Err(TokenError::UnfitPin);
+        }
+        // All the room at once: what grows leaves copies behind.
+        let mut pin = Zeroizing::new(String::with_capacity(*LENGTH.end()));
+        for c in typed.chars().map(plain_space).nfc() {
+            if pin.len().saturating_add(c.len_utf8()) > *LENGTH.end() {
+                return Err(TokenError::UnfitPin);
+            }
+            pin.push(c);
+        }
+        if LENGTH.contains(&pin.len()) { Ok(Self(pin)) } else { Err(TokenError::UnfitPin) }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+fn plain_space(c: char) -> char {
+    if c.general_category() == GeneralCategory::SpaceSeparator { ' ' } else { c }
 }

@@ -4,6 +4,8 @@
 //! (no name spaces, no `setpriv`, no `strace`), the test says so and is passed over: a machine may forbid them.
 
 use crate::child::{PINS, open_at_last, say, word};
+#[cfg(unix)]
+use crate::failing;
 use crate::{child, directory, names};
 use halfkey::certificate::{IssuerName, TrustAnchor, TrustAnchors};
 use halfkey::key::IssuerKey;
@@ -20,25 +22,25 @@ use std::process::{Command, Stdio};
 /// The exit code of a shell that cannot make the circumstances.
 const CANNOT: i32 = 77;
 
-fn create(path: &Path) -> Result<(SoftwareToken, UnblockingCode), FileError> {
+pub(crate) fn create(path: &Path) -> Result<(SoftwareToken, UnblockingCode), FileError> {
     let issuer = IssuerKey::generate_ed25519(&mut SystemRandom).unwrap();
     let anchor = TrustAnchor::new(IssuerName::common_name("Issuer").unwrap(), issuer.public().clone());
     let (quick, random) = (PinSettings::for_tests(), Box::new(SystemRandom));
     SoftwareToken::create(path, TrustAnchors::from(anchor), &PINS[0].into(), quick, random)
 }
 
-fn open(path: &Path) -> Result<SoftwareToken, FileError> {
+pub(crate) fn open(path: &Path) -> Result<SoftwareToken, FileError> {
     SoftwareToken::open(path, PinSettings::for_tests(), Box::new(SystemRandom))
 }
 
-fn attempts(path: &Path) -> usize {
+pub(crate) fn attempts(path: &Path) -> usize {
     let mut token = open(path).unwrap();
     token.unlock(&PINS[0].into()).unwrap();
     token.attempts().unwrap().len()
 }
 
 /// An application of some 4 KiB that waits.
-fn waiting(n: u8) -> Attempt {
+pub(crate) fn waiting(n: u8) -> Attempt {
     let fields = vec![
         Field::required("name", FieldKind::UserName),
         Field::required("why", FieldKind::Text { max_len: 4096 }),
@@ -139,13 +141,16 @@ pub(crate) fn part(part: &str) {
             token.unlock(&PINS[0].into()).unwrap();
             say("did unlock");
         }
+        #[cfg(unix)]
+        other => failing::part(other),
+        #[cfg(not(unix))]
         _ => {}
     }
 }
 
 /// Runs a shell's lines, in which `part NAME` is that part in a process of its own; `false`, said
 /// aloud, where they cannot be run.
-fn shell(command: &[&str], lines: &str, dir: &Path) -> bool {
+pub(crate) fn shell(command: &[&str], lines: &str, dir: &Path) -> bool {
     let program = child("");
     let arguments: Vec<_> = program.get_args().map(|argument| argument.to_str().unwrap()).collect();
     let script = format!(
@@ -196,6 +201,7 @@ fn a_second_process_is_kept_off_while_the_first_lives() {
 
 /// A kill cannot show this, because the operating system outlives it: w the new file is written, s
 /// synchronised, r moved over the old one, d the directory synchronised, and only then a the answer.
+/// Before anything rests on what is found in the directory, that is synchronised too.
 #[test]
 #[cfg(target_os = "linux")]
 fn what_is_answered_was_synchronised_first() {
@@ -222,7 +228,7 @@ fn what_is_answered_was_synchronised_first() {
     let trace = fs::read_to_string(dir.join("trace")).unwrap();
     assert_eq!(
         trace.lines().filter_map(event).collect::<String>(),
-        "wsrda wsrda wsrda wsrdwsrda".replace(' ', "")
+        "dwsrda wsrda wsrda wsrdwsrda".replace(' ', "")
     );
 }
 
@@ -268,11 +274,17 @@ fn no_right_to_it() {
     let mode = |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     mode(&dir.join("token.lock"), 0o400);
     mode(&dir, 0o555);
-    // Whoever may do anything becomes nobody first.
-    let lines = "if [ ! -w \"$DIR\" ]; then part denied; exit; fi\n\
-        export HALFKEY_CHILD_PART=denied\n\
-        setpriv --reuid=65534 --clear-groups \"$0\" --list >/dev/null 2>&1 || exit 77\n\
-        setpriv --reuid=65534 --clear-groups \"$0\" --exact child_process --ignored --quiet";
-    shell(&["env"], lines, &dir);
+    let lines = format!("if [ ! -w \"$DIR\" ]; then part denied; exit; fi\n{}", as_nobody("denied"));
+    shell(&["env"], &lines, &dir);
     mode(&dir, 0o755);
+}
+
+/// Whoever may do anything becomes nobody first.
+#[cfg(unix)]
+pub(crate) fn as_nobody(part: &str) -> String {
+    format!(
+        "export HALFKEY_CHILD_PART='{part}'\n\
+        setpriv --reuid=65534 --clear-groups \"$0\" --list >/dev/null 2>&1 || exit 77\n\
+        setpriv --reuid=65534 --clear-groups \"$0\" --exact child_process --ignored --quiet"
+    )
 }
