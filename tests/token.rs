@@ -15,6 +15,8 @@ mod file;
 mod flaws;
 #[path = "token/form.rs"]
 mod form;
+#[path = "token/full.rs"]
+mod full;
 #[path = "token/software.rs"]
 mod software;
 

@@ -14,11 +14,12 @@ use crate::secret::Secret;
 use crate::suite::{Suite, find};
 use crate::wire::stored::{many, stored};
 use crate::wire::{Problem, Put, Value, WireError};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
-/// Most registrations on a token.
+/// Most registrations on a token, a renewal and the key it supersedes being one.
 pub(super) const MAX_REGISTRATIONS: usize = 256;
 /// Most runs under way on a token.
 pub(super) const MAX_RUNS: usize = 64;
@@ -133,8 +134,10 @@ impl Contents {
     }
 
     pub(super) fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+        // Only now is it known what a run renews, and nothing of it is with the server yet.
         if let Attempt::Half(half) = &attempt {
             self.half_of(&half.txn)?;
+            self.room(&half.txn, half.renews)?;
         }
         let run = self.run_mut(attempt.txn())?;
         if let Attempt::Waiting(_) = &attempt {
@@ -160,15 +163,29 @@ impl Contents {
         if self.key(&join.registration.key_id).is_ok() {
             return Err(TokenError::KeyExists);
         }
-        if self.keys.len() >= MAX_REGISTRATIONS {
-            return Err(TokenError::Full);
-        }
+        self.room(join.txn, join.registration.supersedes)?;
         let earlier =
             |key_id: &KeyId, question: &Question<'_>| Ok(self.key(key_id)?.keys.answer(suite, question));
         let Joined { keys, registration, tag_c } = join.with(suite, ssk1, earlier)?;
         self.keys.push(Key { registration, keys, label: None });
         self.give_up(join.txn);
         Ok(tag_c)
+    }
+
+    /// Whether a run has a place for its key. Every other run that waits for its R3 has one, and an
+    /// active key that is to be superseded leaves its own; so there are twice as many keys at most.
+    fn room(&self, txn: &Txn, supersedes: Option<KeyId>) -> Result<(), TokenError> {
+        let others = self.runs.iter().filter(|run| run.txn != *txn).filter_map(|run| match &run.attempt {
+            Some(Attempt::Half(half)) => Some(half.renews),
+            _ => None,
+        });
+        let joined = self.keys.iter().map(|key| key.registration.supersedes);
+        let leaving: BTreeSet<_> = others.clone().chain(joined).chain([supersedes]).flatten().collect();
+        let stays = |key: &&Key| {
+            key.registration.standing != Standing::Active || !leaving.contains(&key.registration.key_id)
+        };
+        let taken = self.keys.iter().filter(stays).count().saturating_add(others.count());
+        if taken < MAX_REGISTRATIONS { Ok(()) } else { Err(TokenError::Full) }
     }
 
     fn key(&self, key_id: &KeyId) -> Result<&Key, TokenError> {

@@ -82,6 +82,15 @@ pub(crate) fn number(n: u16) -> [u8; 16] {
 }
 
 pub(crate) fn register(token: &mut SoftwareToken, n: u16) -> Result<[u8; 32], TokenError> {
+    renew(token, n, Standing::Active, None)
+}
+
+pub(crate) fn renew(
+    token: &mut SoftwareToken,
+    n: u16,
+    standing: Standing,
+    supersedes: Option<KeyId>,
+) -> Result<[u8; 32], TokenError> {
     let (txn, ssk2, transcript) = (Txn::new([1; 16]), Secret::new([2; 32]), Digest::new([3; 32]));
     let ct = token.wrap(&txn, SuiteId::XWing, server_key().public())?;
     let ssk1 = server_key().decapsulate(&ct, &Secret::absent(), &mut SystemRandom);
@@ -95,8 +104,8 @@ pub(crate) fn register(token: &mut SoftwareToken, n: u16) -> Result<[u8; 32], To
         suite: SuiteId::XWing,
         policy: Policy::default(),
         alias: None,
-        standing: Standing::Active,
-        supersedes: None,
+        standing,
+        supersedes,
         configurations: Vec::new(),
         clock_floor: UnixTime::from_secs(0),
     };
@@ -121,7 +130,7 @@ pub(crate) fn register(token: &mut SoftwareToken, n: u16) -> Result<[u8; 32], To
     })
 }
 
-fn form() -> Form {
+pub(crate) fn form() -> Form {
     let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
     template.fill([("name", "ann".into())]).unwrap()
 }
@@ -257,27 +266,34 @@ fn no_secret_is_in_the_clear() {
 }
 
 #[test]
-fn a_token_is_full_at_last() {
-    let (mut token, _) = software();
-    for n in 0..64 {
-        token.hold(waiting(n)).unwrap();
+fn a_pin_is_the_same_from_any_keyboard() {
+    // é in one piece and in two, Å as a letter and as a unit, a space and one that breaks no line.
+    let (composed, decomposed) = ("\u{E9}\u{C5} \u{E9}", "e\u{301}\u{212B}\u{A0}e\u{301}");
+    let (mut token, code) = software();
+    token.change_pin(&pin("1234"), &pin(decomposed)).unwrap();
+    for typed in [composed, decomposed] {
+        let mut token = load(&token.save()).unwrap();
+        token.unlock(&pin(typed)).unwrap();
     }
-    assert_eq!(token.hold(waiting(64)), Err(TokenError::Full));
-    let txn = Txn::new([0xFF; 16]);
-    assert_eq!(token.wrap(&txn, SuiteId::XWing, server_key().public()).err(), Some(TokenError::Full));
-    token.hold(waiting(63)).unwrap();
-    token.give_up(&Txn::new(number(0))).unwrap();
-    // Halves without an attempt make room for newer ones: runs that broke off fill no token.
-    for n in 0..3 {
-        token.wrap(&Txn::new([0xF0 + n; 16]), SuiteId::XWing, server_key().public()).unwrap();
+    token.unblock(&code, &pin(composed)).unwrap();
+    token.change_pin(&pin(decomposed), &pin(composed)).unwrap();
+    // It is not made the same by more than that: case and width are kept.
+    for other in ["\u{C9}\u{C5} \u{E9}", "e\u{C5} e", "\u{E9}\u{C5}\u{E9}"] {
+        assert!(matches!(token.unlock(&pin(other)), Err(TokenError::WrongPin { .. })), "{other}");
     }
-    assert!(token.half(&Txn::new([0xF2; 16]), HalfUse::Request, &Digest::new([0; 32])).is_ok());
-    assert_eq!(token.attempts().unwrap().len(), 63);
+    token.unlock(&pin(decomposed)).unwrap();
+    assert_eq!(token.tries_left(), 5);
+}
 
-    for n in 0..256 {
-        register(&mut token, n).unwrap();
+#[test]
+fn a_pin_is_as_long_as_it_is_composed() {
+    let (mut token, _) = software();
+    let composed = "\u{E9}".repeat(32);
+    token.change_pin(&pin("1234"), &pin(&"e\u{301}".repeat(32))).unwrap();
+    token.unlock(&pin(&composed)).unwrap();
+    for unfit in ["", "123", "e\u{301}1", &"1".repeat(65), &"e\u{301}".repeat(33), &"1".repeat(1 << 20)] {
+        assert_eq!(token.unlock(&pin(unfit)), Err(TokenError::UnfitPin));
+        assert_eq!(token.change_pin(&pin(&composed), &pin(unfit)), Err(TokenError::UnfitPin));
     }
-    assert_eq!(register(&mut token, 256), Err(TokenError::Full));
-    token.remove(&KeyId::new(number(7))).unwrap();
-    register(&mut token, 256).unwrap();
+    assert_eq!(token.tries_left(), 5);
 }
