@@ -76,6 +76,8 @@ enum BadLine {
     Refused(OperatorError),
     #[error("{0}; its code, which has been written, is void")]
     Void(OperatorError),
+    #[error("another activation code has been issued for {0}; the one which has been written is void")]
+    Replaced(String),
     #[error("the code for {0} has been written, not issued, and its line is gone")]
     Gone(String),
 }
@@ -95,6 +97,7 @@ impl BadLine {
             Self::File(_) => "file",
             Self::CodeExists => "code-exists",
             Self::Refused(error) | Self::Void(error) => operator(error),
+            Self::Replaced(_) => "code-replaced",
             Self::Gone(_) => "line-gone",
         }
     }
