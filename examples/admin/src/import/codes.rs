@@ -64,7 +64,7 @@ impl Wanted {
 
 impl Codes {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        let mut lines = Lines::open(&self.file)?;
+        let mut lines = Lines::open(&self.file, &["name", "expires"])?;
         let mut issued = Issued::open(&self.out)?;
         let mut tally = Tally::new(&lines, out.is_json());
         let expires = self.until.time();

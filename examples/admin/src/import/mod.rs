@@ -23,14 +23,17 @@ use thiserror::Error;
 pub(crate) enum Command {
     /// Makes activation codes: CSV `name[,expires]`, or JSON lines with `name` and `expires`.
     ///
+    /// A first line that is `name` or `name,expires` is a heading. Who is called so stands further down.
+    ///
     /// The codes are written to a file of their own, as CSV `name,code`, and are on the disk before they
     /// are good for anything. After a crash the same command again goes on where it was: what is in that
-    /// file already is skipped.
+    /// file already is skipped, and what was not issued yet is issued.
     Codes(codes::Codes),
     /// Sets entitlements: JSON lines with `subject`, `application`, `media_type`, one of `body`,
     /// `body_base64` and `file`, and `valid_for` in seconds. What is so already is skipped.
     Entitlements(entitlements::Entitlements),
-    /// Takes users into groups: CSV `user_id,group`, or JSON lines with `user_id` and `group`.
+    /// Takes users into groups: CSV `user_id,group`, also as a heading, or JSON lines with `user_id` and
+    /// `group`.
     Groups(groups::Groups),
 }
 

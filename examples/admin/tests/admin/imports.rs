@@ -89,6 +89,24 @@ fn bad_lines_are_told_and_the_rest_is_done() {
 }
 
 #[test]
+fn a_first_line_may_name_the_columns() {
+    let desk = Desk::new();
+    for (heading, out) in [("name", "one"), ("\u{feff}Name, Expires\r", "two"), ("\"NAME\",expires", "three")]
+    {
+        let file = desk.file("names", format!("{heading}\n{out}\n"));
+        let sum = desk.json(&["import", "codes", &file, "--out", &desk.path(out)]).ok().one();
+        assert_eq!((&sum["done"], &sum["skipped"]), (&json!(1), &json!(0)), "{heading}");
+    }
+    let file = desk.file("names", "expires,name\nname\nexpires\n");
+    let run = desk.json(&["import", "codes", &file, "--out", &desk.path("four")]);
+    assert_eq!(complaints(&run), [(1, "time".to_string())], "no heading");
+    assert_eq!(run.one()["done"], 2, "and none in the midst");
+    let groups = desk.file("groups", "user_id,group\nuser-1,g\n");
+    assert_eq!(desk.json(&["import", "groups", &groups]).ok().one()["done"], 1);
+    assert_eq!(desk.json(&["group", "list", "--all"]).ok().one()["user_id"], "user-1");
+}
+
+#[test]
 fn no_other_file_is_written_to() {
     let desk = Desk::new();
     let file = desk.file("names", "ann\n");
