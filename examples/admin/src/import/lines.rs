@@ -74,7 +74,8 @@ impl Lines {
             // Some editors begin a file with this mark.
             let text = if self.number == 1 { text.trim_start_matches('\u{feff}') } else { &text };
             let text = text.trim_end_matches(['\r', '\n']);
-            if !text.is_empty() && !(self.number == 1 && is_heading(text, self.columns)) {
+            let heading = self.number == 1 && is_heading(text, self.columns);
+            if !text.is_empty() && !heading {
                 return Ok(Some((self.number, Ok(text.into()))));
             }
         }
