@@ -24,7 +24,8 @@
 //! * What was answered is durable, as far as the database is: leave `fsync` and `synchronous_commit` on.
 //! * Whatever writes is one transaction at `SERIALIZABLE`, tried again, with growing pauses, for up to
 //!   ten seconds when another was quicker or the connection was lost; then [`StoreError::Contended`].
-//!   Reads see one snapshot. No statement waits for more than five seconds.
+//!   Reads see one snapshot. No statement waits for more than five seconds, and nobody for more than ten
+//!   until the pool has a connection to spare.
 //! * When the connection is lost *while a transaction is being committed*, nobody knows whether it was:
 //!   [`StoreError::Unavailable`]. Every method may then be asked again: an outcome, a confirmation and a
 //!   report say the same as before, and a parked challenge that was spent is spent. An operation of the

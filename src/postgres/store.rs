@@ -203,13 +203,13 @@ impl Work for Create {
     }
 }
 
-/// It writes where the schema is migrated, or the storage key is a new one.
+/// It writes where the schema is migrated.
 struct Open<const MIGRATE: bool>(StorageKeys);
 
 impl<const MIGRATE: bool> Work for Open<MIGRATE> {
     type Answer = Shared;
     type Error = OpenError;
-    const WRITES: bool = true;
+    const WRITES: bool = MIGRATE;
     const PATIENCE: Duration = if MIGRATE { TABLES } else { QUESTION };
 
     async fn perform(&self, database: Lent<'_>) -> Result<Shared, Trouble<OpenError>> {

@@ -21,7 +21,8 @@ pub(super) trait Work: Sync {
     type Error: From<StoreError> + Send;
     /// Whether it may change something.
     const WRITES: bool;
-    /// For how long it is begun again. A statement may take half of it, and all of it half as much more.
+    /// For how long a connection is waited for, and it is begun again. A statement may take half of it, and
+    /// all of it half as much more.
     const PATIENCE: Duration;
     fn perform(
         &self,
@@ -52,7 +53,10 @@ pub(super) async fn transact<W: Work>(pool: &Pool, work: &W) -> Result<W::Answer
     let limit = until.checked_add(W::PATIENCE.checked_div(2).unwrap_or_default()).unwrap_or(until);
     let mut pause = Duration::from_millis(2);
     loop {
-        match timeout_at(limit, attempt(pool, work)).await {
+        // Nothing has been asked of the database before there is a connection.
+        let borrowed = timeout_at(until, borrow(pool)).await;
+        let borrowed = borrowed.unwrap_or(Err(StoreError::Unavailable(NO_CONNECTION)))?;
+        match timeout_at(limit, attempt(borrowed, work)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(Trouble::Error(error))) => return Err(error),
             Ok(Err(Trouble::Conflict)) if Instant::now() >= until => {
@@ -73,8 +77,7 @@ fn part_of(most: Duration) -> Duration {
     Duration::from_micros(drawn.checked_rem(most.saturating_add(1)).unwrap_or(0).into())
 }
 
-async fn attempt<W: Work>(pool: &Pool, work: &W) -> Result<W::Answer, Trouble<W::Error>> {
-    let mut borrowed = borrow(pool).await.map_err(|error| Trouble::Error(error.into()))?;
+async fn attempt<W: Work>(mut borrowed: Borrowed, work: &W) -> Result<W::Answer, Trouble<W::Error>> {
     let Some(connection) = &mut borrowed.connection else {
         return Err(Trouble::Error(StoreError::Unavailable(NO_CONNECTION).into()));
     };
@@ -97,7 +100,7 @@ async fn attempt<W: Work>(pool: &Pool, work: &W) -> Result<W::Answer, Trouble<W:
     answer
 }
 
-/// A connection, if there is one to be had in time: the caller of this sees to the time.
+/// A connection, if there is one to be had; the caller of this sees to the time.
 async fn borrow(pool: &Pool) -> Result<Borrowed, StoreError> {
     match pool.get().await {
         Ok(connection) => Ok(Borrowed { connection: Some(connection), idle: false }),

@@ -105,10 +105,19 @@ impl Store {
             Err(error) => return Err(error.into()),
         }
         connection::log(&connection)?;
-        let mut transaction = Transaction::begin(&mut connection, true)?;
-        let shared = at_once(sql::open(transaction.lend(), keys, true)).ok_or(StoreError::Damaged)??;
-        transaction.commit()?;
+        // Who only reads waits for nobody, and needs no place for it.
+        let shared = match Self::read(&mut connection, keys.clone(), false) {
+            Err(OpenError::Older { .. }) => Self::read(&mut connection, keys, true),
+            read => read,
+        }?;
         Ok(Self { connection: Mutex::new(connection), shared })
+    }
+
+    fn read(connection: &mut Connection, keys: StorageKeys, migrate: bool) -> Result<Shared, OpenError> {
+        let mut transaction = Transaction::begin(connection, migrate)?;
+        let shared = at_once(sql::open(transaction.lend(), keys, migrate)).ok_or(StoreError::Damaged)??;
+        transaction.commit()?;
+        Ok(shared)
     }
 
     /// Performs an operation: all of it, durably, or nothing.

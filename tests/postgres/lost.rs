@@ -172,6 +172,24 @@ fn a_future_that_is_dropped_undoes_what_it_was_at() {
     });
 }
 
+/// Nothing was asked of the database, so nothing can have been written.
+#[test]
+fn who_waits_too_long_for_a_connection_is_told_so() {
+    let Some(database) = server::database() else { return };
+    block_on(async {
+        create(&database).await;
+        let pool = pool(&database, 1);
+        let store = halfkey::postgres::Store::open(pool.clone(), keys()).await.unwrap();
+        let taken = pool.get().await.unwrap();
+        let outcome = granted(1, user(1), name("ann"), None);
+        let (committed, read) = both(store.commit(&outcome, NOW), store.outcome(&request(1), NOW)).await;
+        assert_eq!(committed, Err(StoreError::Unavailable(0)));
+        assert_eq!(read, Err(StoreError::Unavailable(0)));
+        drop(taken);
+        assert_eq!(store.commit(&outcome, NOW).await, Ok(Committed::Stored));
+    });
+}
+
 #[test]
 fn a_server_that_is_away_is_an_error_at_once() {
     let Some(server) = Server::new() else { return };

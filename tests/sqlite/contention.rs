@@ -170,8 +170,11 @@ fn who_waits_too_long_is_told_so() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let issue = IssueCode { name: name(2), secret: Secret::new([1; 32]), expires: None };
     assert_eq!(store.run(&issue, NOW), Err(OperatorError::Store(StoreError::Contended)));
-    // Who only reads waits for nobody.
-    assert!(store.registration(&Address::Key(KeyId::new(key(1, 1)))).unwrap().is_some());
+    // Who only reads waits for nobody, also when it opens the store.
+    for store in [store, Store::open(&path, keys()).unwrap()] {
+        assert!(store.registration(&Address::Key(KeyId::new(key(1, 1)))).unwrap().is_some());
+    }
+    let store = Store::open(&path, keys()).unwrap();
     other.execute_batch("ROLLBACK").unwrap();
     store.run(&issue, NOW).unwrap();
 }

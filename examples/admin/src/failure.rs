@@ -19,6 +19,12 @@ pub(crate) enum Failure {
     /// The store is not opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A store is made in a new file and in no other, be there a store in that or not.
+    #[error("{0}: there is a file already")]
+    Exists(String),
+    /// Some rows of a list are left out, each of which has been told.
+    #[error("what the store holds there {UNREADABLE}")]
+    Unreadable,
     /// It would put a code out of use that somebody may hold.
     #[error("there is an unused activation code for this name; reissue it to make another")]
     CodeExists,
@@ -45,6 +51,13 @@ pub(crate) enum Failure {
     #[error("the answer cannot be written: {0}")]
     Output(io::Error),
 }
+
+/// Why a row of a list cannot be read: a list does not tell which of the two it is.
+pub(crate) const UNREADABLE: &str =
+    "is damaged, or sealed under a storage key that is not at hand (--older-key-file)";
+
+/// The same for scripts.
+pub(crate) const UNREADABLE_CODE: &str = "unreadable";
 
 /// Why a file cannot be used.
 #[derive(Debug, Error)]
@@ -82,9 +95,8 @@ impl Failure {
     /// The exit code: 1 refused by the store's state, 2 usage, 3 the store does not answer.
     pub(crate) const fn exit(&self) -> u8 {
         match self {
-            Self::Operator(OperatorError::Store(_)) | Self::Output(_) => 3,
-            Self::Operator(_) | Self::CodeExists | Self::Some { .. } | Self::Open(OpenError::Exists) => 1,
-            Self::Open(_) => 3,
+            Self::Operator(OperatorError::Store(_)) | Self::Open(_) | Self::Unreadable | Self::Output(_) => 3,
+            Self::Operator(_) | Self::CodeExists | Self::Some { .. } | Self::Exists(_) => 1,
             Self::Usage(_) | Self::File { .. } => 2,
         }
     }
@@ -94,12 +106,13 @@ impl Failure {
         match self {
             Self::Operator(error) => operator(error),
             Self::Open(OpenError::NotAStore) => "not-a-store",
-            Self::Open(OpenError::Exists) => "exists",
             Self::Open(OpenError::Newer { .. }) => "newer-store",
             Self::Open(OpenError::Older { .. }) => "older-store",
             Self::Open(OpenError::StorageKey) => "storage-key",
             Self::Open(OpenError::Store(error)) => store(error),
             Self::Open(_) => "not-opened",
+            Self::Exists(_) => "exists",
+            Self::Unreadable => UNREADABLE_CODE,
             Self::CodeExists => "code-exists",
             Self::Some { .. } => "some-failed",
             Self::Usage(_) => "usage",

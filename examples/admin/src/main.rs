@@ -150,14 +150,20 @@ fn main() -> ExitCode {
 fn misused(error: &clap::Error) -> ExitCode {
     // Not read, but it can be seen how the answer is wanted.
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
-        let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let sentence = first.strip_prefix("error: ").unwrap_or(first);
-        failure::complain(true, None, sentence, "usage");
+        failure::complain(true, None, &sentence(&error.to_string()), "usage");
     } else {
         let _ = error.print();
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// On one line, and without the hints for people at its end.
+fn sentence(error: &str) -> String {
+    let error = error.strip_prefix("error: ").unwrap_or(error);
+    let paragraphs = error.split("\n\n").filter(|paragraph| {
+        !paragraph.starts_with("Usage: ") && !paragraph.starts_with("For more information")
+    });
+    paragraphs.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
 
 fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {

@@ -1,9 +1,8 @@
 //! Lists, a page or all of it.
 
-use crate::failure::{About, Failure, complain};
+use crate::failure::{About, Failure, UNREADABLE, UNREADABLE_CODE, complain};
 use crate::output::{Entry, Output, Table};
 use crate::progress::Progress;
-use halfkey::port::StoreError;
 use halfkey::store::operation::{Cursor, OperatorError, Page};
 use serde::Serialize;
 use std::io::IsTerminal;
@@ -82,13 +81,12 @@ pub(crate) fn every<T>(
 
 /// Tells which rows cannot be read, and how many they are.
 fn tell(json: bool, damaged: &[Cursor]) -> usize {
-    let error = StoreError::Damaged;
     for place in damaged {
-        complain(json, Some(About::Row(place)), &error.to_string(), "damaged");
+        complain(json, Some(About::Row(place)), &format!("it {UNREADABLE}"), UNREADABLE_CODE);
     }
     damaged.len()
 }
 
 fn all_read(unread: usize) -> Result<(), Failure> {
-    if unread == 0 { Ok(()) } else { Err(OperatorError::Store(StoreError::Damaged).into()) }
+    if unread == 0 { Ok(()) } else { Err(Failure::Unreadable) }
 }

@@ -11,10 +11,16 @@ use halfkey::store::State;
 use halfkey::store::operation::{RegistrationEntry, RegistrationFilter, Registrations};
 use halfkey::{AccessPath, NameError, UnixTime, UserId, UserName};
 use serde::Serialize;
+use std::convert::Infallible;
 
 /// A name as a person types it.
 pub(crate) fn name(typed: &str) -> Result<UserName, NameError> {
     UserName::normalise(typed)
+}
+
+/// The beginning of a name as a person types it; what is no name by itself is taken as it is.
+fn beginning(typed: &str) -> Result<String, Infallible> {
+    Ok(UserName::normalise(typed).map_or_else(|_| typed.into(), |name| name.to_string()))
 }
 
 fn state(word: &str) -> Result<State, &'static str> {
@@ -27,8 +33,8 @@ pub(crate) struct List {
     /// With this name.
     #[arg(long, value_parser = name)]
     name: Option<UserName>,
-    /// With a name that begins so.
-    #[arg(long, value_name = "LETTERS")]
+    /// With a name that begins so, as a person types it.
+    #[arg(long, value_name = "LETTERS", value_parser = beginning)]
     name_begins: Option<String>,
     /// Of this user.
     #[arg(long, value_name = "USER_ID")]

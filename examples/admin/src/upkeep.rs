@@ -8,7 +8,7 @@ use crate::time::When;
 use crate::turn::in_turn;
 use clap::ValueEnum;
 use halfkey::UnixTime;
-use halfkey::sqlite::Store;
+use halfkey::sqlite::{OpenError, Store};
 use halfkey::store::operation::{Count, Purge, PurgeEvents, Reseal};
 use halfkey::store::{StorageKeys, UniqueNames};
 use serde::Serialize;
@@ -56,7 +56,10 @@ impl Init {
             Names::Proven => UniqueNames::Proven,
         };
         let storage_key = keys.current_id();
-        Store::create(path, keys, unique)?;
+        Store::create(path, keys, unique).map_err(|error| match error {
+            OpenError::Exists => Failure::Exists(path.display().to_string()),
+            error => error.into(),
+        })?;
         let db = path.display().to_string();
         let sentence = format!("{db} is a store, sealed under storage key {storage_key}");
         out.done(&Made { db, names: unique.word(), storage_key }, &sentence)

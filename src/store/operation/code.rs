@@ -8,6 +8,7 @@ use crate::store::event::{Event, EventKind};
 use crate::store::rows::{Code, Taken};
 use crate::store::rules::{by, withdraw};
 use crate::time::UnixTime;
+use subtle::ConstantTimeEq;
 
 /// Lets whoever has this activation code register once under a name, and nobody without proof.
 ///
@@ -37,6 +38,22 @@ operation! { IssueCode writes -> CodeId, OperatorError; |self, tables, now| {
     tables.insert(Code { name, id, secret, issued_at: now, expires: self.expires }).await?;
     Event::named(EventKind::CodeIssued, &self.name).log(tables, now).await?;
     Ok(id)
+} }
+
+/// Tells whether the unused activation code for a name is this one, be its time over or not.
+///
+/// For who wrote a code down, issued it, and does not know whether the store has heard of it.
+#[derive(Clone, Debug)]
+pub struct IsIssued {
+    /// For which name.
+    pub name: UserName,
+    /// A, which [`crate::registration::ActivationCode::secret`] makes.
+    pub secret: Secret,
+}
+
+operation! { IsIssued reads -> bool, OperatorError; |self, tables, _now| {
+    let code = by::<Code, _>(tables, &self.name).await?;
+    Ok(code.is_some_and(|code| bool::from(code.row.secret.expose().ct_eq(self.secret.expose()))))
 } }
 
 /// Withdraws the activation code for a name: pending registrations proven by it lose, and

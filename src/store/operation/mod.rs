@@ -13,7 +13,7 @@ mod reseal;
 mod rollout;
 
 pub use batch::{Batch, BatchError};
-pub use code::{CodeEntry, Codes, ExpireCode, IssueCode, WithdrawCode};
+pub use code::{CodeEntry, Codes, ExpireCode, IsIssued, IssueCode, WithdrawCode};
 pub use count::{Count, Counted};
 pub use entitlement::{
     Entitle, EntitlementEntry, EntitlementFilter, Entitlements, RaiseEpoch, ReadEntitlement,

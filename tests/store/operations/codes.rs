@@ -2,11 +2,11 @@
 
 use super::desk::{Desk, PENDING, every, grant, name, secret, ticket, user};
 use super::{Make, Run};
-use halfkey::UnixTime;
 use halfkey::port::entitlement_store::Confirmed;
 use halfkey::record::{ProofId, Takes};
-use halfkey::store::operation::{CodeEntry, Codes, ExpireCode, IssueCode, Purge, WithdrawCode};
+use halfkey::store::operation::{CodeEntry, Codes, ExpireCode, IsIssued, IssueCode, Purge, WithdrawCode};
 use halfkey::store::{OperatorError, State};
+use halfkey::{Secret, UnixTime};
 
 fn codes<S: Run>(desk: &Desk<S>) -> Vec<CodeEntry> {
     every(|after| desk.run(&Codes { after, ..Codes::default() }))
@@ -52,6 +52,29 @@ pub fn a_code_is_replaced<S: Run>(make: Make<'_, S>) {
     assert_eq!((desk.confirm(1), desk.confirm(3)), (Confirmed::Lost, Confirmed::Lost));
     desk.active(&grant(4, "ann").by(second));
     assert_eq!(codes(&desk), []);
+}
+
+pub fn a_code_is_the_one_that_is_issued<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    let is = |text, secret| desk.run(&IsIssued { name: name(text), secret });
+    let other = || {
+        let mut other = *secret().expose();
+        other[31] ^= 1;
+        Secret::new(other)
+    };
+    assert!(!is("ann", secret()), "there is none");
+    let code = desk.issue("ann", Some(desk.now().after(10)));
+    assert!(is("ann", secret()) && !is("ann", other()) && !is("ben", secret()));
+    desk.pass(11);
+    assert!(is("ann", secret()), "its time is over");
+    desk.run(&IssueCode { name: name("ann"), secret: other(), expires: None });
+    assert!(is("ann", other()) && !is("ann", secret()), "another one is");
+    desk.run(&WithdrawCode(name("ann")));
+    assert!(!is("ann", other()));
+    assert_ne!(desk.issue("ann", None), code);
+    assert!(desk.logged(|| is("ann", secret())).is_empty());
+    desk.active(&grant(1, "ann").by(codes(&desk)[0].id));
+    assert!(!is("ann", secret()), "it was used");
 }
 
 pub fn a_code_is_withdrawn<S: Run>(make: Make<'_, S>) {

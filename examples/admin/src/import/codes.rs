@@ -8,9 +8,12 @@ use crate::code::Form;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::time::When;
+use halfkey::registration::ActivationCode;
 use halfkey::sqlite::Store;
 use halfkey::store::EventKind;
-use halfkey::store::operation::{Batch, EventFilter, Events, InspectName, IssueCode, NameEntry};
+use halfkey::store::operation::{
+    Batch, CodeEntry, EventFilter, Events, InspectName, IsIssued, IssueCode, OperatorError,
+};
 use halfkey::{UnixTime, UserName};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -61,7 +64,7 @@ impl Wanted {
 
 impl Codes {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        let mut lines = Lines::open(&self.file)?;
+        let mut lines = Lines::open(&self.file, &["name", "expires"])?;
         let mut issued = Issued::open(&self.out)?;
         let mut tally = Tally::new(&lines, out.is_json());
         let expires = self.until.time();
@@ -78,13 +81,48 @@ impl Codes {
             }
         }
         self.issue(store, chunk, &mut issued, &mut tally)?;
-        for name in issued.left() {
-            let known = store.run(&InspectName(name.clone()), UnixTime::now())?;
-            if !has_heard(store, &name, &known, issued.made_at())? {
-                tally.amiss(&BadLine::Gone(name.to_string()));
+        for (name, code) in issued.left() {
+            match self.heard(store, &name, &code, issued.made_at())? {
+                Heard::Yes => {}
+                Heard::Other => tally.amiss(&BadLine::Replaced(name.to_string())),
+                Heard::No => tally.amiss(&BadLine::Gone(name.to_string())),
             }
         }
         tally.end(out)
+    }
+
+    /// What became of a code that was written down.
+    fn heard(
+        &self,
+        store: &Store,
+        name: &UserName,
+        code: &ActivationCode,
+        made_at: UnixTime,
+    ) -> Result<Heard, Failure> {
+        let (secret, now) = (code.secret(&self.form.server, name), UnixTime::now());
+        if store.run(&IsIssued { name: name.clone(), secret }, now)? {
+            return Ok(Heard::Yes);
+        }
+        // This one was never heard of, or was used, withdrawn, purged or replaced.
+        let known = store.run(&InspectName(name.clone()), now)?;
+        if known.code.as_ref().is_some_and(|other| is_live(other, now)) {
+            return Ok(Heard::Other);
+        }
+        let filter = EventFilter {
+            kind: Some(EventKind::CodeIssued),
+            name: Some(name.clone()),
+            since: Some(made_at),
+            ..EventFilter::default()
+        };
+        // What the log has of the other one says nothing of this one.
+        let others = u16::from(known.code.as_ref().is_some_and(|other| other.issued_at >= made_at));
+        let events = Events { filter, limit: Some(others.saturating_add(1)), ..Events::default() };
+        let events = store.run(&events, now)?.entries.len();
+        Ok(match known.code {
+            _ if events <= usize::from(others) => Heard::No,
+            Some(_) => Heard::Other,
+            None => Heard::Yes,
+        })
     }
 
     /// Writes the codes, and then has them issued.
@@ -102,26 +140,28 @@ impl Codes {
             known.map_err(|error| refused(error).map_or_else(|failure| failure, |(_, e)| e.into()))?;
         let (mut operations, mut codes) = (Vec::new(), Vec::new());
         for (Wanted { line, name, expires }, known) in chunk.into_iter().zip(known) {
-            let doubtful = issued.doubtful(&name);
-            if doubtful.is_some() && has_heard(store, &name, &known, issued.made_at())? {
-                tally.skipped();
+            let code = if let Some(code) = issued.doubtful(&name) {
+                match self.heard(store, &name, &code, issued.made_at())? {
+                    Heard::Yes => {
+                        tally.skipped();
+                        continue;
+                    }
+                    Heard::Other => {
+                        tally.bad(line, &BadLine::Replaced(name.to_string()));
+                        continue;
+                    }
+                    Heard::No => code,
+                }
+            } else if known.taken_by.is_some() {
+                tally.bad(line, &BadLine::Refused(OperatorError::NameTaken));
                 continue;
-            }
-            let code = match (doubtful, known.taken_by, known.code) {
-                (Some(code), _, _) => code,
-                (None, Some(_), _) => {
-                    tally.bad(line, &BadLine::Refused(halfkey::store::OperatorError::NameTaken));
-                    continue;
-                }
-                (None, None, Some(code)) if code.expires.is_none_or(|end| end >= now) => {
-                    tally.bad(line, &BadLine::CodeExists);
-                    continue;
-                }
-                (None, None, _) => {
-                    let code = self.form.draw();
-                    codes.push((name.clone(), code.clone()));
-                    code
-                }
+            } else if known.code.is_some_and(|code| is_live(&code, now)) {
+                tally.bad(line, &BadLine::CodeExists);
+                continue;
+            } else {
+                let code = self.form.draw();
+                codes.push((name.clone(), code.clone()));
+                code
             };
             let secret = code.secret(&self.form.server, &name);
             operations.push((line, IssueCode { name, secret, expires }));
@@ -136,19 +176,16 @@ impl Codes {
     }
 }
 
-/// Whether the store was told of a code after it had been written down: it is there, or was used, or the
-/// log knows that it was issued and has gone since.
-fn has_heard(store: &Store, name: &UserName, known: &NameEntry, made_at: UnixTime) -> Result<bool, Failure> {
-    if known.taken_by.is_some() || known.code.is_some() {
-        return Ok(true);
-    }
-    let filter = EventFilter {
-        kind: Some(EventKind::CodeIssued),
-        name: Some(name.clone()),
-        since: Some(made_at),
-        ..EventFilter::default()
-    };
-    let events = Events { filter, limit: Some(1), ..Events::default() };
-    let events = store.run(&events, UnixTime::now())?;
-    Ok(!events.entries.is_empty())
+/// Whether the store was told of a code after it had been written down.
+enum Heard {
+    /// It is the one, or was used, withdrawn or let go of.
+    Yes,
+    /// It was not.
+    No,
+    /// Another one has been issued since, or instead of it: an operator knows why.
+    Other,
+}
+
+fn is_live(code: &CodeEntry, now: UnixTime) -> bool {
+    code.expires.is_none_or(|end| end >= now)
 }

@@ -38,7 +38,7 @@ fn read(text: &str) -> Result<JoinGroup, BadLine> {
 
 impl Groups {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        let mut lines = Lines::open(&self.file)?;
+        let mut lines = Lines::open(&self.file, &["user_id", "group"])?;
         let mut tally = Tally::new(&lines, out.is_json());
         let mut chunk = Vec::new();
         loop {

@@ -93,8 +93,8 @@ impl Issued {
     }
 
     /// Those that nobody has asked for.
-    pub(super) fn left(&mut self) -> Vec<UserName> {
-        self.doubtful.drain().map(|(name, _)| name).collect()
+    pub(super) fn left(&mut self) -> HashMap<UserName, ActivationCode> {
+        std::mem::take(&mut self.doubtful)
     }
 
     /// Before any of its codes was issued.

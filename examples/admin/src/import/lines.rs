@@ -15,6 +15,7 @@ pub(super) type Line = (u64, Result<String, BadLine>);
 /// The lines of a file, one after the other.
 pub(super) struct Lines {
     path: PathBuf,
+    columns: &'static [&'static str],
     reader: BufReader<File>,
     length: Option<u64>,
     position: u64,
@@ -23,15 +24,16 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    /// Those of CSV with these columns, which its first line may name.
+    pub(super) fn open(path: &Path, columns: &'static [&'static str]) -> Result<Self, Failure> {
         let file = File::open(path).map_err(|error| Failure::file(path, error))?;
-        Ok(Self::of(path, file))
+        Ok(Self { columns, ..Self::of(path, file) })
     }
 
     pub(super) fn of(path: &Path, file: File) -> Self {
         let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
         let reader = BufReader::with_capacity(1 << 16, file);
-        Self { path: path.into(), reader, length, position: 0, number: 0, whole: true }
+        Self { path: path.into(), columns: &[], reader, length, position: 0, number: 0, whole: true }
     }
 
     /// Its length, where it has one.
@@ -49,7 +51,7 @@ impl Lines {
         self.whole
     }
 
-    /// The next line that is not empty, with its number; `None` at the end.
+    /// The next line that is neither empty nor a heading, with its number; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Line>, Failure> {
         loop {
             let mut line = Vec::new();
@@ -72,7 +74,8 @@ impl Lines {
             // Some editors begin a file with this mark.
             let text = if self.number == 1 { text.trim_start_matches('\u{feff}') } else { &text };
             let text = text.trim_end_matches(['\r', '\n']);
-            if !text.is_empty() {
+            let heading = self.number == 1 && is_heading(text, self.columns);
+            if !text.is_empty() && !heading {
                 return Ok(Some((self.number, Ok(text.into()))));
             }
         }
@@ -91,6 +94,13 @@ impl Lines {
             }
         }
     }
+}
+
+/// Whether a line names columns, the first of these or all of them.
+fn is_heading(line: &str, columns: &[&str]) -> bool {
+    let names = fields(line).unwrap_or_default();
+    (1..=columns.len()).contains(&names.len())
+        && names.iter().zip(columns).all(|(name, column)| name.trim().eq_ignore_ascii_case(column))
 }
 
 /// The fields of a line of CSV (RFC 4180; no field has the end of a line in it). `None` for a quote out

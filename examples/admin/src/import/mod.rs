@@ -23,14 +23,17 @@ use thiserror::Error;
 pub(crate) enum Command {
     /// Makes activation codes: CSV `name[,expires]`, or JSON lines with `name` and `expires`.
     ///
+    /// A first line that is `name` or `name,expires` is a heading. Who is called so stands further down.
+    ///
     /// The codes are written to a file of their own, as CSV `name,code`, and are on the disk before they
     /// are good for anything. After a crash the same command again goes on where it was: what is in that
-    /// file already is skipped.
+    /// file already is skipped, and what was not issued yet is issued.
     Codes(codes::Codes),
     /// Sets entitlements: JSON lines with `subject`, `application`, `media_type`, one of `body`,
     /// `body_base64` and `file`, and `valid_for` in seconds. What is so already is skipped.
     Entitlements(entitlements::Entitlements),
-    /// Takes users into groups: CSV `user_id,group`, or JSON lines with `user_id` and `group`.
+    /// Takes users into groups: CSV `user_id,group`, also as a heading, or JSON lines with `user_id` and
+    /// `group`.
     Groups(groups::Groups),
 }
 
@@ -76,6 +79,8 @@ enum BadLine {
     Refused(OperatorError),
     #[error("{0}; its code, which has been written, is void")]
     Void(OperatorError),
+    #[error("another activation code has been issued for {0}; the one which has been written is void")]
+    Replaced(String),
     #[error("the code for {0} has been written, not issued, and its line is gone")]
     Gone(String),
 }
@@ -95,6 +100,7 @@ impl BadLine {
             Self::File(_) => "file",
             Self::CodeExists => "code-exists",
             Self::Refused(error) | Self::Void(error) => operator(error),
+            Self::Replaced(_) => "code-replaced",
             Self::Gone(_) => "line-gone",
         }
     }

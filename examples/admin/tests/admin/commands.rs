@@ -14,7 +14,11 @@ fn a_key_and_a_store_are_made_once() {
     assert_eq!(digits.trim().len(), 64);
     assert!(!key.to_string().contains(digits.trim()));
     desk.json(&["keygen", &desk.path("key")]).fails(2, "file");
-    desk.json(&["init"]).fails(1, "exists");
+    for file in [desk.path("db"), desk.file("letter", "dear Ann")] {
+        let run = desk.json(&["init", "--db", &file]);
+        run.fails(1, "exists");
+        assert!(run.err.contains(&file) && run.err.contains("a file already"), "{run:?}");
+    }
     assert_eq!(std::fs::read_to_string(desk.path("key")).unwrap(), digits);
     let status = desk.json(&["status"]).ok().one();
     assert_eq!((&status["names"], &status["active"]), (&json!("proven"), &json!(0)));
@@ -35,6 +39,8 @@ fn registrations_are_found() {
     assert_eq!(names(&["list"]).len(), 6);
     assert_eq!(names(&["list", "--name", "ＢＥＮ"]), ["ben"], "as a person types it");
     assert_eq!(names(&["list", "--name-begins", "ann"]).len(), 5);
+    assert_eq!(names(&["list", "--name-begins", "Ａn"]).len(), 5, "as a person types it");
+    assert!(names(&["list", "--name-begins", "an n"]).is_empty());
     assert_eq!(names(&["list", "--user", "user-2"]), ["ann2"]);
     assert_eq!(names(&["list", "--path", "/staff", "--state", "active", "--all"]).len(), 6);
     assert!(names(&["list", "--state", "revoked"]).is_empty());

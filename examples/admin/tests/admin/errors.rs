@@ -27,6 +27,9 @@ fn arguments_that_say_nothing() {
         let people = desk.run(arguments);
         assert_eq!((people.exit, people.out.as_str()), (Some(2), ""), "{arguments:?}");
     }
+    let missing = desk.json(&["code", "expire"]);
+    let error = "the following required arguments were not provided: <NAME>";
+    assert_eq!(missing.err, format!("{{\"error\":\"{error}\",\"code\":\"usage\"}}\n"));
     let mut command = desk.command(&["code", "issue"]);
     command.arg(std::ffi::OsStr::from_bytes(b"ann\xff"));
     assert_eq!(command.output().unwrap().status.code(), Some(2));

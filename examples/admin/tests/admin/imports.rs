@@ -89,6 +89,24 @@ fn bad_lines_are_told_and_the_rest_is_done() {
 }
 
 #[test]
+fn a_first_line_may_name_the_columns() {
+    let desk = Desk::new();
+    for (heading, out) in [("name", "one"), ("\u{feff}Name, Expires\r", "two"), ("\"NAME\",expires", "three")]
+    {
+        let file = desk.file("names", format!("{heading}\n{out}\n"));
+        let sum = desk.json(&["import", "codes", &file, "--out", &desk.path(out)]).ok().one();
+        assert_eq!((&sum["done"], &sum["skipped"]), (&json!(1), &json!(0)), "{heading}");
+    }
+    let file = desk.file("names", "expires,name\nname\nexpires\n");
+    let run = desk.json(&["import", "codes", &file, "--out", &desk.path("four")]);
+    assert_eq!(complaints(&run), [(1, "time".to_string())], "no heading");
+    assert_eq!(run.one()["done"], 2, "and none in the midst");
+    let groups = desk.file("groups", "user_id,group\nuser-1,g\n");
+    assert_eq!(desk.json(&["import", "groups", &groups]).ok().one()["done"], 1);
+    assert_eq!(desk.json(&["group", "list", "--all"]).ok().one()["user_id"], "user-1");
+}
+
+#[test]
 fn no_other_file_is_written_to() {
     let desk = Desk::new();
     let file = desk.file("names", "ann\n");
@@ -133,6 +151,65 @@ fn a_rerun_mends() {
     assert_eq!(desk.json(&["code", "list", "--all"]).ok().lines().len(), 601);
     let sum = desk.json(&import).ok().one();
     assert_eq!((&sum["done"], &sum["skipped"]), (&json!(0), &json!(602)));
+}
+
+/// What the store has for a name need not be the code that was written for it.
+#[test]
+fn another_code_is_not_the_one_that_was_written() {
+    let desk = Desk::new();
+    desk.register(1, "taken");
+    desk.run(&["code", "issue", "over", "--at", "2020-01-01"]).ok();
+    let file = desk.file("names", "heard\n");
+    let import = ["import", "codes", &file, "--out", &desk.path("codes"), "--in", "1d"];
+    desk.json(&import).ok();
+    // As it would be had the power gone before the store was told of the others.
+    let mut text = std::fs::read_to_string(desk.path("codes")).unwrap();
+    let unheard = ["over", "by-hand", "none", "taken", "over-by-hand", "twice-by-hand"];
+    for name in unheard {
+        writeln!(text, "{name},0123-4567-89AB-CDEF").unwrap();
+    }
+    desk.file("codes", &text);
+    desk.file("names", format!("heard\n{}\n", unheard.join("\n")));
+    // And what an operator did before the import was started again.
+    desk.run(&["code", "issue", "by-hand"]).ok();
+    let by_hand = desk.json(&["code", "list"]).ok().lines();
+    desk.run(&["code", "issue", "over-by-hand", "--at", "2020-01-01"]).ok();
+    desk.run(&["code", "issue", "twice-by-hand"]).ok();
+    desk.run(&["code", "reissue", "twice-by-hand", "--at", "2020-01-01"]).ok();
+
+    let run = desk.json(&import);
+    run.fails(1, "some-failed");
+    let mut told = complaints(&run);
+    told.sort_unstable();
+    let expected = [(3, "code-replaced"), (5, "name-taken"), (7, "code-replaced")];
+    assert_eq!(told, expected.map(|(line, code)| (line, code.to_string())));
+    let sum = run.one();
+    assert_eq!((&sum["done"], &sum["skipped"], &sum["bad"]), (&json!(3), &json!(1), &json!(3)));
+    let mut codes = written(&desk, "codes");
+    for void in ["by-hand", "taken", "twice-by-hand"] {
+        codes.remove(void).unwrap();
+    }
+    all_are_good(&desk, &codes);
+    let after = desk.json(&["code", "list"]).ok().lines();
+    assert!(
+        after.contains(by_hand.iter().find(|code| code["name"] == "by-hand").unwrap()),
+        "it is left alone"
+    );
+
+    // A code that is over was heard of all the same, and nothing more is done.
+    desk.run(&["code", "expire", "none", "--at", "2020-01-01"]).ok();
+    let sum = desk.json(&import).one();
+    assert_eq!((&sum["done"], &sum["skipped"], &sum["bad"]), (&json!(0), &json!(4), &json!(3)));
+    // The same where the lines are gone.
+    desk.file("codes", text + "gone,0123-4567-89AB-CDEF\n");
+    desk.file("names", "heard\n");
+    let run = desk.json(&import);
+    run.fails(1, "some-failed");
+    let codes = run.err.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["code"].to_string());
+    let mut codes: Vec<_> = codes.collect();
+    codes.sort_unstable();
+    let expected = ["code-replaced", "code-replaced", "line-gone", "line-gone", "some-failed"];
+    assert_eq!(codes, expected.map(|code| format!("{code:?}")));
 }
 
 /// Killed at eight places, the same command again and again comes to the end, and every code that
