@@ -105,6 +105,16 @@ impl<D: Database> Rows<'_, D> {
         rows.into_iter().map(open).collect()
     }
 
+    async fn keys_where<E: Entity>(&mut self, rest: &str, parameters: &[Value]) -> Result<Vec<Key>, Trouble> {
+        let sql = format!("SELECT {} FROM halfkey_{} WHERE {rest}", keys::<E>(), E::TABLE);
+        let rows = self.database.query(&sql, parameters).await?;
+        let part = |value| match value {
+            Value::Text(text) => Ok(text),
+            _ => Err(damaged()),
+        };
+        rows.into_iter().map(|row| row.into_iter().map(part).collect()).collect()
+    }
+
     fn open<E: Entity>(&self, mut row: Vec<Value>) -> Result<Held<E>, Trouble> {
         let (seal, sealed_by, version) = (row.pop(), row.pop(), row.pop());
         match (version, sealed_by, seal) {
@@ -147,13 +157,7 @@ impl<D: Database> Tables for Rows<'_, D> {
     async fn keys<E: Entity>(&mut self, query: Query) -> Result<Vec<Key>, Trouble> {
         let mut parameters = Vec::new();
         let rest = sorted::<E>(&query, &mut parameters);
-        let sql = format!("SELECT {} FROM halfkey_{} WHERE {rest}", keys::<E>(), E::TABLE);
-        let rows = self.database.query(&sql, &parameters).await?;
-        let part = |value| match value {
-            Value::Text(text) => Ok(text),
-            _ => Err(damaged()),
-        };
-        rows.into_iter().map(|row| row.into_iter().map(part).collect()).collect()
+        self.keys_where::<E>(&rest, &parameters).await
     }
 
     async fn count<E: Entity>(&mut self, query: Query) -> Result<u64, Trouble> {
@@ -204,11 +208,11 @@ impl<D: Database> Tables for Rows<'_, D> {
         self.database.execute(&sql, &parameters).await.map(drop)
     }
 
-    async fn stale<E: Entity>(&mut self, after: Option<Key>, limit: usize) -> Result<Vec<Held<E>>, Trouble> {
+    async fn stale<E: Entity>(&mut self, after: Option<Key>, limit: usize) -> Result<Vec<Key>, Trouble> {
         let mut parameters = alloc::vec![Value::Text(self.shared.keys.current().id.clone())];
         let query = Query { after, ..Query::all().at_most(limit) };
         let rest = format!("sealed_by <> $1 AND {}", sorted::<E>(&query, &mut parameters));
-        self.read(&rest, &parameters, &query).await
+        self.keys_where::<E>(&rest, &parameters).await
     }
 
     fn unique(&self) -> UniqueNames {

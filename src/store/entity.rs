@@ -254,12 +254,12 @@ pub trait Tables: Send {
     /// Removes a row without reading it, be it there or not.
     fn erase<E: Entity>(&mut self, key: Key) -> impl Future<Output = Result<(), Trouble>> + Send;
 
-    /// Rows that are not sealed under the current storage key, where there is such a thing.
+    /// The keys of rows that are not sealed under the current storage key, where there is such a thing.
     fn stale<E: Entity>(
         &mut self,
         after: Option<Key>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Held<E>>, Trouble>> + Send;
+    ) -> impl Future<Output = Result<Vec<Key>, Trouble>> + Send;
 
     /// Whose name a name is.
     fn unique(&self) -> UniqueNames;

@@ -59,6 +59,8 @@ pub enum EventKind {
     Entitled,
     /// A subject was entitled to nothing any more.
     EntitlementRevoked,
+    /// What a user alone was entitled to was taken away: groups and access path count again.
+    EntitlementInherited,
     /// A user came into a group.
     GroupJoined,
     /// A user left a group.
@@ -74,7 +76,7 @@ words! { EventKind {
     CodeExpirySet = "code expiry set", Suspended = "suspended", Resumed = "resumed", Revoked = "revoked",
     ExpirySet = "expiry set", Renamed = "renamed", Forgotten = "forgotten", NameFreed = "name freed",
     Dismissed = "dismissed", Entitled = "entitled", EntitlementRevoked = "entitlement revoked",
-    GroupJoined = "group joined", GroupLeft = "group left", EpochRaised = "epoch raised",
+    EntitlementInherited = "entitlement inherited", GroupJoined = "group joined", GroupLeft = "group left", EpochRaised = "epoch raised",
 } }
 
 /// An entry of the log.

@@ -115,7 +115,8 @@ fn many_sessions_of_one_key_keep_its_aliases_in_bounds() {
         let spend = Some((id(n, 78), NOW.after(60)));
         let admission = Admission { key_id: key(1), address, next_alias, spend };
         let admitted = insist!(store.admit(&admission, NOW));
-        assert_eq!(admitted, Admitted::As(Standing::Active));
+        // Asked again after an answer that was lost on the way, it says that the challenge is spent.
+        assert!(matches!(admitted, Admitted::As(Standing::Active) | Admitted::Spent));
         insist!(store.heard(&key(1), &address));
     });
     server::block_on(async {

@@ -160,7 +160,7 @@ fn failing(code: &str) -> String {
     format!(
         "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS \
          $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$; \
-         CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON halfkey_outcome FOR EACH ROW EXECUTE FUNCTION fail()"
+         DROP TRIGGER IF EXISTS fail ON halfkey_outcome; CREATE TRIGGER fail BEFORE INSERT ON halfkey_outcome FOR EACH ROW EXECUTE FUNCTION fail()"
     )
 }
 

@@ -34,6 +34,7 @@ const SETTINGS: [&str; 7] = [
 /// Kills the server and removes its directory when this process is gone, however it went: what stands
 /// in a `static` is never dropped. It reads process ids, the last one of which is the server's.
 const WARDEN: &str = r#"
+trap '' INT TERM HUP
 while read -r line; do pid=$line; done
 if [ "${pid:-0}" -gt 1 ]; then
     kill -QUIT "$pid"
@@ -92,9 +93,15 @@ impl Server {
             return None;
         };
         static MADE: AtomicU32 = AtomicU32::new(0);
-        let made = MADE.fetch_add(1, Ordering::Relaxed);
-        let directory = env::temp_dir().join(format!("halfkey-{}-{made}", process::id()));
-        fs::DirBuilder::new().mode(0o700).create(&directory).unwrap();
+        // Another process of this number may have left one.
+        let (made, directory) = loop {
+            let made = MADE.fetch_add(1, Ordering::Relaxed);
+            let directory = env::temp_dir().join(format!("halfkey-{}-{made}", process::id()));
+            match fs::DirBuilder::new().mode(0o700).create(&directory) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                made_it => break (made, made_it.map(|()| directory).unwrap()),
+            }
+        };
         let warden = Command::new("sh")
             .args([OsString::from("-c"), WARDEN.into(), directory.clone().into()])
             .stdin(Stdio::piped())

@@ -124,7 +124,7 @@ where
         let (database, ask) = (database.to_owned(), Arc::clone(&ask));
         std::thread::spawn(move || {
             block_on(async {
-                let store = open(&database).await;
+                let store = insist!(Store::open(pool(&database, 16), keys()));
                 let asked = (first..asked).step_by(2);
                 let tasks: Vec<_> = asked.map(|n| (n, tokio::spawn(ask(store.clone(), n)))).collect();
                 let mut answers = Vec::new();

@@ -157,6 +157,36 @@ fn a_row_that_others_lead_to_is_noticed() {
     assert!(shown + lost == active && lost > 0 && reports_lost > 0, "{shown}, {lost}, {reports_lost}");
 }
 
+/// Else whoever can write there could keep a storage key in use that others have seen.
+#[test]
+fn a_damaged_row_stops_no_change_of_the_storage_key() {
+    let directory = Directory::quick("stuck");
+    let (path, now) = peopled(&directory);
+    let damage = "UPDATE halfkey_registration SET last_seen = 7 WHERE name IN ('alice', 'bob')";
+    let path = edited(&path, damage);
+    let new = Secret::new([0x77; 32]);
+    let store = Store::open(&path, StorageKeys::new(new.clone()).and(Secret::new([0x5E; 32]))).unwrap();
+    let sound = |store: &Store| store.run(&Registrations::default(), now).unwrap();
+    let stuck = sound(&store).damaged.len();
+    assert!(stuck > 1 && !sound(&store).entries.is_empty());
+    for limit in [1, 4, 1000] {
+        let (mut after, mut rows, mut damaged) = (None, 0, Vec::new());
+        loop {
+            let sealed = store.run(&Reseal { after, limit }, now).unwrap();
+            rows += sealed.rows;
+            damaged.extend(sealed.damaged);
+            after = sealed.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((rows > 0, damaged.len()), (limit == 1, stuck), "{limit}");
+        assert!(damaged.iter().all(|place| place.to_string().starts_with("registration ")));
+    }
+    let (before, after) = (sound(&store), sound(&Store::open(&path, StorageKeys::new(new)).unwrap()));
+    assert!(before == after && before.damaged.len() == stuck);
+}
+
 /// What no seal shows, as SECURITY says.
 #[test]
 fn rows_may_be_removed_and_put_back_as_they_were() {

@@ -78,9 +78,9 @@ macro_rules! contract {
                 a_renewal_that_comes_late_is_lost a_freed_name_is_not_held_but_the_new_one_is
                 where_names_repeat_only_what_was_held_is_taken;
             entitlements: a_subject_is_entitled documents_have_limits the_nearest_counts
-                an_epoch_is_raised serials_never_fall;
-            groups: a_user_joins_and_leaves the_newest_group_counts a_user_is_in_so_many_groups
-                members_are_listed;
+                what_a_user_has_alone_is_taken_away an_epoch_is_raised serials_never_fall;
+            groups: a_user_joins_and_leaves the_newest_group_counts who_leaves_the_last_group_has_nothing
+                a_user_is_in_so_many_groups members_are_listed;
             reports: who_applied_what what_nobody_is_entitled_to_is_not_kept a_renewal_carries_them_over
                 reports_are_filtered who_has_yet_to_apply;
             lists: pages_are_parts_of_the_whole pages_have_a_size a_cursor_outlives_its_entry
@@ -88,7 +88,7 @@ macro_rules! contract {
                 applications_that_are_over_are_not_listed;
             log: every_refusal_is_logged sessions_are_logged the_log_is_filtered the_log_is_in_order the_log_is_read_backwards
                 nothing_secret_is_shown;
-            purging: what_is_over_goes nothing_that_counts_goes a_purge_is_bounded the_log_is_purged
+            purging: what_is_over_goes nothing_that_counts_goes a_purge_is_bounded what_stays_is_in_nothings_way the_log_is_purged
                 a_store_with_one_key_has_nothing_to_reseal;
             random: whatever_happens_the_rules_hold;
         );

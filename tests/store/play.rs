@@ -97,9 +97,10 @@ impl Play {
                 } else {
                     Address::Alias(Alias::new(id(dice.recent(n))))
                 };
-                // Of a stranger's challenge nobody would see that it is spent.
+                // Of a stranger's challenge nobody would see that it is spent. It lapses at a step's own
+                // time, so that a purge before the step and one in it take the same.
                 let known = port.registration(&Address::Key(key_id)).unwrap().is_some();
-                let spend = (known && dice.roll(2) == 0).then(|| (id(n - n % 5), now.after(20)));
+                let spend = (known && dice.roll(2) == 0).then(|| (id(n - n % 5), now.after(21)));
                 let next_alias = Alias::new(id(n));
                 said(port.admit(&Admission { key_id, address, next_alias, spend }, now))
             }

@@ -11,10 +11,10 @@ use halfkey::port::entitlement_store::Document;
 use halfkey::sqlite::Store;
 use halfkey::store::Subject;
 use halfkey::store::operation::{
-    Entitle, EntitlementEntry, EntitlementFilter, Entitlements, OperatorError, RaiseEpoch, ReadEntitlement,
-    RevokeEntitlement,
+    Entitle, EntitlementEntry, EntitlementFilter, Entitlements, Inherit, OperatorError, RaiseEpoch,
+    ReadEntitlement, RevokeEntitlement,
 };
-use halfkey::{Application, UnixTime};
+use halfkey::{Application, UnixTime, UserId};
 use serde::Serialize;
 use std::fs::File;
 use std::io::Read;
@@ -27,6 +27,13 @@ pub(crate) enum Command {
     Set(Set),
     /// Entitles a subject to nothing any more.
     Revoke(Which),
+    /// Takes away what a user alone is entitled to, or to nothing: groups and access path count again.
+    Inherit {
+        /// Whose.
+        user_id: UserId,
+        /// In which application.
+        application: Application,
+    },
     /// Shows what a subject itself is entitled to.
     Show {
         #[command(flatten)]
@@ -88,6 +95,12 @@ pub(crate) fn body(path: &Path) -> Result<Vec<u8>, Failure> {
         }
     };
     read().map_err(|error| Failure::file(path, error))
+}
+
+#[derive(Serialize)]
+struct Inherited {
+    subject: String,
+    application: String,
 }
 
 #[derive(Serialize)]
@@ -166,6 +179,15 @@ impl Command {
                 let (subject, application) = (which.subject.clone(), which.application.clone());
                 let given = store.run(&RevokeEntitlement { subject, application }, UnixTime::now())?;
                 Done::tell(&which, given, "revoked", out)
+            }
+            Self::Inherit { user_id, application } => {
+                let sentence = format!("{user_id} has nothing alone in {application} any more");
+                let shown = Inherited {
+                    subject: Subject::User(user_id.clone()).to_string(),
+                    application: application.to_string(),
+                };
+                store.run(&Inherit { user_id, application }, UnixTime::now())?;
+                out.done(&shown, &sentence)
             }
             Self::Show { which: Which { subject, application }, raw } => {
                 let read = ReadEntitlement { subject: subject.clone(), application: application.clone() };

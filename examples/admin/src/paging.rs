@@ -80,13 +80,13 @@ pub(crate) fn every<T>(
 }
 
 /// Tells which rows cannot be read, and how many they are.
-fn tell(json: bool, damaged: &[Cursor]) -> usize {
+pub(crate) fn tell(json: bool, damaged: &[Cursor]) -> usize {
     for place in damaged {
         complain(json, Some(About::Row(place)), &format!("it {UNREADABLE}"), UNREADABLE_CODE);
     }
     damaged.len()
 }
 
-fn all_read(unread: usize) -> Result<(), Failure> {
+pub(crate) fn all_read(unread: usize) -> Result<(), Failure> {
     if unread == 0 { Ok(()) } else { Err(Failure::Unreadable) }
 }

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::key_file;
 use crate::output::Output;
+use crate::paging::{all_read, tell};
 use crate::progress::Progress;
 use crate::time::When;
 use crate::turn::in_turn;
@@ -185,19 +186,25 @@ struct Resealed {
 
 pub(crate) fn reseal(store: &Store, storage_key: String, out: &mut Output) -> Result<(), Failure> {
     let progress = Progress::open();
-    let (mut rows, mut found, mut after) = (0usize, 0usize, None);
+    let (mut rows, mut found, mut after, mut damaged) = (0usize, 0usize, None, Vec::new());
     // Through all tables, until there is nothing to be found from the beginning.
     loop {
         let sealed =
             in_turn(|| store.run(&Reseal { after: after.clone(), limit: AT_ONCE }, UnixTime::now()))?;
         (rows, found) = (rows.saturating_add(sealed.rows), found.saturating_add(sealed.rows));
         progress.at(0, u64::try_from(rows).unwrap_or(u64::MAX), "rows");
+        damaged.extend(sealed.damaged);
         after = sealed.next;
-        if after.is_none() && core::mem::take(&mut found) == 0 {
-            break;
+        if after.is_none() {
+            if core::mem::take(&mut found) == 0 {
+                break;
+            }
+            // They are met again.
+            damaged.clear();
         }
     }
     drop(progress);
+    all_read(tell(out.is_json(), &damaged))?;
     let sentence = format!("{rows} rows sealed anew under {storage_key}; older keys are of no use any more");
     out.done(&Resealed { storage_key, rows }, &sentence)
 }

@@ -271,7 +271,7 @@ impl Tables for Draft<'_> {
         Ok(())
     }
 
-    async fn stale<E: Entity>(&mut self, _: Option<Key>, _: usize) -> Result<Vec<Held<E>>, Trouble> {
+    async fn stale<E: Entity>(&mut self, _: Option<Key>, _: usize) -> Result<Vec<Key>, Trouble> {
         Ok(Vec::new())
     }
 

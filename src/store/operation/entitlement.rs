@@ -2,14 +2,14 @@
 
 use super::{Cursor, Operation, OperatorError, Page, operation};
 use crate::configuration::{ServerSideError, check};
-use crate::id::Application;
+use crate::id::{Application, UserId};
 use crate::message::Serial;
 use crate::port::entitlement_store::Document;
 use crate::store::Subject;
 use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::event::{Event, EventKind};
 use crate::store::rows::Entitled;
-use crate::store::rules::{counter, next_epoch, next_number, put};
+use crate::store::rules::{counter, moved, next_epoch, next_number, put};
 use crate::time::UnixTime;
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -47,7 +47,7 @@ operation! { Entitle writes -> Serial, OperatorError; |self, tables, now| {
 } }
 
 /// Entitles a subject to nothing any more, under the next serial, with which it answers. For a user,
-/// it holds against what the user's groups and access path are entitled to.
+/// it holds against what the user's groups and access path are entitled to, until [`Inherit`].
 #[derive(Clone, Debug)]
 pub struct RevokeEntitlement {
     /// Whom.
@@ -66,6 +66,28 @@ operation! { RevokeEntitlement writes -> Serial, OperatorError; |self, tables, n
         body: None,
         set_at: now,
     }).await
+} }
+
+/// Takes away what a user alone is entitled to, or to nothing: what the user's groups and access path are
+/// entitled to holds again, under a serial that is new, or nothing where they are entitled to nothing.
+///
+/// [`OperatorError::NoSuchEntitlement`] where the user has none alone.
+#[derive(Clone, Debug)]
+pub struct Inherit {
+    /// Who.
+    pub user_id: UserId,
+    /// In which application.
+    pub application: Application,
+}
+
+operation! { Inherit writes -> (), OperatorError; |self, tables, now| {
+    let subject = Subject::User(self.user_id.clone());
+    let own = find(tables, &subject, &self.application).await?;
+    tables.delete(&own.ok_or(Trouble::Error(OperatorError::NoSuchEntitlement))?).await?;
+    moved(tables, &self.user_id).await?;
+    let (subject, application) = (Some(subject), Some(self.application.clone()));
+    let event = Event { subject, application, ..Event::new(EventKind::EntitlementInherited) };
+    Ok(event.log(tables, now).await?)
 } }
 
 async fn set<T: Tables>(tables: &mut T, entitled: Entitled) -> Result<Serial, Trouble<OperatorError>> {

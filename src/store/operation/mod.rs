@@ -16,7 +16,7 @@ pub use batch::{Batch, BatchError};
 pub use code::{CodeEntry, Codes, ExpireCode, IsIssued, IssueCode, WithdrawCode};
 pub use count::{Count, Counted};
 pub use entitlement::{
-    Entitle, EntitlementEntry, EntitlementFilter, Entitlements, RaiseEpoch, ReadEntitlement,
+    Entitle, EntitlementEntry, EntitlementFilter, Entitlements, Inherit, RaiseEpoch, ReadEntitlement,
     RevokeEntitlement,
 };
 pub use group::{GroupMember, JoinGroup, LeaveGroup, Members};

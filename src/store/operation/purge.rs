@@ -12,6 +12,10 @@ use crate::time::UnixTime;
 const CLOCKS: u64 = 300;
 /// Most refusals in the log: anybody can cause them.
 const REFUSALS: u64 = 10_000;
+/// Most that goes of a kind in one transaction.
+const LIMIT_MAX: u16 = 1000;
+/// Rows looked at for each that may go: some whose time is over stay all the same.
+const LOOKED_AT: usize = 8;
 
 /// Lets go of what has expired: stored R3s, pending registrations (they are lost), lost ones (they
 /// are forgotten), waiting applications, used challenges, and activation codes whose time is over,
@@ -21,7 +25,8 @@ const REFUSALS: u64 = 10_000;
 /// often, is a matter of room alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Purge {
-    /// At most so many of each kind, and one at least, so that no transaction grows without bound.
+    /// At most so many of each kind, 1 to 1000, so that no transaction grows without bound. Of codes
+    /// and registrations eight times as many are looked at: the earliest may be among those that stay.
     pub limit: u16,
 }
 
@@ -43,14 +48,14 @@ pub struct Purged {
     pub codes: usize,
     /// Entries of the log about refusals, of which the newest 10 000 are kept.
     pub events: usize,
-    /// Rows whose time is over and that are damaged: they stay, for the operator to look at.
+    /// Rows that were met whose time is over and that are damaged: they stay, for the operator to look at.
     pub damaged: usize,
-    /// Whether the limit was met: there may be more.
+    /// Whether of some kind as many went as the limit allows: there may be more.
     pub more: bool,
 }
 
 operation! { Purge writes -> Purged, OperatorError; |self, tables, now| {
-    Ok(purge(tables, self.limit.max(1).into(), now).await?)
+    Ok(purge(tables, self.limit.clamp(1, LIMIT_MAX).into(), now).await?)
 } }
 
 /// [`Purge`] as a part of another transaction.
@@ -68,7 +73,11 @@ pub(in crate::store) async fn purge<T: Tables>(
         events: drop_strangers(tables, limit).await?,
         ..Purged::default()
     };
-    for key in tables.keys::<Row>(over("confirm_by", limit, now)).await? {
+    let look = limit.saturating_mul(LOOKED_AT);
+    for key in tables.keys::<Row>(over("confirm_by", look, now)).await? {
+        if purged.lost == limit {
+            break;
+        }
         // An index that was tampered with leads to others.
         let is_over = |row: &Held<Row>| row.confirm_by.is_some_and(|end| end < now);
         if let Some(mut row) = purged.sound(tables.get(key).await, is_over)? {
@@ -76,14 +85,20 @@ pub(in crate::store) async fn purge<T: Tables>(
             purged.lost = purged.lost.saturating_add(1);
         }
     }
-    for key in tables.keys::<Row>(over("forget_at", limit, now)).await? {
+    for key in tables.keys::<Row>(over("forget_at", look, now)).await? {
+        if purged.forgotten == limit {
+            break;
+        }
         let is_over = |row: &Held<Row>| row.forget_at.is_some_and(|end| end < now);
         if let Some(row) = purged.sound(tables.get(key).await, is_over)? {
             forget(tables, &row).await?;
             purged.forgotten = purged.forgotten.saturating_add(1);
         }
     }
-    for key in tables.keys::<Code>(over("expires", limit, late)).await? {
+    for key in tables.keys::<Code>(over("expires", look, late)).await? {
+        if purged.codes == limit {
+            break;
+        }
         let is_over = |code: &Held<Code>| code.is_over(late);
         if let Some(code) = purged.sound(tables.get(key).await, is_over)?
             && !is_claimed(tables, &code, now).await?
@@ -141,15 +156,15 @@ async fn drop_strangers<T: Tables>(tables: &mut T, limit: usize) -> Result<usize
     erase::<Happened, _>(tables, alike().at_most(limit)).await
 }
 
-/// Lets go of entries of the log, the oldest first. It answers with how many went.
+/// Lets go of entries of the log, the oldest first. It answers with how many went: again, until none do.
 #[derive(Clone, Copy, Debug)]
 pub struct PurgeEvents {
     /// Only those before this time.
     pub before: UnixTime,
-    /// At most so many.
+    /// At most so many, 1 to 1000.
     pub limit: u16,
 }
 
 operation! { PurgeEvents writes -> usize, OperatorError; |self, tables, _now| {
-    Ok(erase::<Happened, _>(tables, over("at", self.limit.into(), self.before)).await?)
+    Ok(erase::<Happened, _>(tables, over("at", self.limit.clamp(1, LIMIT_MAX).into(), self.before)).await?)
 } }

@@ -1,13 +1,15 @@
 //! Another storage key.
 
 use super::{Cursor, Operation, OperatorError, operation};
+use crate::port::StoreError;
 use crate::store::entity::{Entity, Tables, Trouble};
 use crate::store::rows::{self, every_table};
 use crate::time::UnixTime;
 use alloc::string::ToString;
+use alloc::vec::Vec;
 
 /// Seals anew, under the current storage key, rows that others have sealed. When a pass from the
-/// beginning finds none, and every server's current key is this one, the others are of no use any more
+/// beginning finds none, damaged ones included, and every server's current key is this one, the others are of no use any more
 /// (see the storage keys of the store).
 ///
 /// A store in memory has nothing to do.
@@ -15,7 +17,7 @@ use alloc::string::ToString;
 pub struct Reseal {
     /// From where on: what an earlier one has answered as the next.
     pub after: Option<Cursor>,
-    /// At most so many rows, and one at least, so that no transaction grows without bound.
+    /// At most so many rows, 1 to 1000, so that no transaction grows without bound.
     pub limit: u16,
 }
 
@@ -25,6 +27,9 @@ pub struct Reseal {
 pub struct Resealed {
     /// How many rows.
     pub rows: usize,
+    /// Where rows stand that cannot be read, each the name of a table and a key in it: they were changed
+    /// without the storage key, or their storage key is not at hand. They stay as they are.
+    pub damaged: Vec<Cursor>,
     /// Where to go on; `None` at the end.
     pub next: Option<Cursor>,
 }
@@ -45,7 +50,7 @@ macro_rules! reseal {
 operation! { Reseal writes -> Resealed, OperatorError; |self, tables, _now| {
     let after = self.after.as_ref().map(ToString::to_string);
     let mut pass =
-        Pass { after: after.as_deref(), left: self.limit.max(1).into(), resealed: Resealed::default() };
+        Pass { after: after.as_deref(), left: self.limit.clamp(1, 1000).into(), resealed: Resealed::default() };
     every_table!(reseal, tables, pass);
     Ok(pass.resealed)
 } }
@@ -62,14 +67,24 @@ impl Pass<'_> {
         if self.left == 0 {
             return Ok(());
         }
-        let mut stale = tables.stale::<E>(after, self.left).await?;
-        for row in &mut stale {
-            tables.update(row).await?;
-        }
+        let stale = tables.stale::<E>(after, self.left).await?;
         self.left = self.left.saturating_sub(stale.len());
-        self.resealed.rows = self.resealed.rows.saturating_add(stale.len());
         if let Some(last) = stale.last().filter(|_| self.left == 0) {
-            self.resealed.next = Some(Cursor::within(E::TABLE, &last.row.key()));
+            self.resealed.next = Some(Cursor::within(E::TABLE, last));
+        }
+        for key in stale {
+            let place = Cursor::within(E::TABLE, &key);
+            match tables.get::<E>(key).await {
+                Ok(None) => {}
+                Ok(Some(mut row)) => {
+                    tables.update(&mut row).await?;
+                    self.resealed.rows = self.resealed.rows.saturating_add(1);
+                }
+                Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => {
+                    self.resealed.damaged.push(place)
+                }
+                Err(trouble) => return Err(trouble),
+            }
         }
         Ok(())
     }

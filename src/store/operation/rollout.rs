@@ -11,8 +11,8 @@ use crate::time::UnixTime;
 use alloc::string::ToString;
 use alloc::vec;
 
-/// Lists, by key id, the active registrations that are entitled to something in an application, and
-/// how far each has come with it, also those that have never reported.
+/// Lists, by key id, the active registrations that are or were entitled to something in an application,
+/// and how far each has come with it, also those that have never reported.
 ///
 /// A page is made of as many active registrations as its limit says, and is the shorter the more of
 /// them are entitled to nothing there; the list goes on as long as there is a cursor.
@@ -69,11 +69,12 @@ async fn entry<T: Tables>(
     row: Row,
     application: &Application,
 ) -> Result<Option<RolloutEntry>, Trouble> {
-    let Some((current, _)) = current(tables, &row.user_id, &row.access_path, application).await? else {
-        return Ok(None);
-    };
     let reported: Option<Held<Reported>> =
         tables.get(vec![row.key_id.to_string(), application.to_string()]).await?;
+    let current = match current(tables, &row.user_id, &row.access_path, application).await? {
+        Some((serial, entitled)) if entitled.is_some() || reported.is_some() => serial,
+        _ => return Ok(None),
+    };
     Ok(Some(RolloutEntry {
         key_id: row.key_id,
         user_id: row.user_id,

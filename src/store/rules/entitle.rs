@@ -29,23 +29,26 @@ operation! { FindEntitlement<'_> reads -> Option<Entitlement>, StoreError; |self
         tables.get(vec![key_id.to_string(), application.to_string()]).await?;
     Ok(Some(Entitlement {
         serial,
-        valid_for: entitled.valid_for,
-        document: entitled.row.document(),
+        valid_for: entitled.as_ref().and_then(|entitled| entitled.valid_for),
+        document: entitled.and_then(|entitled| entitled.row.document()),
         last_applied: reported.and_then(|reported| reported.applied()),
     }))
 } }
 
-/// What the user is entitled to now, under the serial that it has for this user.
+/// What the user is entitled to now, under the serial that it has for this user. Of whoever left a
+/// group, or has lost what was theirs alone, the store knows that much: where nothing else holds, that is
+/// nothing any more, and no reason to keep what was given.
 pub(in crate::store) async fn current<T: Tables>(
     tables: &mut T,
     user: &UserId,
     path: &AccessPath,
     application: &Application,
-) -> Result<Option<(Serial, Held<Entitled>)>, Trouble> {
+) -> Result<Option<(Serial, Option<Held<Entitled>>)>, Trouble> {
     // Before what it makes newer, for databases in which it may change in between.
     let moved: Option<Held<Moved>> = by(tables, user).await?;
-    let Some(entitled) = entitled(tables, user, path, application).await? else { return Ok(None) };
-    let number = moved.map_or(0, |moved| moved.number).max(entitled.number);
+    let entitled = entitled(tables, user, path, application).await?;
+    let numbers = [moved.map(|moved| moved.number), entitled.as_ref().map(|entitled| entitled.number)];
+    let Some(number) = numbers.into_iter().max().flatten() else { return Ok(None) };
     let epoch = counter(tables).await?.map_or(0, |counter| counter.epoch);
     Ok(Some((Serial { epoch, number }, entitled)))
 }
@@ -81,8 +84,10 @@ operation! { TakeReport<'_> writes -> (), StoreError; |self, tables, now| {
     let row: Option<Held<Row>> = by(tables, key_id).await?;
     // Only who has opened a session can report.
     let Some(row) = row.filter(|row| row.state != State::Pending) else { return Ok(()) };
-    // A token may name any application; only those that it is entitled in are remembered.
-    if entitled(tables, &row.user_id, &row.access_path, application).await?.is_none() {
+    let before: Option<Held<Reported>> =
+        tables.get(vec![key_id.to_string(), application.to_string()]).await?;
+    // A token may name any application; only those are remembered that it is, or was, entitled in.
+    if before.is_none() && entitled(tables, &row.user_id, &row.access_path, application).await?.is_none() {
         return Ok(());
     }
     if *result != ReportResult::Applied {
@@ -94,8 +99,6 @@ operation! { TakeReport<'_> writes -> (), StoreError; |self, tables, now| {
         };
         event.log(tables, now).await?;
     }
-    let before: Option<Held<Reported>> =
-        tables.get(vec![key_id.to_string(), application.to_string()]).await?;
     let applied = before.as_ref().and_then(|before| before.applied());
     let applied = if *result == ReportResult::Applied { applied.max(Some(*serial)) } else { applied };
     let row = Reported {

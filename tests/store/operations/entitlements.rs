@@ -5,7 +5,7 @@ use super::{Make, Run};
 use halfkey::message::Serial;
 use halfkey::port::entitlement_store::Document;
 use halfkey::store::operation::{
-    Entitle, EntitlementFilter, Entitlements, JoinGroup, LeaveGroup, RaiseEpoch, ReadEntitlement,
+    Entitle, EntitlementFilter, Entitlements, Inherit, JoinGroup, LeaveGroup, RaiseEpoch, ReadEntitlement,
     RevokeEntitlement,
 };
 use halfkey::store::{OperatorError, Subject};
@@ -84,7 +84,7 @@ pub fn the_nearest_counts<S: Run>(make: Make<'_, S>) {
     desk.run(&JoinGroup { user_id: user(1), group: group("team") });
     let seen = || desk.entitled(1, &user(1), "/staff").map(|(_, text, _)| text);
     let text = |text: &str| Some(Some(text.to_string()));
-    assert_eq!(seen(), None);
+    assert_eq!(seen(), Some(None), "a member, of a group that is entitled to nothing");
     desk.entitle(&me, "mine");
     desk.entitle(&team, "ours");
     desk.entitle(&staff(), "everybody's");
@@ -122,6 +122,36 @@ pub fn the_nearest_counts<S: Run>(make: Make<'_, S>) {
     assert_eq!(list(Some(team), Some("door")), [""; 0]);
 }
 
+pub fn what_a_user_has_alone_is_taken_away<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    let inherit = Inherit { user_id: user(1), application: app("mail") };
+    desk.fails(&inherit, OperatorError::NoSuchEntitlement);
+    desk.active(&grant(1, "ann"));
+    let seen = || desk.entitled(1, &user(1), "/staff").map(|(serial, document, _)| (serial, document));
+    let path = desk.entitle(&staff(), "everybody's");
+    let me = Subject::User(user(1));
+    for own in [Some("mine"), None] {
+        let own = match own {
+            Some(text) => desk.entitle(&me, text),
+            None => desk.run(&revoke(&me)),
+        };
+        let logged = desk.logged(|| desk.run(&inherit));
+        assert_eq!(logged, ["entitlement inherited user:user-1 mail"]);
+        let (serial, document) = seen().unwrap();
+        assert!(serial > own && document == Some("everybody's".into()), "{serial:?}");
+        desk.fails(&inherit, OperatorError::NoSuchEntitlement);
+    }
+    assert_eq!(desk.entitled(2, &user(2), "/staff").unwrap().0, path, "nothing has changed for others");
+    assert_eq!(desk.run(&Entitlements::default()).entries.len(), 1);
+    // Where there is nothing to inherit, what was given is not just forgotten.
+    let guest = || desk.entitled(3, &user(3), "/guests").map(|(serial, document, _)| (serial, document));
+    assert_eq!(guest(), None);
+    let own = desk.entitle(&Subject::User(user(3)), "mine");
+    desk.run(&Inherit { user_id: user(3), application: app("mail") });
+    let (serial, document) = guest().unwrap();
+    assert!(serial > own && document.is_none());
+}
+
 pub fn an_epoch_is_raised<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     let mut epoch = 0;
@@ -142,6 +172,7 @@ enum Act {
     Revoke(usize),
     Join(u8, bool),
     Leave(u8, bool),
+    Inherit(u8),
     Raise,
 }
 
@@ -151,6 +182,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         (0..6_usize).prop_map(Act::Revoke),
         (1..3_u8, any::<bool>()).prop_map(|(user, team)| Act::Join(user, team)),
         (1..3_u8, any::<bool>()).prop_map(|(user, team)| Act::Leave(user, team)),
+        (1..3_u8).prop_map(Act::Inherit),
         Just(Act::Raise),
     ];
     vec(act, 1..25)
@@ -183,6 +215,14 @@ pub fn serials_never_fall<S: Run>(make: Make<'_, S>) {
                 }
                 Act::Join(n, which) => desk.run(&JoinGroup { user_id: user(n), group: team(which) }),
                 Act::Leave(n, which) => desk.run(&LeaveGroup { user_id: user(n), group: team(which) }),
+                Act::Inherit(n) => {
+                    let inherit = Inherit { user_id: user(n), application: app("mail") };
+                    let none = || desk.everything();
+                    let before = none();
+                    if desk.store.run(&inherit, desk.now()).is_err() {
+                        prop_assert_eq!(none(), before);
+                    }
+                }
                 Act::Raise => {
                     desk.run(&RaiseEpoch);
                 }
@@ -193,10 +233,10 @@ pub fn serials_never_fall<S: Run>(make: Make<'_, S>) {
                 prop_assert!(before.0 <= after.0, "{before:?}, then {after:?}");
                 prop_assert!(before.0 < after.0 || before.1 == after.1, "{before:?}, then {after:?}");
             }
-            for (before, after) in before.iter_mut().zip(after) {
-                // Whoever is entitled to nothing for a while remembers what was before.
-                *before = after.or(before.take());
+            for (before, after) in before.iter().zip(&after) {
+                prop_assert!(after.is_some() || before.is_none(), "what was given is never just forgotten");
             }
+            before = after;
         }
         Ok(())
     });

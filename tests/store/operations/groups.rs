@@ -1,8 +1,9 @@
 //! Groups of users.
 
-use super::desk::{Desk, every, group, path, user};
+use super::desk::{Desk, app, every, grant, group, path, user};
 use super::{Make, Run};
-use halfkey::store::operation::{GroupMember, JoinGroup, LeaveGroup, Members};
+use halfkey::port::entitlement_store::ReportResult;
+use halfkey::store::operation::{GroupMember, JoinGroup, LeaveGroup, Members, Rollout};
 use halfkey::store::{OperatorError, Subject};
 
 fn join<S: Run>(desk: &Desk<S>, n: u8, text: &str) {
@@ -59,6 +60,26 @@ pub fn the_newest_group_counts<S: Run>(make: Make<'_, S>) {
     leave(&desk, 1, "crew");
     assert!(shown().1 == Some("everybody's".into()) && shown().0 > left.0);
     assert_eq!(desk.entitled(2, &user(2), "/staff").unwrap().0, everybody, "nothing has changed for others");
+}
+
+/// Else the user would keep what the group was given.
+pub fn who_leaves_the_last_group_has_nothing<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.active(&grant(1, "ann"));
+    let shown = || desk.entitled(1, &user(1), "/staff");
+    join(&desk, 1, "team");
+    let given = desk.entitle(&Subject::Group(group("team")), "team's");
+    desk.report(1, given, ReportResult::Applied);
+    leave(&desk, 1, "team");
+    let (serial, document, applied) = shown().unwrap();
+    assert!(serial > given && document.is_none() && applied == Some(given));
+    let rollout = Rollout { application: app("mail"), after: None, limit: None };
+    assert!(desk.run(&rollout).entries[0].is_outdated());
+    desk.report(1, serial, ReportResult::Applied);
+    assert_eq!(shown().unwrap().2, Some(serial));
+    assert!(!desk.run(&rollout).entries[0].is_outdated());
+    let again = desk.entitle(&Subject::AccessPath(path("/staff")), "everybody's");
+    assert_eq!(shown(), Some((again, Some("everybody's".into()), Some(serial))));
 }
 
 pub fn a_user_is_in_so_many_groups<S: Run>(make: Make<'_, S>) {

@@ -170,6 +170,9 @@ fn entitlements_are_set_and_applied() {
     assert_eq!(desk.run(&["entitle", "show", "path:/staff", "ledger", "--raw"]).ok().out, "rw");
     desk.json(&["entitle", "revoke", "user:user-1", "ledger"]).ok();
     assert_eq!(desk.json(&["entitle", "show", "user:user-1", "ledger"]).ok().one()["entitled"], false);
+    assert_eq!(desk.json(&["entitle", "inherit", "user-1", "ledger"]).ok().one()["subject"], "user:user-1");
+    desk.json(&["entitle", "inherit", "user-1", "ledger"]).fails(1, "no-such-entitlement");
+    assert_eq!(desk.json(&["reports"]).ok().one()["current"], "0.4");
     desk.json(&["entitle", "show", "user:user-9", "ledger"]).fails(1, "no-such-entitlement");
     desk.json(&["epoch", "raise"]).fails(2, "usage");
     assert_eq!(desk.json(&["epoch", "raise", "--yes"]).ok().one()["epoch"], 1);
