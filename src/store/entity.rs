@@ -215,6 +215,13 @@ pub enum Trouble<E = StoreError> {
     Error(E),
 }
 
+impl Trouble {
+    /// Whether it is only that a row cannot be read, and others can.
+    pub fn is_of_a_row(&self) -> bool {
+        matches!(self, Self::Error(StoreError::Damaged | StoreError::StorageKey))
+    }
+}
+
 impl<E> From<E> for Trouble<E> {
     fn from(error: E) -> Self {
         Self::Error(error)

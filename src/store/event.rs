@@ -76,7 +76,8 @@ words! { EventKind {
     CodeExpirySet = "code expiry set", Suspended = "suspended", Resumed = "resumed", Revoked = "revoked",
     ExpirySet = "expiry set", Renamed = "renamed", Forgotten = "forgotten", NameFreed = "name freed",
     Dismissed = "dismissed", Entitled = "entitled", EntitlementRevoked = "entitlement revoked",
-    EntitlementInherited = "entitlement inherited", GroupJoined = "group joined", GroupLeft = "group left", EpochRaised = "epoch raised",
+    EntitlementInherited = "entitlement inherited", GroupJoined = "group joined", GroupLeft = "group left",
+    EpochRaised = "epoch raised",
 } }
 
 /// An entry of the log.

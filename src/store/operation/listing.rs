@@ -1,6 +1,6 @@
 //! What an operator looks at, a page at a time.
 
-use super::{CodeEntry, Operation, OperatorError, operation};
+use super::{CodeEntry, LIMIT_MAX, Operation, OperatorError, operation};
 use crate::id::{AccessPath, KeyId, TicketId, UserId, UserName};
 use crate::policy::{Policy, SuiteId};
 use crate::port::StoreError;
@@ -17,8 +17,6 @@ use core::convert::Infallible;
 use core::fmt;
 use core::str::FromStr;
 
-/// Most entries of a page.
-const PAGE_MAX: u16 = 1000;
 /// Entries of a page where none are asked for.
 const PAGE: u16 = 100;
 
@@ -87,7 +85,7 @@ impl<T> Page<T> {
     pub(super) fn take(&mut self, place: Cursor, made: Result<Option<T>, Trouble>) -> Result<(), Trouble> {
         match made {
             Ok(entry) => self.entries.extend(entry),
-            Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => self.damaged.push(place),
+            Err(trouble) if trouble.is_of_a_row() => self.damaged.push(place),
             Err(trouble) => return Err(trouble),
         }
         Ok(())
@@ -100,7 +98,7 @@ impl<T> Page<T> {
         limit: Option<u16>,
         entry: impl Fn(E) -> T + Send + Sync,
     ) -> Result<Self, Trouble<OperatorError>> {
-        let limit = usize::from(limit.unwrap_or(PAGE).clamp(1, PAGE_MAX));
+        let limit = usize::from(limit.unwrap_or(PAGE).clamp(1, LIMIT_MAX));
         let after = after.map(|cursor| Cursor::key::<E>(&cursor.0));
         let query = Query { after, ..query };
         match Self::whole(tables, query.clone(), limit, &entry).await {

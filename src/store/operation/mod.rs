@@ -36,6 +36,9 @@ use crate::port::StoreError;
 use crate::time::UnixTime;
 use thiserror::Error;
 
+/// Most entries of a page, and most rows of a kind that one transaction lets go of or seals anew.
+const LIMIT_MAX: u16 = 1000;
+
 /// Something that a store can be asked to do, in one transaction.
 ///
 /// It is a value that every store in this crate performs with its method `run`: all of it, durably, or

@@ -1,7 +1,6 @@
 //! What has expired goes.
 
-use super::{Operation, OperatorError, operation};
-use crate::port::StoreError;
+use super::{LIMIT_MAX, Operation, OperatorError, operation};
 use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::event::EventKind;
 use crate::store::rows::{Answer, Code, Happened, Row, Spent, Waiter};
@@ -12,8 +11,6 @@ use crate::time::UnixTime;
 const CLOCKS: u64 = 300;
 /// Most refusals in the log: anybody can cause them.
 const REFUSALS: u64 = 10_000;
-/// Most that goes of a kind in one transaction.
-const LIMIT_MAX: u16 = 1000;
 /// Rows looked at for each that may go: some whose time is over stay all the same.
 const LOOKED_AT: usize = 8;
 
@@ -122,8 +119,8 @@ impl Purged {
         match row {
             Ok(Some(row)) if is_over(&row) => return Ok(Some(row)),
             Ok(None) => return Ok(None),
-            Ok(Some(_)) | Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => {}
-            Err(trouble) => return Err(trouble),
+            Err(trouble) if !trouble.is_of_a_row() => return Err(trouble),
+            Ok(Some(_)) | Err(_) => {}
         }
         self.damaged = self.damaged.saturating_add(1);
         Ok(None)

@@ -1,7 +1,6 @@
 //! Another storage key.
 
-use super::{Cursor, Operation, OperatorError, operation};
-use crate::port::StoreError;
+use super::{Cursor, LIMIT_MAX, Operation, OperatorError, operation};
 use crate::store::entity::{Entity, Tables, Trouble};
 use crate::store::rows::{self, every_table};
 use crate::time::UnixTime;
@@ -50,7 +49,7 @@ macro_rules! reseal {
 operation! { Reseal writes -> Resealed, OperatorError; |self, tables, _now| {
     let after = self.after.as_ref().map(ToString::to_string);
     let mut pass =
-        Pass { after: after.as_deref(), left: self.limit.clamp(1, 1000).into(), resealed: Resealed::default() };
+        Pass { after: after.as_deref(), left: self.limit.clamp(1, LIMIT_MAX).into(), resealed: Resealed::default() };
     every_table!(reseal, tables, pass);
     Ok(pass.resealed)
 } }
@@ -80,9 +79,7 @@ impl Pass<'_> {
                     tables.update(&mut row).await?;
                     self.resealed.rows = self.resealed.rows.saturating_add(1);
                 }
-                Err(Trouble::Error(StoreError::Damaged | StoreError::StorageKey)) => {
-                    self.resealed.damaged.push(place)
-                }
+                Err(trouble) if trouble.is_of_a_row() => self.resealed.damaged.push(place),
                 Err(trouble) => return Err(trouble),
             }
         }

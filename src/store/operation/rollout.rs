@@ -4,12 +4,10 @@ use super::{Cursor, Operation, OperatorError, Page, operation};
 use crate::id::{Application, KeyId, UserId, UserName};
 use crate::message::Serial;
 use crate::port::entitlement_store::ReportResult;
-use crate::store::entity::{Held, Query, Tables, Trouble};
-use crate::store::rows::{Reported, Row, State};
-use crate::store::rules::current;
+use crate::store::entity::{Query, Tables, Trouble};
+use crate::store::rows::{Row, State};
+use crate::store::rules::{current, reported};
 use crate::time::UnixTime;
-use alloc::string::ToString;
-use alloc::vec;
 
 /// Lists, by key id, the active registrations that are or were entitled to something in an application,
 /// and how far each has come with it, also those that have never reported.
@@ -69,8 +67,7 @@ async fn entry<T: Tables>(
     row: Row,
     application: &Application,
 ) -> Result<Option<RolloutEntry>, Trouble> {
-    let reported: Option<Held<Reported>> =
-        tables.get(vec![row.key_id.to_string(), application.to_string()]).await?;
+    let reported = reported(tables, &row.key_id, application).await?;
     let current = match current(tables, &row.user_id, &row.access_path, application).await? {
         Some((serial, entitled)) if entitled.is_some() || reported.is_some() => serial,
         _ => return Ok(None),

@@ -1,7 +1,7 @@
 //! What a user is entitled to, and what became of it.
 
 use super::find::{by, put};
-use crate::id::{AccessPath, Application, UserId};
+use crate::id::{AccessPath, Application, KeyId, UserId};
 use crate::message::Serial;
 use crate::port::StoreError;
 use crate::port::entitlement_store::{Entitlement, EntitlementQuery, Report, ReportResult};
@@ -25,8 +25,7 @@ operation! { FindEntitlement<'_> reads -> Option<Entitlement>, StoreError; |self
     let Some((serial, entitled)) = current(tables, user_id, access_path, application).await? else {
         return Ok(None);
     };
-    let reported: Option<Held<Reported>> =
-        tables.get(vec![key_id.to_string(), application.to_string()]).await?;
+    let reported = reported(tables, key_id, application).await?;
     Ok(Some(Entitlement {
         serial,
         valid_for: entitled.as_ref().and_then(|entitled| entitled.valid_for),
@@ -84,8 +83,7 @@ operation! { TakeReport<'_> writes -> (), StoreError; |self, tables, now| {
     let row: Option<Held<Row>> = by(tables, key_id).await?;
     // Only who has opened a session can report.
     let Some(row) = row.filter(|row| row.state != State::Pending) else { return Ok(()) };
-    let before: Option<Held<Reported>> =
-        tables.get(vec![key_id.to_string(), application.to_string()]).await?;
+    let before = reported(tables, key_id, application).await?;
     // A token may name any application; only those are remembered that it is, or was, entitled in.
     if before.is_none() && entitled(tables, &row.user_id, &row.access_path, application).await?.is_none() {
         return Ok(());
@@ -113,6 +111,15 @@ operation! { TakeReport<'_> writes -> (), StoreError; |self, tables, now| {
     };
     put(tables, before, row).await
 } }
+
+/// The last report of a key on an application.
+pub(in crate::store) async fn reported<T: Tables>(
+    tables: &mut T,
+    key_id: &KeyId,
+    application: &Application,
+) -> Result<Option<Held<Reported>>, Trouble> {
+    tables.get(vec![key_id.to_string(), application.to_string()]).await
+}
 
 impl Reported {
     pub(in crate::store) fn applied(&self) -> Option<Serial> {

@@ -16,6 +16,6 @@ pub(crate) use commit::Commit;
 pub(crate) use confirm::Confirm;
 pub(super) use confirm::{forget, lose, settle, withdraw};
 pub(crate) use entitle::{FindEntitlement, TakeReport};
-pub(super) use entitle::{counter, current, moved, next_epoch, next_number};
+pub(super) use entitle::{counter, current, moved, next_epoch, next_number, reported};
 pub(crate) use find::{FindExpected, FindOutcome, FindRegistration};
 pub(super) use find::{by, erase, put};
