@@ -16,27 +16,27 @@ mod setting;
 
 use halfkey::certificate::Revocation;
 use halfkey::configuration::token::Applying;
-use halfkey::driver::{Client, Incoming, Registering, Transport};
+use halfkey::driver::{Client, Incoming, RegistrationOutcome, Transport};
 use halfkey::memory::{Server, Store};
 use halfkey::message::{Address, Confirm, Hello, Open, Request, Response};
 use halfkey::policy::Policy;
-use halfkey::port::auth_server::{Decapsulated, Encapsulated, Offering};
+use halfkey::port::auth_server::{Decapsulated, Encapsulated, OfferMaterial};
 use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed};
 use halfkey::port::{AuthServer, AuthServerError, EntitlementStore, StoreError};
-use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, Registered};
-use halfkey::registration::ServerSideError;
+use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
+use halfkey::registration::ServerRegistrationError;
 use halfkey::registration::server::{
-    Application, Decision, Grant, Judged, Stored, receive_confirm, receive_hello, receive_request,
+    Decision, EnrolmentRequest, Grant, Judged, Stored, receive_confirm, receive_hello, receive_request,
 };
 use halfkey::registration::token::Credential;
 use halfkey::session::park::resume_from_response;
 use halfkey::session::server::{Entry, Established, receive_open};
 use halfkey::session::token::Options;
-use halfkey::session::{Content, Received, SessionError};
+use halfkey::session::{Content, OpenedRecord, SessionError};
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::template::Template;
 use halfkey::wire::{Codes, Message, message_type};
-use halfkey::{AccessPath, Digest, KeyId, RefusalReason, ServerSettings, SystemRandom, UnixTime};
+use halfkey::{AccessPath, Digest, ErrorReason, KeyId, ServerSettings, SystemRandom, UnixTime};
 use setting::{Outcome, Setting, say};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -71,7 +71,7 @@ impl Database {
         later().await;
         self.0.confirm(key_id, UnixTime::now())
     }
-    async fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError> {
+    async fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
         later().await;
         self.0.registration(address)
     }
@@ -85,9 +85,9 @@ impl Database {
 struct KeyService(Server);
 
 impl KeyService {
-    async fn offering(&self, suites: &Codes) -> Result<Offering, AuthServerError> {
+    async fn offer_material(&self, suites: &Codes) -> Result<OfferMaterial, AuthServerError> {
         later().await;
-        self.0.offering(suites, UnixTime::now())
+        self.0.offer_material(suites, UnixTime::now())
     }
     async fn sign_offer(
         &self,
@@ -103,7 +103,7 @@ impl KeyService {
     }
 }
 
-async fn approve(_: &Application) -> Decision {
+async fn approve(_: &EnrolmentRequest) -> Decision {
     later().await;
     match AccessPath::new("/staff") {
         Ok(access_path) => Decision::Grant(Grant { user_id: None, access_path, policy: Policy::default() }),
@@ -135,23 +135,23 @@ impl Machine<'_> {
                 Ok(answer) => return answer,
                 Err(error) => Err(error.refusal()),
             },
-            _ => Err(RefusalReason::Refused),
+            _ => Err(ErrorReason::Refused),
         };
         (answered.unwrap_or_else(|reason| reason.frame().into_bytes()), None)
     }
 
     /// R0 → R1.
-    async fn offer(&self, peer: &[u8], body: &[u8]) -> Result<Vec<u8>, ServerSideError> {
+    async fn offer(&self, peer: &[u8], body: &[u8]) -> Result<Vec<u8>, ServerRegistrationError> {
         let need = receive_hello(body, self.settings)?;
-        let offering = self.keys.offering(need.wanted()).await?;
-        let need = need.supply(&offering, peer, self.settings, UnixTime::now(), &mut SystemRandom)?;
+        let offer_material = self.keys.offer_material(need.wanted()).await?;
+        let need = need.supply(&offer_material, peer, self.settings, UnixTime::now(), &mut SystemRandom)?;
         let (certificate, transcript) = need.wanted();
         let signature = self.keys.sign_offer(certificate, transcript).await?;
         Ok(need.supply(signature).into_bytes())
     }
 
     /// R2 → R3.
-    async fn outcome(&self, peer: &[u8], body: &[u8]) -> Result<Vec<u8>, ServerSideError> {
+    async fn outcome(&self, peer: &[u8], body: &[u8]) -> Result<Vec<u8>, ServerRegistrationError> {
         let (settings, now, random) = (self.settings, UnixTime::now(), &mut SystemRandom);
         let need = receive_request(body)?;
         let stored = self.database.outcome(need.wanted()).await?;
@@ -174,7 +174,7 @@ impl Machine<'_> {
     }
 
     /// R4 → R5.
-    async fn confirm(&self, body: &[u8]) -> Result<Vec<u8>, ServerSideError> {
+    async fn confirm(&self, body: &[u8]) -> Result<Vec<u8>, ServerRegistrationError> {
         let need = receive_confirm(body)?;
         let expected = self.database.expected(need.wanted()).await?;
         let need = need.supply(expected)?;
@@ -203,7 +203,7 @@ impl Machine<'_> {
             step.send.into_bytes(),
             match step.next {
                 Entry::Session(session) => Some(session),
-                Entry::Barred { .. } => None,
+                Entry::NotActive { .. } => None,
             },
         ))
     }
@@ -216,8 +216,8 @@ impl Machine<'_> {
         // `session.heard` may tell the database to drop older aliases; the next session does it anyhow.
         later().await;
         Ok(match received {
-            Received::Data(data) => vec![session.channel.seal(Content::Data, &data)?],
-            Received::Closed => vec![session.channel.close()?],
+            OpenedRecord::Data(data) => vec![session.channel.seal(Content::Data, &data)?],
+            OpenedRecord::Closed => vec![session.channel.close()?],
             _ => Vec::new(),
         })
     }
@@ -286,7 +286,7 @@ fn main() -> Outcome {
     let mut client = Client::new(&mut token, &mut random);
     let mut fill = |_: &_, form: &Template| Ok((form.fill([("name", "alice".into())])?, Credential::None));
     let ended = client.register(&mut post(), &settings.name, &Revocation::Ignore, &mut fill)?;
-    let Registering::Active(alice) = ended else { return Err(format!("{ended:?}").into()) };
+    let RegistrationOutcome::Active(alice) = ended else { return Err(format!("{ended:?}").into()) };
     say(format_args!("alice is registered as {}", alice.user_id));
 
     let mut session = client.open(post(), &alice.key_id, &Options::default())?;

@@ -13,7 +13,7 @@ use halfkey::port::entitlement_store::{
     Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
 };
 use halfkey::port::{EntitlementStore, StoreError};
-use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, Registered};
+use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, IssueCode};
@@ -52,14 +52,14 @@ impl<S: EntitlementStore> EntitlementStore for Audited<S> {
     fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Answer<Confirmed> {
         self.note("confirm", key_id, self.0.confirm(key_id, now))
     }
-    fn registration(&self, address: &Address) -> Answer<Option<Registered>> {
+    fn registration(&self, address: &Address) -> Answer<Option<ServerRegistration>> {
         self.0.registration(address)
     }
     fn admit(&self, admission: &Admission, now: UnixTime) -> Answer<Admitted> {
         self.note("admit", admission.key_id, self.0.admit(admission, now))
     }
-    fn heard(&self, key_id: &KeyId, address: &Address) -> Answer<()> {
-        self.0.heard(key_id, address)
+    fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Answer<()> {
+        self.0.confirm_alias(key_id, address)
     }
     fn entitlement(&self, query: &EntitlementQuery, now: UnixTime) -> Answer<Option<Entitlement>> {
         self.0.entitlement(query, now)

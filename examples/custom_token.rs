@@ -13,8 +13,8 @@ use halfkey::memory::Store;
 use halfkey::policy::SuiteId;
 use halfkey::port::token::{Join, Joined};
 use halfkey::port::{Token, TokenError, contract};
-use halfkey::record::{Attempt, Registration, Standing};
-use halfkey::schedule::{HalfUse, KeySet, Question, half};
+use halfkey::record::{Attempt, Progress, TokenRegistration};
+use halfkey::schedule::{KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use halfkey::suite::{Suite, find};
 use halfkey::{Digest, KeyId, RandomSource, Secret, SystemRandom, Txn};
 use setting::{Outcome, Setting, say};
@@ -27,7 +27,7 @@ struct Memory {
     anchors: TrustAnchors,
     halves: BTreeMap<Txn, (&'static dyn Suite, Secret)>,
     attempts: BTreeMap<Txn, Attempt>,
-    keys: BTreeMap<KeyId, (Registration, &'static dyn Suite, KeySet)>,
+    keys: BTreeMap<KeyId, (TokenRegistration, &'static dyn Suite, KeySet)>,
 }
 
 impl Token for Memory {
@@ -43,16 +43,16 @@ impl Token for Memory {
         self.halves.insert(*txn, (suite, ssk1));
         Ok(ct)
     }
-    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Answer<Secret> {
-        let (suite, ssk1) = self.halves.get(txn).ok_or(TokenError::NoSuchHalf)?;
-        Ok(half(*suite, ssk1, wanted, transcript))
+    fn derive_from_ssk1(&mut self, txn: &Txn, wanted: Ssk1Use, transcript: &Digest) -> Answer<Secret> {
+        let (suite, ssk1) = self.halves.get(txn).ok_or(TokenError::NoSuchAttempt)?;
+        Ok(derive_from_ssk1(*suite, ssk1, wanted, transcript))
     }
-    fn hold(&mut self, attempt: Attempt) -> Answer<()> {
+    fn save_attempt(&mut self, attempt: Attempt) -> Answer<()> {
         match &attempt {
-            Attempt::Half(half) if !self.halves.contains_key(&half.txn) => {
-                return Err(TokenError::NoSuchHalf);
+            Attempt::InFlight(half) if !self.halves.contains_key(&half.txn) => {
+                return Err(TokenError::NoSuchAttempt);
             }
-            Attempt::Half(_) => {}
+            Attempt::InFlight(_) => {}
             Attempt::Waiting(waiting) => drop(self.halves.remove(&waiting.txn)),
         }
         self.attempts.insert(*attempt.txn(), attempt);
@@ -61,15 +61,15 @@ impl Token for Memory {
     fn attempts(&self) -> Answer<Vec<Attempt>> {
         Ok(self.attempts.values().cloned().collect())
     }
-    fn give_up(&mut self, txn: &Txn) -> Answer<()> {
+    fn abandon(&mut self, txn: &Txn) -> Answer<()> {
         self.halves.remove(txn);
         self.attempts.remove(txn);
         Ok(())
     }
     fn join(&mut self, join: &Join<'_>) -> Answer<[u8; 32]> {
-        let (suite, ssk1) = self.halves.get(join.txn).ok_or(TokenError::NoSuchHalf)?.clone();
+        let (suite, ssk1) = self.halves.get(join.txn).ok_or(TokenError::NoSuchAttempt)?.clone();
         if suite.id() != join.suite {
-            return Err(TokenError::NoSuchHalf);
+            return Err(TokenError::NoSuchAttempt);
         }
         if self.keys.contains_key(&join.registration.key_id) {
             return Err(TokenError::KeyExists);
@@ -77,26 +77,26 @@ impl Token for Memory {
         let Joined { keys, registration, tag_c } =
             join.with(suite, &ssk1, |id, asked| self.answer(id, asked))?;
         self.keys.insert(registration.key_id, (registration, suite, keys));
-        self.give_up(join.txn)?;
+        self.abandon(join.txn)?;
         Ok(tag_c)
     }
-    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Answer<Secret> {
+    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Answer<Secret> {
         let (_, suite, keys) = self.keys.get(key_id).ok_or(TokenError::NoSuchKey)?;
         Ok(keys.answer(*suite, question))
     }
-    fn registrations(&self) -> Answer<Vec<Registration>> {
+    fn registrations(&self) -> Answer<Vec<TokenRegistration>> {
         Ok(self.keys.values().map(|(registration, ..)| registration.clone()).collect())
     }
-    fn update(&mut self, registration: &Registration) -> Answer<()> {
+    fn update(&mut self, registration: &TokenRegistration) -> Answer<()> {
         let mut new = registration.clone();
-        let active = new.standing == Standing::Active;
+        let active = new.progress == Progress::Active;
         let (held, ..) = self.keys.get_mut(&new.key_id).ok_or(TokenError::NoSuchKey)?;
         let earlier = if active { new.supersedes.take() } else { None };
         *held = new;
         if let Some((earlier, ..)) = earlier.and_then(|key_id| self.keys.remove(&key_id))
             && let Some((held, ..)) = self.keys.get_mut(&registration.key_id)
         {
-            held.succeed(&earlier);
+            held.inherit_from(&earlier);
         }
         Ok(())
     }

@@ -18,12 +18,12 @@
 mod holder;
 mod tcp;
 
-use halfkey::Application;
+use halfkey::ApplicationName;
 use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::driver::Incoming;
 use halfkey::message::UserInformation;
 use halfkey::port::Token;
-use halfkey::record::{Attempt, Standing};
+use halfkey::record::{Attempt, Progress};
 use holder::Holder;
 use std::path::Path;
 use tcp::{Arguments, Outcome, hold, replace, run, say};
@@ -79,7 +79,7 @@ impl Holder {
         let mut session = self.enter(&key_id)?;
         say(format_args!("session open, each side having proved the key, mode {:?}", session.session().mode));
         let dir = self.dir.clone();
-        let mut apply = |application: &Application, instruction: &Instruction| {
+        let mut apply = |application: &ApplicationName, instruction: &Instruction| {
             // The server names the application, and a name may be anything: here it names a file.
             let fit = |c: char| c.is_ascii_alphanumeric() || c == '-';
             let file = dir.join(format!("{application}.conf"));
@@ -98,7 +98,7 @@ impl Holder {
             }
         }
         if let Some(application) = application {
-            let application = Application::new(application)?;
+            let application = ApplicationName::new(application)?;
             let information = UserInformation { location: None, system: Some(std::env::consts::OS.into()) };
             let configured =
                 session.configure(&mut client, &application, &information, &mut apply, &mut |_| {})?;
@@ -111,13 +111,13 @@ impl Holder {
     fn status(&self) -> Outcome {
         for attempt in self.token.attempts()? {
             match attempt {
-                Attempt::Half(half) => say(format_args!("{}: R2 sent", half.server_name)),
+                Attempt::InFlight(half) => say(format_args!("{}: R2 sent", half.server_name)),
                 Attempt::Waiting(waiting) => say(format_args!("{}: waits", waiting.server_name)),
             }
         }
         for one in self.token.registrations()? {
-            let standing = if one.standing == Standing::Active { "active" } else { "joined" };
-            say(format_args!("{}: {standing}, user {}, key {}", one.server_name, one.user_id, one.key_id));
+            let progress = if one.progress == Progress::Active { "active" } else { "joined" };
+            say(format_args!("{}: {progress}, user {}, key {}", one.server_name, one.user_id, one.key_id));
             for held in &one.configurations {
                 let serial = (held.serial.epoch, held.serial.number);
                 let what = if held.revoked { "withdrawn" } else { "held" };

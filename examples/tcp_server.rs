@@ -14,19 +14,19 @@
 mod tcp;
 
 use halfkey::certificate::{CertificateRequest, Chain, IssuerName, Validity};
-use halfkey::driver::{Connection, Event, Framed, Gateway, Observer, Work, serve};
+use halfkey::driver::{Connection, Framed, Gateway, Observer, RequestKind, ServerEvent, serve};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::{Modes, SuiteId};
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
 use halfkey::registration::ActivationCode;
-use halfkey::registration::server::{Application as Applicant, Decision, Grant};
+use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::store::Subject;
 use halfkey::store::operation::{Applications, Entitle, IssueCode, Registrations, Revoke, RevokeEntitlement};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{
-    AccessPath, Application, RandomSource, Secret, ServerName, ServerSettings, SystemRandom, UnixTime,
+    AccessPath, ApplicationName, RandomSource, Secret, ServerName, ServerSettings, SystemRandom, UnixTime,
     UserName,
 };
 use std::collections::HashMap;
@@ -181,11 +181,11 @@ impl Gate {
         for entitled in arguments.all("--entitle") {
             let [application, file] = entitled else { continue };
             let document = Document { media_type: "text/plain".into(), body: std::fs::read(file)? };
-            let (subject, application) = (staff()?, Application::new(application)?);
+            let (subject, application) = (staff()?, ApplicationName::new(application)?);
             self.store.run(&Entitle { subject, application, document, valid_for: None }, now)?;
         }
         for application in arguments.all("--withdraw").flatten() {
-            let (subject, application) = (staff()?, Application::new(application)?);
+            let (subject, application) = (staff()?, ApplicationName::new(application)?);
             self.store.run(&RevokeEntitlement { subject, application }, now)?;
         }
         for who in arguments.all("--revoke").flatten() {
@@ -233,7 +233,7 @@ impl Gate {
         // An offer is good for one peer: its address, not its port, lest a token that connects
         // again with an R2 seem a stranger.
         let name = peer.to_string();
-        let approval = |applicant: &Applicant| self.decide(applicant);
+        let approval = |applicant: &EnrolmentRequest| self.decide(applicant);
         let gateway = Gateway {
             settings: &self.settings,
             server: &self.server,
@@ -251,14 +251,14 @@ impl Gate {
         }
     }
 
-    fn decide(&self, applicant: &Applicant) -> Decision {
+    fn decide(&self, applicant: &EnrolmentRequest) -> Decision {
         let same = Applications { name: Some(applicant.name.clone()), ..Applications::default() };
         let waited = || self.store.run(&same, UnixTime::now()).is_ok_and(|page| !page.entries.is_empty());
         if self.wait && !waited() {
             return Decision::Wait { retry_after: 1 };
         }
         let Ok(Subject::AccessPath(access_path)) = staff() else {
-            return Decision::Refuse(halfkey::registration::RefusalCode::Declined);
+            return Decision::Refuse(halfkey::registration::RejectionCode::Declined);
         };
         Decision::Grant(Grant { user_id: None, access_path, policy: self.settings.policy })
     }
@@ -281,7 +281,7 @@ fn secret(path: &Path) -> Outcome<Secret> {
 
 impl Observer for Gate {
     /// So many in a second, then `busy`.
-    fn admits(&self, peer: &[u8], _work: Work) -> bool {
+    fn admits(&self, peer: &[u8], _work: RequestKind) -> bool {
         let mut work = lock(&self.work);
         if work.began.is_none_or(|began| began.elapsed() > Duration::from_secs(1)) {
             *work = Second { began: Some(Instant::now()), done: HashMap::new() };
@@ -291,7 +291,7 @@ impl Observer for Gate {
         *done <= MOST_WORK
     }
 
-    fn event(&self, peer: &[u8], event: &Event) {
+    fn event(&self, peer: &[u8], event: &ServerEvent) {
         say(format_args!("{}: {event:?}", String::from_utf8_lossy(peer)));
     }
 }

@@ -196,7 +196,7 @@ name! {
 }
 name! {
     /// An application behind the server (patent's application servers 25) that configuration is for.
-    Application, max 64, check_visible
+    ApplicationName, max 64, check_visible
 }
 name! {
     /// A group of users, who are entitled together.

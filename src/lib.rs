@@ -84,7 +84,7 @@
 //!
 //! // The join; R4 and R5.
 //! let opened = request.next.receive_outcome(r3.as_bytes())?.supply_from(&mut card, now)?;
-//! let token::Opened::Granted(need) = opened else { panic!() };
+//! let token::ServerDecision::Granted(need) = opened else { panic!() };
 //! let confirm = need.supply_from(&mut card)?;
 //! let r5 = server::receive_confirm(confirm.send.as_bytes())?.supply_from(&store)?.supply_from(&store, now)?;
 //! let settled = confirm.next.receive_done(r5.as_bytes())?.supply_from(&mut card)?;
@@ -148,15 +148,15 @@ pub mod template;
 pub mod wire;
 
 pub use id::{
-    AccessPath, Alias, Application, ChallengeId, CodeId, Digest, EventId, Group, IdError, KeyId, NameError,
-    OfferId, ServerName, TicketId, Txn, UserId, UserName,
+    AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, IdError, KeyId,
+    NameError, OfferId, ServerName, TicketId, Txn, UserId, UserName,
 };
 pub use random::RandomSource;
 #[cfg(feature = "std")]
 pub use random::SystemRandom;
 pub use secret::Secret;
 pub use settings::ServerSettings;
-pub use step::{Fault, RefusalReason, Step};
+pub use step::{ErrorReason, Fault, Step};
 pub use time::UnixTime;
 
 /// Compiles the README's example.

@@ -84,14 +84,14 @@ map! {
         /// Seconds from the grant (R3) until the key expires; absent for never.
         3 => lifetime: Option<u32>,
         /// Whether the token may open a session by key id when its alias is refused.
-        4 => fall_back: bool,
+        4 => allow_key_id: bool,
     }
 }
 
 impl Default for Policy {
     /// Mode `psk-kem`, every suite, no expiry, falling back to the key id allowed.
     fn default() -> Self {
-        Self { modes: Modes::only(Mode::PskKem), suites: Suites::all(), lifetime: None, fall_back: true }
+        Self { modes: Modes::only(Mode::PskKem), suites: Suites::all(), lifetime: None, allow_key_id: true }
     }
 }
 

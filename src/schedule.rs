@@ -16,7 +16,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// What the token's half SSK1 is asked for while it is the only shared secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HalfUse {
+pub enum Ssk1Use {
     /// p_B, which seals R2.
     Request,
     /// p_G, which opens R3.
@@ -25,10 +25,10 @@ pub enum HalfUse {
 
 /// `p = prf(SSK1, label ‖ transcript)`: what a token that guards SSK1 lets out.
 #[must_use]
-pub fn half(suite: &dyn Suite, ssk1: &Secret, wanted: HalfUse, transcript: &Digest) -> Secret {
+pub fn derive_from_ssk1(suite: &dyn Suite, ssk1: &Secret, wanted: Ssk1Use, transcript: &Digest) -> Secret {
     let label = match wanted {
-        HalfUse::Request => label::HALF_B,
-        HalfUse::Outcome => label::HALF_G,
+        Ssk1Use::Request => label::HALF_B,
+        Ssk1Use::Outcome => label::HALF_G,
     };
     prf(suite, ssk1, label, transcript.as_bytes())
 }
@@ -39,14 +39,14 @@ pub(crate) struct Envelope {
     suite: &'static dyn Suite,
     transcript: Digest,
     prk: Secret,
-    wanted: HalfUse,
+    wanted: Ssk1Use,
 }
 
 impl Envelope {
     /// `Extract(transcript, p ‖ ss_e)`.
     pub(crate) fn new(
         suite: &'static dyn Suite,
-        wanted: HalfUse,
+        wanted: Ssk1Use,
         transcript: Digest,
         p: &Secret,
         ss_e: &Secret,
@@ -56,8 +56,8 @@ impl Envelope {
 
     fn key_and_nonce(&self) -> (Secret, [u8; 12]) {
         let (key_label, nonce_label) = match self.wanted {
-            HalfUse::Request => (label::REQUEST_KEY, label::REQUEST_NONCE),
-            HalfUse::Outcome => (label::OUTCOME_KEY, label::OUTCOME_NONCE),
+            Ssk1Use::Request => (label::REQUEST_KEY, label::REQUEST_NONCE),
+            Ssk1Use::Outcome => (label::OUTCOME_KEY, label::OUTCOME_NONCE),
         };
         let mut nonce = [0; 12];
         self.suite.expand(&self.prk, &[nonce_label, &[0]], &mut nonce);
@@ -96,7 +96,7 @@ pub(crate) fn expand_key(suite: &dyn Suite, prk: &Secret, label: &[u8]) -> Secre
 
 /// `o = prf(the key whose proof R2 carried, "mix" ‖ transcript)`.
 #[must_use]
-pub fn mix(suite: &dyn Suite, proof_key: &Secret, transcript: &Digest) -> Secret {
+pub fn binder(suite: &dyn Suite, proof_key: &Secret, transcript: &Digest) -> Secret {
     prf(suite, proof_key, label::MIX, transcript.as_bytes())
 }
 
@@ -174,20 +174,20 @@ impl KeySet {
 
     /// Answers the one thing that a question asks for.
     #[must_use]
-    pub fn answer(&self, suite: &dyn Suite, question: &Question<'_>) -> Secret {
+    pub fn answer(&self, suite: &dyn Suite, question: &KeyUse<'_>) -> Secret {
         let tag = |key, label, th: &Digest| Secret::new(suite.mac(key, &[label, &[0], th.as_bytes()]));
         let next = |label, th: &Digest, before: &[u8; 32]| {
             Secret::new(suite.mac(&self.confirm, &[label, &[0], th.as_bytes(), before]))
         };
         match *question {
-            Question::Response(th_r) => tag(&self.auth, label::RESPONSE, th_r),
-            Question::Session(th_a) => prf(suite, &self.derive, label::SESSION, th_a.as_bytes()),
-            Question::Grant(th_j) => tag(&self.confirm, label::GRANT, th_j),
-            Question::Confirm(th_j, tag_s) => next(label::CONFIRM, th_j, tag_s),
-            Question::Done(th_j, tag_c) => next(label::DONE, th_j, tag_c),
-            Question::Lost(th_j, tag_c) => next(label::LOST, th_j, tag_c),
-            Question::Renew(th_b) => tag(&self.renew, label::RENEW, th_b),
-            Question::Mix(th) => mix(suite, &self.renew, th),
+            KeyUse::Response(th_r) => tag(&self.auth, label::RESPONSE, th_r),
+            KeyUse::Session(th_a) => prf(suite, &self.derive, label::SESSION, th_a.as_bytes()),
+            KeyUse::Grant(th_j) => tag(&self.confirm, label::GRANT, th_j),
+            KeyUse::Confirm(th_j, tag_s) => next(label::CONFIRM, th_j, tag_s),
+            KeyUse::Done(th_j, tag_c) => next(label::DONE, th_j, tag_c),
+            KeyUse::Lost(th_j, tag_c) => next(label::LOST, th_j, tag_c),
+            KeyUse::Renew(th_b) => tag(&self.renew, label::RENEW, th_b),
+            KeyUse::Binder(th) => binder(suite, &self.renew, th),
         }
     }
 }
@@ -195,7 +195,7 @@ impl KeySet {
 /// Everything that a key, once joined, is ever asked: labelled MACs and derived values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Question<'a> {
+pub enum KeyUse<'a> {
     /// tag_c of S2, over thR: under K_auth.
     Response(&'a Digest),
     /// d, over thA: under K_derive.
@@ -211,7 +211,7 @@ pub enum Question<'a> {
     /// The renewal proof of R2, over thB: under K_renew.
     Renew(&'a Digest),
     /// The mix of a renewal, over thJ (thB for a ticket): under K_renew.
-    Mix(&'a Digest),
+    Binder(&'a Digest),
 }
 
 impl KeyContext<'_> {

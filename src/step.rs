@@ -1,6 +1,6 @@
 //! What a pure step gives back, and whose fault it is when it does not.
 
-use crate::message::Refusal;
+use crate::message::ErrorMessage;
 use crate::wire::{Frame, Message};
 use core::fmt;
 
@@ -31,7 +31,7 @@ pub enum Fault {
 
 /// The one word that a peer learns (E0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusalReason {
+pub enum ErrorReason {
     /// 0: no.
     Refused,
     /// 1: the offer or challenge is not known any more; begin anew.
@@ -40,10 +40,10 @@ pub enum RefusalReason {
     Busy,
 }
 
-impl RefusalReason {
-    /// The reason of a received E0; an unknown one is taken for [`RefusalReason::Refused`].
+impl ErrorReason {
+    /// The reason of a received E0; an unknown one is taken for [`ErrorReason::Refused`].
     #[must_use]
-    pub const fn of(refusal: &Refusal) -> Self {
+    pub const fn of(refusal: &ErrorMessage) -> Self {
         match refusal.reason {
             1 => Self::Restart,
             2 => Self::Busy,
@@ -53,23 +53,23 @@ impl RefusalReason {
 
     /// E0 with this reason.
     #[must_use]
-    pub fn frame(self) -> Frame<Refusal> {
+    pub fn frame(self) -> Frame<ErrorMessage> {
         let reason = match self {
             Self::Refused => 0,
             Self::Restart => 1,
             Self::Busy => 2,
         };
-        Refusal { reason }.encode()
+        ErrorMessage { reason }.encode()
     }
 
     /// The reason, if `bytes` are an E0.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        Refusal::decode(bytes).ok().map(|refusal| Self::of(&refusal))
+        ErrorMessage::decode(bytes).ok().map(|refusal| Self::of(&refusal))
     }
 }
 
-impl fmt::Display for RefusalReason {
+impl fmt::Display for ErrorReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Refused => "refused",

@@ -15,7 +15,7 @@ use halfkey::key::OfferKey;
 use halfkey::memory::{Server, ServerKeyError};
 use halfkey::policy::SuiteId;
 use halfkey::port::CertificateAuthority;
-use halfkey::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, Offering};
+use halfkey::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, OfferMaterial};
 use halfkey::port::contract::{ContractViolation, ServerUnderTest, auth_server};
 use halfkey::wire::Codes;
 use halfkey::{Digest, Secret, UnixTime};
@@ -62,7 +62,7 @@ struct Flawed {
 }
 
 impl AuthServer for Flawed {
-    fn offering(&self, suites: &Codes, now: UnixTime) -> Result<Offering, AuthServerError> {
+    fn offer_material(&self, suites: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
         let all = Codes::new([1, 2]).unwrap();
         let suites = match self.flaw {
             Flaw::OffersAnything => &all,
@@ -70,11 +70,11 @@ impl AuthServer for Flawed {
             _ => suites,
         };
         let now = if self.flaw == Flaw::NeverChangesTheEphemeralKey { NOW } else { now };
-        let mut offering = self.inner.offering(suites, now)?;
+        let mut offer_material = self.inner.offer_material(suites, now)?;
         if self.flaw == Flaw::NamesAnotherCertificate {
-            offering.certificate = Digest::new([0; 32]);
+            offer_material.certificate = Digest::new([0; 32]);
         }
-        Ok(offering)
+        Ok(offer_material)
     }
     fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError> {
         let signature = self.inner.sign_offer(certificate, transcript)?;
@@ -125,7 +125,7 @@ fn the_contract_notices_each_flaw() {
     ] {
         let mut issuer = Issuer::new(1);
         let inner = issuer.server(&name("gate.example"), 0, &[1, 2]);
-        let certificate = inner.offering(&Codes::one(1), NOW).unwrap().certificate;
+        let certificate = inner.offer_material(&Codes::one(1), NOW).unwrap().certificate;
         let server = Flawed { inner, flaw, used: Mutex::default(), certificate };
         let violation = contract(&issuer, &server).map_err(|violation| violation.clause());
         assert_eq!(violation, Err(clause), "{flaw:?}");
@@ -154,7 +154,7 @@ fn a_new_certificate_is_offered_and_the_old_one_still_opens() {
     let server = new(0, 60).unwrap();
 
     let suites = Codes::one(SuiteId::XWing.code());
-    let old = server.offering(&suites, NOW).unwrap();
+    let old = server.offer_material(&suites, NOW).unwrap();
     let ssk1 = Secret::new([7; 32]);
     let ct = kem_key(0).public().encapsulate(&ssk1, &mut Counting::new(61)).unwrap();
     let kem = halfkey::suite::find(SuiteId::XWing).unwrap().kem();
@@ -162,7 +162,7 @@ fn a_new_certificate_is_offered_and_the_old_one_still_opens() {
 
     server.add_certificate(&server_name, &second, kem_key(1), offer_keys[1].clone()).unwrap();
     let now = NOW.after(10);
-    assert_ne!(server.offering(&suites, now).unwrap().certificate, old.certificate);
+    assert_ne!(server.offer_material(&suites, now).unwrap().certificate, old.certificate);
     let sealed = Encapsulated {
         suite: SuiteId::XWing,
         certificate: &old.certificate,
@@ -180,6 +180,6 @@ fn a_new_certificate_is_offered_and_the_old_one_still_opens() {
             });
         }
     });
-    let after_both = server.offering(&suites, NOW.after(5001)).err();
+    let after_both = server.offer_material(&suites, NOW.after(5001)).err();
     assert_eq!(after_both, Some(AuthServerError::NoCertificate));
 }

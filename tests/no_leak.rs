@@ -18,14 +18,14 @@ use halfkey::port::auth_server::Decapsulated;
 use halfkey::port::entitlement_store::Document;
 use halfkey::port::token::Join;
 use halfkey::port::{EntitlementStore, Token, TokenError};
-use halfkey::record::{Activation, Effect, ExpectedTags, ProofKey, StoredKeys, WaitingApplication};
+use halfkey::record::{Activation, Effect, ExpectedTags, ProofKey, StoredKeys, WaitingRequest};
 use halfkey::registration::server::{Decision, Stored, receive_confirm, receive_hello, receive_request};
-use halfkey::registration::token::{Credential, Opened, RenewalAnswers, hello};
-use halfkey::registration::{ActivationCode, Kept};
+use halfkey::registration::token::{Credential, RenewalTags, ServerDecision, hello};
+use halfkey::registration::{ActivationCode, Recoverable};
 use halfkey::schedule::KeySet;
 use halfkey::session::server::{Entry, receive_open};
 use halfkey::session::token::{self as session, Options};
-use halfkey::session::{Content, Received};
+use halfkey::session::{Content, OpenedRecord};
 use halfkey::software::{PinSettings, SoftwareToken, UnblockingCode};
 use halfkey::store::operation::{Events, IssueCode};
 use halfkey::suite::SUITES;
@@ -107,12 +107,12 @@ fn plain_values() {
     let txn = halfkey::Txn::new([1; 16]);
     mute(ExpectedTags { txn, confirm: secret(), done: secret(), lost: secret() });
     mute(ProofKey::Secret(secret()));
-    mute(RenewalAnswers { proof: secret(), mix: secret() });
+    mute(RenewalTags { proof: secret(), mix: secret() });
     mute(Decapsulated { ssk1: secret(), ss_e: secret() });
     mute(FieldValue::from(WORD));
     mute(Document { media_type: "text/plain".into(), body: vec![MARK; 64] });
-    mute(Received::Data(vec![MARK; 64].into()));
-    mute(Received::Configuration(vec![MARK; 64].into()));
+    mute(OpenedRecord::Data(vec![MARK; 64].into()));
+    mute(OpenedRecord::Configuration(vec![MARK; 64].into()));
     mute(halfkey::driver::Incoming::Data(vec![MARK; 64].into()));
     mute(halfkey::driver::Handled { data: Some(vec![MARK; 64].into()), ..Default::default() });
     mute(common::settings("gate.example"));
@@ -229,10 +229,10 @@ fn every_state_on_the_way() {
     let Effect::Granted(_) = &need.wanted().effect else { panic!() };
     let outcome = need.supply_from(store, now).unwrap();
 
-    let Err(Kept { state, error }) = step.next.receive_outcome(&[MARK; 99]) else { panic!() };
+    let Err(Recoverable { state, error }) = step.next.receive_outcome(&[MARK; 99]) else { panic!() };
     text_is_mute(&format!("{error} {error:?}"));
     let opened = mute(state.receive_outcome(outcome.as_bytes()).unwrap()).supply_from(token, now).unwrap();
-    let Opened::Granted(need) = mute(opened) else { panic!() };
+    let ServerDecision::Granted(need) = mute(opened) else { panic!() };
     let join: Join<'_> = mute(need.wanted());
     assert_eq!(join.ssk2.expose(), &[MARK; 32], "the marks are where the secrets are");
     let step = need.supply_from(token).unwrap();
@@ -254,7 +254,9 @@ fn every_state_on_the_way() {
     let need = mute(challenged.next.receive_response(step.send.as_bytes(), now, marked).unwrap());
     let accepted = mute(need.supply_from(store, now).unwrap());
     let need = mute(step.next.receive_accept(accepted.send.as_bytes()).unwrap());
-    let session::Opened::Session(mut session) = mute(need.supply_from(token).unwrap()) else { panic!() };
+    let session::SessionOutcome::Session(mut session) = mute(need.supply_from(token).unwrap()) else {
+        panic!()
+    };
     let Entry::Session(mut established) = mute(accepted.next) else { panic!() };
     let record = session.channel.seal(Content::Data, WORD.as_bytes()).unwrap();
     mute(established.channel.open(&record).unwrap());
@@ -274,7 +276,7 @@ fn an_application_that_waits() {
     let hold_until = UnixTime::from_secs(START);
     let ticket_id = halfkey::TicketId::new([1; 16]);
     let name = UserName::new(WORD).unwrap();
-    secrets_alone(&WaitingApplication { ticket_id, ticket: secret(), name, form, takes: None, hold_until });
+    secrets_alone(&WaitingRequest { ticket_id, ticket: secret(), name, form, takes: None, hold_until });
     mute(Decision::Wait { retry_after: 1 });
     mute(TokenError::WrongPin { tries_left: 1 });
 }

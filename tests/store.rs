@@ -16,13 +16,13 @@ use halfkey::memory::store::{LoadError, Store};
 use halfkey::message::Address;
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::contract::{Seed, entitlement_store};
-use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Standing};
+use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Status};
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{
-    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, Refusal, RefusalCause, Registered,
-    StoredKeys, Takes,
+    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, RejectionCause, RejectionRecord,
+    ServerRegistration, StoredKeys, Takes,
 };
-use halfkey::registration::RefusalCode;
+use halfkey::registration::RejectionCode;
 use halfkey::store::operation::{
     Forget, FreeName, IssueCode, RegistrationFilter, Registrations, Resume, Revoke, Suspend,
 };
@@ -66,9 +66,9 @@ fn the_store_keeps_the_contract() {
     assert_eq!(entitlement_store(&mut |seed| Box::new(seeded(Store::new(), seed))), Ok(()));
 }
 
-fn row(n: u8, name: &str) -> Registered {
+fn row(n: u8, name: &str) -> ServerRegistration {
     let key = || Secret::new([n; 32]);
-    Registered {
+    ServerRegistration {
         key_id: KeyId::new([n; 16]),
         user_id: UserId::new(&format!("user-{n}")).unwrap(),
         name: UserName::new(name).unwrap(),
@@ -133,7 +133,7 @@ fn of_many_threads_one_wins_the_name_and_one_the_challenge() {
         let (address, next_alias) = (Address::Key(winner), Alias::new([100 + n; 16]));
         let admission =
             Admission { key_id: winner, address, next_alias, spend: Some(([1; 16], NOW.after(60))) };
-        store.admit(&admission, NOW) == Ok(Admitted::As(Standing::Active))
+        store.admit(&admission, NOW) == Ok(Admitted::As(Status::Active))
     });
     assert_eq!(admitted, 1);
 }
@@ -151,16 +151,16 @@ fn the_operator_rules_over_registrations() {
         next_alias: Alias::new([next; 16]),
         spend: None,
     };
-    assert_eq!(store.admit(&admission(50), NOW), Ok(Admitted::As(Standing::Suspended)));
+    assert_eq!(store.admit(&admission(50), NOW), Ok(Admitted::As(Status::Suspended)));
     // A suspended key has no heir, and its owner was not told that the registration is lost.
     grant(&store, 2, "ann", Some(Takes::Place(key(1)))).unwrap();
     assert_eq!(store.confirm(&key(2), NOW), Ok(Confirmed::Lost));
     assert_eq!(store.confirm(&key(1), NOW), Ok(Confirmed::Active));
     assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Suspended));
     store.run(&Resume(key(1)), NOW).unwrap();
-    assert_eq!(store.admit(&admission(51), NOW), Ok(Admitted::As(Standing::Active)));
+    assert_eq!(store.admit(&admission(51), NOW), Ok(Admitted::As(Status::Active)));
     store.run(&Revoke(key(1)), NOW).unwrap();
-    assert_eq!(store.admit(&admission(52), NOW), Ok(Admitted::As(Standing::Revoked)));
+    assert_eq!(store.admit(&admission(52), NOW), Ok(Admitted::As(Status::Revoked)));
     assert_eq!(store.run(&Resume(key(1)), NOW), Err(OperatorError::OtherState));
 
     // The name stays taken until it is freed, even when the registration is gone.
@@ -210,7 +210,8 @@ fn names_may_repeat_where_only_proof_takes_them() {
 fn a_lost_registration_is_told_for_a_while_and_then_forgotten() {
     let store = Store::new();
     grant(&store, 1, "ann", None).unwrap();
-    let refusal = Refusal { cause: RefusalCause::NameTaken, code: RefusalCode::NameTaken, name: None };
+    let refusal =
+        RejectionRecord { cause: RejectionCause::NameTaken, code: RejectionCode::NameTaken, name: None };
     let comes = |n: u8, now: UnixTime| {
         let (request, keep_until) = (Digest::new([n; 32]), now);
         let effect = Effect::Refused(refusal.clone());

@@ -12,20 +12,20 @@ mod common;
 
 use common::{Counting, Issuer, Link, Way, World, grant, name, token};
 use halfkey::certificate::{Revocation, VerifiedServer};
-use halfkey::driver::{Client, ClientError, Configured, Registering};
+use halfkey::driver::{Client, ClientError, Configured, RegistrationOutcome};
 use halfkey::message::UserInformation;
 use halfkey::port::Token;
 use halfkey::port::entitlement_store::Document;
-use halfkey::record::{Attempt, Lifecycle, Registration, Standing};
+use halfkey::record::{Attempt, Lifecycle, Progress, TokenRegistration};
 use halfkey::registration::server::Decision;
 use halfkey::registration::token::Credential;
-use halfkey::registration::{ActivationCode, RefusalCode, TokenSideError};
+use halfkey::registration::{ActivationCode, RejectionCode, TokenRegistrationError};
 use halfkey::session::token::Options;
 use halfkey::software::SoftwareToken;
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, RevokeEntitlement};
 use halfkey::template::{FieldValue, Form, Template};
-use halfkey::{AccessPath, Application, RefusalReason, UserName};
+use halfkey::{AccessPath, ApplicationName, ErrorReason, UserName};
 
 struct Tale {
     token: SoftwareToken,
@@ -53,27 +53,27 @@ impl Tale {
         link: &mut Link<'_>,
         user: &str,
         credential: Credential,
-    ) -> Result<Registering, ClientError> {
+    ) -> Result<RegistrationOutcome, ClientError> {
         let (world, mut credential) = (link.world, Some(credential));
         let mut fill =
             |_: &VerifiedServer, template: &Template| Ok((form(template, user), credential.take().unwrap()));
         self.with(world, |client| client.register(link, &world.settings.name, &Revocation::Ignore, &mut fill))
     }
 
-    fn registered(&mut self, world: &World, user: &str) -> Registration {
+    fn registered(&mut self, world: &World, user: &str) -> TokenRegistration {
         match self.register(&mut world.link(), user, Credential::None).unwrap() {
-            Registering::Active(registration) => registration,
+            RegistrationOutcome::Active(registration) => registration,
             other => panic!("{other:?}"),
         }
     }
 
-    fn only(&self) -> Registration {
+    fn only(&self) -> TokenRegistration {
         let mut all = self.token.registrations().unwrap();
         assert_eq!(all.len(), 1, "{all:?}");
         all.remove(0)
     }
 
-    fn session(&mut self, world: &World, registration: &Registration) -> Result<(), ClientError> {
+    fn session(&mut self, world: &World, registration: &TokenRegistration) -> Result<(), ClientError> {
         self.with(world, |client| {
             client.open(world.link(), &registration.key_id, &Options::default())?.close().map(drop)
         })
@@ -97,7 +97,7 @@ fn one_blank_token_registers_with_two_servers() {
     let mut tale = Tale::new(&issuer, 7);
     let (a, b) = (tale.registered(&one, "alice"), tale.registered(&two, "alice"));
     assert_ne!(a.key_id, b.key_id);
-    assert_eq!((a.standing, b.standing), (Standing::Active, Standing::Active));
+    assert_eq!((a.progress, b.progress), (Progress::Active, Progress::Active));
     for (world, registration) in [(&one, &a), (&two, &b)] {
         tale.session(world, registration).unwrap();
         assert_eq!(states(world), [Lifecycle::Active]);
@@ -109,7 +109,7 @@ fn configuration_follows_the_entitlement_without_registering_again() {
     let (issuer, world) = setting();
     let mut tale = Tale::new(&issuer, 7);
     let registration = tale.registered(&world, "alice");
-    let mail = Application::new("mail").unwrap();
+    let mail = ApplicationName::new("mail").unwrap();
     let path = Subject::AccessPath(AccessPath::new("/staff").unwrap());
     let entitle = |body: &[u8]| {
         let document = Document { media_type: "text/plain".into(), body: body.to_vec() };
@@ -119,10 +119,11 @@ fn configuration_follows_the_entitlement_without_registering_again() {
     let mut configure = |tale: &mut Tale| {
         tale.with(&world, |client| {
             let mut session = client.open(world.link(), &registration.key_id, &Options::default()).unwrap();
-            let mut apply = |_: &Application, instruction: &halfkey::configuration::token::Instruction| {
-                installed.push(format!("{instruction:?}"));
-                halfkey::configuration::token::Applying::Applied
-            };
+            let mut apply =
+                |_: &ApplicationName, instruction: &halfkey::configuration::token::Instruction| {
+                    installed.push(format!("{instruction:?}"));
+                    halfkey::configuration::token::Applying::Applied
+                };
             let information = UserInformation::default();
             let configured = session.configure(client, &mail, &information, &mut apply, &mut |_| {}).unwrap();
             session.close().unwrap();
@@ -157,19 +158,19 @@ fn any_lost_message_loses_no_registration() {
                 drop(tale.registered(&world, "alice"));
             }
             2 | 3 => {
-                let Attempt::Half(half) = attempts.into_iter().next().unwrap() else { panic!() };
+                let Attempt::InFlight(half) = attempts.into_iter().next().unwrap() else { panic!() };
                 let end = tale.with(&world, |client| client.resume(&mut world.link(), half)).unwrap();
-                assert!(matches!(end, Registering::Active(_)), "{lost}: {end:?}");
+                assert!(matches!(end, RegistrationOutcome::Active(_)), "{lost}: {end:?}");
             }
             _ => {
                 assert!(attempts.is_empty());
                 let joined = tale.only();
                 let end = tale.with(&world, |client| client.confirm(&mut world.link(), joined)).unwrap();
-                assert!(matches!(end, Registering::Active(_)), "{lost}: {end:?}");
+                assert!(matches!(end, RegistrationOutcome::Active(_)), "{lost}: {end:?}");
             }
         }
         let registration = tale.only();
-        assert_eq!(registration.standing, Standing::Active);
+        assert_eq!(registration.progress, Progress::Active);
         tale.session(&world, &registration).unwrap();
         assert_eq!(states(&world), [Lifecycle::Active], "{lost}");
         assert!(tale.token.attempts().unwrap().is_empty());
@@ -184,7 +185,7 @@ fn the_first_session_settles_a_lost_confirmation() {
         tale.register(&mut world.link().losing(lost), "alice", Credential::None).unwrap_err();
         let joined = tale.only();
         tale.session(&world, &joined).unwrap();
-        assert_eq!(tale.only().standing, Standing::Active);
+        assert_eq!(tale.only().progress, Progress::Active);
         assert_eq!(states(&world), [Lifecycle::Active]);
     }
 }
@@ -219,14 +220,14 @@ fn an_activation_code_registers_once() {
     let mut thief = Tale::new(&issuer, 8);
     let wrong = Credential::Activation(ActivationCode::generate(&mut Counting::new(51)));
     let refused = thief.register(&mut world.link(), "alice", wrong).unwrap();
-    assert!(matches!(&refused, Registering::Refused(why) if why.code == RefusalCode::Unspecified));
+    assert!(matches!(&refused, RegistrationOutcome::Refused(why) if why.code == RejectionCode::Unspecified));
 
     let mut tale = Tale::new(&issuer, 7);
     let end = tale.register(&mut world.link(), "alice", credential(&code)).unwrap();
-    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
 
     let again = thief.register(&mut world.link(), "alice", credential(&code)).unwrap();
-    assert!(matches!(&again, Registering::Refused(why) if why.code == RefusalCode::Unspecified));
+    assert!(matches!(&again, RegistrationOutcome::Refused(why) if why.code == RejectionCode::Unspecified));
     assert_eq!(states(&world), [Lifecycle::Active]);
 }
 
@@ -236,17 +237,17 @@ fn waiting_then_granted_then_registered() {
     let mut tale = Tale::new(&issuer, 7);
     *world.decision.borrow_mut() = Decision::Wait { retry_after: 60 };
     let waiting = match tale.register(&mut world.link(), "alice", Credential::None).unwrap() {
-        Registering::Waiting(waiting) => waiting,
+        RegistrationOutcome::Waiting(waiting) => waiting,
         other => panic!("{other:?}"),
     };
     let again = match tale.register(&mut world.link(), "alice", Credential::Ticket(waiting)).unwrap() {
-        Registering::Waiting(waiting) => waiting,
+        RegistrationOutcome::Waiting(waiting) => waiting,
         other => panic!("{other:?}"),
     };
     assert_eq!(world.waiting().len(), 1);
     *world.decision.borrow_mut() = grant();
     let end = tale.register(&mut world.link(), "alice", Credential::Ticket(again)).unwrap();
-    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
     assert!(world.waiting().is_empty());
     assert_eq!(states(&world), [Lifecycle::Active]);
 }
@@ -266,13 +267,13 @@ fn renewal_keeps_the_user_and_replaces_the_key() {
             end.unwrap_err();
             // The old key goes on working until the server knows that the new one is active.
             assert_eq!(tale.session(&world, &old).is_ok(), lost != Some(5));
-            if let Some(Attempt::Half(half)) = tale.token.attempts().unwrap().into_iter().next() {
+            if let Some(Attempt::InFlight(half)) = tale.token.attempts().unwrap().into_iter().next() {
                 drop(tale.with(&world, |client| client.resume(&mut world.link(), half)).unwrap());
             }
             let joined = tale.token.registrations().unwrap().into_iter().find(|row| row.key_id != old.key_id);
             tale.session(&world, &joined.unwrap()).unwrap();
         } else {
-            assert!(matches!(end.unwrap(), Registering::Active(_)));
+            assert!(matches!(end.unwrap(), RegistrationOutcome::Active(_)));
         }
         let new = tale.only();
         assert_ne!(new.key_id, old.key_id);
@@ -290,13 +291,13 @@ fn of_two_tokens_under_one_name_the_first_to_confirm_wins() {
     let (mut one, mut two) = (Tale::new(&issuer, 7), Tale::new(&issuer, 8));
     one.register(&mut world.link().losing(4), "alice", Credential::None).unwrap_err();
     let end = two.register(&mut world.link(), "alice", Credential::None).unwrap();
-    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
     let joined = one.only();
     let end = one.with(&world, |client| client.confirm(&mut world.link(), joined)).unwrap();
-    assert!(matches!(end, Registering::Lost), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Lost), "{end:?}");
     assert!(one.token.registrations().unwrap().is_empty());
     let taken = one.register(&mut world.link(), "ALICE", Credential::None).unwrap();
-    assert!(matches!(&taken, Registering::Refused(why) if why.code == RefusalCode::NameTaken));
+    assert!(matches!(&taken, RegistrationOutcome::Refused(why) if why.code == RejectionCode::NameTaken));
 }
 
 #[test]
@@ -304,7 +305,7 @@ fn a_certificate_for_another_name_or_from_another_issuer_ends_the_call() {
     let (issuer, world) = setting();
     let mut tale = Tale::new(&Issuer::new(2), 7);
     let error = tale.register(&mut world.link(), "alice", Credential::None).unwrap_err();
-    assert!(matches!(error, ClientError::Registration(TokenSideError::Certificate(_))), "{error:?}");
+    assert!(matches!(error, ClientError::Registration(TokenRegistrationError::Certificate(_))), "{error:?}");
     let mut tale = Tale::new(&issuer, 7);
     let error = tale
         .with(&world, |client| {
@@ -313,6 +314,6 @@ fn a_certificate_for_another_name_or_from_another_issuer_ends_the_call() {
             })
         })
         .unwrap_err();
-    let refused = ClientError::Registration(TokenSideError::Refusal(RefusalReason::Refused));
+    let refused = ClientError::Registration(TokenRegistrationError::ErrorMessage(ErrorReason::Refused));
     assert_eq!(error.to_string(), refused.to_string());
 }

@@ -9,13 +9,15 @@ use halfkey::memory::Server;
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::AuthServer;
 use halfkey::port::entitlement_store::{Committed, Confirmed};
-use halfkey::record::{ApplicantRecord, Attempt, Effect, ExpectedTags, Half};
+use halfkey::record::{ApplicantRecord, Attempt, Effect, ExpectedTags, InFlight};
 use halfkey::registration::server::{
     Decision, Grant, Judged, NeedApplicant, NeedCommit, NeedSecrets, Stored, receive_confirm, receive_hello,
     receive_request,
 };
-use halfkey::registration::token::{AwaitOffer, AwaitOutcome, Credential, NeedForm, Opened, hello, resume};
-use halfkey::schedule::{HalfUse, KeyContext, KeySet, Question, half};
+use halfkey::registration::token::{
+    AwaitOffer, AwaitOutcome, Credential, NeedForm, ServerDecision, hello, resume,
+};
+use halfkey::schedule::{KeyContext, KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use halfkey::template::{FieldValue, Form};
 use halfkey::{AccessPath, Secret, ServerSettings, suite};
 
@@ -26,7 +28,7 @@ pub(crate) struct Run {
     settings: ServerSettings,
     server: Server,
     anchors: TrustAnchors,
-    half: Half,
+    half: InFlight,
     pub(crate) r0: Vec<u8>,
     pub(crate) r1: Vec<u8>,
     pub(crate) r2: Vec<u8>,
@@ -78,12 +80,12 @@ fn form(need: &NeedForm) -> Form {
 }
 
 /// R2, up to what the token is to store.
-fn request(need: NeedForm, form: Form) -> Half {
+fn request(need: NeedForm, form: Form) -> InFlight {
     let need = need.supply(form, Credential::None).unwrap();
     let ct = need.wanted().2.encapsulate(&SSK1, &mut cheap).unwrap();
     let need = need.supply(&ct, &mut cheap).unwrap();
-    let p_b = half(&suite::XWING, &SSK1, HalfUse::Request, need.wanted().2);
-    let Attempt::Half(half) = need.supply(&p_b, None, NOW).unwrap().wanted() else { panic!("no half") };
+    let p_b = derive_from_ssk1(&suite::XWING, &SSK1, Ssk1Use::Request, need.wanted().2);
+    let Attempt::InFlight(half) = need.supply(&p_b, None, NOW).unwrap().wanted() else { panic!("no half") };
     half
 }
 
@@ -108,15 +110,15 @@ fn grant(need: NeedApplicant, settings: &ServerSettings) -> NeedCommit {
     judged.decide(|_| Decision::Grant(grant), settings, NOW, &mut cheap).unwrap()
 }
 
-fn outcome(half: &Half, suites: &'static [&'static dyn suite::Suite]) -> AwaitOutcome {
+fn outcome(half: &InFlight, suites: &'static [&'static dyn suite::Suite]) -> AwaitOutcome {
     resume(half.clone(), suites).unwrap().next
 }
 
 /// R3 and R4, with what a token computes for them.
 fn join(state: AwaitOutcome, r3: &[u8]) -> Vec<u8> {
     let need = state.receive_outcome(r3).unwrap();
-    let p_g = half(&suite::XWING, &SSK1, HalfUse::Outcome, need.wanted().2);
-    let Opened::Granted(need) = need.supply(&p_g, NOW).unwrap() else { panic!("not granted") };
+    let p_g = derive_from_ssk1(&suite::XWING, &SSK1, Ssk1Use::Outcome, need.wanted().2);
+    let ServerDecision::Granted(need) = need.supply(&p_g, NOW).unwrap() else { panic!("not granted") };
     let join = need.wanted();
     let registration = join.registration;
     let context = KeyContext {
@@ -127,8 +129,8 @@ fn join(state: AwaitOutcome, r3: &[u8]) -> Vec<u8> {
     };
     let suite = &suite::XWING;
     let keys = KeySet::join(suite, &SSK1, join.ssk2, join.transcript, join.ss_e, &Secret::absent(), &context);
-    assert_eq!(keys.answer(suite, &Question::Grant(join.transcript)).expose(), join.tag_s);
-    let tag_c = keys.answer(suite, &Question::Confirm(join.transcript, join.tag_s));
+    assert_eq!(keys.answer(suite, &KeyUse::Grant(join.transcript)).expose(), join.tag_s);
+    let tag_c = keys.answer(suite, &KeyUse::Confirm(join.transcript, join.tag_s));
     need.supply(*tag_c.expose()).send.into_bytes()
 }
 

@@ -4,9 +4,9 @@ use crate::recorder::{Party, Recorder};
 use crate::world::{NOW, Pair, only, suite_name};
 use criterion::{BatchSize, Criterion};
 use halfkey::policy::{Mode, SuiteId};
-use halfkey::port::entitlement_store::{Admitted, Standing};
+use halfkey::port::entitlement_store::{Admitted, Status};
 use halfkey::session::server::{AwaitResponse, Entry, receive_open};
-use halfkey::session::token::{AwaitAccept, AwaitChallenge, Opened, Options, open};
+use halfkey::session::token::{AwaitAccept, AwaitChallenge, Options, SessionOutcome, open};
 use halfkey::suite::Suite;
 use halfkey::suite::find;
 
@@ -69,11 +69,11 @@ impl Run {
 
     pub(crate) fn accept(&self, state: AwaitResponse) -> (Vec<u8>, Entry) {
         let need = state.receive_response(&self.s2, NOW, &mut Party::new(3)).unwrap();
-        let step = need.supply(Admitted::As(Standing::Active), NOW).unwrap();
+        let step = need.supply(Admitted::As(Status::Active), NOW).unwrap();
         (step.send.into_bytes(), step.next)
     }
 
-    pub(crate) fn finish(&self, state: AwaitAccept) -> Opened {
+    pub(crate) fn finish(&self, state: AwaitAccept) -> SessionOutcome {
         let need = state.receive_accept(&self.s3).unwrap();
         let d = self.pair.ask(need.wanted());
         need.supply(&d).unwrap()
@@ -81,7 +81,7 @@ impl Run {
 
     /// Both ends of the open session.
     pub(crate) fn ends(&self) -> (halfkey::session::Channel, halfkey::session::Channel) {
-        let (Opened::Session(token), Entry::Session(server)) =
+        let (SessionOutcome::Session(token), Entry::Session(server)) =
             (self.finish(self.respond(self.open().1).1), self.accept(self.challenge().1).1)
         else {
             panic!("no session")
@@ -124,7 +124,7 @@ pub(crate) fn server(c: &mut Criterion) {
                 || run.challenge().1,
                 |state| {
                     let need = state.receive_response(&run.s2, NOW, &mut cheap).unwrap();
-                    need.supply(Admitted::As(Standing::Active), NOW).unwrap()
+                    need.supply(Admitted::As(Status::Active), NOW).unwrap()
                 },
                 BatchSize::SmallInput,
             );

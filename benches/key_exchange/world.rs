@@ -6,8 +6,8 @@ use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
 use halfkey::port::CertificateAuthority;
-use halfkey::record::{Lifecycle, Registered, Registration, Standing, StoredKeys};
-use halfkey::schedule::{KeySet, Question};
+use halfkey::record::{Lifecycle, Progress, ServerRegistration, StoredKeys, TokenRegistration};
+use halfkey::schedule::{KeySet, KeyUse};
 use halfkey::suite::{self, Suite};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{
@@ -65,15 +65,19 @@ pub(crate) fn certified(settings: &ServerSettings) -> (Server, TrustAnchors) {
 /// A registration as both sides keep it.
 pub(crate) struct Pair {
     pub(crate) settings: ServerSettings,
-    pub(crate) registration: Registration,
-    pub(crate) registered: Registered,
+    pub(crate) registration: TokenRegistration,
+    pub(crate) registered: ServerRegistration,
     keys: KeySet,
 }
 
 impl Pair {
     pub(crate) fn new(suite: SuiteId, mode: Mode) -> Self {
-        let policy =
-            Policy { modes: Modes::only(mode), suites: Suites::only(suite), lifetime: None, fall_back: true };
+        let policy = Policy {
+            modes: Modes::only(mode),
+            suites: Suites::only(suite),
+            lifetime: None,
+            allow_key_id: true,
+        };
         let key = |byte| Secret::new([byte; 32]);
         let keys = KeySet::from_stored(key(0xA1), key(0xA2), key(0xA3), key(0xA4));
         let (key_id, user_id) =
@@ -82,7 +86,7 @@ impl Pair {
         let mut settings = settings();
         settings.policy = policy;
         Self {
-            registration: Registration {
+            registration: TokenRegistration {
                 key_id,
                 server_name: settings.name.clone(),
                 certificate: Digest::new([1; 32]),
@@ -92,12 +96,12 @@ impl Pair {
                 suite,
                 policy,
                 alias: Some(Alias::new([0x5A; 16])),
-                standing: Standing::Active,
+                progress: Progress::Active,
                 supersedes: None,
                 configurations: Vec::new(),
                 clock_floor: NOW,
             },
-            registered: Registered {
+            registered: ServerRegistration {
                 key_id,
                 user_id,
                 name: UserName::new("alice").unwrap(),
@@ -114,7 +118,7 @@ impl Pair {
     }
 
     /// What a token answers: the bare computation.
-    pub(crate) fn ask(&self, (_, question): (KeyId, Question<'_>)) -> Secret {
+    pub(crate) fn ask(&self, (_, question): (KeyId, KeyUse<'_>)) -> Secret {
         self.keys.answer(&suite::XWING, &question)
     }
 }

@@ -3,14 +3,14 @@
 use crate::{DOOR_CODE, Heard};
 use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, Validity, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
-use halfkey::driver::{Client, Connection, Gateway, Registering, Transport};
+use halfkey::driver::{Client, Connection, Gateway, RegistrationOutcome, Transport};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::message::UserInformation;
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
-use halfkey::registration::server::{Application as Applicant, Decision, Grant};
+use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::software::{PinSettings, SoftwareToken};
@@ -18,7 +18,7 @@ use halfkey::store::Subject;
 use halfkey::store::operation::Entitle;
 use halfkey::suite::{Suite, XWING};
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{AccessPath, Application, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
+use halfkey::{AccessPath, ApplicationName, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
 use std::collections::VecDeque;
 use std::error::Error;
 use std::io;
@@ -73,7 +73,7 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
     let server = Server::new(&name, &chain, kem_key, offer_key, settings.offer_ttl, SystemRandom)?;
     let (store, path) = (Store::new(), AccessPath::new("/users/alice")?);
     let grant = Grant { user_id: None, access_path: path.clone(), policy: Policy::default() };
-    let approval = |_: &Applicant| Decision::Grant(grant.clone());
+    let approval = |_: &EnrolmentRequest| Decision::Grant(grant.clone());
     let gateway =
         Gateway { settings: &settings, server: &server, store: &store, approval: &approval, observer: &() };
     let anchors = authority.trust_anchor()?.into();
@@ -86,19 +86,19 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
         Ok((template.fill([("name", "alice".into())])?, Credential::None))
     };
     let registering = client.register(&mut Wire::to(gateway), &name, &Revocation::Ignore, &mut fill)?;
-    let Registering::Active(registration) = registering else {
+    let RegistrationOutcome::Active(registration) = registering else {
         return Err("the registration was not granted".into());
     };
 
     // The operator writes down her door code; she opens a session and is configured.
-    let door = Application::new("door")?;
+    let door = ApplicationName::new("door")?;
     let document = Document { media_type: "text/plain".into(), body: DOOR_CODE.into() };
     let subject = Subject::AccessPath(path);
     store.run(&Entitle { subject, application: door.clone(), document, valid_for: None }, now)?;
     let mut wire = Wire::to(gateway);
     let mut session = client.open(&mut wire, &registration.key_id, &Options::default())?;
     let mut arrived = false;
-    let mut apply = |_: &Application, instruction: &Instruction| {
+    let mut apply = |_: &ApplicationName, instruction: &Instruction| {
         arrived =
             matches!(instruction, Instruction::Install(document) if document.body == DOOR_CODE.as_bytes());
         Applying::Applied

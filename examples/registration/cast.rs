@@ -7,17 +7,17 @@ use halfkey::certificate::{
     CertificateRequest, IssuerName, Revocation, RevocationList, Validity, VerifiedServer,
 };
 use halfkey::configuration::token::{Applying, Instruction};
-use halfkey::driver::{Client, ClientError, ClientSession, Configured, Registering};
+use halfkey::driver::{Client, ClientError, ClientSession, Configured, RegistrationOutcome};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::Authority;
 use halfkey::message::UserInformation;
 use halfkey::port::{CertificateAuthority, Token};
-use halfkey::record::{Attempt, Half, Registration};
+use halfkey::record::{Attempt, InFlight, TokenRegistration};
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::software::{PinSettings, SoftwareToken, UnblockingCode};
 use halfkey::template::{Form, FormError, Template};
-use halfkey::{Application, RandomSource, ServerName, SystemRandom, UnixTime};
+use halfkey::{ApplicationName, RandomSource, ServerName, SystemRandom, UnixTime};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
@@ -130,7 +130,7 @@ impl User {
         mut line: Tap,
         server: &ServerName,
         credential: Credential,
-    ) -> std::result::Result<Registering, ClientError> {
+    ) -> std::result::Result<RegistrationOutcome, ClientError> {
         let (name, narrator) = (self.name, self.narrator.clone());
         let mut credential = Some(credential);
         let mut fill = |_: &VerifiedServer, template: &Template| {
@@ -149,7 +149,11 @@ impl User {
     }
 
     /// Sends R2 again.
-    pub fn resume(&mut self, mut line: Tap, half: Half) -> std::result::Result<Registering, ClientError> {
+    pub fn resume(
+        &mut self,
+        mut line: Tap,
+        half: InFlight,
+    ) -> std::result::Result<RegistrationOutcome, ClientError> {
         self.client(|client| client.resume(&mut line, half))
     }
 
@@ -157,13 +161,13 @@ impl User {
     pub fn confirm(
         &mut self,
         mut line: Tap,
-        joined: Registration,
-    ) -> std::result::Result<Registering, ClientError> {
+        joined: TokenRegistration,
+    ) -> std::result::Result<RegistrationOutcome, ClientError> {
         self.client(|client| client.confirm(&mut line, joined))
     }
 
     /// Steps 300 to 350.
-    pub fn open(&mut self, line: Tap, with: &Registration) -> std::result::Result<Session, ClientError> {
+    pub fn open(&mut self, line: Tap, with: &TokenRegistration) -> std::result::Result<Session, ClientError> {
         self.open_as(line, with, &Options::default())
     }
 
@@ -172,7 +176,7 @@ impl User {
     pub fn open_by_key_id(
         &mut self,
         line: Tap,
-        with: &Registration,
+        with: &TokenRegistration,
     ) -> std::result::Result<Session, ClientError> {
         self.open_as(line, with, &Options { by_key_id: true, ..Options::default() })
     }
@@ -180,7 +184,7 @@ impl User {
     fn open_as(
         &mut self,
         line: Tap,
-        with: &Registration,
+        with: &TokenRegistration,
         options: &Options,
     ) -> std::result::Result<Session, ClientError> {
         self.client(|client| client.open(line, &with.key_id, options))
@@ -190,24 +194,24 @@ impl User {
     pub fn configure(
         &mut self,
         session: &mut Session,
-        application: &Application,
+        application: &ApplicationName,
         applied: &mut String,
     ) -> std::result::Result<Configured, ClientError> {
         let information =
             UserInformation { location: Some("Hartford".into()), system: Some("branch terminal 4".into()) };
-        let mut apply = |_: &Application, instruction: &Instruction| apply(instruction, applied);
+        let mut apply = |_: &ApplicationName, instruction: &Instruction| apply(instruction, applied);
         self.client(|client| session.configure(client, application, &information, &mut apply, &mut |_| {}))
     }
 
     /// Waits for what the server sends unasked.
     pub fn listen(&mut self, session: &mut Session, applied: &mut String) -> Result<()> {
-        let mut apply = |_: &Application, instruction: &Instruction| apply(instruction, applied);
+        let mut apply = |_: &ApplicationName, instruction: &Instruction| apply(instruction, applied);
         self.client(|client| session.receive(client, &mut apply))?;
         Ok(())
     }
 
     /// The registration with a server.
-    pub fn registration(&self, server: &ServerName) -> Result<Registration> {
+    pub fn registration(&self, server: &ServerName) -> Result<TokenRegistration> {
         let all = self.token.registrations()?;
         Ok(all
             .into_iter()
@@ -216,9 +220,9 @@ impl User {
     }
 
     /// The run under way, if there is one.
-    pub fn half(&self) -> Result<Option<Half>> {
+    pub fn in_flight(&self) -> Result<Option<InFlight>> {
         let half = |attempt| match attempt {
-            Attempt::Half(half) => Some(half),
+            Attempt::InFlight(half) => Some(half),
             Attempt::Waiting(_) => None,
         };
         Ok(self.token.attempts()?.into_iter().find_map(half))

@@ -2,17 +2,17 @@
 
 use super::cast::{Clock, Result, secret_bytes};
 use halfkey::certificate::Chain;
-use halfkey::driver::{Approval, Connection, Event, Framed, Gateway, Handled, Observer, Transport};
+use halfkey::driver::{Approval, Connection, Framed, Gateway, Handled, Observer, ServerEvent, Transport};
 use halfkey::key::{KemPrivateKey, OfferKey};
 use halfkey::memory::{Server, Store};
 use halfkey::policy::Policy;
 use halfkey::port::EntitlementStore;
-use halfkey::port::entitlement_store::{Document, EntitlementQuery, Serial};
-use halfkey::registration::server::{Application as Applicant, Decision, Grant};
+use halfkey::port::entitlement_store::{ConfigurationSerial, Document, EntitlementQuery};
+use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::store::operation::Entitle;
 use halfkey::store::{Operation, OperatorError, Subject};
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{AccessPath, Application, Secret, ServerName, ServerSettings, SystemRandom};
+use halfkey::{AccessPath, ApplicationName, Secret, ServerName, ServerSettings, SystemRandom};
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,7 +107,7 @@ pub struct Inside {
     pub server: Server,
     pub store: Store,
     pub clock: Clock,
-    pub events: Mutex<Vec<Event>>,
+    pub events: Mutex<Vec<ServerEvent>>,
     lines: Mutex<Vec<Arc<Line>>>,
     over: AtomicBool,
 }
@@ -161,7 +161,7 @@ impl Gate {
     }
 
     /// The operator entitles all customers to something in an application.
-    pub fn entitle(&self, application: &Application, text: &str) -> Result<Serial> {
+    pub fn entitle(&self, application: &ApplicationName, text: &str) -> Result<ConfigurationSerial> {
         let customers = Subject::AccessPath(AccessPath::new(CUSTOMERS)?);
         let document = Document { media_type: "text/plain".into(), body: text.into() };
         let application = application.clone();
@@ -169,7 +169,7 @@ impl Gate {
     }
 
     /// Sends an application's configuration to everybody who is in a session now.
-    pub fn push(&self, application: &Application) -> Result<()> {
+    pub fn push(&self, application: &ApplicationName) -> Result<()> {
         let lines: Vec<Arc<Line>> = lock(&self.inside.lines).clone();
         for line in lines {
             let mut connection = lock(&line.connection);
@@ -256,18 +256,18 @@ impl Line {
 
 /// The operator grants everything; users come in below `/customers`.
 impl Approval for Inside {
-    fn decide(&self, _application: &Applicant) -> Decision {
+    fn decide(&self, _application: &EnrolmentRequest) -> Decision {
         match AccessPath::new(CUSTOMERS) {
             Ok(access_path) => {
                 Decision::Grant(Grant { user_id: None, access_path, policy: Policy::default() })
             }
-            Err(_) => Decision::Refuse(halfkey::registration::RefusalCode::Declined),
+            Err(_) => Decision::Refuse(halfkey::registration::RejectionCode::Declined),
         }
     }
 }
 
 impl Observer for Inside {
-    fn event(&self, _peer: &[u8], event: &Event) {
+    fn event(&self, _peer: &[u8], event: &ServerEvent) {
         lock(&self.events).push(event.clone());
     }
 }

@@ -4,9 +4,9 @@ use super::cast::{Issuer, Keys, PIN, Result, Session, User};
 use super::gate::{CUSTOMERS, Gate};
 use super::narrator::{Narrator, grouped};
 use super::wire::Tap;
-use halfkey::Application;
-use halfkey::driver::{Configured, Registering, Transport};
-use halfkey::record::{Lifecycle, Registration};
+use halfkey::ApplicationName;
+use halfkey::driver::{Configured, RegistrationOutcome, Transport};
+use halfkey::record::{Lifecycle, TokenRegistration};
 use halfkey::registration::token::Credential;
 use halfkey::software::PinSettings;
 use halfkey::store::operation::Registrations;
@@ -32,7 +32,7 @@ pub fn tell(narrator: &Narrator, keys: &Keys) -> Result<()> {
     let mut session = open(narrator, &mut alice, &bank)?;
 
     narrator.chapter("4. Configuration, in that session");
-    let trading = Application::new("trading")?;
+    let trading = ApplicationName::new("trading")?;
     bank.entitle(&trading, "limit = 10000")?;
     narrator.records(&["C0 Request", "C1 Config", "C2 Applied"]);
     let mut applied = String::new();
@@ -89,7 +89,7 @@ fn hand_out_token(narrator: &Narrator, issuer: &Issuer) -> Result<User> {
 fn register(narrator: &Narrator, user: &mut User, gate: &Gate) -> Result<String> {
     let line = Tap::connect(gate.address, gate.name().as_str(), narrator)?;
     match user.register(line, gate.name(), Credential::None)? {
-        Registering::Active(registration) => {
+        RegistrationOutcome::Active(registration) => {
             narrator.act("new", "token", "checks that proof: both sides know that both have the key");
             registered(narrator, gate, &registration)?;
             Ok(short(&registration))
@@ -99,7 +99,7 @@ fn register(narrator: &Narrator, user: &mut User, gate: &Gate) -> Result<String>
 }
 
 /// What each side now knows, read from where it keeps it.
-fn registered(narrator: &Narrator, gate: &Gate, registration: &Registration) -> Result<()> {
+fn registered(narrator: &Narrator, gate: &Gate, registration: &TokenRegistration) -> Result<()> {
     let server = gate.name().as_str();
     let rows = gate.run(&Registrations::default())?.entries;
     let row =
@@ -152,6 +152,6 @@ fn hang_up(narrator: &Narrator, session: Session) -> Result<()> {
     Ok(())
 }
 
-fn short(registration: &Registration) -> String {
+fn short(registration: &TokenRegistration) -> String {
     registration.key_id.to_string().chars().take(8).collect()
 }

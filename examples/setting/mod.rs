@@ -2,13 +2,13 @@
 #![allow(dead_code, reason = "each example uses its own part")]
 
 use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, TrustAnchors, Validity};
-use halfkey::driver::{Client, Connection, Gateway, Registering, Transport};
+use halfkey::driver::{Client, Connection, Gateway, RegistrationOutcome, Transport};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server};
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::{CertificateAuthority, EntitlementStore, Token};
-use halfkey::record::Registration;
-use halfkey::registration::server::{Application, Decision, Grant};
+use halfkey::record::TokenRegistration;
+use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::template::{Field, FieldKind, Template};
@@ -49,10 +49,10 @@ impl Setting {
         token: &mut dyn Token,
         store: &dyn EntitlementStore,
         name: &str,
-    ) -> Outcome<Registration> {
+    ) -> Outcome<TokenRegistration> {
         let grant =
             Grant { user_id: None, access_path: AccessPath::new("/staff")?, policy: Policy::default() };
-        let approval = |_: &Application| Decision::Grant(grant.clone());
+        let approval = |_: &EnrolmentRequest| Decision::Grant(grant.clone());
         let (settings, server) = (&self.settings, &self.server);
         let gateway = Gateway { settings, server, store, approval: &approval, observer: &() };
         let mut random = SystemRandom;
@@ -61,7 +61,9 @@ impl Setting {
             |_: &_, template: &Template| Ok((template.fill([("name", name.into())])?, Credential::None));
         let mut wire = Wire::new(gateway);
         let ended = client.register(&mut wire, &self.settings.name, &Revocation::Ignore, &mut fill)?;
-        let Registering::Active(registration) = ended else { return Err(format!("{ended:?}").into()) };
+        let RegistrationOutcome::Active(registration) = ended else {
+            return Err(format!("{ended:?}").into());
+        };
         drop(client.open(wire, &registration.key_id, &Options::default())?.close()?);
         Ok(registration)
     }

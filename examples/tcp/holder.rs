@@ -3,12 +3,12 @@
 use crate::tcp::link::Mortal;
 use crate::tcp::{Arguments, Outcome, say};
 use halfkey::certificate::{Revocation, TrustAnchors};
-use halfkey::driver::{Client, ClientError, ClientSession, Framed, Registering};
+use halfkey::driver::{Client, ClientError, ClientSession, Framed, RegistrationOutcome};
 use halfkey::port::Token;
-use halfkey::port::entitlement_store::Standing as Word;
-use halfkey::record::{Attempt, Registration, Standing};
+use halfkey::port::entitlement_store::Status as Word;
+use halfkey::record::{Attempt, Progress, TokenRegistration};
 use halfkey::registration::token::Credential;
-use halfkey::registration::{ActivationCode, TokenSideError};
+use halfkey::registration::{ActivationCode, TokenRegistrationError};
 use halfkey::session::SessionError;
 use halfkey::session::token::Options;
 use halfkey::software::{FileError, PinSettings, SecretString, SoftwareToken};
@@ -77,17 +77,17 @@ impl Holder {
     }
 
     /// The registrations with this server, the newest last.
-    fn registrations(&self) -> Outcome<Vec<Registration>> {
+    fn registrations(&self) -> Outcome<Vec<TokenRegistration>> {
         let all = self.token.registrations()?;
         Ok(all.into_iter().filter(|one| one.server_name == self.server).collect())
     }
 
-    pub(crate) fn newest(&self) -> Outcome<Registration> {
+    pub(crate) fn newest(&self) -> Outcome<TokenRegistration> {
         self.registrations()?.pop().ok_or_else(|| format!("not registered with {}", self.server).into())
     }
 
     pub(crate) fn register(&mut self, arguments: &Arguments) -> Outcome {
-        if let Some(active) = self.registrations()?.iter().find(|one| one.standing == Standing::Active) {
+        if let Some(active) = self.registrations()?.iter().find(|one| one.progress == Progress::Active) {
             say(format_args!("registered already, as {}", active.user_id));
             return self.resume();
         }
@@ -143,9 +143,9 @@ impl Holder {
     /// operator, or one that the server may not have confirmed.
     pub(crate) fn resume(&mut self) -> Outcome {
         let now = UnixTime::now();
-        self.give_up(|holder, attempt| {
+        self.abandon(|holder, attempt| {
             let over = match attempt {
-                Attempt::Half(half) => now > half.deadline,
+                Attempt::InFlight(half) => now > half.deadline,
                 Attempt::Waiting(waiting) => now > waiting.hold_until,
             };
             Ok(over || holder.settled(renews(attempt))?)
@@ -157,7 +157,7 @@ impl Holder {
                     let form = waiting.form.clone();
                     self.run(Credential::Ticket(waiting), |_| Ok(form))?;
                 }
-                Attempt::Half(half) => {
+                Attempt::InFlight(half) => {
                     say(format_args!("sending the same R2 again"));
                     let mut link = self.connect()?;
                     match self.client().resume(&mut link, half) {
@@ -165,7 +165,8 @@ impl Holder {
                         // Nobody vouches for such an answer, so the run is kept until its deadline;
                         // a new one may begin beside it.
                         Err(ClientError::Registration(
-                            error @ (TokenSideError::Sealed | TokenSideError::Refusal(_)),
+                            error
+                            @ (TokenRegistrationError::Sealed | TokenRegistrationError::ErrorMessage(_)),
                         )) => say(format_args!("that run leads nowhere now: {error}")),
                         Err(error) => return Err(error.into()),
                     }
@@ -173,13 +174,13 @@ impl Holder {
             }
         }
         for joined in self.registrations()? {
-            if let Standing::Joined { .. } = joined.standing {
+            if let Progress::Joined { .. } = joined.progress {
                 say(format_args!("sending R4 again"));
                 let (mut link, key_id) = (self.connect()?, joined.key_id);
                 match self.client().confirm(&mut link, joined) {
                     Ok(registering) => self.ended(registering)?,
                     // After the first session R4 is no longer known; a session settles it as well.
-                    Err(ClientError::Registration(TokenSideError::Refusal(_))) => {
+                    Err(ClientError::Registration(TokenRegistrationError::ErrorMessage(_))) => {
                         drop(self.enter(&key_id)?.close()?);
                     }
                     Err(error) => return Err(error.into()),
@@ -192,16 +193,16 @@ impl Holder {
     /// The attempts with this server.
     fn attempts(&self) -> Outcome<Vec<Attempt>> {
         let server = |attempt: &Attempt| match attempt {
-            Attempt::Half(half) => half.server_name == self.server,
+            Attempt::InFlight(half) => half.server_name == self.server,
             Attempt::Waiting(waiting) => waiting.server_name == self.server,
         };
         Ok(self.token.attempts()?.into_iter().filter(server).collect())
     }
 
-    fn give_up(&mut self, wanted: impl Fn(&Self, &Attempt) -> Outcome<bool>) -> Outcome {
+    fn abandon(&mut self, wanted: impl Fn(&Self, &Attempt) -> Outcome<bool>) -> Outcome {
         for attempt in self.attempts()? {
             if wanted(self, &attempt)? {
-                self.token.give_up(attempt.txn())?;
+                self.token.abandon(attempt.txn())?;
             }
         }
         Ok(())
@@ -216,7 +217,7 @@ impl Holder {
     fn waiting(&self) -> Outcome<bool> {
         let retry_at = self.attempts()?.into_iter().find_map(|attempt| match attempt {
             Attempt::Waiting(waiting) => Some(waiting.retry_at),
-            Attempt::Half(_) => None,
+            Attempt::InFlight(_) => None,
         });
         if let Some(at) = retry_at {
             say(format_args!("the operator has not decided; ask again in {} s", at.since(UnixTime::now())));
@@ -224,23 +225,27 @@ impl Holder {
         Ok(retry_at.is_some())
     }
 
-    fn ended(&mut self, registering: Registering) -> Outcome {
+    fn ended(&mut self, registering: RegistrationOutcome) -> Outcome {
         match registering {
-            Registering::Active(one) => {
-                self.give_up(|holder, attempt| holder.settled(renews(attempt)))?;
+            RegistrationOutcome::Active(one) => {
+                self.abandon(|holder, attempt| holder.settled(renews(attempt)))?;
                 let path = one.access_path.as_str();
                 say(format_args!("registered as {} at {path}, key {}", one.user_id, one.key_id));
             }
-            Registering::Waiting(waiting) => {
+            RegistrationOutcome::Waiting(waiting) => {
                 // It takes the place of the ticket that was used.
                 let old =
                     |attempt: &Attempt| *attempt.txn() != waiting.txn && renews(attempt) == waiting.renews;
-                self.give_up(|_, attempt| Ok(matches!(attempt, Attempt::Waiting(_)) && old(attempt)))?;
+                self.abandon(|_, attempt| Ok(matches!(attempt, Attempt::Waiting(_)) && old(attempt)))?;
                 let seconds = waiting.retry_at.since(UnixTime::now());
                 say(format_args!("the operator has to decide; ask again in {seconds} s"));
             }
-            Registering::Refused(why) => return Err(format!("refused: {} {:?}", why.code, why.fields).into()),
-            Registering::Lost => return Err("another registration took the name or the code first".into()),
+            RegistrationOutcome::Refused(why) => {
+                return Err(format!("refused: {} {:?}", why.code, why.fields).into());
+            }
+            RegistrationOutcome::Lost => {
+                return Err("another registration took the name or the code first".into());
+            }
         }
         Ok(())
     }
@@ -250,7 +255,7 @@ impl Holder {
         let link = self.connect()?;
         let refused = match self.client().open(link, key_id, &Options::default()) {
             Ok(session) => return Ok(session),
-            Err(ClientError::Barred(word)) => return Err(barred(word).into()),
+            Err(ClientError::NotActive(word)) => return Err(barred(word).into()),
             Err(error @ ClientError::Session(SessionError::Refused(_))) => error,
             Err(error) => return Err(error.into()),
         };
@@ -263,7 +268,7 @@ impl Holder {
 /// The earlier key that a run renews.
 const fn renews(attempt: &Attempt) -> Option<KeyId> {
     match attempt {
-        Attempt::Half(half) => half.renews,
+        Attempt::InFlight(half) => half.renews,
         Attempt::Waiting(waiting) => waiting.renews,
     }
 }

@@ -39,7 +39,7 @@ pub enum CertificateError {
     Malformed,
     /// A serial number that is not positive or above 20 bytes.
     #[error("a certificate's serial number is out of range")]
-    Serial,
+    SerialNumber,
     /// Not version 3.
     #[error("a certificate is not X.509 version 3")]
     Version,
@@ -167,7 +167,7 @@ impl CertificateError {
             | E::MalformedNameConstraint
             | E::InvalidNetworkMaskConstraint
             | E::SignatureAlgorithmMismatch => Self::Malformed,
-            E::InvalidSerialNumber => Self::Serial,
+            E::InvalidSerialNumber => Self::SerialNumber,
             E::UnsupportedCertVersion => Self::Version,
             E::UnsupportedCriticalExtension => Self::CriticalExtension,
             E::CertExpired { not_after, .. } => Self::Expired { not_after: seconds(not_after) },

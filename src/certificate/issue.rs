@@ -1,7 +1,7 @@
 //! Making and signing certificates and revocation lists.
 
 use super::server::ServerExtension;
-use super::{Certificate, CertificateRequest, EXTENSION, IssuerName, PURPOSE, RevocationList, Serial};
+use super::{Certificate, CertificateRequest, EXTENSION, IssuerName, PURPOSE, RevocationList, SerialNumber};
 use crate::key::{IssuerKey, IssuerPublicKey, KeyError};
 use crate::random::draw;
 use crate::{RandomSource, UnixTime};
@@ -21,7 +21,7 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::ext::{Extension, Extensions};
 use x509_cert::name::Name;
-use x509_cert::serial_number::SerialNumber;
+use x509_cert::serial_number::SerialNumber as DerSerialNumber;
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_cert::time::{Time, Validity as Times};
 
@@ -94,7 +94,7 @@ pub(crate) struct CrlFields<'r> {
     pub(crate) number: u64,
     pub(crate) this_update: UnixTime,
     pub(crate) next_update: UnixTime,
-    pub(crate) revoked: &'r mut dyn Iterator<Item = (&'r Serial, UnixTime)>,
+    pub(crate) revoked: &'r mut dyn Iterator<Item = (&'r SerialNumber, UnixTime)>,
 }
 
 /// TBSCertificate (RFC 5280, section 4.1.2), the fields used here.
@@ -102,7 +102,7 @@ pub(crate) struct CrlFields<'r> {
 struct Tbs {
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
     version: Version,
-    serial: SerialNumber,
+    serial: DerSerialNumber,
     signature: AlgorithmIdentifierOwned,
     issuer: Name,
     validity: Times,
@@ -190,8 +190,8 @@ impl Issuer<'_> {
         random: &mut dyn RandomSource,
     ) -> Result<RevocationList, IssueError> {
         let number = Uint::new(&fields.number.to_be_bytes()).map_err(encoding)?;
-        let entry = |(serial, at): (&Serial, UnixTime)| {
-            let serial_number = SerialNumber::new(serial.as_bytes()).map_err(encoding)?;
+        let entry = |(serial, at): (&SerialNumber, UnixTime)| {
+            let serial_number = DerSerialNumber::new(serial.as_bytes()).map_err(encoding)?;
             Ok(RevokedCert { serial_number, revocation_date: time(at)?, crl_entry_extensions: None })
         };
         let revoked: Vec<RevokedCert> = fields.revoked.map(entry).collect::<Result<_, IssueError>>()?;
@@ -224,7 +224,7 @@ impl Issuer<'_> {
         }
         let tbs = Tbs {
             version: Version::V3,
-            serial: SerialNumber::new(&serial).map_err(encoding)?,
+            serial: DerSerialNumber::new(&serial).map_err(encoding)?,
             signature: self.algorithm(),
             issuer: Name::from_der(self.name.as_der()).map_err(encoding)?,
             validity: Times::new(time(validity.not_before)?, time(validity.not_after)?),

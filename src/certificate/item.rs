@@ -13,20 +13,20 @@ const REVOCATION_LIST: &str = "X509 CRL";
 
 /// The serial number of a certificate, unique under its issuer: 1 to 20 bytes, big-endian.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Serial(Vec<u8>);
+pub struct SerialNumber(Vec<u8>);
 
-impl Serial {
+impl SerialNumber {
     /// Longest serial number in bytes (RFC 5280, section 4.1.2.2).
     pub const MAX: usize = 20;
 
     /// Takes a big-endian number; leading zero bytes do not count.
     ///
     /// # Errors
-    /// [`CertificateError::Serial`] when it is zero, longer than 20 bytes or negative as an INTEGER.
+    /// [`CertificateError::SerialNumber`] when it is zero, longer than 20 bytes or negative as an INTEGER.
     pub fn new(bytes: &[u8]) -> Result<Self, CertificateError> {
-        let start = bytes.iter().position(|byte| *byte != 0).ok_or(CertificateError::Serial)?;
+        let start = bytes.iter().position(|byte| *byte != 0).ok_or(CertificateError::SerialNumber)?;
         let bytes = bytes.get(start..).unwrap_or_default();
-        if bytes.len() > Self::MAX { Err(CertificateError::Serial) } else { Ok(Self(bytes.into())) }
+        if bytes.len() > Self::MAX { Err(CertificateError::SerialNumber) } else { Ok(Self(bytes.into())) }
     }
 
     /// The serial number of a parsed certificate.
@@ -34,7 +34,7 @@ impl Serial {
         let integer = certificate.tbs_certificate().serial_number().as_bytes();
         // A set first bit is a minus sign.
         if integer.first().is_some_and(|first| *first >= 0x80) {
-            return Err(CertificateError::Serial);
+            return Err(CertificateError::SerialNumber);
         }
         Self::new(integer)
     }
@@ -46,13 +46,13 @@ impl Serial {
     }
 }
 
-impl fmt::Display for Serial {
+impl fmt::Display for SerialNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-impl fmt::Debug for Serial {
+impl fmt::Debug for SerialNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Serial({self})")
     }
@@ -62,7 +62,7 @@ impl fmt::Debug for Serial {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
-    serial: Serial,
+    serial: SerialNumber,
     not_after: UnixTime,
 }
 
@@ -71,10 +71,10 @@ impl Certificate {
     ///
     /// # Errors
     /// [`CertificateError::CertificateTooLong`], [`CertificateError::Malformed`] or
-    /// [`CertificateError::Serial`].
+    /// [`CertificateError::SerialNumber`].
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let parsed = parse(der)?;
-        Ok(Self { der: der.into(), serial: Serial::of(&parsed)?, not_after: not_after(&parsed) })
+        Ok(Self { der: der.into(), serial: SerialNumber::of(&parsed)?, not_after: not_after(&parsed) })
     }
 
     /// Reads a PEM `CERTIFICATE`.
@@ -101,7 +101,7 @@ impl Certificate {
 
     /// The serial number.
     #[must_use]
-    pub const fn serial(&self) -> &Serial {
+    pub const fn serial(&self) -> &SerialNumber {
         &self.serial
     }
 

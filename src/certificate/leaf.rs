@@ -1,7 +1,7 @@
 //! The checks that webpki does not make: usage, the one name, the private extension, key sizes.
 
 use super::server::{ServerExtension, suites_fit};
-use super::{CertificateError, EXTENSION, PURPOSE, Serial, Usage, item};
+use super::{CertificateError, EXTENSION, PURPOSE, SerialNumber, Usage, item};
 use crate::key::{IssuerPublicKey, KemPublicKey, OfferPublicKey};
 use crate::{ServerName, UnixTime};
 use alloc::vec::Vec;
@@ -16,7 +16,7 @@ pub(crate) struct Leaf {
     pub(crate) kem_key: KemPublicKey,
     pub(crate) offer_key: OfferPublicKey,
     pub(crate) suites: Vec<u16>,
-    pub(super) serial: Serial,
+    pub(super) serial: SerialNumber,
     pub(crate) not_after: UnixTime,
 }
 
@@ -50,7 +50,7 @@ impl Leaf {
             kem_key: KemPublicKey::from_spki_der(&spki).map_err(CertificateError::ServerKey)?,
             offer_key: OfferPublicKey::new(offer_key).map_err(CertificateError::OfferKey)?,
             suites: said.suites,
-            serial: Serial::of(certificate)?,
+            serial: SerialNumber::of(certificate)?,
             not_after: item::not_after(certificate),
         })
     }

@@ -72,7 +72,7 @@ mod verify;
 pub use anchor::{AnchorError, TrustAnchor, TrustAnchors};
 pub use error::{CertificateError, Usage};
 pub use issue::{IssueError, Validity};
-pub use item::{Certificate, Chain, RevocationList, Serial};
+pub use item::{Certificate, Chain, RevocationList, SerialNumber};
 pub use name::IssuerName;
 pub use request::{CertificateRequest, RequestError};
 pub use verify::{Revocation, RevocationDepth, VerifiedServer, verify};

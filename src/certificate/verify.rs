@@ -2,8 +2,8 @@
 
 use super::leaf::{Leaf, check_issuer};
 use super::{
-    CertificateError, MAX_CERTIFICATE, MAX_CHAIN, MAX_REVOCATION_LIST, MAX_REVOCATION_LISTS, PURPOSE, Serial,
-    TrustAnchor, TrustAnchors, algorithm, item,
+    CertificateError, MAX_CERTIFICATE, MAX_CHAIN, MAX_REVOCATION_LIST, MAX_REVOCATION_LISTS, PURPOSE,
+    SerialNumber, TrustAnchor, TrustAnchors, algorithm, item,
 };
 use crate::key::{KemPublicKey, OfferPublicKey};
 use crate::{Digest, ServerName, UnixTime};
@@ -47,7 +47,7 @@ pub struct VerifiedServer {
     suites: Vec<u16>,
     minimum_suite: u16,
     leaf: Digest,
-    serial: Serial,
+    serial: SerialNumber,
     not_after: UnixTime,
     anchor: usize,
 }
@@ -91,7 +91,7 @@ impl VerifiedServer {
 
     /// The serial number of the server's certificate.
     #[must_use]
-    pub const fn serial(&self) -> &Serial {
+    pub const fn serial(&self) -> &SerialNumber {
         &self.serial
     }
 

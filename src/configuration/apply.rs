@@ -1,10 +1,10 @@
 //! The client system's part on the token's side: a configuration is applied whole or not at all.
 
-use super::error::TokenSideError;
-use crate::id::{Application, KeyId};
-use crate::message::{Applied, Held, Serial};
+use super::error::TokenConfigurationError;
+use crate::id::{ApplicationName, KeyId};
+use crate::message::{Applied, ConfigurationSerial, Held};
 use crate::port::entitlement_store::Document;
-use crate::record::{HeldConfiguration, Registration};
+use crate::record::{HeldConfiguration, TokenRegistration};
 use crate::step::Step;
 use crate::time::UnixTime;
 use crate::wire::{Frame, Message};
@@ -49,13 +49,13 @@ impl NeedApply {
 
     /// The application that it is for.
     #[must_use]
-    pub const fn application(&self) -> &Application {
+    pub const fn application(&self) -> &ApplicationName {
         &self.held.application
     }
 
     /// The serial of the configuration.
     #[must_use]
-    pub const fn serial(&self) -> Serial {
+    pub const fn serial(&self) -> ConfigurationSerial {
         self.held.serial
     }
 
@@ -65,15 +65,15 @@ impl NeedApply {
     /// holds.
     ///
     /// # Errors
-    /// [`TokenSideError::WrongRegistration`]; [`TokenSideError::Overtaken`] when the record has got another
+    /// [`TokenConfigurationError::WrongRegistration`]; [`TokenConfigurationError::Overtaken`] when the record has got another
     /// configuration of the application since.
     pub fn supply(
         self,
         done: Applying,
-        registration: &Registration,
-    ) -> Result<Step<Applied, Box<Registration>>, TokenSideError> {
+        registration: &TokenRegistration,
+    ) -> Result<Step<Applied, Box<TokenRegistration>>, TokenConfigurationError> {
         if registration.key_id != self.key_id {
-            return Err(TokenSideError::WrongRegistration);
+            return Err(TokenConfigurationError::WrongRegistration);
         }
         let Self { request_id, held, before, floor, .. } = self;
         let mut record = with_floor(registration, floor);
@@ -84,7 +84,7 @@ impl NeedApply {
             });
         }
         if registration.configuration(&held.application).map(version) != before {
-            return Err(TokenSideError::Overtaken);
+            return Err(TokenConfigurationError::Overtaken);
         }
         let send = c2(request_id, &held.application, held.serial, 0);
         record.configurations.retain(|other| other.application != held.application);
@@ -99,15 +99,15 @@ impl NeedApply {
     pub fn supply_from(
         self,
         client: impl FnOnce(&Instruction) -> Applying,
-        registration: &Registration,
-    ) -> Result<Step<Applied, Box<Registration>>, TokenSideError> {
+        registration: &TokenRegistration,
+    ) -> Result<Step<Applied, Box<TokenRegistration>>, TokenConfigurationError> {
         let done = client(self.wanted());
         self.supply(done, registration)
     }
 }
 
 /// The record with the clock's floor raised.
-pub(super) fn with_floor(registration: &Registration, floor: UnixTime) -> Registration {
+pub(super) fn with_floor(registration: &TokenRegistration, floor: UnixTime) -> TokenRegistration {
     let mut record = registration.clone();
     record.clock_floor = record.clock_floor.max(floor);
     record
@@ -118,6 +118,11 @@ pub(super) const fn version(held: &HeldConfiguration) -> Held {
     Held { serial: held.serial, digest: held.digest }
 }
 
-pub(super) fn c2(request_id: u32, application: &Application, serial: Serial, result: u8) -> Frame<Applied> {
+pub(super) fn c2(
+    request_id: u32,
+    application: &ApplicationName,
+    serial: ConfigurationSerial,
+    result: u8,
+) -> Frame<Applied> {
     Applied { request_id, application: application.clone(), serial, result }.encode()
 }

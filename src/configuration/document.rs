@@ -1,6 +1,6 @@
 //! What a C1 may say: documents and their digests, and which fields belong to which kind.
 
-use super::error::ServerSideError;
+use super::error::ServerConfigurationError;
 use crate::id::Digest;
 use crate::message::{Configuration, Held};
 use crate::port::entitlement_store::Document;
@@ -40,12 +40,12 @@ fn digest_of(kind: u8, media_type: &str, body: &[u8]) -> Digest {
 }
 
 /// Whether a document fits into C1.
-pub(crate) fn check(document: &Document) -> Result<(), ServerSideError> {
+pub(crate) fn check(document: &Document) -> Result<(), ServerConfigurationError> {
     if document.media_type.len() > MAX_MEDIA_TYPE || !is_media_type(&document.media_type) {
-        return Err(ServerSideError::MediaType);
+        return Err(ServerConfigurationError::MediaType);
     }
     if document.body.len() > MAX_BODY {
-        return Err(ServerSideError::BodyTooLong(document.body.len()));
+        return Err(ServerConfigurationError::BodyTooLong(document.body.len()));
     }
     Ok(())
 }

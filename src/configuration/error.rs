@@ -2,20 +2,20 @@
 
 use crate::id::NameError;
 use crate::port::StoreError;
-use crate::step::{Fault, RefusalReason};
+use crate::step::{ErrorReason, Fault};
 use crate::wire::WireError;
 use thiserror::Error;
 
 /// Why a token goes no further with a message. Nothing has changed; the session should end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum TokenSideError {
+pub enum TokenConfigurationError {
     /// The server's: its message is malformed.
     #[error("malformed message: {0}")]
     Wire(#[from] WireError),
     /// The server answers with one word.
     #[error("the server answers: {0}")]
-    Refusal(RefusalReason),
+    ErrorMessage(ErrorReason),
     /// The server's: the configuration is for another user, server or application.
     #[error("the configuration is for another user, server or application")]
     WrongScope,
@@ -39,7 +39,7 @@ pub enum TokenSideError {
     Overtaken,
 }
 
-impl TokenSideError {
+impl TokenConfigurationError {
     /// Who can mend it.
     #[must_use]
     pub const fn fault(&self) -> Fault {
@@ -47,17 +47,17 @@ impl TokenSideError {
             Self::Wire(_) | Self::WrongScope | Self::WrongRequest | Self::WrongDigest | Self::NotHeld => {
                 Fault::Peer
             }
-            Self::Refusal(_) => Fault::Nobody,
+            Self::ErrorMessage(_) => Fault::Nobody,
             Self::Information(_) => Fault::User,
             Self::WrongRegistration | Self::Overtaken => Fault::Caller,
         }
     }
 }
 
-/// Why a server goes no further with a message. The token is told one word: [`ServerSideError::refusal`].
+/// Why a server goes no further with a message. The token is told one word: [`ServerConfigurationError::refusal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum ServerSideError {
+pub enum ServerConfigurationError {
     /// The token's: its message is malformed.
     #[error("malformed message: {0}")]
     Wire(#[from] WireError),
@@ -75,13 +75,13 @@ pub enum ServerSideError {
     Store(#[from] StoreError),
 }
 
-impl ServerSideError {
+impl ServerConfigurationError {
     /// The one word that the token is told, as E0 inside the session.
     #[must_use]
-    pub const fn refusal(&self) -> RefusalReason {
+    pub const fn refusal(&self) -> ErrorReason {
         match self {
-            Self::Wire(_) | Self::WrongReport => RefusalReason::Refused,
-            Self::MediaType | Self::BodyTooLong(_) | Self::Store(_) => RefusalReason::Busy,
+            Self::Wire(_) | Self::WrongReport => ErrorReason::Refused,
+            Self::MediaType | Self::BodyTooLong(_) | Self::Store(_) => ErrorReason::Busy,
         }
     }
 

@@ -2,12 +2,12 @@
 
 use super::apply::{Instruction, NeedApply, c2, version, with_floor};
 use super::document::{News, content};
-use super::error::TokenSideError;
-use super::{FRESH, MAX_HELD};
-use crate::id::Application;
-use crate::message::{Applied, Configuration, Scope, Serial};
+use super::error::TokenConfigurationError;
+use super::{FRESH_SECS, MAX_HELD};
+use crate::id::ApplicationName;
+use crate::message::{Applied, Configuration, ConfigurationSerial, Scope};
 use crate::port::entitlement_store::Document;
-use crate::record::{HeldConfiguration, Registration};
+use crate::record::{HeldConfiguration, TokenRegistration};
 use crate::step::Step;
 use crate::time::UnixTime;
 use alloc::boxed::Box;
@@ -17,37 +17,37 @@ use alloc::boxed::Box;
 #[must_use]
 pub enum Verdict {
     /// What is held is right, its validity renewed. Store the record, then send C2.
-    Unchanged(Step<Applied, Box<Registration>>),
+    Unchanged(Step<Applied, Box<TokenRegistration>>),
     /// The client system has something to do.
     Apply(Box<NeedApply>),
     /// Refused: send C2. The record stays as it is.
-    Refused(Step<Applied, Rejection>),
+    Refused(Step<Applied, ConfigurationRejection>),
     /// The server knows nothing of the application: what is held stays. Store the record; there is no C2.
-    Unknown(Box<Registration>),
+    Unknown(Box<TokenRegistration>),
 }
 
 /// Why a configuration is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Rejection {
+pub enum ConfigurationRejection {
     /// Older than what is held: the server was restored from a backup and its epoch not raised, or somebody
     /// tries to roll the token back.
     RolledBack {
         /// The serial held.
-        held: Serial,
+        held: ConfigurationSerial,
         /// The serial that came.
-        offered: Serial,
+        offered: ConfigurationSerial,
     },
     /// The serial held, and other content: the server says two things under one serial.
     Equivocation {
         /// The serial.
-        serial: Serial,
+        serial: ConfigurationSerial,
     },
     /// [`MAX_HELD`] applications have a configuration already.
     NoRoom,
 }
 
-impl Rejection {
+impl ConfigurationRejection {
     const fn code(self) -> u8 {
         match self {
             Self::RolledBack { .. } => 1,
@@ -60,25 +60,26 @@ impl Rejection {
 /// Judges a C1; `sent` is when its C0 left, `None` for a push.
 pub(super) fn judge(
     c1: &Configuration<'_>,
-    registration: &Registration,
+    registration: &TokenRegistration,
     sent: Option<UnixTime>,
     now: UnixTime,
-) -> Result<Verdict, TokenSideError> {
+) -> Result<Verdict, TokenConfigurationError> {
     let Scope { user_id, server_name, application } = &c1.scope;
     if *user_id != registration.user_id || *server_name != registration.server_name {
-        return Err(TokenSideError::WrongScope);
+        return Err(TokenConfigurationError::WrongScope);
     }
     let floor = clock_floor(registration, c1.server_time, sent, now);
     let Some(content) = content(c1)? else {
         return Ok(Verdict::Unknown(Box::new(with_floor(registration, floor))));
     };
     if !content.digest_fits() {
-        return Err(TokenSideError::WrongDigest);
+        return Err(TokenConfigurationError::WrongDigest);
     }
     let offered = content.version;
     let end = valid_until(content.valid_for, sent, now, floor);
     let send = |code| c2(c1.request_id, application, offered.serial, code);
-    let refuse = |why: Rejection| Ok(Verdict::Refused(Step { send: send(why.code()), next: why }));
+    let refuse =
+        |why: ConfigurationRejection| Ok(Verdict::Refused(Step { send: send(why.code()), next: why }));
     let before = registration.configuration(application).map(version);
     match before {
         Some(held) if offered == held => {
@@ -86,17 +87,17 @@ pub(super) fn judge(
             return Ok(Verdict::Unchanged(Step { send: send(0), next }));
         }
         Some(held) if offered.serial < held.serial => {
-            return refuse(Rejection::RolledBack { held: held.serial, offered: offered.serial });
+            return refuse(ConfigurationRejection::RolledBack { held: held.serial, offered: offered.serial });
         }
         Some(held) if offered.serial == held.serial => {
-            return refuse(Rejection::Equivocation { serial: held.serial });
+            return refuse(ConfigurationRejection::Equivocation { serial: held.serial });
         }
         Some(_) | None => {}
     }
     let instruction = match content.news {
-        News::Unchanged => return Err(TokenSideError::NotHeld),
+        News::Unchanged => return Err(TokenConfigurationError::NotHeld),
         _ if before.is_none() && registration.configurations.len() >= MAX_HELD => {
-            return refuse(Rejection::NoRoom);
+            return refuse(ConfigurationRejection::NoRoom);
         }
         News::Revoked => Instruction::Remove,
         News::Document { media_type, body } => {
@@ -117,12 +118,12 @@ pub(super) fn judge(
 /// The server's time counts from a prompt answer alone: not from a push, nor where the token's own clock
 /// went backwards meanwhile. It only ever raises the floor.
 fn clock_floor(
-    registration: &Registration,
+    registration: &TokenRegistration,
     server_time: u64,
     sent: Option<UnixTime>,
     now: UnixTime,
 ) -> UnixTime {
-    let prompt = sent.is_some_and(|sent| sent <= now && now.since(sent) <= FRESH);
+    let prompt = sent.is_some_and(|sent| sent <= now && now.since(sent) <= FRESH_SECS);
     let told = if prompt { UnixTime::from_secs(server_time) } else { UnixTime::default() };
     registration.clock_floor.max(told)
 }
@@ -139,11 +140,11 @@ fn valid_until(
 }
 
 fn renewed(
-    registration: &Registration,
-    application: &Application,
+    registration: &TokenRegistration,
+    application: &ApplicationName,
     end: Option<UnixTime>,
     floor: UnixTime,
-) -> Registration {
+) -> TokenRegistration {
     let mut record = with_floor(registration, floor);
     let held = record.configurations.iter_mut().find(|held| held.application == *application);
     if let Some(held) = held.filter(|held| !held.revoked) {

@@ -41,14 +41,14 @@
 //! # Time
 //! `valid_for` is in seconds from the moment C0 was sent (a push: from its receipt), so that a token without a
 //! clock can keep to it and a delayed answer lives no longer. `server_time` only ever raises the
-//! registration's `clock_floor`, and only from an answer that came at most [`FRESH`] seconds after its C0 by
-//! the token's own reckoning: never from a push. Validity is judged by [`Registration::clock`].
+//! registration's `clock_floor`, and only from an answer that came at most [`FRESH_SECS`] seconds after its C0 by
+//! the token's own reckoning: never from a push. Validity is judged by [`TokenRegistration::clock`].
 //!
 //! An attacker may still delay or drop messages, which keeps an old configuration in force until its validity
 //! ends; and whoever can restore a token's record can roll its configuration back, which the server learns at
 //! the next C0 ([`ReportResult::Regressed`]).
 //!
-//! [`Registration::clock`]: crate::record::Registration::clock
+//! [`TokenRegistration::clock`]: crate::record::Registration::clock
 //! [`ReportResult::Regressed`]: crate::port::entitlement_store::ReportResult::Regressed
 
 mod apply;
@@ -62,10 +62,10 @@ pub mod token;
 #[cfg(feature = "std")]
 pub(crate) use document::check;
 pub use document::{MAX_BODY, MAX_MEDIA_TYPE, digest};
-pub use error::{ServerSideError, TokenSideError};
+pub use error::{ServerConfigurationError, TokenConfigurationError};
 
 /// The most seconds between C0 and C1 for the server's time to count.
-pub const FRESH: u64 = 60;
+pub const FRESH_SECS: u64 = 60;
 
 /// The most applications for which one registration holds a configuration, revoked ones among them.
 pub const MAX_HELD: usize = 64;

@@ -1,8 +1,8 @@
 //! The end of a configuration's way on the server's side: what became of it on the token.
 
-use super::error::ServerSideError;
-use crate::id::{Application, KeyId};
-use crate::message::{Applied, Serial};
+use super::error::ServerConfigurationError;
+use crate::id::{ApplicationName, KeyId};
+use crate::message::{Applied, ConfigurationSerial};
 use crate::port::EntitlementStore;
 use crate::port::entitlement_store::{Report, ReportResult};
 use crate::time::UnixTime;
@@ -14,8 +14,8 @@ use crate::wire::{Message, Problem, WireError};
 pub struct AwaitApplied {
     pub(super) request_id: u32,
     pub(super) key_id: KeyId,
-    pub(super) application: Application,
-    pub(super) serial: Serial,
+    pub(super) application: ApplicationName,
+    pub(super) serial: ConfigurationSerial,
     pub(super) regression: Option<Report>,
 }
 
@@ -40,11 +40,11 @@ impl AwaitApplied {
     /// Takes C2.
     ///
     /// # Errors
-    /// [`ServerSideError::Wire`]; [`ServerSideError::WrongReport`] when it is about another configuration.
-    pub fn receive_applied(self, bytes: &[u8]) -> Result<NeedReport, ServerSideError> {
+    /// [`ServerConfigurationError::Wire`]; [`ServerConfigurationError::WrongReport`] when it is about another configuration.
+    pub fn receive_applied(self, bytes: &[u8]) -> Result<NeedReport, ServerConfigurationError> {
         let c2 = Applied::decode(bytes)?;
         if !self.is_about(&c2) {
-            return Err(ServerSideError::WrongReport);
+            return Err(ServerConfigurationError::WrongReport);
         }
         let result = match c2.result {
             0 => ReportResult::Applied,
@@ -85,12 +85,12 @@ impl NeedReport {
     /// Lets the store keep it.
     ///
     /// # Errors
-    /// [`ServerSideError::Store`].
+    /// [`ServerConfigurationError::Store`].
     pub fn supply_from(
         self,
         store: &dyn EntitlementStore,
         now: UnixTime,
-    ) -> Result<ReportResult, ServerSideError> {
+    ) -> Result<ReportResult, ServerConfigurationError> {
         store.report(&self.report, now)?;
         Ok(self.supply())
     }

@@ -1,8 +1,8 @@
 //! The server's side: asks the store what the user is entitled to, and sends it.
 
 use super::document::{DOCUMENT, REVOKED, UNCHANGED, UNKNOWN, check, digest};
-use super::error::ServerSideError;
-use crate::id::{AccessPath, Application, KeyId, ServerName, UserId};
+use super::error::ServerConfigurationError;
+use crate::id::{AccessPath, ApplicationName, KeyId, ServerName, UserId};
 use crate::message::{ConfigRequest, Configuration, Held, Scope, UserInformation};
 use crate::name::normalise_text;
 use crate::port::EntitlementStore;
@@ -33,8 +33,11 @@ pub struct Principal {
 /// was set back.
 ///
 /// # Errors
-/// [`ServerSideError::Wire`].
-pub fn receive_request(bytes: &[u8], principal: &Principal) -> Result<NeedEntitlement, ServerSideError> {
+/// [`ServerConfigurationError::Wire`].
+pub fn receive_request(
+    bytes: &[u8],
+    principal: &Principal,
+) -> Result<NeedEntitlement, ServerConfigurationError> {
     let c0 = ConfigRequest::decode(bytes)?;
     if c0.request_id == 0 {
         return Err(at("request_id", Problem::OutOfRange).into());
@@ -88,12 +91,12 @@ impl NeedEntitlement {
     /// no C2 comes.
     ///
     /// # Errors
-    /// [`ServerSideError::MediaType`] or [`ServerSideError::BodyTooLong`] for a document that does not fit.
+    /// [`ServerConfigurationError::MediaType`] or [`ServerConfigurationError::BodyTooLong`] for a document that does not fit.
     pub fn supply(
         self,
         answer: Option<Entitlement>,
         now: UnixTime,
-    ) -> Result<Step<Configuration<'static>, Option<AwaitApplied>>, ServerSideError> {
+    ) -> Result<Step<Configuration<'static>, Option<AwaitApplied>>, ServerConfigurationError> {
         let EntitlementQuery { key_id, user_id, application, held, .. } = self.query;
         let scope = Scope { user_id, server_name: self.server_name, application };
         let Some(entitlement) = answer else {
@@ -112,12 +115,12 @@ impl NeedEntitlement {
     /// Asks the store, reports a regression if there is one, and goes on.
     ///
     /// # Errors
-    /// As [`NeedEntitlement::supply`], and [`ServerSideError::Store`].
+    /// As [`NeedEntitlement::supply`], and [`ServerConfigurationError::Store`].
     pub fn supply_from(
         self,
         store: &dyn EntitlementStore,
         now: UnixTime,
-    ) -> Result<Step<Configuration<'static>, Option<AwaitApplied>>, ServerSideError> {
+    ) -> Result<Step<Configuration<'static>, Option<AwaitApplied>>, ServerConfigurationError> {
         let answer = store.entitlement(self.wanted(), now)?;
         let step = self.supply(answer, now)?;
         if let Some(report) = step.next.as_ref().and_then(AwaitApplied::regression) {
@@ -130,13 +133,13 @@ impl NeedEntitlement {
 /// Sends a configuration unasked, in a live session with `principal`.
 ///
 /// # Errors
-/// [`ServerSideError::MediaType`] or [`ServerSideError::BodyTooLong`] for a document that does not fit.
+/// [`ServerConfigurationError::MediaType`] or [`ServerConfigurationError::BodyTooLong`] for a document that does not fit.
 pub fn push(
     principal: &Principal,
-    application: &Application,
+    application: &ApplicationName,
     entitlement: &Entitlement,
     now: UnixTime,
-) -> Result<Step<Configuration<'static>, AwaitApplied>, ServerSideError> {
+) -> Result<Step<Configuration<'static>, AwaitApplied>, ServerConfigurationError> {
     let scope = Scope {
         user_id: principal.user_id.clone(),
         server_name: principal.server_name.clone(),
@@ -153,7 +156,7 @@ fn answer_with(
     entitlement: &Entitlement,
     held: Option<Held>,
     now: UnixTime,
-) -> Result<Step<Configuration<'static>, AwaitApplied>, ServerSideError> {
+) -> Result<Step<Configuration<'static>, AwaitApplied>, ServerConfigurationError> {
     let Entitlement { serial, valid_for, document, .. } = entitlement;
     document.as_ref().map_or(Ok(()), check)?;
     let digest = digest(document.as_ref());

@@ -1,32 +1,32 @@
 //! The token's side: asks, judges what comes, and has it applied.
 
 use super::apply::version;
-use super::error::TokenSideError;
+use super::error::TokenConfigurationError;
 use super::judge::judge;
-use crate::id::{Application, KeyId};
+use crate::id::{ApplicationName, KeyId};
 use crate::message::{ConfigRequest, Configuration, UserInformation};
 use crate::name::normalise_text;
-use crate::record::Registration;
-use crate::step::{RefusalReason, Step};
+use crate::record::TokenRegistration;
+use crate::step::{ErrorReason, Step};
 use crate::time::UnixTime;
 use crate::wire::Message;
 use core::num::NonZeroU32;
 
 pub use super::apply::{Applying, Instruction, NeedApply};
-pub use super::judge::{Rejection, Verdict};
+pub use super::judge::{ConfigurationRejection, Verdict};
 
 /// Asks for the configuration of an application (patent step 370). `request_id` is one not used before in
 /// this session; `now` begins the measure of how old the answer is.
 ///
 /// # Errors
-/// [`TokenSideError::Information`] for text that is longer than 255 bytes or has controls in it.
+/// [`TokenConfigurationError::Information`] for text that is longer than 255 bytes or has controls in it.
 pub fn request(
-    registration: &Registration,
-    application: &Application,
+    registration: &TokenRegistration,
+    application: &ApplicationName,
     information: &UserInformation,
     request_id: NonZeroU32,
     now: UnixTime,
-) -> Result<Step<ConfigRequest, AwaitConfiguration>, TokenSideError> {
+) -> Result<Step<ConfigRequest, AwaitConfiguration>, TokenConfigurationError> {
     let line = |text: &Option<_>| text.as_deref().map(|text| normalise_text(text, 255)).transpose();
     let c0 = ConfigRequest {
         request_id: request_id.get(),
@@ -52,14 +52,14 @@ pub fn request(
 pub struct AwaitConfiguration {
     key_id: KeyId,
     request_id: u32,
-    application: Application,
+    application: ApplicationName,
     sent: UnixTime,
 }
 
 /// What came while an answer was awaited.
 #[derive(Debug)]
 #[must_use]
-pub struct Received {
+pub struct ConfigurationAnswer {
     /// What is to be done about it.
     pub verdict: Verdict,
     /// The answer is still awaited: what came was a push that crossed C0.
@@ -70,49 +70,52 @@ impl AwaitConfiguration {
     /// Takes the answer, or a push that crossed the question. `registration` is the record as it stands now.
     ///
     /// # Errors
-    /// [`TokenSideError`]; then the session should end.
+    /// [`TokenConfigurationError`]; then the session should end.
     pub fn receive(
         self,
         bytes: &[u8],
-        registration: &Registration,
+        registration: &TokenRegistration,
         now: UnixTime,
-    ) -> Result<Received, TokenSideError> {
+    ) -> Result<ConfigurationAnswer, TokenConfigurationError> {
         if registration.key_id != self.key_id {
-            return Err(TokenSideError::WrongRegistration);
+            return Err(TokenConfigurationError::WrongRegistration);
         }
         let c1 = decode(bytes)?;
         if c1.request_id == 0 {
-            return Ok(Received { verdict: judge(&c1, registration, None, now)?, waiting: Some(self) });
+            return Ok(ConfigurationAnswer {
+                verdict: judge(&c1, registration, None, now)?,
+                waiting: Some(self),
+            });
         }
         if c1.request_id != self.request_id {
-            return Err(TokenSideError::WrongRequest);
+            return Err(TokenConfigurationError::WrongRequest);
         }
         if c1.scope.application != self.application {
-            return Err(TokenSideError::WrongScope);
+            return Err(TokenConfigurationError::WrongScope);
         }
-        Ok(Received { verdict: judge(&c1, registration, Some(self.sent), now)?, waiting: None })
+        Ok(ConfigurationAnswer { verdict: judge(&c1, registration, Some(self.sent), now)?, waiting: None })
     }
 }
 
 /// Takes a C1 that the server sends unasked, while no answer is awaited.
 ///
 /// # Errors
-/// [`TokenSideError`]; then the session should end.
+/// [`TokenConfigurationError`]; then the session should end.
 pub fn receive_push(
     bytes: &[u8],
-    registration: &Registration,
+    registration: &TokenRegistration,
     now: UnixTime,
-) -> Result<Verdict, TokenSideError> {
+) -> Result<Verdict, TokenConfigurationError> {
     let c1 = decode(bytes)?;
     if c1.request_id != 0 {
-        return Err(TokenSideError::WrongRequest);
+        return Err(TokenConfigurationError::WrongRequest);
     }
     judge(&c1, registration, None, now)
 }
 
-fn decode(bytes: &[u8]) -> Result<Configuration<'_>, TokenSideError> {
-    match RefusalReason::read(bytes) {
-        Some(reason) => Err(TokenSideError::Refusal(reason)),
+fn decode(bytes: &[u8]) -> Result<Configuration<'_>, TokenConfigurationError> {
+    match ErrorReason::read(bytes) {
+        Some(reason) => Err(TokenConfigurationError::ErrorMessage(reason)),
         None => Ok(Configuration::decode(bytes)?),
     }
 }

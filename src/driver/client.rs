@@ -3,18 +3,18 @@
 use super::{ClientError, ClientSession, Transport};
 use crate::certificate::{Revocation, VerifiedServer};
 use crate::id::{KeyId, ServerName};
-use crate::port::entitlement_store::Standing;
+use crate::port::entitlement_store::Status;
 use crate::port::{Token, TokenError};
 use crate::random::RandomSource;
-use crate::record::{self, Attempt, Half, Registration, Waiting};
-use crate::registration::TokenSideError;
+use crate::record::{self, Attempt, InFlight, TokenRegistration, Waiting};
+use crate::registration::TokenRegistrationError;
 use crate::registration::token::{
-    AwaitDone, AwaitOutcome, Credential, Opened, Refused, Settled, confirm_again, give_up_lapsed, hello,
-    resume,
+    AwaitDone, AwaitOutcome, Credential, Rejection, ServerDecision, Settled, abandon_lapsed, confirm_again,
+    hello, resume,
 };
 use crate::session::SessionError;
-use crate::session::token::{Opened as SessionOpened, Options, Session, open};
-use crate::step::RefusalReason;
+use crate::session::token::{Options, Session, SessionOutcome, open};
+use crate::step::ErrorReason;
 use crate::suite::{SUITES, Suite};
 use crate::template::{Form, Template};
 use crate::time::UnixTime;
@@ -26,13 +26,13 @@ pub type Fill<'a> = dyn FnMut(&VerifiedServer, &Template) -> Result<(Form, Crede
 /// How a registration ended for now.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one, and it is moved once")]
-pub enum Registering {
+pub enum RegistrationOutcome {
     /// Registered, and both sides have proved it.
-    Active(Registration),
+    Active(TokenRegistration),
     /// The operator has not decided: come back with [`Credential::Ticket`].
     Waiting(Waiting),
     /// Refused, authentically.
-    Refused(Refused),
+    Refused(Rejection),
     /// Another registration took the name or the code first.
     Lost,
 }
@@ -67,8 +67,8 @@ impl<'a> Client<'a> {
         server_name: &ServerName,
         revocation: &Revocation<'_>,
         fill: &mut Fill<'_>,
-    ) -> Result<Registering, ClientError> {
-        give_up_lapsed(self.token, (self.clock)())?;
+    ) -> Result<RegistrationOutcome, ClientError> {
+        abandon_lapsed(self.token, (self.clock)())?;
         let step = hello(server_name.clone(), self.suites, self.random)?;
         transport.send(step.send.as_bytes())?;
         let need = step.next.receive_offer(
@@ -87,9 +87,13 @@ impl<'a> Client<'a> {
     /// Goes on with a run whose R3 was lost: sends the same R2 again.
     ///
     /// # Errors
-    /// [`ClientError`]; the run is still held, until [`Token::give_up`] or its deadline. After
+    /// [`ClientError`]; the run is still held, until [`Token::abandon`] or its deadline. After
     /// `restart` the offer is not known any more: give the run up and begin anew.
-    pub fn resume(&mut self, transport: &mut dyn Transport, half: Half) -> Result<Registering, ClientError> {
+    pub fn resume(
+        &mut self,
+        transport: &mut dyn Transport,
+        half: InFlight,
+    ) -> Result<RegistrationOutcome, ClientError> {
         let step = resume(half, self.suites)?;
         transport.send(step.send.as_bytes())?;
         self.await_outcome(transport, step.next)
@@ -99,18 +103,18 @@ impl<'a> Client<'a> {
         &mut self,
         transport: &mut dyn Transport,
         state: AwaitOutcome,
-    ) -> Result<Registering, ClientError> {
+    ) -> Result<RegistrationOutcome, ClientError> {
         let need = state.receive_outcome(&receive(transport)?)?;
         match need.supply_from(self.token, (self.clock)())? {
-            Opened::Granted(need) => {
+            ServerDecision::Granted(need) => {
                 let step = need.supply_from(self.token)?;
                 transport.send(step.send.as_bytes())?;
                 self.await_done(transport, step.next)
             }
-            Opened::Wait(need) => Ok(Registering::Waiting(need.supply_from(self.token)?)),
-            Opened::Refused(refused) => {
-                self.token.give_up(&refused.txn)?;
-                Ok(Registering::Refused(refused))
+            ServerDecision::Wait(need) => Ok(RegistrationOutcome::Waiting(need.supply_from(self.token)?)),
+            ServerDecision::Refused(refused) => {
+                self.token.abandon(&refused.txn)?;
+                Ok(RegistrationOutcome::Refused(refused))
             }
         }
     }
@@ -122,10 +126,10 @@ impl<'a> Client<'a> {
     pub fn confirm(
         &mut self,
         transport: &mut dyn Transport,
-        registration: Registration,
-    ) -> Result<Registering, ClientError> {
+        registration: TokenRegistration,
+    ) -> Result<RegistrationOutcome, ClientError> {
         match confirm_again(registration.clone()) {
-            None => Ok(Registering::Active(registration)),
+            None => Ok(RegistrationOutcome::Active(registration)),
             Some(step) => {
                 transport.send(step.send.as_bytes())?;
                 self.await_done(transport, step.next)
@@ -137,11 +141,11 @@ impl<'a> Client<'a> {
         &mut self,
         transport: &mut dyn Transport,
         state: AwaitDone,
-    ) -> Result<Registering, ClientError> {
+    ) -> Result<RegistrationOutcome, ClientError> {
         let need = state.receive_done(&receive(transport)?)?;
         Ok(match need.supply_from(self.token)? {
-            Settled::Done(registration) => Registering::Active(registration),
-            Settled::Lost { .. } => Registering::Lost,
+            Settled::Done(registration) => RegistrationOutcome::Active(registration),
+            Settled::Lost { .. } => RegistrationOutcome::Lost,
         })
     }
 
@@ -150,7 +154,7 @@ impl<'a> Client<'a> {
     /// followed by the key id, where the policy allows that.
     ///
     /// # Errors
-    /// [`ClientError`]; [`ClientError::Barred`] when the server has proved to say so.
+    /// [`ClientError`]; [`ClientError::NotActive`] when the server has proved to say so.
     pub fn open<T: Transport>(
         &mut self,
         mut transport: T,
@@ -159,9 +163,9 @@ impl<'a> Client<'a> {
     ) -> Result<ClientSession<T>, ClientError> {
         let registration = find(self.token, key_id)?;
         let may_fall_back =
-            registration.alias.is_some() && registration.policy.fall_back && !options.by_key_id;
+            registration.alias.is_some() && registration.policy.allow_key_id && !options.by_key_id;
         let session = match self.shake_hands(&mut transport, registration.clone(), options) {
-            Err(ClientError::Session(SessionError::Refused(RefusalReason::Refused))) if may_fall_back => {
+            Err(ClientError::Session(SessionError::Refused(ErrorReason::Refused))) if may_fall_back => {
                 let by_key_id = Options { by_key_id: true, ..*options };
                 self.shake_hands(&mut transport, registration, &by_key_id)?
             }
@@ -173,7 +177,7 @@ impl<'a> Client<'a> {
     fn shake_hands(
         &mut self,
         transport: &mut dyn Transport,
-        mut registration: Registration,
+        mut registration: TokenRegistration,
         options: &Options,
     ) -> Result<Session, ClientError> {
         let step = open(&registration, options)?;
@@ -183,16 +187,16 @@ impl<'a> Client<'a> {
         transport.send(step.send.as_bytes())?;
         let need = step.next.receive_accept(&receive(transport)?)?;
         match need.supply_from(self.token)? {
-            SessionOpened::Session(session) => {
+            SessionOutcome::Session(session) => {
                 session.note(&mut registration);
                 self.token.update(&registration)?;
                 Ok(session)
             }
-            SessionOpened::Barred(standing) => {
-                if standing == Standing::Lost {
+            SessionOutcome::NotActive(progress) => {
+                if progress == Status::Lost {
                     self.token.remove(&registration.key_id)?;
                 }
-                Err(ClientError::Barred(standing))
+                Err(ClientError::NotActive(progress))
             }
         }
     }
@@ -204,25 +208,25 @@ impl<'a> Client<'a> {
     /// # Errors
     /// [`ClientError`]; what is not finished is still held, and may be recovered later. A run whose
     /// server has lost its ephemeral key gets answers that do not open
-    /// ([`TokenSideError::Sealed`]) until its deadline: begin a new one beside it.
+    /// ([`TokenRegistrationError::Sealed`]) until its deadline: begin a new one beside it.
     pub fn recover(
         &mut self,
         connect: &mut dyn FnMut(&ServerName) -> io::Result<Box<dyn Transport>>,
-    ) -> Result<Vec<Registering>, ClientError> {
-        give_up_lapsed(self.token, (self.clock)())?;
+    ) -> Result<Vec<RegistrationOutcome>, ClientError> {
+        abandon_lapsed(self.token, (self.clock)())?;
         let mut ends = Vec::new();
         for attempt in self.token.attempts()? {
-            if let Attempt::Half(half) = attempt {
+            if let Attempt::InFlight(half) = attempt {
                 let mut transport = connect(&half.server_name)?;
                 ends.push(self.resume(&mut *transport, half)?);
             }
         }
         for registration in self.token.registrations()? {
-            if let record::Standing::Joined { .. } = registration.standing {
+            if let record::Progress::Joined { .. } = registration.progress {
                 let mut transport = connect(&registration.server_name)?;
                 let key_id = registration.key_id;
                 ends.push(match self.confirm(&mut *transport, registration) {
-                    Err(ClientError::Registration(TokenSideError::Refusal(_))) => {
+                    Err(ClientError::Registration(TokenRegistrationError::ErrorMessage(_))) => {
                         self.settle_by_session(transport, &key_id)?
                     }
                     confirmed => confirmed?,
@@ -237,13 +241,13 @@ impl<'a> Client<'a> {
         &mut self,
         transport: Box<dyn Transport>,
         key_id: &KeyId,
-    ) -> Result<Registering, ClientError> {
+    ) -> Result<RegistrationOutcome, ClientError> {
         match self.open(transport, key_id, &Options::default()) {
             Ok(session) => {
                 session.close()?;
-                Ok(Registering::Active(find(self.token, key_id)?))
+                Ok(RegistrationOutcome::Active(find(self.token, key_id)?))
             }
-            Err(ClientError::Barred(Standing::Lost)) => Ok(Registering::Lost),
+            Err(ClientError::NotActive(Status::Lost)) => Ok(RegistrationOutcome::Lost),
             Err(error) => Err(error),
         }
     }
@@ -253,7 +257,7 @@ fn receive(transport: &mut dyn Transport) -> Result<Vec<u8>, ClientError> {
     transport.receive()?.ok_or(ClientError::Ended)
 }
 
-pub(super) fn find(token: &dyn Token, key_id: &KeyId) -> Result<Registration, ClientError> {
+pub(super) fn find(token: &dyn Token, key_id: &KeyId) -> Result<TokenRegistration, ClientError> {
     let found = token.registrations()?.into_iter().find(|registration| registration.key_id == *key_id);
     Ok(found.ok_or(TokenError::NoSuchKey)?)
 }

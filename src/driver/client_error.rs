@@ -1,9 +1,9 @@
 //! Why a client's loop ends early.
 
-use crate::configuration::TokenSideError as ConfigurationError;
+use crate::configuration::TokenConfigurationError as ConfigurationError;
 use crate::port::TokenError;
-use crate::port::entitlement_store::Standing;
-use crate::registration::{Kept, TokenSideError};
+use crate::port::entitlement_store::Status;
+use crate::registration::{Recoverable, TokenRegistrationError};
 use crate::session::{ChannelError, SessionError};
 use crate::template::FormError;
 use std::io;
@@ -21,13 +21,13 @@ pub enum ClientError {
     Ended,
     /// In registration.
     #[error("registration: {0}")]
-    Registration(#[from] TokenSideError),
+    Registration(#[from] TokenRegistrationError),
     /// In opening a session.
     #[error("session: {0}")]
     Session(#[from] SessionError),
     /// The server has proved that the key opens no session.
     #[error("the registration stands as {0:?}")]
-    Barred(Standing),
+    NotActive(Status),
     /// In the session's channel.
     #[error("channel: {0}")]
     Channel(#[from] ChannelError),
@@ -45,8 +45,8 @@ pub enum ClientError {
     Declined,
 }
 
-impl<S> From<Kept<S>> for ClientError {
-    fn from(kept: Kept<S>) -> Self {
+impl<S> From<Recoverable<S>> for ClientError {
+    fn from(kept: Recoverable<S>) -> Self {
         Self::Registration(kept.error)
     }
 }

@@ -3,13 +3,13 @@
 use super::client::find;
 use super::{Client, ClientError, Transport};
 use crate::configuration::token::{
-    self as configuration, Applying, AwaitConfiguration, Instruction, Rejection, Verdict,
+    self as configuration, Applying, AwaitConfiguration, ConfigurationRejection, Instruction, Verdict,
 };
-use crate::id::{Application, KeyId};
+use crate::id::{ApplicationName, KeyId};
 use crate::message::UserInformation;
-use crate::record::Registration;
+use crate::record::TokenRegistration;
 use crate::session::token::Session;
-use crate::session::{ChannelError, Content, Received};
+use crate::session::{ChannelError, Content, OpenedRecord};
 use std::num::NonZeroU32;
 use zeroize::Zeroizing;
 
@@ -46,7 +46,7 @@ pub enum Configured {
     /// The client system could not apply it; the last good one is in force.
     Failed,
     /// It was refused: a rollback, or two contents under one serial.
-    Refused(Rejection),
+    Refused(ConfigurationRejection),
     /// The server knows nothing of the application.
     Unknown,
 }
@@ -89,9 +89,9 @@ impl<T: Transport> ClientSession<T> {
     pub fn configure(
         &mut self,
         client: &mut Client<'_>,
-        application: &Application,
+        application: &ApplicationName,
         information: &UserInformation,
-        apply: &mut dyn FnMut(&Application, &Instruction) -> Applying,
+        apply: &mut dyn FnMut(&ApplicationName, &Instruction) -> Applying,
         data: &mut dyn FnMut(&[u8]),
     ) -> Result<Configured, ClientError> {
         self.requests = self.requests.saturating_add(1);
@@ -102,8 +102,8 @@ impl<T: Transport> ClientSession<T> {
         let mut state: AwaitConfiguration = step.next;
         loop {
             match self.next_record()? {
-                Received::Data(bytes) => data(&bytes),
-                Received::Configuration(bytes) => {
+                OpenedRecord::Data(bytes) => data(&bytes),
+                OpenedRecord::Configuration(bytes) => {
                     let registration = find(client.token, &self.key_id)?;
                     let received = state.receive(&bytes, &registration, (client.clock)())?;
                     let configured = self.settle(client, &registration, received.verdict, apply)?;
@@ -112,8 +112,8 @@ impl<T: Transport> ClientSession<T> {
                         None => return Ok(configured),
                     }
                 }
-                Received::Closed => return Err(ClientError::Ended),
-                Received::Rekeyed => {}
+                OpenedRecord::Closed => return Err(ClientError::Ended),
+                OpenedRecord::Rekeyed => {}
             }
         }
     }
@@ -125,14 +125,14 @@ impl<T: Transport> ClientSession<T> {
     pub fn receive(
         &mut self,
         client: &mut Client<'_>,
-        apply: &mut dyn FnMut(&Application, &Instruction) -> Applying,
+        apply: &mut dyn FnMut(&ApplicationName, &Instruction) -> Applying,
     ) -> Result<Incoming, ClientError> {
         loop {
             match self.next_record()? {
-                Received::Data(bytes) => return Ok(Incoming::Data(bytes)),
-                Received::Closed => return Ok(Incoming::Closed),
-                Received::Rekeyed => {}
-                Received::Configuration(bytes) => {
+                OpenedRecord::Data(bytes) => return Ok(Incoming::Data(bytes)),
+                OpenedRecord::Closed => return Ok(Incoming::Closed),
+                OpenedRecord::Rekeyed => {}
+                OpenedRecord::Configuration(bytes) => {
                     let registration = find(client.token, &self.key_id)?;
                     let verdict = configuration::receive_push(&bytes, &registration, (client.clock)())?;
                     return self.settle(client, &registration, verdict, apply).map(Incoming::Configuration);
@@ -141,7 +141,7 @@ impl<T: Transport> ClientSession<T> {
         }
     }
 
-    fn next_record(&mut self) -> Result<Received, ClientError> {
+    fn next_record(&mut self) -> Result<OpenedRecord, ClientError> {
         match self.transport.receive()? {
             Some(record) => Ok(self.session.channel.open(&record)?),
             None => Err(self.session.channel.finish().err().map_or(ClientError::Ended, ClientError::Channel)),
@@ -152,9 +152,9 @@ impl<T: Transport> ClientSession<T> {
     fn settle(
         &mut self,
         client: &mut Client<'_>,
-        registration: &Registration,
+        registration: &TokenRegistration,
         verdict: Verdict,
-        apply: &mut dyn FnMut(&Application, &Instruction) -> Applying,
+        apply: &mut dyn FnMut(&ApplicationName, &Instruction) -> Applying,
     ) -> Result<Configured, ClientError> {
         match verdict {
             Verdict::Unchanged(step) => {
@@ -194,7 +194,7 @@ impl<T: Transport> ClientSession<T> {
     pub fn close(mut self) -> Result<T, ClientError> {
         let record = self.session.channel.close()?;
         self.transport.send(&record)?;
-        while !matches!(self.next_record()?, Received::Closed) {}
+        while !matches!(self.next_record()?, OpenedRecord::Closed) {}
         Ok(self.transport)
     }
 }

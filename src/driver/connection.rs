@@ -1,16 +1,16 @@
 //! One connection to a server: registration messages, then perhaps a session.
 
 use super::Gateway;
-use super::gateway::{Event, Work};
-use crate::configuration::ServerSideError as ConfigurationError;
+use super::gateway::{RequestKind, ServerEvent};
+use crate::configuration::ServerConfigurationError as ConfigurationError;
 use crate::configuration::server::{self as configuration, AwaitApplied, Principal};
-use crate::id::Application;
+use crate::id::ApplicationName;
 use crate::message::{ConfigRequest, Open};
 use crate::port::entitlement_store::Entitlement;
 use crate::random::RandomSource;
 use crate::session::server::{AwaitResponse, Entry, Established, receive_open};
-use crate::session::{ChannelError, Content, Received, SessionError};
-use crate::step::{RefusalReason, Step};
+use crate::session::{ChannelError, Content, OpenedRecord, SessionError};
+use crate::step::{ErrorReason, Step};
 use crate::time::UnixTime;
 use crate::wire::{self, Message};
 use zeroize::Zeroizing;
@@ -75,9 +75,9 @@ impl Connection {
                 self.accepted(gateway, accepted.and_then(|need| need.supply_from(gateway.store, now)))
             }
             State::Idle if wire::message_type(frame) == Ok(Open::TYPE) => {
-                if !gateway.observer.admits(&self.peer, Work::Session) {
+                if !gateway.observer.admits(&self.peer, RequestKind::Session) {
                     self.state = State::Idle;
-                    let busy = RefusalReason::Busy.frame().into_bytes();
+                    let busy = ErrorReason::Busy.frame().into_bytes();
                     return Handled { send: vec![busy], ..Handled::default() };
                 }
                 let challenged = receive_open(frame, gateway.settings)
@@ -104,7 +104,7 @@ impl Connection {
     pub fn push(
         &mut self,
         gateway: &Gateway<'_>,
-        application: &Application,
+        application: &ApplicationName,
         entitlement: &Entitlement,
         now: UnixTime,
     ) -> Result<Handled, ConfigurationError> {
@@ -145,7 +145,7 @@ impl Connection {
 
     fn refused(&mut self, gateway: &Gateway<'_>, error: SessionError) -> Handled {
         self.state = State::Idle;
-        gateway.observer.event(&self.peer, &Event::SessionFailed(error));
+        gateway.observer.event(&self.peer, &ServerEvent::SessionFailed(error));
         Handled { send: vec![error.refusal().frame().into_bytes()], ..Handled::default() }
     }
 
@@ -161,7 +161,7 @@ impl Connection {
         let send = vec![step.send.into_bytes()];
         match step.next {
             Entry::Session(session) => {
-                gateway.observer.event(&self.peer, &Event::Opened(session.key_id));
+                gateway.observer.event(&self.peer, &ServerEvent::Opened(session.key_id));
                 let principal = Principal {
                     key_id: session.key_id,
                     user_id: session.user_id.clone(),
@@ -171,8 +171,8 @@ impl Connection {
                 self.state = State::Open(Box::new(Live { session, principal, awaited: Vec::new() }));
                 Handled { send, ..Handled::default() }
             }
-            Entry::Barred { key_id, standing } => {
-                gateway.observer.event(&self.peer, &Event::Barred(key_id, standing));
+            Entry::NotActive { key_id, status } => {
+                gateway.observer.event(&self.peer, &ServerEvent::NotActive(key_id, status));
                 Handled { send, over: true, ..Handled::default() }
             }
         }
@@ -185,22 +185,22 @@ impl Connection {
         };
         if let Some((key_id, address)) = live.session.heard() {
             // Forgetting older aliases late costs nothing: the next session does it.
-            let _ = gateway.store.heard(&key_id, &address);
+            let _ = gateway.store.confirm_alias(&key_id, &address);
         }
         match received {
-            Received::Data(data) => {
+            OpenedRecord::Data(data) => {
                 self.state = State::Open(live);
                 Handled { data: Some(data), ..Handled::default() }
             }
-            Received::Rekeyed => {
+            OpenedRecord::Rekeyed => {
                 self.state = State::Open(live);
                 Handled::default()
             }
-            Received::Closed => {
+            OpenedRecord::Closed => {
                 let close = live.session.channel.close();
                 Handled { send: close.into_iter().collect(), over: true, ..Handled::default() }
             }
-            Received::Configuration(message) => {
+            OpenedRecord::Configuration(message) => {
                 match live.configuration(gateway, &self.peer, &message, now) {
                     Ok(None) => {
                         self.state = State::Open(live);
@@ -208,7 +208,7 @@ impl Connection {
                     }
                     Ok(Some(answer)) => self.seal(gateway, live, Content::Configuration, &answer),
                     Err(error) => {
-                        gateway.observer.event(&self.peer, &Event::ConfigurationFailed(error));
+                        gateway.observer.event(&self.peer, &ServerEvent::ConfigurationFailed(error));
                         let refusal = error.refusal().frame();
                         self.seal(gateway, live, Content::Configuration, refusal.as_bytes())
                     }
@@ -239,7 +239,7 @@ impl Connection {
 
     fn broken(&mut self, gateway: &Gateway<'_>, error: ChannelError) -> Handled {
         self.state = State::Over;
-        gateway.observer.event(&self.peer, &Event::ChannelFailed(error));
+        gateway.observer.event(&self.peer, &ServerEvent::ChannelFailed(error));
         Handled { over: true, ..Handled::default() }
     }
 }
@@ -264,7 +264,7 @@ impl Live {
         let place = self.awaited.iter().position(|awaited| awaited.answers(message));
         let awaited = place.map(|place| self.awaited.remove(place)).ok_or(ConfigurationError::WrongReport)?;
         let result = awaited.receive_applied(message)?.supply_from(gateway.store, now)?;
-        gateway.observer.event(peer, &Event::Configured(self.principal.key_id, result));
+        gateway.observer.event(peer, &ServerEvent::Configured(self.principal.key_id, result));
         Ok(None)
     }
 

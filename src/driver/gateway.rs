@@ -1,15 +1,15 @@
 //! A server's part (the patent's "gateway"): frames in, frames out, the ports in between.
 
-use crate::configuration::ServerSideError as ConfigurationError;
+use crate::configuration::ServerConfigurationError as ConfigurationError;
 use crate::id::KeyId;
 use crate::message::{Confirm, Hello, Request};
-use crate::port::entitlement_store::{ReportResult, Standing};
+use crate::port::entitlement_store::{ReportResult, Status};
 use crate::port::{AuthServer, EntitlementStore};
 use crate::random::RandomSource;
-use crate::record::{Effect, Refusal};
-use crate::registration::ServerSideError;
+use crate::record::{Effect, RejectionRecord};
+use crate::registration::ServerRegistrationError;
 use crate::registration::server::{
-    Application, Decision, Stored, receive_confirm, receive_hello, receive_request,
+    Decision, EnrolmentRequest, Stored, receive_confirm, receive_hello, receive_request,
 };
 use crate::session::{ChannelError, SessionError};
 use crate::settings::ServerSettings;
@@ -19,18 +19,18 @@ use crate::wire::{self, Message, Problem, WireError};
 /// Decides on applications: the operator.
 pub trait Approval {
     /// Decides on an application whose proof, if it has one, has been verified.
-    fn decide(&self, application: &Application) -> Decision;
+    fn decide(&self, application: &EnrolmentRequest) -> Decision;
 }
 
-impl<F: Fn(&Application) -> Decision> Approval for F {
-    fn decide(&self, application: &Application) -> Decision {
+impl<F: Fn(&EnrolmentRequest) -> Decision> Approval for F {
+    fn decide(&self, application: &EnrolmentRequest) -> Decision {
         self(application)
     }
 }
 
 /// What a peer asks the server to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
+pub enum RequestKind {
     /// Make and sign an offer.
     Offer,
     /// Decapsulate a request: the costly one.
@@ -42,7 +42,7 @@ pub enum Work {
 /// What has happened, for the operator's log. Nothing in it is secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Event {
+pub enum ServerEvent {
     /// R1 was sent.
     Offered,
     /// R3 grants this key.
@@ -50,7 +50,7 @@ pub enum Event {
     /// R3 says to wait.
     Waiting,
     /// R3 refuses; what it says, and why.
-    Refused(Refusal),
+    Refused(RejectionRecord),
     /// R3 was sent again.
     Repeated,
     /// R5 was sent.
@@ -58,11 +58,11 @@ pub enum Event {
     /// A session was opened with this key.
     Opened(KeyId),
     /// A key was proved that opens no session.
-    Barred(KeyId, Standing),
+    NotActive(KeyId, Status),
     /// What became of a configuration.
     Configured(KeyId, ReportResult),
     /// Registration went no further.
-    RegistrationFailed(ServerSideError),
+    RegistrationFailed(ServerRegistrationError),
     /// A session did not come about.
     SessionFailed(SessionError),
     /// A session ended with an error.
@@ -74,12 +74,12 @@ pub enum Event {
 /// Looks on, and holds back peers that ask too much.
 pub trait Observer {
     /// Whether `peer` may have this done now.
-    fn admits(&self, _peer: &[u8], _work: Work) -> bool {
+    fn admits(&self, _peer: &[u8], _work: RequestKind) -> bool {
         true
     }
 
     /// Something has happened.
-    fn event(&self, _peer: &[u8], _event: &Event) {}
+    fn event(&self, _peer: &[u8], _event: &ServerEvent) {}
 }
 
 /// Lets everybody in and keeps no log.
@@ -118,37 +118,37 @@ impl Gateway<'_> {
             }
             Err(error) => {
                 let refusal = error.refusal().frame().into_bytes();
-                self.observer.event(peer, &Event::RegistrationFailed(error));
+                self.observer.event(peer, &ServerEvent::RegistrationFailed(error));
                 refusal
             }
         }
     }
 
-    fn limit(&self, peer: &[u8], work: Work) -> Result<(), ServerSideError> {
-        if self.observer.admits(peer, work) { Ok(()) } else { Err(ServerSideError::Limited) }
+    fn limit(&self, peer: &[u8], work: RequestKind) -> Result<(), ServerRegistrationError> {
+        if self.observer.admits(peer, work) { Ok(()) } else { Err(ServerRegistrationError::RateLimited) }
     }
 
     fn offer(&self, peer: &[u8], frame: &[u8], now: UnixTime, random: &mut dyn RandomSource) -> Answered {
         let need = receive_hello(frame, self.settings)?;
-        self.limit(peer, Work::Offer)?;
+        self.limit(peer, RequestKind::Offer)?;
         let need = need.supply_from(self.server, peer, self.settings, now, random)?;
-        Ok((need.supply_from(self.server)?.into_bytes(), Event::Offered))
+        Ok((need.supply_from(self.server)?.into_bytes(), ServerEvent::Offered))
     }
 
     fn outcome(&self, peer: &[u8], frame: &[u8], now: UnixTime, random: &mut dyn RandomSource) -> Answered {
         let need = match receive_request(frame)?.supply_from(self.store, peer, self.settings, now)? {
-            Stored::Before(outcome) => return Ok((outcome.into_bytes(), Event::Repeated)),
+            Stored::Before(outcome) => return Ok((outcome.into_bytes(), ServerEvent::Repeated)),
             Stored::New(need) => need,
         };
-        self.limit(peer, Work::Request)?;
+        self.limit(peer, RequestKind::Request)?;
         let need = need.supply_from(self.server, self.settings, now)?;
         let judged = need.supply_from(self.store, self.settings, now)?;
-        let decide = |application: &Application| self.approval.decide(application);
+        let decide = |application: &EnrolmentRequest| self.approval.decide(application);
         let commit = judged.decide(decide, self.settings, now, random)?;
         let event = match &commit.wanted().effect {
-            Effect::Granted(new) => Event::Granted(new.registered.key_id),
-            Effect::Waiting { .. } => Event::Waiting,
-            Effect::Refused(refusal) => Event::Refused(refusal.clone()),
+            Effect::Granted(new) => ServerEvent::Granted(new.registered.key_id),
+            Effect::Waiting { .. } => ServerEvent::Waiting,
+            Effect::Refused(refusal) => ServerEvent::Refused(refusal.clone()),
         };
         Ok((commit.supply_from(self.store, now)?.into_bytes(), event))
     }
@@ -156,8 +156,8 @@ impl Gateway<'_> {
     fn confirm(&self, frame: &[u8], now: UnixTime) -> Answered {
         let need = receive_confirm(frame)?.supply_from(self.store)?;
         let key_id = *need.wanted();
-        Ok((need.supply_from(self.store, now)?.into_bytes(), Event::Confirmed(key_id)))
+        Ok((need.supply_from(self.store, now)?.into_bytes(), ServerEvent::Confirmed(key_id)))
     }
 }
 
-type Answered = Result<(Vec<u8>, Event), ServerSideError>;
+type Answered = Result<(Vec<u8>, ServerEvent), ServerRegistrationError>;

@@ -12,10 +12,10 @@ mod gateway;
 mod serve;
 mod transport;
 
-pub use client::{Client, Fill, Registering};
+pub use client::{Client, Fill, RegistrationOutcome};
 pub use client_error::ClientError;
 pub use client_session::{ClientSession, Configured, Incoming};
 pub use connection::{Connection, Handled};
-pub use gateway::{Approval, Event, Gateway, Observer, Work};
+pub use gateway::{Approval, Gateway, Observer, RequestKind, ServerEvent};
 pub use serve::{Answer, serve};
 pub use transport::{Framed, Transport};

@@ -2,7 +2,7 @@
 
 use crate::certificate::{
     AnchorError, Certificate, CertificateError, CertificateRequest, Chain, CrlFields, IssueError, Issuer,
-    IssuerName, MAX_CHAIN, RevocationList, Serial, TrustAnchor, Validity, key_id, stated_key_id,
+    IssuerName, MAX_CHAIN, RevocationList, SerialNumber, TrustAnchor, Validity, key_id, stated_key_id,
 };
 use crate::key::{IssuerKey, IssuerPublicKey};
 use crate::port::CertificateAuthority;
@@ -47,7 +47,7 @@ pub struct Authority {
     /// Its own certificate and those above it; none for a root.
     above: Vec<Certificate>,
     anchor: TrustAnchor,
-    issued: BTreeMap<Serial, Issued>,
+    issued: BTreeMap<SerialNumber, Issued>,
     list_number: u64,
     list_lifetime: u64,
 }
@@ -167,7 +167,7 @@ impl Authority {
     /// # Errors
     /// [`StateError::Malformed`] when memory cannot hold it.
     pub fn state(&self) -> Result<Vec<u8>, StateError> {
-        let row = |(serial, issued): (&Serial, &Issued)| {
+        let row = |(serial, issued): (&SerialNumber, &Issued)| {
             Ok(Row {
                 serial: Uint::new(serial.as_bytes())?,
                 not_after: issued.not_after.as_secs(),
@@ -195,7 +195,7 @@ impl Authority {
             return Err(StateError::OtherAuthority);
         }
         let row = |row: Row| {
-            let serial = Serial::new(row.serial.as_bytes()).map_err(|_| StateError::Malformed)?;
+            let serial = SerialNumber::new(row.serial.as_bytes()).map_err(|_| StateError::Malformed)?;
             let revoked = row.revoked.map(UnixTime::from_secs);
             Ok((serial, Issued { not_after: UnixTime::from_secs(row.not_after), revoked }))
         };
@@ -239,7 +239,7 @@ impl CertificateAuthority for Authority {
         Ok(Chain::new(certificate, self.above.clone()).map_err(too_long)?)
     }
 
-    fn revoke(&mut self, serial: &Serial, now: UnixTime) -> Result<(), AuthorityError> {
+    fn revoke(&mut self, serial: &SerialNumber, now: UnixTime) -> Result<(), AuthorityError> {
         let issued = self.issued.get_mut(serial).ok_or(AuthorityError::UnknownSerial)?;
         issued.revoked.get_or_insert(now);
         Ok(())

@@ -5,7 +5,7 @@ use crate::certificate::{CertificateError, Chain, RevocationList};
 use crate::id::{Digest, ServerName};
 use crate::key::{KemPrivateKey, OfferKey};
 use crate::policy::SuiteId;
-use crate::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, Offering};
+use crate::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, OfferMaterial};
 use crate::random::{RandomSource, draw};
 use crate::secret::Secret;
 use crate::suite::{Suite, XWING, find};
@@ -165,7 +165,7 @@ impl Inner {
 }
 
 impl AuthServer for Server {
-    fn offering(&self, suites: &Codes, now: UnixTime) -> Result<Offering, AuthServerError> {
+    fn offer_material(&self, suites: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
         let mut inner = self.lock();
         let valid = inner.identities.iter().filter(|identity| now <= identity.not_after);
         let identity =
@@ -173,7 +173,7 @@ impl AuthServer for Server {
         let first = suites.iter().find(|code| identity.suites.contains(code));
         let suite = first.and_then(SuiteId::from_code).and_then(find).ok_or(AuthServerError::NoSuite)?;
         let (pk_e, ephemeral) = inner.ephemeral(suite, now, self.offer_ttl);
-        Ok(Offering {
+        Ok(OfferMaterial {
             suite: suite.id(),
             chain: identity.chain.clone(),
             certificate: identity.certificate,

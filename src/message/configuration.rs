@@ -1,6 +1,6 @@
 //! C0 to C2: they travel inside a session's channel, never in the clear.
 
-use crate::id::{Application, Digest, ServerName, UserId};
+use crate::id::{ApplicationName, Digest, ServerName, UserId};
 use crate::wire::{Bytes, Text, map};
 use alloc::string::String;
 
@@ -11,7 +11,7 @@ map! {
         /// Names this request in its session: 1 or more.
         1 => request_id: u32,
         /// The application.
-        2 => application: Application,
+        2 => application: ApplicationName,
         /// What the token says about its user.
         3 => information: UserInformation,
         /// The configuration that the token holds.
@@ -37,7 +37,7 @@ map! {
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub struct Held, "C0 ConfigRequest.held" {
         /// Its serial.
-        1 => serial: Serial,
+        1 => serial: ConfigurationSerial,
         /// Its digest.
         2 => digest: Digest,
     }
@@ -46,7 +46,7 @@ map! {
 map! {
     /// The serial of a configuration: epochs first, then numbers.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-    pub struct Serial, "serial" {
+    pub struct ConfigurationSerial, "serial" {
         /// Raised by the operator after restoring a backup.
         1 => epoch: u32,
         /// Raised with every change.
@@ -65,7 +65,7 @@ map! {
         /// Whose configuration it is.
         2 => scope: Scope,
         /// Its serial.
-        3 => serial: Option<Serial>,
+        3 => serial: Option<ConfigurationSerial>,
         /// Its digest ([`crate::configuration::digest`]).
         4 => digest: Option<Digest>,
         /// Seconds for which it may be used; absent for without end.
@@ -90,7 +90,7 @@ map! {
         /// The server.
         2 => server_name: ServerName,
         /// The application.
-        3 => application: Application,
+        3 => application: ApplicationName,
     }
 }
 
@@ -101,9 +101,9 @@ map! {
         /// As in C1.
         1 => request_id: u32,
         /// The application.
-        2 => application: Application,
+        2 => application: ApplicationName,
         /// As in C1.
-        3 => serial: Serial,
+        3 => serial: ConfigurationSerial,
         /// 0 applied, 1 rolled back, 2 equivocation, 3 failed, 4 no room.
         4 => result: u8,
     }

@@ -8,7 +8,7 @@
 //! | R3 | [`Outcome`] around [`OutcomeCore`] | server → token |
 //! | R4 | [`Confirm`] | token → server |
 //! | R5 | [`Done`] | server → token |
-//! | E0 | [`Refusal`] | server → token |
+//! | E0 | [`ErrorMessage`] | server → token |
 //! | S0 | [`Open`] | token → server |
 //! | S1 | [`Challenge`] around [`ChallengeCore`] | server → token |
 //! | S2 | [`Response`] | token → server |
@@ -24,12 +24,14 @@ mod configuration;
 mod registration;
 mod session;
 
-pub use configuration::{Applied, ConfigRequest, Configuration, Held, Scope, Serial, UserInformation};
-pub use registration::{
-    Confirm, Done, FieldFault, Hello, Offer, OfferCore, Outcome, OutcomeBody, OutcomeCore, Proof, Refusal,
-    Request, RequestBody, RequestCore,
+pub use configuration::{
+    Applied, ConfigRequest, Configuration, ConfigurationSerial, Held, Scope, UserInformation,
 };
-pub use session::{Accept, Address, Challenge, ChallengeCore, Open, Response, Status};
+pub use registration::{
+    Confirm, Done, ErrorMessage, FieldFault, Hello, Offer, OfferCore, Outcome, OutcomeBody, OutcomeCore,
+    Proof, Request, RequestBody, RequestCore,
+};
+pub use session::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage};
 
 use crate::wire::{self, WireError};
 

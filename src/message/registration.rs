@@ -169,7 +169,7 @@ pub enum OutcomeBody {
     },
     /// The registration is refused.
     Refused {
-        /// Why ([`crate::registration::RefusalCode`]).
+        /// Why ([`crate::registration::RejectionCode`]).
         code: u16,
         /// The fields of the form at fault, where the form is.
         fields: Option<Vec<FieldFault>>,
@@ -214,7 +214,7 @@ map! {
 map! {
     /// E0: the one unauthenticated answer, for public facts only. It changes no stored state.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct Refusal = 6 max 64, "E0 Refusal" {
+    pub struct ErrorMessage = 6 max 64, "E0 Refusal" {
         /// 0 refused, 1 restart, 2 busy.
         1 => reason: u8,
     }

@@ -80,7 +80,7 @@ map! {
         1 => x: Bytes<'b, 32, 1120>,
         /// `HMAC(k_accept, "halfkey/1 accept" ‖ thA)`.
         2 => tag_s: [u8; 32],
-        /// The first record from server to token: a padded [`Status`].
+        /// The first record from server to token: a padded [`StatusMessage`].
         3 => record: Bytes<'b, 17, 512>,
     }
 }
@@ -88,9 +88,9 @@ map! {
 map! {
     /// The first record of every session: how the registration stands.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct Status = 15 max 128, "Status" {
+    pub struct StatusMessage = 15 max 128, "Status" {
         /// 0 active, 1 lost, 2 suspended, 3 revoked, 4 expired.
-        1 => standing: u8,
+        1 => status: u8,
         /// The alias for the next session.
         2 => alias: Option<Alias>,
     }

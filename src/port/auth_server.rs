@@ -31,7 +31,7 @@ pub enum AuthServerError {
 
 /// What goes into an offer.
 #[derive(Clone, Debug)]
-pub struct Offering {
+pub struct OfferMaterial {
     /// The suite: the first of those asked for that the certificate lists.
     pub suite: SuiteId,
     /// The server's certificate and those up to the token's anchor, in DER.
@@ -84,7 +84,7 @@ pub trait AuthServer {
     ///
     /// # Errors
     /// [`AuthServerError`].
-    fn offering(&self, suites: &Codes, now: UnixTime) -> Result<Offering, AuthServerError>;
+    fn offer_material(&self, suites: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError>;
 
     /// Signs thO with the offer key certified in `certificate`
     /// ([`crate::key::OfferKey::sign`]).

@@ -1,7 +1,7 @@
 //! The certificate authority (35 in the patent's Figure 1): certifies servers, and takes it back.
 
 use crate::certificate::{
-    CertificateRequest, Chain, IssueError, RevocationList, Serial, TrustAnchor, Validity,
+    CertificateRequest, Chain, IssueError, RevocationList, SerialNumber, TrustAnchor, Validity,
 };
 use crate::{RandomSource, UnixTime};
 use thiserror::Error;
@@ -60,7 +60,7 @@ pub trait CertificateAuthority {
     ///
     /// # Errors
     /// [`AuthorityError::UnknownSerial`], or [`AuthorityError::Unavailable`].
-    fn revoke(&mut self, serial: &Serial, now: UnixTime) -> Result<(), AuthorityError>;
+    fn revoke(&mut self, serial: &SerialNumber, now: UnixTime) -> Result<(), AuthorityError>;
 
     /// A complete revocation list of this authority's own certificates as of `now`, signed, that
     /// goes stale some time after `now`.

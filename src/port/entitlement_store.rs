@@ -1,14 +1,14 @@
 //! The user entitlement database (patent's 30): registrations, and what each user is entitled to.
 
-use crate::id::{AccessPath, Alias, Application, Digest, KeyId, UserId};
+use crate::id::{AccessPath, Alias, ApplicationName, Digest, KeyId, UserId};
 use crate::message::Address;
-use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, Registered};
+use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
 use crate::time::UnixTime;
 use alloc::string::String;
 use alloc::vec::Vec;
 use thiserror::Error;
 
-pub use crate::message::{Serial, UserInformation};
+pub use crate::message::{ConfigurationSerial, UserInformation};
 
 /// Why a store cannot answer. It is the operator's to mend; the peer is told `busy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -69,7 +69,7 @@ pub struct Admission {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admitted {
     /// The registration as it stands now, a pending one made active by this very proof.
-    As(Standing),
+    As(Status),
     /// The parked challenge was used before.
     Spent,
 }
@@ -77,7 +77,7 @@ pub enum Admitted {
 /// How a registration stands when its session is let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum Status {
     /// In order.
     Active,
     /// Another took the name, the code or the old key first.
@@ -101,18 +101,18 @@ pub struct EntitlementQuery {
     /// Where the user's entitlements begin.
     pub access_path: AccessPath,
     /// The application.
-    pub application: Application,
+    pub application: ApplicationName,
     /// What the token says about its user.
     pub information: UserInformation,
     /// The serial of the configuration that the token holds.
-    pub held: Option<Serial>,
+    pub held: Option<ConfigurationSerial>,
 }
 
 /// What a user is entitled to, for one application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entitlement {
     /// Its serial.
-    pub serial: Serial,
+    pub serial: ConfigurationSerial,
     /// Seconds for which it may be used; `None` for without end.
     pub valid_for: Option<u32>,
     /// The configuration; `None` when the user is entitled to nothing any more.
@@ -121,7 +121,7 @@ pub struct Entitlement {
     ///
     /// Wrongly `None` or low: a token restored from a backup, or cloned, goes unnoticed. Wrongly
     /// high: false alarm; the token is served all the same.
-    pub last_applied: Option<Serial>,
+    pub last_applied: Option<ConfigurationSerial>,
 }
 
 /// A configuration: instructions for the client system (patent step 390), opaque to the protocol.
@@ -145,9 +145,9 @@ pub struct Report {
     /// The key.
     pub key_id: KeyId,
     /// The application.
-    pub application: Application,
+    pub application: ApplicationName,
     /// The configuration; for [`ReportResult::Regressed`], the last one that was applied.
-    pub serial: Serial,
+    pub serial: ConfigurationSerial,
     /// Applied, or why not.
     pub result: ReportResult,
 }
@@ -223,7 +223,7 @@ pub trait EntitlementStore {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError>;
+    fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError>;
 
     /// Lets a proven session in: spends the parked challenge, confirms a pending registration (as
     /// [`EntitlementStore::confirm`] does), forgets its expected tags and stored R3, and issues the
@@ -242,7 +242,7 @@ pub trait EntitlementStore {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError>;
+    fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError>;
 
     /// What the user is entitled to (patent step 380); `None` where nothing is known of that
     /// application.

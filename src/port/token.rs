@@ -4,8 +4,8 @@ use crate::certificate::TrustAnchors;
 use crate::id::{Digest, KeyId, Txn};
 use crate::key::KemPublicKey;
 use crate::policy::SuiteId;
-use crate::record::{Attempt, ProofKey, Registration, Standing};
-use crate::schedule::{HalfUse, KeyContext, KeySet, Question, mix};
+use crate::record::{Attempt, Progress, ProofKey, TokenRegistration};
+use crate::schedule::{KeyContext, KeySet, KeyUse, Ssk1Use, binder};
 use crate::secret::Secret;
 use crate::step::Fault;
 use crate::suite::Suite;
@@ -34,7 +34,7 @@ pub enum TokenError {
     UnfitPin,
     /// The caller's: no half of that run.
     #[error("no half of that run is on the token")]
-    NoSuchHalf,
+    NoSuchAttempt,
     /// The caller's: no such key.
     #[error("no such key is on the token")]
     NoSuchKey,
@@ -64,7 +64,7 @@ impl TokenError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Locked | Self::WrongPin { .. } | Self::Blocked | Self::UnfitPin => Fault::User,
-            Self::NoSuchHalf | Self::NoSuchKey | Self::UnknownSuite => Fault::Caller,
+            Self::NoSuchAttempt | Self::NoSuchKey | Self::UnknownSuite => Fault::Caller,
             Self::KeyExists | Self::WrongProof | Self::UnfitServerKey => Fault::Peer,
             Self::Full | Self::Device(_) => Fault::Operator,
         }
@@ -94,18 +94,23 @@ pub trait Token {
     /// [`TokenError`].
     fn wrap(&mut self, txn: &Txn, suite: SuiteId, server_key: &KemPublicKey) -> Result<Vec<u8>, TokenError>;
 
-    /// p_B or p_G: [`crate::schedule::half`] of the SSK1 kept under `txn`.
+    /// p_B or p_G: [`crate::schedule::derive_from_ssk1`] of the SSK1 kept under `txn`.
     ///
     /// # Errors
-    /// [`TokenError::NoSuchHalf`], or another.
-    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError>;
+    /// [`TokenError::NoSuchAttempt`], or another.
+    fn derive_from_ssk1(
+        &mut self,
+        txn: &Txn,
+        wanted: Ssk1Use,
+        transcript: &Digest,
+    ) -> Result<Secret, TokenError>;
 
     /// Keeps, or replaces, what is needed to go on with a run after a crash. A
     /// [`Attempt::Waiting`] erases the SSK1 of that run.
     ///
     /// # Errors
     /// [`TokenError`].
-    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError>;
+    fn save_attempt(&mut self, attempt: Attempt) -> Result<(), TokenError>;
 
     /// Every attempt held.
     ///
@@ -117,11 +122,11 @@ pub trait Token {
     ///
     /// # Errors
     /// [`TokenError`].
-    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError>;
+    fn abandon(&mut self, txn: &Txn) -> Result<(), TokenError>;
 
     /// The join (patent step 200): makes the sub-keys ([`Join::with`] does it all in memory),
-    /// checks `tag_s` ([`Question::Grant`]) in constant time, and answers with the tag of R4
-    /// ([`Question::Confirm`]). In the same transaction it stores keys and registration, whose
+    /// checks `tag_s` ([`KeyUse::Grant`]) in constant time, and answers with the tag of R4
+    /// ([`KeyUse::Confirm`]). In the same transaction it stores keys and registration, whose
     /// standing becomes `Joined` with that tag, and erases SSK1 and the attempt.
     ///
     /// # Errors
@@ -129,26 +134,26 @@ pub trait Token {
     /// cost a registration. [`TokenError::KeyExists`], or another.
     fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError>;
 
-    /// Answers what a key may be asked: [`crate::schedule::KeySet::answer`].
+    /// Answers what a key may be asked: [`crate::schedule::KeySet::derive`].
     ///
     /// # Errors
     /// [`TokenError::NoSuchKey`], or another.
-    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError>;
+    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError>;
 
     /// Every registration on the token.
     ///
     /// # Errors
     /// [`TokenError`].
-    fn registrations(&self) -> Result<Vec<Registration>, TokenError>;
+    fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError>;
 
     /// Replaces the registration with the same key id: a new alias, a new configuration, or a
     /// standing that became `Active`. When it is `Active` and supersedes an older key, that key is
     /// erased in the same transaction, the new registration takes over its configurations
-    /// ([`Registration::succeed`]), and `supersedes` is cleared.
+    /// ([`TokenRegistration::inherit_from`]), and `supersedes` is cleared.
     ///
     /// # Errors
     /// [`TokenError::NoSuchKey`], or another.
-    fn update(&mut self, registration: &Registration) -> Result<(), TokenError>;
+    fn update(&mut self, registration: &TokenRegistration) -> Result<(), TokenError>;
 
     /// Erases a key and its registration.
     ///
@@ -175,7 +180,7 @@ pub struct Join<'a> {
     /// The server's proof.
     pub tag_s: &'a [u8; 32],
     /// The registration to store.
-    pub registration: &'a Registration,
+    pub registration: &'a TokenRegistration,
 }
 
 /// What a join makes, for a token to store.
@@ -184,7 +189,7 @@ pub struct Joined {
     /// The sub-keys.
     pub keys: KeySet,
     /// The registration, standing `Joined` with the tag of R4.
-    pub registration: Registration,
+    pub registration: TokenRegistration,
     /// The tag of R4.
     pub tag_c: [u8; 32],
 }
@@ -200,15 +205,15 @@ impl Join<'_> {
         &self,
         suite: &dyn Suite,
         ssk1: &Secret,
-        earlier: impl FnOnce(&KeyId, &Question<'_>) -> Result<Secret, TokenError>,
+        earlier: impl FnOnce(&KeyId, &KeyUse<'_>) -> Result<Secret, TokenError>,
     ) -> Result<Joined, TokenError> {
-        let mix = self.mix(suite, earlier)?;
+        let mix = self.binder(suite, earlier)?;
         let keys = KeySet::join(suite, ssk1, self.ssk2, self.transcript, self.ss_e, &mix, &self.context());
-        let tag_s = keys.answer(suite, &Question::Grant(self.transcript));
+        let tag_s = keys.answer(suite, &KeyUse::Grant(self.transcript));
         if !bool::from(tag_s.expose().ct_eq(self.tag_s)) {
             return Err(TokenError::WrongProof);
         }
-        let tag_c = *keys.answer(suite, &Question::Confirm(self.transcript, self.tag_s)).expose();
+        let tag_c = *keys.answer(suite, &KeyUse::Confirm(self.transcript, self.tag_s)).expose();
         Ok(Joined { keys, registration: self.joined(tag_c), tag_c })
     }
 
@@ -216,15 +221,15 @@ impl Join<'_> {
     ///
     /// # Errors
     /// What `earlier` says.
-    pub fn mix(
+    pub fn binder(
         &self,
         suite: &dyn Suite,
-        earlier: impl FnOnce(&KeyId, &Question<'_>) -> Result<Secret, TokenError>,
+        earlier: impl FnOnce(&KeyId, &KeyUse<'_>) -> Result<Secret, TokenError>,
     ) -> Result<Secret, TokenError> {
         match self.proof_key {
             ProofKey::None => Ok(Secret::absent()),
-            ProofKey::Secret(secret) => Ok(mix(suite, secret, self.transcript)),
-            ProofKey::Renewal(key_id) => earlier(key_id, &Question::Mix(self.transcript)),
+            ProofKey::Secret(secret) => Ok(binder(suite, secret, self.transcript)),
+            ProofKey::Renewal(key_id) => earlier(key_id, &KeyUse::Binder(self.transcript)),
         }
     }
 
@@ -241,9 +246,9 @@ impl Join<'_> {
 
     /// The registration as it is stored, with the tag of R4.
     #[must_use]
-    pub fn joined(&self, tag: [u8; 32]) -> Registration {
+    pub fn joined(&self, tag: [u8; 32]) -> TokenRegistration {
         let mut registration = self.registration.clone();
-        if let Standing::Joined { tag_c, .. } = &mut registration.standing {
+        if let Progress::Joined { tag_c, .. } = &mut registration.progress {
             *tag_c = tag;
         }
         registration

@@ -7,7 +7,7 @@ use crate::port::entitlement_store::{
     Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
 };
 use crate::port::{EntitlementStore, StoreError};
-use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, Registered};
+use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
 use crate::store::Operation;
 use crate::time::UnixTime;
 use alloc::vec::Vec;
@@ -97,7 +97,7 @@ impl EntitlementStore for Blocking {
         self.wait(async move |store| store.confirm(&key_id, now).await)
     }
 
-    fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError> {
+    fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
         let address = *address;
         self.wait(async move |store| store.registration(&address).await)
     }
@@ -107,9 +107,9 @@ impl EntitlementStore for Blocking {
         self.wait(async move |store| store.admit(&admission, now).await)
     }
 
-    fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
+    fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
         let (key_id, address) = (*key_id, *address);
-        self.wait(async move |store| store.heard(&key_id, &address).await)
+        self.wait(async move |store| store.confirm_alias(&key_id, &address).await)
     }
 
     fn entitlement(

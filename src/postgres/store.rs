@@ -8,7 +8,7 @@ use crate::port::StoreError;
 use crate::port::entitlement_store::{
     Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
 };
-use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, Registered};
+use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
 use crate::sql::{self, OpenError, Rows, Shared};
 use crate::store::entity::Trouble;
 use crate::store::rules::{
@@ -119,7 +119,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError> {
+    pub async fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
         self.run(&FindRegistration(address), UnixTime::default()).await
     }
 
@@ -131,11 +131,11 @@ impl Store {
         self.run(&Admit(admission), now).await
     }
 
-    /// [`crate::port::EntitlementStore::heard`].
+    /// [`crate::port::EntitlementStore::confirm_alias`].
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
+    pub async fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
         self.run(&Heard(key_id, address), UnixTime::default()).await
     }
 

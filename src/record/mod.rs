@@ -4,9 +4,9 @@ mod refusal;
 mod server;
 mod token;
 
-pub use refusal::{Refusal, RefusalCause, RefusalCode};
+pub use refusal::{RejectionCause, RejectionCode, RejectionRecord};
 pub use server::{
     Activation, Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration,
-    ProofId, Registered, StoredKeys, Takes, WaitingApplication,
+    ProofId, ServerRegistration, StoredKeys, Takes, WaitingRequest,
 };
-pub use token::{Attempt, Half, HeldConfiguration, ProofKey, Registration, Standing, Waiting};
+pub use token::{Attempt, HeldConfiguration, InFlight, Progress, ProofKey, TokenRegistration, Waiting};

@@ -6,7 +6,7 @@ use thiserror::Error;
 /// Why a registration is refused, inside R3: only the applicant who sealed R2 can read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum RefusalCode {
+pub enum RejectionCode {
     /// 0: no reason given: the request did not open, or its proof is wrong.
     #[error("no reason given")]
     Unspecified,
@@ -30,7 +30,7 @@ pub enum RefusalCode {
     NotRenewable,
 }
 
-impl RefusalCode {
+impl RejectionCode {
     /// The code point on the wire.
     #[must_use]
     pub const fn code(self) -> u16 {
@@ -60,11 +60,11 @@ impl RefusalCode {
     }
 }
 
-/// Why an application is refused, for the operator. The applicant is told a [`RefusalCode`], which may
+/// Why an application is refused, for the operator. The applicant is told a [`RejectionCode`], which may
 /// say less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum RefusalCause {
+pub enum RejectionCause {
     /// R2 did not open under the certified key.
     #[error("the request did not open")]
     Unreadable,
@@ -97,31 +97,31 @@ pub enum RefusalCause {
     Declined,
 }
 
-impl RefusalCause {
+impl RejectionCause {
     /// What the applicant is told.
     #[must_use]
-    pub const fn code(self) -> RefusalCode {
+    pub const fn code(self) -> RejectionCode {
         match self {
             Self::Unreadable | Self::UnknownProof | Self::WrongProof | Self::StaleTicket => {
-                RefusalCode::Unspecified
+                RejectionCode::Unspecified
             }
-            Self::Form => RefusalCode::Form,
-            Self::NameTaken => RefusalCode::NameTaken,
-            Self::ProofNeeded => RefusalCode::ProofNeeded,
-            Self::TooMany => RefusalCode::TooMany,
-            Self::NotRenewable => RefusalCode::NotRenewable,
-            Self::Declined => RefusalCode::Declined,
+            Self::Form => RejectionCode::Form,
+            Self::NameTaken => RejectionCode::NameTaken,
+            Self::ProofNeeded => RejectionCode::ProofNeeded,
+            Self::TooMany => RejectionCode::TooMany,
+            Self::NotRenewable => RejectionCode::NotRenewable,
+            Self::Declined => RejectionCode::Declined,
         }
     }
 }
 
 /// A refusal, for the operator's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RejectionRecord {
     /// Why.
-    pub cause: RefusalCause,
+    pub cause: RejectionCause,
     /// What the applicant was told.
-    pub code: RefusalCode,
+    pub code: RejectionCode,
     /// The name applied for, where the request opened and its form was in order.
     pub name: Option<UserName>,
 }

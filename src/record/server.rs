@@ -1,6 +1,6 @@
 //! The server's memory: `Pending → Active → Superseded`, suspended, revoked, expired; and `Waiting`.
 
-use super::Refusal;
+use super::RejectionRecord;
 use crate::id::{AccessPath, Alias, CodeId, Digest, KeyId, TicketId, Txn, UserId, UserName};
 use crate::policy::{Policy, SuiteId};
 use crate::schedule::KeySet;
@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 /// A registration as the server keeps it: the patent's row of shared keys.
 #[derive(Clone, Debug)]
-pub struct Registered {
+pub struct ServerRegistration {
     /// The key's name.
     pub key_id: KeyId,
     /// The user identification code (patent step 160).
@@ -63,7 +63,7 @@ impl StoredKeys {
 ///     ▼                                         ▼ │ operator            operator
 ///   Lost                                     Suspended      any ───────────────────▶ Revoked
 /// ```
-/// Expiry is read off [`Registered::expires`] and needs no transition.
+/// Expiry is read off [`ServerRegistration::expires`] and needs no transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Lifecycle {
@@ -133,9 +133,9 @@ pub struct ApplicantRecord {
     pub activation: Option<Activation>,
     /// The earlier registration that a renewal names, or that the application behind a ticket
     /// renews.
-    pub earlier: Option<Box<Registered>>,
+    pub earlier: Option<Box<ServerRegistration>>,
     /// The application that a ticket names.
-    pub waiting: Option<Box<WaitingApplication>>,
+    pub waiting: Option<Box<WaitingRequest>>,
     /// Pending registrations with the same proof, and applications that wait with it; for the same
     /// name, where there is no proof, pending registrations alone.
     pub pending_same: u32,
@@ -145,7 +145,7 @@ pub struct ApplicantRecord {
 
 /// An application that waits for the operator.
 #[derive(Clone, Debug)]
-pub struct WaitingApplication {
+pub struct WaitingRequest {
     /// The ticket's public name.
     pub ticket_id: TicketId,
     /// The ticket.
@@ -178,13 +178,13 @@ pub struct NewOutcome {
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Nothing: refused.
-    Refused(Refusal),
+    Refused(RejectionRecord),
     /// A pending registration.
     Granted(Box<NewRegistration>),
     /// A waiting application; it replaces one with the ticket in `instead_of`.
     Waiting {
         /// The application.
-        application: Box<WaitingApplication>,
+        application: Box<WaitingRequest>,
         /// The ticket that was used, if this is a repeated wait.
         instead_of: Option<TicketId>,
     },
@@ -194,7 +194,7 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub struct NewRegistration {
     /// The row, with [`Lifecycle::Pending`].
-    pub registered: Registered,
+    pub registered: ServerRegistration,
     /// Its first alias.
     pub alias: Alias,
     /// What R4 and R5 will say.

@@ -1,7 +1,7 @@
-//! The token's memory: `Half → Joined → Active`, or `Waiting`.
+//! The token's memory: `InFlight → Joined → Active`, or `Waiting`.
 
-use crate::id::{AccessPath, Alias, Application, Digest, KeyId, ServerName, TicketId, Txn, UserId};
-use crate::message::Serial;
+use crate::id::{AccessPath, Alias, ApplicationName, Digest, KeyId, ServerName, TicketId, Txn, UserId};
+use crate::message::ConfigurationSerial;
 use crate::policy::{Policy, SuiteId};
 use crate::secret::Secret;
 use crate::template::Form;
@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 #[derive(Clone, Debug)]
 pub enum Attempt {
     /// R2 is, or may be, under way.
-    Half(Half),
+    InFlight(InFlight),
     /// The operator has not decided.
     Waiting(Waiting),
 }
@@ -22,7 +22,7 @@ impl Attempt {
     #[must_use]
     pub const fn txn(&self) -> &Txn {
         match self {
-            Self::Half(half) => &half.txn,
+            Self::InFlight(half) => &half.txn,
             Self::Waiting(waiting) => &waiting.txn,
         }
     }
@@ -31,7 +31,7 @@ impl Attempt {
 /// The resume record: stored before R2 leaves, so that a lost R3 costs nothing. SSK1 itself stays
 /// with the token under `txn`.
 #[derive(Clone, Debug)]
-pub struct Half {
+pub struct InFlight {
     /// The run.
     pub txn: Txn,
     /// Its suite.
@@ -96,7 +96,7 @@ pub struct Waiting {
 
 /// A registration as the token keeps it, without its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registration {
+pub struct TokenRegistration {
     /// The key's name.
     pub key_id: KeyId,
     /// The server.
@@ -116,7 +116,7 @@ pub struct Registration {
     /// The alias for the next session.
     pub alias: Option<Alias>,
     /// How far it has come.
-    pub standing: Standing,
+    pub progress: Progress,
     /// The key that this one replaces, kept until this one is active.
     pub supersedes: Option<KeyId>,
     /// The configurations held, one for each application.
@@ -127,7 +127,7 @@ pub struct Registration {
 
 /// How far a registration has come on the token's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Progress {
     /// The key is there; the server may not know that yet.
     Joined {
         /// The run.
@@ -147,29 +147,29 @@ pub enum Standing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldConfiguration {
     /// The application.
-    pub application: Application,
+    pub application: ApplicationName,
     /// Its serial: nothing lower is applied any more.
-    pub serial: Serial,
+    pub serial: ConfigurationSerial,
     /// Its digest ([`crate::configuration::digest`]).
     pub digest: Digest,
-    /// Until when the document may be used, by [`Registration::clock`].
+    /// Until when the document may be used, by [`TokenRegistration::clock`].
     pub valid_until: Option<UnixTime>,
     /// Whether it took the document away: then only serial and digest are left.
     pub revoked: bool,
 }
 
 impl HeldConfiguration {
-    /// Whether there is a document and it may be used at `clock` ([`Registration::clock`]).
+    /// Whether there is a document and it may be used at `clock` ([`TokenRegistration::clock`]).
     #[must_use]
     pub fn in_force(&self, clock: UnixTime) -> bool {
         !self.revoked && self.valid_until.is_none_or(|end| clock < end)
     }
 }
 
-impl Registration {
+impl TokenRegistration {
     /// Takes over what an earlier registration, which this one renews, held of configurations, so
     /// that none is rolled back by a renewal.
-    pub fn succeed(&mut self, earlier: &Self) {
+    pub fn inherit_from(&mut self, earlier: &Self) {
         for held in &earlier.configurations {
             if self.configuration(&held.application).is_none() {
                 self.configurations.push(held.clone());
@@ -186,7 +186,7 @@ impl Registration {
 
     /// The configuration held for an application.
     #[must_use]
-    pub fn configuration(&self, application: &Application) -> Option<&HeldConfiguration> {
+    pub fn configuration(&self, application: &ApplicationName) -> Option<&HeldConfiguration> {
         self.configurations.iter().find(|held| held.application == *application)
     }
 }

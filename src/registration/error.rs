@@ -5,8 +5,8 @@ use crate::id::UserName;
 use crate::key::KeyError;
 use crate::message::FieldFault;
 use crate::port::{AuthServerError, StoreError, TokenError};
-use crate::record::{Refusal, RefusalCause};
-use crate::step::{Fault, RefusalReason};
+use crate::record::{RejectionCause, RejectionRecord};
+use crate::step::{ErrorReason, Fault};
 use crate::template::{FormError, TemplateError};
 use crate::wire::WireError;
 use alloc::vec::Vec;
@@ -16,14 +16,14 @@ use thiserror::Error;
 /// Why a registration does not go on, on the token's side.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum TokenSideError {
+pub enum TokenRegistrationError {
     /// The server's: its message is malformed.
     #[error("malformed message: {0}")]
     Wire(#[from] WireError),
     /// The server refuses, without proof that it is the server: a fact about the offer, not about
     /// the application. Nothing has changed.
     #[error("the server answers: {0}")]
-    Refusal(RefusalReason),
+    ErrorMessage(ErrorReason),
     /// The server's: its certificate does not hold. Patent step 90: the call is ended.
     #[error("the server's certificate: {0}")]
     Certificate(#[from] CertificateError),
@@ -65,7 +65,7 @@ pub enum TokenSideError {
     NotWanted,
 }
 
-impl TokenSideError {
+impl TokenRegistrationError {
     /// Who can mend it.
     #[must_use]
     pub const fn fault(&self) -> Fault {
@@ -81,7 +81,7 @@ impl TokenSideError {
             | Self::Proof => Fault::Peer,
             Self::Form(_) | Self::FormTooLong => Fault::User,
             Self::TicketForm | Self::NotWanted => Fault::Caller,
-            Self::Refusal(_) => Fault::Nobody,
+            Self::ErrorMessage(_) => Fault::Nobody,
             Self::Token(error) => error.fault(),
         }
     }
@@ -89,29 +89,29 @@ impl TokenSideError {
 
 /// An error that keeps the state it came from: a forged message must not cost a registration.
 #[derive(Debug)]
-pub struct Kept<S> {
+pub struct Recoverable<S> {
     /// The state, as it was.
     pub state: S,
     /// What went wrong.
-    pub error: TokenSideError,
+    pub error: TokenRegistrationError,
 }
 
-impl<S> fmt::Display for Kept<S> {
+impl<S> fmt::Display for Recoverable<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl<S: fmt::Debug> core::error::Error for Kept<S> {
+impl<S: fmt::Debug> core::error::Error for Recoverable<S> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         Some(&self.error)
     }
 }
 
-/// Why a server goes no further with a message. The peer is told one word: [`ServerSideError::refusal`].
+/// Why a server goes no further with a message. The peer is told one word: [`ServerRegistrationError::refusal`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum ServerSideError {
+pub enum ServerRegistrationError {
     /// The token's: its message is malformed.
     #[error("malformed message: {0}")]
     Wire(#[from] WireError),
@@ -129,7 +129,7 @@ pub enum ServerSideError {
     WrongProof,
     /// The operator's: the Limiter says no.
     #[error("the limiter says no")]
-    Limited,
+    RateLimited,
     /// The operator's: a setting does not fit.
     #[error("a setting does not fit: {0}")]
     Setting(&'static str),
@@ -141,15 +141,15 @@ pub enum ServerSideError {
     Store(#[from] StoreError),
 }
 
-impl ServerSideError {
+impl ServerRegistrationError {
     /// The one word that the peer is told.
     #[must_use]
-    pub const fn refusal(&self) -> RefusalReason {
+    pub const fn refusal(&self) -> ErrorReason {
         match self {
-            Self::NoSuchOffer => RefusalReason::Restart,
-            Self::Limited | Self::Setting(_) | Self::AuthServer(_) | Self::Store(_) => RefusalReason::Busy,
+            Self::NoSuchOffer => ErrorReason::Restart,
+            Self::RateLimited | Self::Setting(_) | Self::AuthServer(_) | Self::Store(_) => ErrorReason::Busy,
             Self::Wire(_) | Self::WrongServer | Self::NothingInCommon | Self::WrongProof => {
-                RefusalReason::Refused
+                ErrorReason::Refused
             }
         }
     }
@@ -163,20 +163,20 @@ impl ServerSideError {
             | Self::NothingInCommon
             | Self::NoSuchOffer
             | Self::WrongProof => Fault::Peer,
-            Self::Limited | Self::Setting(_) | Self::AuthServer(_) | Self::Store(_) => Fault::Operator,
+            Self::RateLimited | Self::Setting(_) | Self::AuthServer(_) | Self::Store(_) => Fault::Operator,
         }
     }
 }
 
 /// A refusal on its way into R3.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusing {
-    pub(super) refusal: Refusal,
+pub(super) struct RejectionDraft {
+    pub(super) refusal: RejectionRecord,
     pub(super) fields: Option<Vec<FieldFault>>,
 }
 
-impl Refusing {
-    pub(super) fn new(cause: RefusalCause, name: Option<&UserName>) -> Self {
-        Self { refusal: Refusal { cause, code: cause.code(), name: name.cloned() }, fields: None }
+impl RejectionDraft {
+    pub(super) fn new(cause: RejectionCause, name: Option<&UserName>) -> Self {
+        Self { refusal: RejectionRecord { cause, code: cause.code(), name: name.cloned() }, fields: None }
     }
 }

@@ -28,8 +28,8 @@
 //!
 //! States are used once; this builds:
 //! ```
-//! use halfkey::registration::{Kept, token::{AwaitOutcome, NeedOpen}};
-//! fn once(state: AwaitOutcome, r3: &[u8]) -> Result<NeedOpen, Kept<AwaitOutcome>> {
+//! use halfkey::registration::{Recoverable, token::{AwaitOutcome, NeedOpen}};
+//! fn once(state: AwaitOutcome, r3: &[u8]) -> Result<NeedOpen, Recoverable<AwaitOutcome>> {
 //!     state.receive_outcome(r3)
 //! }
 //! ```
@@ -61,11 +61,11 @@ mod padding;
 pub mod server;
 pub mod token;
 
-pub use crate::record::{RefusalCause, RefusalCode};
+pub use crate::record::{RejectionCause, RejectionCode};
 pub use activation::{ActivationCode, ActivationCodeError};
-pub use error::{Kept, ServerSideError, TokenSideError};
+pub use error::{Recoverable, ServerRegistrationError, TokenRegistrationError};
 
 /// The longest padded form in R2, in bytes.
 pub const MAX_FORM: usize = 16_384;
 /// How long a token resends R2, in seconds.
-pub const RESEND_FOR: u64 = 600;
+pub const RESEND_SECS: u64 = 600;

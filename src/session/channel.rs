@@ -68,7 +68,7 @@ pub enum Content {
 
 /// What a record of the peer's says.
 #[non_exhaustive]
-pub enum Received {
+pub enum OpenedRecord {
     /// Application data.
     Data(Zeroizing<Vec<u8>>),
     /// A message of the configuration flow (C0 to C2).
@@ -80,7 +80,7 @@ pub enum Received {
 }
 
 /// Shows lengths alone.
-impl fmt::Debug for Received {
+impl fmt::Debug for OpenedRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Data(data) => write!(f, "Data({} bytes)", data.len()),
@@ -173,12 +173,12 @@ impl Channel {
     /// # Errors
     /// [`ChannelError::Broken`] for a record that is not exactly the next one, and from then on for
     /// everything. [`ChannelError::Closed`] for anything after the peer's close.
-    pub fn open(&mut self, record: &[u8]) -> Result<Received, ChannelError> {
+    pub fn open(&mut self, record: &[u8]) -> Result<OpenedRecord, ChannelError> {
         match self.receive(record)? {
-            (Kind::Data, text) => Ok(Received::Data(text)),
-            (Kind::Configuration, text) => Ok(Received::Configuration(text)),
-            (Kind::Rekey, _) => Ok(Received::Rekeyed),
-            (Kind::Close, _) => Ok(Received::Closed),
+            (Kind::Data, text) => Ok(OpenedRecord::Data(text)),
+            (Kind::Configuration, text) => Ok(OpenedRecord::Configuration(text)),
+            (Kind::Rekey, _) => Ok(OpenedRecord::Rekeyed),
+            (Kind::Close, _) => Ok(OpenedRecord::Closed),
             (Kind::Status, _) => self.broken(),
         }
     }

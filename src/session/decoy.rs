@@ -3,7 +3,7 @@
 use crate::id::{AccessPath, KeyId, UserId};
 use crate::message::Address;
 use crate::policy::Policy;
-use crate::record::Registered;
+use crate::record::ServerRegistration;
 use crate::schedule::KeySet;
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
@@ -43,10 +43,10 @@ impl Claimant {
     }
 
     /// The registration, if there is one; else this decoy.
-    pub(super) fn or(self, registered: Option<Registered>) -> Self {
+    pub(super) fn or(self, registered: Option<ServerRegistration>) -> Self {
         match registered {
             None => self,
-            Some(Registered { key_id, user_id, access_path, expires, policy, keys, .. }) => Self {
+            Some(ServerRegistration { key_id, user_id, access_path, expires, policy, keys, .. }) => Self {
                 policy,
                 keys: session_keys(keys.auth, keys.derive),
                 person: Some(Person { key_id, user_id, access_path, expires }),

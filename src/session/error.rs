@@ -2,7 +2,7 @@
 
 use super::channel::ChannelError;
 use crate::port::{StoreError, TokenError};
-use crate::step::{Fault, RefusalReason};
+use crate::step::{ErrorReason, Fault};
 use crate::suite::KemError;
 use crate::wire::WireError;
 use thiserror::Error;
@@ -50,7 +50,7 @@ pub enum SessionError {
     Spent,
     /// The server answered E0. Nobody vouches for that answer.
     #[error("the server says: {0}")]
-    Refused(RefusalReason),
+    Refused(ErrorReason),
     /// The first record of the session is broken.
     #[error(transparent)]
     Channel(#[from] ChannelError),
@@ -86,11 +86,11 @@ impl SessionError {
 
     /// What a server answers: the one word of E0. It tells public facts alone.
     #[must_use]
-    pub const fn refusal(&self) -> RefusalReason {
+    pub const fn refusal(&self) -> ErrorReason {
         match self {
-            Self::Lapsed | Self::NotParked => RefusalReason::Restart,
-            Self::Store(_) => RefusalReason::Busy,
-            _ => RefusalReason::Refused,
+            Self::Lapsed | Self::NotParked => ErrorReason::Restart,
+            Self::Store(_) => ErrorReason::Busy,
+            _ => ErrorReason::Refused,
         }
     }
 }

@@ -72,33 +72,33 @@ pub mod park;
 pub mod server;
 pub mod token;
 
-pub use channel::{Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, Received};
+pub use channel::{Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, OpenedRecord};
 pub use error::SessionError;
 
-use crate::port::entitlement_store::Standing;
-use crate::step::RefusalReason;
+use crate::port::entitlement_store::Status;
+use crate::step::ErrorReason;
 use crate::wire::Message;
 use core::fmt;
 
 /// Decodes a message, or the refusal that came in its place.
 fn decode<'b, M: Message<'b>>(bytes: &'b [u8]) -> Result<M, SessionError> {
     M::decode(bytes)
-        .map_err(|error| RefusalReason::read(bytes).map_or(SessionError::Wire(error), SessionError::Refused))
+        .map_err(|error| ErrorReason::read(bytes).map_or(SessionError::Wire(error), SessionError::Refused))
 }
 
-const fn standing_code(standing: Standing) -> u8 {
-    match standing {
-        Standing::Active => 0,
-        Standing::Lost => 1,
-        Standing::Suspended => 2,
-        Standing::Revoked => 3,
-        Standing::Expired => 4,
+const fn status_code(status: Status) -> u8 {
+    match status {
+        Status::Active => 0,
+        Status::Lost => 1,
+        Status::Suspended => 2,
+        Status::Revoked => 3,
+        Status::Expired => 4,
     }
 }
 
-fn standing_of(code: u8) -> Option<Standing> {
-    let all = [Standing::Active, Standing::Lost, Standing::Suspended, Standing::Revoked, Standing::Expired];
-    all.into_iter().find(|standing| standing_code(*standing) == code)
+fn status_from_code(code: u8) -> Option<Status> {
+    let all = [Status::Active, Status::Lost, Status::Suspended, Status::Revoked, Status::Expired];
+    all.into_iter().find(|status| status_code(*status) == code)
 }
 
 /// States show their names alone: what they hold is secret, or noise.

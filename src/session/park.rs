@@ -15,7 +15,7 @@ use crate::message::{Address, Challenge, Response};
 use crate::policy::Mode;
 use crate::port::EntitlementStore;
 use crate::random::{RandomSource, draw};
-use crate::record::Registered;
+use crate::record::ServerRegistration;
 use crate::settings::ServerSettings;
 use crate::suite::{Suite, XWING};
 use crate::time::UnixTime;
@@ -45,7 +45,7 @@ impl NeedRegistration {
     /// Those of [`NeedRegistration::supply`].
     pub fn supply_with_cookie(
         self,
-        registered: Option<Registered>,
+        registered: Option<ServerRegistration>,
         now: UnixTime,
         settings: &ServerSettings,
         random: &mut dyn RandomSource,
@@ -65,7 +65,7 @@ impl AwaitResponse {
         // Parked again, it stays the same challenge: good for one use in all.
         let (id, in_cookie) = match self.parked {
             Parked::Never => (draw(random), false),
-            Parked::Kept(id) => (id, false),
+            Parked::Recoverable(id) => (id, false),
             Parked::Cookie(id) => (id, true),
         };
         let mut parked = encode(&Ticket {
@@ -132,7 +132,7 @@ fn take_up(
         address: ticket.address,
         transcript: ticket.transcript,
         lapses,
-        parked: if ticket.in_cookie { Parked::Cookie(ticket.id) } else { Parked::Kept(ticket.id) },
+        parked: if ticket.in_cookie { Parked::Cookie(ticket.id) } else { Parked::Recoverable(ticket.id) },
     })
 }
 
@@ -165,7 +165,7 @@ impl NeedRegistrationAgain {
     /// # Errors
     /// [`SessionError::Suite`] or [`SessionError::Mode`] when the policy no longer allows what S1
     /// chose.
-    pub fn supply(self, registered: Option<Registered>) -> Result<AwaitResponse, SessionError> {
+    pub fn supply(self, registered: Option<ServerRegistration>) -> Result<AwaitResponse, SessionError> {
         let Self { suite, mode, address, decoy, transcript, lapses, parked } = self;
         let claimant = decoy.or(registered);
         if !claimant.policy.suites.allows(suite.id()) {

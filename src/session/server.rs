@@ -6,15 +6,15 @@
 use super::channel::Channel;
 use super::decoy::{Claimant, Person};
 use super::keys::{self, SessionKeys};
-use super::{SessionError, decode, standing_code};
+use super::{SessionError, decode, status_code};
 use crate::id::{AccessPath, Alias, Digest, KeyId, UserId};
-use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, Status, VERSION};
+use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage, VERSION};
 use crate::policy::Mode;
 use crate::port::EntitlementStore;
-use crate::port::entitlement_store::{Admission, Admitted, Standing};
+use crate::port::entitlement_store::{Admission, Admitted, Status};
 use crate::random::{RandomSource, draw};
-use crate::record::Registered;
-use crate::schedule::{KeySet, Question};
+use crate::record::ServerRegistration;
+use crate::schedule::{KeySet, KeyUse};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
 use crate::step::Step;
@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
 
 /// Seconds for which a challenge may be answered.
-pub const CHALLENGE_LIFETIME: u64 = 60;
+pub const CHALLENGE_SECS: u64 = 60;
 
 /// Receives S0.
 ///
@@ -75,7 +75,7 @@ impl NeedRegistration {
     /// nothing of what S0 offers.
     pub fn supply(
         self,
-        registered: Option<Registered>,
+        registered: Option<ServerRegistration>,
         now: UnixTime,
         random: &mut dyn RandomSource,
     ) -> Result<Step<Challenge<'static>, AwaitResponse>, SessionError> {
@@ -101,7 +101,7 @@ impl NeedRegistration {
     /// The core of S1, and the state after it.
     pub(super) fn challenge(
         self,
-        registered: Option<Registered>,
+        registered: Option<ServerRegistration>,
         now: UnixTime,
         random: &mut dyn RandomSource,
     ) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
@@ -114,7 +114,7 @@ impl NeedRegistration {
         let core = ChallengeCore { version: VERSION, mode: mode.code(), n_s: draw(random), ext: None };
         let core = encode(&core);
         let transcript = keys::challenge(suite, &open, &core);
-        let lapses = now.after(CHALLENGE_LIFETIME);
+        let lapses = now.after(CHALLENGE_SECS);
         Ok((
             core,
             AwaitResponse { suite, mode, address, claimant, transcript, lapses, parked: Parked::Never },
@@ -128,12 +128,12 @@ pub(super) enum Parked {
     /// It never left this memory, so it is good for one use as it is.
     Never,
     /// With the server; S2 carries no cookie.
-    Kept([u8; 16]),
+    Recoverable([u8; 16]),
     /// In S1, so S2 must carry it.
     Cookie([u8; 16]),
 }
 
-/// Has sent S1 and awaits S2, for at most [`CHALLENGE_LIFETIME`] seconds.
+/// Has sent S1 and awaits S2, for at most [`CHALLENGE_SECS`] seconds.
 #[must_use = "the token will answer"]
 pub struct AwaitResponse {
     pub(super) suite: &'static dyn Suite,
@@ -173,7 +173,7 @@ impl AwaitResponse {
         let pk_e = response.pk_e.map_or(&[][..], |pk_e| pk_e.0);
 
         let th_r = keys::response(suite, &transcript, &response.n_c, pk_e);
-        let expected = claimant.keys.answer(suite, &Question::Response(&th_r));
+        let expected = claimant.keys.answer(suite, &KeyUse::Response(&th_r));
         let proved = bool::from(expected.expose().ct_eq(&response.tag_c));
         let (true, Some(person)) = (proved, claimant.person) else {
             return Err(SessionError::WrongProof);
@@ -185,7 +185,7 @@ impl AwaitResponse {
         };
         let spend = match parked {
             Parked::Never => None,
-            Parked::Kept(id) | Parked::Cookie(id) => Some((id, lapses)),
+            Parked::Recoverable(id) | Parked::Cookie(id) => Some((id, lapses)),
         };
         Ok(NeedAdmission {
             suite,
@@ -238,26 +238,26 @@ impl NeedAdmission {
         now: UnixTime,
     ) -> Result<Step<Accept<'static>, Entry>, SessionError> {
         let Self { suite, mode, keys, person, transcript, ss_e, x, admission } = self;
-        let standing = match admitted {
+        let status = match admitted {
             Admitted::Spent => return Err(SessionError::Spent),
-            Admitted::As(Standing::Active) if person.expires.is_some_and(|at| at <= now) => Standing::Expired,
-            Admitted::As(standing) => standing,
+            Admitted::As(Status::Active) if person.expires.is_some_and(|at| at <= now) => Status::Expired,
+            Admitted::As(status) => status,
         };
-        let d = keys.answer(suite, &Question::Session(&transcript));
+        let d = keys.answer(suite, &KeyUse::Session(&transcript));
         let ses = SessionKeys::derive(suite, &transcript, &d, &ss_e);
         let tag_s = ses.tag_s(suite, &transcript);
         let mut channel = Channel::of_server(suite, ses);
-        let alias = (standing == Standing::Active).then_some(admission.next_alias);
-        let record = channel.seal_status(&encode(&Status { standing: standing_code(standing), alias }))?;
+        let alias = (status == Status::Active).then_some(admission.next_alias);
+        let record = channel.seal_status(&encode(&StatusMessage { status: status_code(status), alias }))?;
         let accept = Accept { x: Bytes(&x), tag_s, record: Bytes(&record) };
         let send = Frame::stored(encode(&accept));
 
         let Person { key_id, user_id, access_path, .. } = person;
-        let next = if standing == Standing::Active {
+        let next = if status == Status::Active {
             let address = admission.address;
             Entry::Session(Established { key_id, user_id, access_path, address, mode, channel, heard: false })
         } else {
-            Entry::Barred { key_id, standing }
+            Entry::NotActive { key_id, status }
         };
         Ok(Step { send, next })
     }
@@ -284,11 +284,11 @@ pub enum Entry {
     /// A session.
     Session(Established),
     /// An S3 that says why not, and nothing else.
-    Barred {
+    NotActive {
         /// The key.
         key_id: KeyId,
         /// How its registration stands; never `Active`.
-        standing: Standing,
+        status: Status,
     },
 }
 
@@ -312,7 +312,7 @@ pub struct Established {
 }
 
 impl Established {
-    /// What to tell the store with [`EntitlementStore::heard`]: once, after the first record of the
+    /// What to tell the store with [`EntitlementStore::confirm_alias`]: once, after the first record of the
     /// token's has opened, for only then is it certain that S3 arrived.
     #[must_use]
     pub fn heard(&mut self) -> Option<(KeyId, Address)> {

@@ -4,15 +4,15 @@
 
 use super::channel::Channel;
 use super::keys::{self, SessionKeys};
-use super::{SessionError, decode, standing_of};
+use super::{SessionError, decode, status_from_code};
 use crate::id::{Alias, Digest, KeyId};
-use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, Status, VERSION};
+use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage, VERSION};
 use crate::policy::{Mode, Modes};
 use crate::port::Token;
-use crate::port::entitlement_store::Standing;
+use crate::port::entitlement_store::Status;
 use crate::random::{RandomSource, draw};
-use crate::record::{self, Registration};
-use crate::schedule::Question;
+use crate::record::{self, TokenRegistration};
+use crate::schedule::KeyUse;
 use crate::secret::Secret;
 use crate::step::Step;
 use crate::suite::{SUITES, Suite};
@@ -50,7 +50,7 @@ impl fmt::Debug for Options {
 /// # Errors
 /// [`SessionError::NothingToOffer`], [`SessionError::AliasRequired`].
 pub fn open(
-    registration: &Registration,
+    registration: &TokenRegistration,
     options: &Options,
 ) -> Result<Step<Open<'static>, AwaitChallenge>, SessionError> {
     let policy = &registration.policy;
@@ -59,7 +59,7 @@ pub fn open(
     let modes = policy.modes.iter().filter(|mode| options.modes.allows(*mode));
     let modes = Modes::of(modes).ok_or(SessionError::NothingToOffer)?;
     let address = match registration.alias {
-        Some(_) if options.by_key_id && !policy.fall_back => return Err(SessionError::AliasRequired),
+        Some(_) if options.by_key_id && !policy.allow_key_id => return Err(SessionError::AliasRequired),
         Some(alias) if !options.by_key_id => Address::Alias(alias),
         _ => Address::Key(registration.key_id),
     };
@@ -137,8 +137,8 @@ pub struct NeedResponse {
 impl NeedResponse {
     /// Which key to ask what.
     #[must_use]
-    pub const fn wanted(&self) -> (KeyId, Question<'_>) {
-        (self.key_id, Question::Response(&self.transcript))
+    pub const fn wanted(&self) -> (KeyId, KeyUse<'_>) {
+        (self.key_id, KeyUse::Response(&self.transcript))
     }
 
     /// Makes S2 of the answer.
@@ -226,8 +226,8 @@ pub struct NeedSeed {
 impl NeedSeed {
     /// Which key to ask what.
     #[must_use]
-    pub const fn wanted(&self) -> (KeyId, Question<'_>) {
-        (self.key_id, Question::Session(&self.transcript))
+    pub const fn wanted(&self) -> (KeyId, KeyUse<'_>) {
+        (self.key_id, KeyUse::Session(&self.transcript))
     }
 
     /// Checks with the answer that the server knows the session's key (patent step 350), and reads
@@ -235,7 +235,7 @@ impl NeedSeed {
     ///
     /// # Errors
     /// [`SessionError::WrongProof`], [`SessionError::Channel`] or [`SessionError::Wire`].
-    pub fn supply(self, d: &Secret) -> Result<Opened, SessionError> {
+    pub fn supply(self, d: &Secret) -> Result<SessionOutcome, SessionError> {
         let Self { suite, mode, transcript, ss_e, tag_s, record, .. } = self;
         let ses = SessionKeys::derive(suite, &transcript, d, &ss_e);
         if !bool::from(ses.tag_s(suite, &transcript).ct_eq(&tag_s)) {
@@ -243,12 +243,12 @@ impl NeedSeed {
         }
         let mut channel = Channel::of_token(suite, ses);
         let status = channel.open_status(&record)?;
-        let status: Status = crate::wire::decode(&status, "Status", 128)?;
-        match (standing_of(status.standing), status.alias) {
-            (None, _) => Err(wrong("Status", "standing", Problem::OutOfRange)),
-            (Some(Standing::Active), alias) => Ok(Opened::Session(Session { channel, mode, alias })),
+        let status: StatusMessage = crate::wire::decode(&status, "Status", 128)?;
+        match (status_from_code(status.status), status.alias) {
+            (None, _) => Err(wrong("Status", "status", Problem::OutOfRange)),
+            (Some(Status::Active), alias) => Ok(SessionOutcome::Session(Session { channel, mode, alias })),
             (Some(_), Some(_)) => Err(wrong("Status", "alias", Problem::UnexpectedKey)),
-            (Some(standing), None) => Ok(Opened::Barred(standing)),
+            (Some(status), None) => Ok(SessionOutcome::NotActive(status)),
         }
     }
 
@@ -256,7 +256,7 @@ impl NeedSeed {
     ///
     /// # Errors
     /// [`SessionError::Token`], or those of [`NeedSeed::supply`].
-    pub fn supply_from(self, token: &mut dyn Token) -> Result<Opened, SessionError> {
+    pub fn supply_from(self, token: &mut dyn Token) -> Result<SessionOutcome, SessionError> {
         let (key_id, question) = self.wanted();
         let d = token.answer(&key_id, &question)?;
         self.supply(&d)
@@ -267,12 +267,12 @@ impl NeedSeed {
 #[must_use]
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one, it is moved once, and most are sessions")]
-pub enum Opened {
+pub enum SessionOutcome {
     /// The session is open.
     Session(Session),
-    /// It is not, and why. After [`Standing::Lost`] the key is of no use any more: remove it with
+    /// It is not, and why. After [`Status::Lost`] the key is of no use any more: remove it with
     /// [`Token::remove`], and go on with the one that it was to replace. The others may pass.
-    Barred(Standing),
+    NotActive(Status),
 }
 
 /// The token's end of a session.
@@ -290,8 +290,8 @@ impl Session {
     /// Writes down what the session says of its registration, for [`Token::update`]: that both
     /// sides have proved the key, and the alias to come back with. Store it before the first record
     /// is sent; the server goes on knowing the old alias until then.
-    pub const fn note(&self, registration: &mut Registration) {
-        registration.standing = record::Standing::Active;
+    pub const fn note(&self, registration: &mut TokenRegistration) {
+        registration.progress = record::Progress::Active;
         if self.alias.is_some() {
             registration.alias = self.alias;
         }

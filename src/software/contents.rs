@@ -8,8 +8,8 @@ use crate::policy::SuiteId;
 use crate::port::TokenError;
 use crate::port::token::{Join, Joined};
 use crate::random::RandomSource;
-use crate::record::{Attempt, Registration, Standing};
-use crate::schedule::{HalfUse, KeySet, Question, half};
+use crate::record::{Attempt, Progress, TokenRegistration};
+use crate::schedule::{KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;
 use crate::suite::{Suite, find};
 use crate::wire::stored::{many, stored};
@@ -49,7 +49,7 @@ struct Run {
 
 #[derive(Clone)]
 struct Key {
-    registration: Registration,
+    registration: TokenRegistration,
     keys: KeySet,
     label: Option<Label>,
 }
@@ -92,8 +92,8 @@ impl Contents {
     }
 
     fn half_of(&self, txn: &Txn) -> Result<(&'static dyn Suite, &Secret), TokenError> {
-        let run = self.run(txn).ok_or(TokenError::NoSuchHalf)?;
-        let (id, ssk1) = run.suite.zip(run.ssk1.as_ref()).ok_or(TokenError::NoSuchHalf)?;
+        let run = self.run(txn).ok_or(TokenError::NoSuchAttempt)?;
+        let (id, ssk1) = run.suite.zip(run.ssk1.as_ref()).ok_or(TokenError::NoSuchAttempt)?;
         Ok((find(id).ok_or(TokenError::UnknownSuite)?, ssk1))
     }
 
@@ -128,14 +128,19 @@ impl Contents {
         Ok(ct)
     }
 
-    pub(super) fn half(&self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
+    pub(super) fn derive_from_ssk1(
+        &self,
+        txn: &Txn,
+        wanted: Ssk1Use,
+        transcript: &Digest,
+    ) -> Result<Secret, TokenError> {
         let (suite, ssk1) = self.half_of(txn)?;
-        Ok(half(suite, ssk1, wanted, transcript))
+        Ok(derive_from_ssk1(suite, ssk1, wanted, transcript))
     }
 
-    pub(super) fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+    pub(super) fn save_attempt(&mut self, attempt: Attempt) -> Result<(), TokenError> {
         // Only now is it known what a run renews, and nothing of it is with the server yet.
-        if let Attempt::Half(half) = &attempt {
+        if let Attempt::InFlight(half) = &attempt {
             self.half_of(&half.txn)?;
             self.room(&half.txn, half.renews)?;
         }
@@ -151,24 +156,24 @@ impl Contents {
         self.runs.iter().filter_map(|run| run.attempt.clone()).collect()
     }
 
-    pub(super) fn give_up(&mut self, txn: &Txn) {
+    pub(super) fn abandon(&mut self, txn: &Txn) {
         self.runs.retain(|run| run.txn != *txn);
     }
 
     pub(super) fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
         let (suite, ssk1) = self.half_of(join.txn)?;
         if suite.id() != join.suite {
-            return Err(TokenError::NoSuchHalf);
+            return Err(TokenError::NoSuchAttempt);
         }
         if self.key(&join.registration.key_id).is_ok() {
             return Err(TokenError::KeyExists);
         }
         self.room(join.txn, join.registration.supersedes)?;
         let earlier =
-            |key_id: &KeyId, question: &Question<'_>| Ok(self.key(key_id)?.keys.answer(suite, question));
+            |key_id: &KeyId, question: &KeyUse<'_>| Ok(self.key(key_id)?.keys.answer(suite, question));
         let Joined { keys, registration, tag_c } = join.with(suite, ssk1, earlier)?;
         self.keys.push(Key { registration, keys, label: None });
-        self.give_up(join.txn);
+        self.abandon(join.txn);
         Ok(tag_c)
     }
 
@@ -176,13 +181,13 @@ impl Contents {
     /// active key that is to be superseded leaves its own; so there are twice as many keys at most.
     fn room(&self, txn: &Txn, supersedes: Option<KeyId>) -> Result<(), TokenError> {
         let others = self.runs.iter().filter(|run| run.txn != *txn).filter_map(|run| match &run.attempt {
-            Some(Attempt::Half(half)) => Some(half.renews),
+            Some(Attempt::InFlight(half)) => Some(half.renews),
             _ => None,
         });
         let joined = self.keys.iter().map(|key| key.registration.supersedes);
         let leaving: BTreeSet<_> = others.clone().chain(joined).chain([supersedes]).flatten().collect();
         let stays = |key: &&Key| {
-            key.registration.standing != Standing::Active || !leaving.contains(&key.registration.key_id)
+            key.registration.progress != Progress::Active || !leaving.contains(&key.registration.key_id)
         };
         let taken = self.keys.iter().filter(stays).count().saturating_add(others.count());
         if taken < MAX_REGISTRATIONS { Ok(()) } else { Err(TokenError::Full) }
@@ -192,27 +197,27 @@ impl Contents {
         self.keys.iter().find(|key| key.registration.key_id == *key_id).ok_or(TokenError::NoSuchKey)
     }
 
-    pub(super) fn answer(&self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+    pub(super) fn answer(&self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
         let key = self.key(key_id)?;
         let suite = find(key.registration.suite).ok_or(TokenError::UnknownSuite)?;
         Ok(key.keys.answer(suite, question))
     }
 
-    pub(super) fn registrations(&self) -> Vec<Registration> {
+    pub(super) fn registrations(&self) -> Vec<TokenRegistration> {
         self.keys.iter().map(|key| key.registration.clone()).collect()
     }
 
-    pub(super) fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
+    pub(super) fn update(&mut self, registration: &TokenRegistration) -> Result<(), TokenError> {
         let place = |key_id: &KeyId| self.keys.iter().position(|key| key.registration.key_id == *key_id);
         let at = place(&registration.key_id).ok_or(TokenError::NoSuchKey)?;
         let mut new = registration.clone();
-        if new.standing == Standing::Active
+        if new.progress == Progress::Active
             && let Some(earlier) = new.supersedes.take()
             && earlier != new.key_id
             && let Some(earlier) = place(&earlier)
         {
             let label = self.keys.get(earlier).and_then(|earlier| {
-                new.succeed(&earlier.registration);
+                new.inherit_from(&earlier.registration);
                 earlier.label.clone()
             });
             if let Some(key) = self.keys.get_mut(at) {

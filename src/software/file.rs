@@ -133,7 +133,7 @@ impl SoftwareToken {
     ) -> Result<(Self, UnblockingCode), FileError> {
         let mut place = Place::new(path.as_ref()).map_err(|error| FileError::of(&error))?;
         place.vacant()?;
-        place.hold()?;
+        place.save_attempt()?;
         place.vacant()?;
         let (mut token, code) = Self::new(anchors, pin, settings, random)?;
         if let Err(error) = place.replace(&token.save()) {
@@ -158,7 +158,7 @@ impl SoftwareToken {
         let path = fs::canonicalize(path).map_err(|error| FileError::of(&error))?;
         let mut place = Place::new(&path).map_err(|error| FileError::of(&error))?;
         place.readable()?;
-        place.hold()?;
+        place.save_attempt()?;
         let token = Self::load(&place.read()?, settings, random)?;
         Ok(token.saved_by(move |bytes| place.replace(bytes).map_err(|error| number(&error))))
     }
@@ -214,7 +214,7 @@ impl Place {
 
     /// Takes the lock, and then away what a crash left beside the file. What is found there is durable
     /// before anything rests on it: who made it may have been killed just before that.
-    fn hold(&mut self) -> Result<(), FileError> {
+    fn save_attempt(&mut self) -> Result<(), FileError> {
         let dir = Directory::open(&self.dir).map_err(|error| FileError::of(&error))?;
         let mut name = self.path.clone().into_os_string();
         name.push(".lock");

@@ -7,8 +7,8 @@ use crate::key::KemPublicKey;
 use crate::policy::SuiteId;
 use crate::port::token::Join;
 use crate::port::{Token, TokenError};
-use crate::record::{Attempt, Registration};
-use crate::schedule::{HalfUse, Question};
+use crate::record::{Attempt, TokenRegistration};
+use crate::schedule::{KeyUse, Ssk1Use};
 use crate::secret::Secret;
 use alloc::vec::Vec;
 
@@ -21,21 +21,26 @@ impl Token for SoftwareToken {
         self.change(|contents, random| contents.wrap(txn, suite, server_key, random))
     }
 
-    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
-        self.look()?.half(txn, wanted, transcript)
+    fn derive_from_ssk1(
+        &mut self,
+        txn: &Txn,
+        wanted: Ssk1Use,
+        transcript: &Digest,
+    ) -> Result<Secret, TokenError> {
+        self.look()?.derive_from_ssk1(txn, wanted, transcript)
     }
 
-    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
-        self.change(|contents, _| contents.hold(attempt))
+    fn save_attempt(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+        self.change(|contents, _| contents.save_attempt(attempt))
     }
 
     fn attempts(&self) -> Result<Vec<Attempt>, TokenError> {
         Ok(self.look()?.attempts())
     }
 
-    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError> {
+    fn abandon(&mut self, txn: &Txn) -> Result<(), TokenError> {
         self.change(|contents, _| {
-            contents.give_up(txn);
+            contents.abandon(txn);
             Ok(())
         })
     }
@@ -44,15 +49,15 @@ impl Token for SoftwareToken {
         self.change(|contents, _| contents.join(join))
     }
 
-    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
         self.look()?.answer(key_id, question)
     }
 
-    fn registrations(&self) -> Result<Vec<Registration>, TokenError> {
+    fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {
         Ok(self.look()?.registrations())
     }
 
-    fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
+    fn update(&mut self, registration: &TokenRegistration) -> Result<(), TokenError> {
         self.change(|contents, _| contents.update(registration))
     }
 

@@ -7,11 +7,11 @@ use crate::id::{Alias, KeyId, TicketId};
 use crate::message::Address;
 use crate::policy::{Policy, SuiteId};
 use crate::port::entitlement_store::{
-    Admission, Document, EntitlementQuery, Report, ReportResult, Serial, UserInformation,
+    Admission, ConfigurationSerial, Document, EntitlementQuery, Report, ReportResult, UserInformation,
 };
 use crate::record::{
-    Applicant, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId, Registered, StoredKeys,
-    Takes, WaitingApplication,
+    Applicant, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId, ServerRegistration,
+    StoredKeys, Takes, WaitingRequest,
 };
 use crate::sql::{Database, Dialect};
 use crate::store::entity::{Entity, Query, Tables};
@@ -20,7 +20,7 @@ use crate::store::rows::{self, every_table};
 use crate::store::value::{Kind, Value};
 use crate::store::{OperatorError, Subject, rules};
 use crate::template::{Field, FieldKind, Template};
-use crate::{AccessPath, Application, Digest, Group, Secret, Txn, UserId, UserName};
+use crate::{AccessPath, ApplicationName, Digest, Group, Secret, Txn, UserId, UserName};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::string::{String, ToString};
@@ -160,7 +160,7 @@ fn outcome(n: u8, effect: Effect) -> NewOutcome {
 
 fn granted(n: u8, takes: Option<Takes>, ticket: Option<TicketId>) -> Effect {
     let key = || Secret::new([n; 32]);
-    let registered = Registered {
+    let registered = ServerRegistration {
         key_id: KeyId::new([n; 16]),
         user_id: UserId::new("ann-1").unwrap(),
         name: UserName::new("ann").unwrap(),
@@ -179,7 +179,7 @@ fn granted(n: u8, takes: Option<Takes>, ticket: Option<TicketId>) -> Effect {
 
 #[test]
 fn no_question_of_the_protocol_reads_a_whole_table() {
-    let (ann, mail) = (UserName::new("ann").unwrap(), Application::new("mail").unwrap());
+    let (ann, mail) = (UserName::new("ann").unwrap(), ApplicationName::new("mail").unwrap());
     let (user_id, access_path) = (UserId::new("ann-1").unwrap(), AccessPath::new("/").unwrap());
     let (key, ticket_id) = (KeyId::new([1; 16]), TicketId([7; 16]));
     let template = Template::new(std::vec![Field::required("name", FieldKind::UserName)]).unwrap();
@@ -199,7 +199,7 @@ fn no_question_of_the_protocol_reads_a_whole_table() {
         watch(store, scans, &rules::FindOutcome(&Digest::new([1; 32])));
         watch(store, scans, &rules::FindExpected(&key));
         watch(store, scans, &rules::Confirm(&key));
-        let application = WaitingApplication {
+        let application = WaitingRequest {
             ticket_id,
             ticket: Secret::new([3; 32]),
             name: ann.clone(),
@@ -229,7 +229,7 @@ fn no_question_of_the_protocol_reads_a_whole_table() {
             held: None,
         };
         watch(store, scans, &rules::FindEntitlement(&query));
-        let serial = Serial { epoch: 0, number: 1 };
+        let serial = ConfigurationSerial { epoch: 0, number: 1 };
         let report = Report { key_id: key, application: mail.clone(), serial, result: ReportResult::Failed };
         watch(store, scans, &rules::TakeReport(&report));
         commit(scans, 4, granted(4, Some(Takes::Place(key)), Some(ticket_id)));

@@ -4,10 +4,10 @@ use super::Subject;
 use super::entity::{Tables, Trouble};
 use super::rows::{Happened, Row};
 use super::value::words;
-use crate::id::{Application, EventId, KeyId, UserId, UserName};
-use crate::message::Serial;
-use crate::port::entitlement_store::{ReportResult, Standing};
-use crate::record::{Refusal, RefusalCause};
+use crate::id::{ApplicationName, EventId, KeyId, UserId, UserName};
+use crate::message::ConfigurationSerial;
+use crate::port::entitlement_store::{ReportResult, Status};
+use crate::record::{RejectionCause, RejectionRecord};
 use crate::time::UnixTime;
 
 /// What has happened.
@@ -91,9 +91,9 @@ pub struct Event {
     /// What.
     pub kind: EventKind,
     /// Why an application was refused.
-    pub cause: Option<RefusalCause>,
+    pub cause: Option<RejectionCause>,
     /// How a registration stood that opened no session.
-    pub standing: Option<Standing>,
+    pub status: Option<Status>,
     /// What became of a configuration.
     pub result: Option<ReportResult>,
     /// Whose key.
@@ -105,9 +105,9 @@ pub struct Event {
     /// Who was entitled, or which group.
     pub subject: Option<Subject>,
     /// In which application.
-    pub application: Option<Application>,
+    pub application: Option<ApplicationName>,
     /// Which configuration.
-    pub serial: Option<Serial>,
+    pub serial: Option<ConfigurationSerial>,
 }
 
 impl Event {
@@ -117,7 +117,7 @@ impl Event {
             at: UnixTime::from_secs(0),
             kind,
             cause: None,
-            standing: None,
+            status: None,
             result: None,
             key_id: None,
             user_id: None,
@@ -128,7 +128,7 @@ impl Event {
         }
     }
 
-    pub(super) fn refused(refusal: &Refusal) -> Self {
+    pub(super) fn refused(refusal: &RejectionRecord) -> Self {
         Self { cause: Some(refusal.cause), name: refusal.name.clone(), ..Self::new(EventKind::Refused) }
     }
 
@@ -152,7 +152,7 @@ impl Event {
             at: now,
             kind: self.kind,
             cause: self.cause,
-            standing: self.standing,
+            status: self.status,
             result: self.result,
             key_id: self.key_id,
             user_id: self.user_id,
@@ -192,14 +192,14 @@ impl From<Happened> for Event {
             at: entry.at,
             kind: entry.kind,
             cause: entry.cause,
-            standing: entry.standing,
+            status: entry.status,
             result: entry.result,
             key_id: entry.key_id,
             user_id: entry.user_id,
             name: entry.name,
             subject: entry.subject,
             application: entry.application,
-            serial: serial.map(|(epoch, number)| Serial { epoch, number }),
+            serial: serial.map(|(epoch, number)| ConfigurationSerial { epoch, number }),
         }
     }
 }

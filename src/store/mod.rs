@@ -113,7 +113,7 @@ macro_rules! entitlement_store {
             fn registration(
                 &self,
                 address: &$crate::message::Address,
-            ) -> Result<Option<$crate::record::Registered>, $crate::port::StoreError> {
+            ) -> Result<Option<$crate::record::ServerRegistration>, $crate::port::StoreError> {
                 self.run(&$crate::store::rules::FindRegistration(address), $crate::UnixTime::default())
             }
             fn admit(
@@ -123,7 +123,7 @@ macro_rules! entitlement_store {
             ) -> Result<$crate::port::entitlement_store::Admitted, $crate::port::StoreError> {
                 self.run(&$crate::store::rules::Admit(admission), now)
             }
-            fn heard(
+            fn confirm_alias(
                 &self,
                 key_id: &$crate::KeyId,
                 address: &$crate::message::Address,

@@ -5,13 +5,14 @@ use super::event::EventKind;
 use super::value::{sealed, words};
 use super::{Subject, UniqueNames};
 use crate::id::{
-    AccessPath, Alias, Application, ChallengeId, CodeId, Digest, EventId, Group, KeyId, TicketId, UserId,
+    AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, TicketId, UserId,
     UserName,
 };
 use crate::policy::{Modes, Policy, SuiteId, Suites};
-use crate::port::entitlement_store::{Document, ReportResult, Standing};
+use crate::port::entitlement_store::{Document, ReportResult, Status};
 use crate::record::{
-    ExpectedTags, Lifecycle, NewRegistration, RefusalCause, Registered, StoredKeys, Takes, WaitingApplication,
+    ExpectedTags, Lifecycle, NewRegistration, RejectionCause, ServerRegistration, StoredKeys, Takes,
+    WaitingRequest,
 };
 use crate::secret::Secret;
 use crate::template::Form;
@@ -48,11 +49,11 @@ words! { ReportResult {
     NoRoom = "no room", Regressed = "regressed",
 } }
 
-words! { Standing {
+words! { Status {
     Active = "active", Lost = "lost", Suspended = "suspended", Revoked = "revoked", Expired = "expired",
 } }
 
-words! { RefusalCause {
+words! { RejectionCause {
     Unreadable = "unreadable", UnknownProof = "unknown proof", WrongProof = "wrong proof",
     StaleTicket = "stale ticket", Form = "form", NameTaken = "name taken", ProofNeeded = "proof needed",
     TooMany = "too many", NotRenewable = "not renewable", Declined = "declined",
@@ -68,7 +69,7 @@ entity! {
         modes: Modes;
         suites: Suites;
         lifetime: Option<u32>;
-        fall_back: bool;
+        allow_key_id: bool;
         state: State, indexed;
         /// Until when it must be confirmed; of pending ones alone.
         confirm_by: Option<UnixTime>, indexed;
@@ -159,7 +160,7 @@ entity! {
 
 entity! {
     /// What a subject is entitled to in an application: a document, or nothing any more.
-    Entitled, "entitlement", by [subject: Subject, indexed; application: Application, indexed] {
+    Entitled, "entitlement", by [subject: Subject, indexed; application: ApplicationName, indexed] {
         number: u64;
         valid_for: Option<u32>;
         media_type: Option<String>;
@@ -185,7 +186,7 @@ entity! {
 
 entity! {
     /// The last report of a key on an application, and what it has applied.
-    Reported, "report", by [key_id: KeyId, indexed; application: Application, indexed] {
+    Reported, "report", by [key_id: KeyId, indexed; application: ApplicationName, indexed] {
         epoch: u32;
         number: u64;
         result: ReportResult;
@@ -208,14 +209,14 @@ entity! {
     Happened, "event", by [id: EventId] {
         at: UnixTime, indexed;
         kind: EventKind, indexed;
-        cause: Option<RefusalCause>;
-        standing: Option<Standing>;
+        cause: Option<RejectionCause>;
+        status: Option<Status>;
         result: Option<ReportResult>;
         key_id: Option<KeyId>, indexed;
         user_id: Option<UserId>;
         name: Option<UserName>, indexed;
         subject: Option<Subject>;
-        application: Option<Application>;
+        application: Option<ApplicationName>;
         epoch: Option<u32>;
         number: Option<u64>;
     }
@@ -240,9 +241,18 @@ pub(crate) use every_table;
 
 impl Row {
     pub(super) fn granted(new: &NewRegistration, request: Digest, now: UnixTime) -> Self {
-        let Registered { key_id, user_id, name, access_path, suite, policy, lifecycle, expires, keys } =
-            new.registered.clone();
-        let Policy { modes, suites, lifetime, fall_back } = policy;
+        let ServerRegistration {
+            key_id,
+            user_id,
+            name,
+            access_path,
+            suite,
+            policy,
+            lifecycle,
+            expires,
+            keys,
+        } = new.registered.clone();
+        let Policy { modes, suites, lifetime, allow_key_id } = policy;
         let (state, confirm_by) = match lifecycle {
             Lifecycle::Pending { confirm_by } => (State::Pending, Some(confirm_by)),
             Lifecycle::Active => (State::Active, None),
@@ -261,7 +271,7 @@ impl Row {
             modes,
             suites,
             lifetime,
-            fall_back,
+            allow_key_id,
             state,
             confirm_by,
             expires,
@@ -279,7 +289,12 @@ impl Row {
     }
 
     pub(super) const fn policy(&self) -> Policy {
-        Policy { modes: self.modes, suites: self.suites, lifetime: self.lifetime, fall_back: self.fall_back }
+        Policy {
+            modes: self.modes,
+            suites: self.suites,
+            lifetime: self.lifetime,
+            allow_key_id: self.allow_key_id,
+        }
     }
 
     pub(super) fn lifecycle(&self) -> Lifecycle {
@@ -293,8 +308,8 @@ impl Row {
         }
     }
 
-    pub(super) fn registered(self) -> Registered {
-        Registered {
+    pub(super) fn registered(self) -> ServerRegistration {
+        ServerRegistration {
             policy: self.policy(),
             lifecycle: self.lifecycle(),
             key_id: self.key_id,
@@ -320,14 +335,14 @@ impl Row {
 }
 
 impl Waiter {
-    pub(super) fn new(application: &WaitingApplication, since: UnixTime) -> Self {
-        let WaitingApplication { ticket_id, ticket, name, form, takes, hold_until } = application.clone();
+    pub(super) fn new(application: &WaitingRequest, since: UnixTime) -> Self {
+        let WaitingRequest { ticket_id, ticket, name, form, takes, hold_until } = application.clone();
         let (code, renews) = parts(takes);
         Self { ticket_id, name, code, renews, since, hold_until, content: Content { ticket, form } }
     }
 
-    pub(super) fn application(self) -> WaitingApplication {
-        WaitingApplication {
+    pub(super) fn application(self) -> WaitingRequest {
+        WaitingRequest {
             takes: self.takes(),
             ticket_id: self.ticket_id,
             ticket: self.content.ticket,

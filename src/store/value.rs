@@ -2,7 +2,7 @@
 
 use super::Subject;
 use crate::id::{
-    AccessPath, Alias, Application, ChallengeId, CodeId, Digest, EventId, Group, KeyId, TicketId, UserId,
+    AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, TicketId, UserId,
     UserName,
 };
 use crate::policy::{Modes, SuiteId, Suites};
@@ -90,7 +90,7 @@ macro_rules! text {
 text!(
     AccessPath,
     Alias,
-    Application,
+    ApplicationName,
     ChallengeId,
     CodeId,
     Digest,

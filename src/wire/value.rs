@@ -2,7 +2,7 @@
 
 use super::{Problem, Put, Value, WireError};
 use crate::id::{
-    AccessPath, Alias, Application, Digest, KeyId, OfferId, ServerName, TicketId, Txn, UserId, UserName,
+    AccessPath, Alias, ApplicationName, Digest, KeyId, OfferId, ServerName, TicketId, Txn, UserId, UserName,
 };
 use crate::secret::Secret;
 use alloc::boxed::Box;
@@ -110,7 +110,7 @@ macro_rules! name_value {
         }
     )*};
 }
-name_value!(ServerName, UserId, AccessPath, Application, UserName);
+name_value!(ServerName, UserId, AccessPath, ApplicationName, UserName);
 
 /// A byte string of `MIN` to `MAX` bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

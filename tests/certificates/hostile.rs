@@ -17,7 +17,7 @@ use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, SubjectAltName};
 use x509_cert::name::Name;
-use x509_cert::serial_number::SerialNumber;
+use x509_cert::serial_number::SerialNumber as DerSerialNumber;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 const KEY_USAGE: &str = "2.5.29.15";
@@ -229,10 +229,10 @@ fn other_oddities() {
     assert_eq!(of(|tbs| tbs.version = Version::V2), Err(CertificateError::Version));
     assert_eq!(of(|tbs| tbs.issuer = "CN=Other".parse().unwrap()), Err(CertificateError::UnknownIssuer));
     assert_eq!(of(|tbs| tbs.issuer = Name::default()), Err(CertificateError::UnknownIssuer));
-    let zero = of(|tbs| tbs.serial = SerialNumber::new(&[0]).unwrap());
-    assert_eq!(zero, Err(CertificateError::Serial));
-    let negative = of(|tbs| tbs.serial = SerialNumber::from_der(&[2, 1, 0x80]).unwrap());
-    assert_eq!(negative, Err(CertificateError::Serial));
+    let zero = of(|tbs| tbs.serial = DerSerialNumber::new(&[0]).unwrap());
+    assert_eq!(zero, Err(CertificateError::SerialNumber));
+    let negative = of(|tbs| tbs.serial = DerSerialNumber::from_der(&[2, 1, 0x80]).unwrap());
+    assert_eq!(negative, Err(CertificateError::SerialNumber));
     let long = of(|tbs| tbs.extensions.push(extension("1.2.3.4", false, &[0; 8192])));
     assert_eq!(long, Err(CertificateError::CertificateTooLong));
     let twice = of(|tbs| {

@@ -3,7 +3,7 @@
 use super::common::*;
 use halfkey::certificate::{
     AnchorError, Certificate, CertificateError, CertificateRequest, Chain, IssueError, RequestError,
-    Revocation, RevocationList, Serial, TrustAnchor, TrustAnchors, Validity, verify,
+    Revocation, RevocationList, SerialNumber, TrustAnchor, TrustAnchors, Validity, verify,
 };
 use halfkey::memory::{Authority, StateError};
 use halfkey::port::CertificateAuthority;
@@ -163,7 +163,7 @@ fn state_survives_a_restart() {
     let after = again.revocation_list(NOW, &mut fixed("")).unwrap();
     assert_ne!(before, after, "the list's number went on");
     again.revoke(kept.leaf().serial(), NOW).unwrap();
-    assert_eq!(again.revoke(&Serial::new(&[1]).unwrap(), NOW), Err(AuthorityError::UnknownSerial));
+    assert_eq!(again.revoke(&SerialNumber::new(&[1]).unwrap(), NOW), Err(AuthorityError::UnknownSerial));
 
     let other = Authority::root(issuer_name("Other"), ed25519_issuer_key("other")).unwrap();
     assert_eq!(other.with_state(&state).unwrap_err(), StateError::OtherAuthority);
@@ -238,7 +238,7 @@ impl CertificateAuthority for Broken {
         }
     }
 
-    fn revoke(&mut self, serial: &Serial, now: UnixTime) -> Result<(), AuthorityError> {
+    fn revoke(&mut self, serial: &SerialNumber, now: UnixTime) -> Result<(), AuthorityError> {
         self.2 += 1;
         match (self.1, self.0.revoke(serial, now)) {
             (Fault::RevokeTwice, _) if self.2 == 5 => Err(AuthorityError::Refused),
@@ -268,9 +268,9 @@ impl CertificateAuthority for Broken {
 }
 
 /// The serial numbers in a saved state: INTEGERs of 16 bytes.
-fn serials(state: &[u8]) -> Vec<Serial> {
+fn serials(state: &[u8]) -> Vec<SerialNumber> {
     let found = state.windows(18).filter(|window| window[..2] == [2, 16]);
-    found.map(|window| Serial::new(&window[2..]).unwrap()).collect()
+    found.map(|window| SerialNumber::new(&window[2..]).unwrap()).collect()
 }
 
 #[test]

@@ -2,13 +2,13 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
-use halfkey::driver::{Connection, Event, Gateway, Observer, Transport};
+use halfkey::driver::{Connection, Gateway, Observer, ServerEvent, Transport};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::Policy;
 use halfkey::port::CertificateAuthority;
 use halfkey::registration::ActivationCode;
-use halfkey::registration::server::{Application, Decision, Grant};
+use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::store::Operation;
 use halfkey::store::operation::{
@@ -115,7 +115,7 @@ pub struct World {
     pub server: Server,
     pub store: Store,
     pub decision: RefCell<Decision>,
-    pub events: RefCell<Vec<Event>>,
+    pub events: RefCell<Vec<ServerEvent>>,
     pub random: RefCell<Counting>,
 }
 
@@ -172,7 +172,7 @@ impl World {
     }
 
     pub fn handle(&self, connection: &mut Connection, frame: &[u8]) -> Vec<Vec<u8>> {
-        let approval = |_: &Application| self.decision.borrow().clone();
+        let approval = |_: &EnrolmentRequest| self.decision.borrow().clone();
         let gateway = Gateway {
             settings: &self.settings,
             server: &self.server,
@@ -189,7 +189,7 @@ impl World {
 }
 
 impl Observer for World {
-    fn event(&self, _peer: &[u8], event: &Event) {
+    fn event(&self, _peer: &[u8], event: &ServerEvent) {
         self.events.borrow_mut().push(event.clone());
     }
 }

@@ -14,13 +14,13 @@ mod wire;
 
 use halfkey::configuration::server::Principal;
 use halfkey::configuration::token::{Applying, AwaitConfiguration, NeedApply, Verdict};
-use halfkey::configuration::{TokenSideError, digest, token};
+use halfkey::configuration::{TokenConfigurationError, digest, token};
 use halfkey::message::{Applied, Configuration, Scope, UserInformation};
 use halfkey::policy::{Policy, SuiteId};
-use halfkey::port::entitlement_store::{Document, Entitlement, Serial};
-use halfkey::record::{Registration, Standing};
+use halfkey::port::entitlement_store::{ConfigurationSerial, Document, Entitlement};
+use halfkey::record::{Progress, TokenRegistration};
 use halfkey::wire::{Bytes, Message, Text};
-use halfkey::{AccessPath, Application, Digest, KeyId, ServerName, Step, UnixTime, UserId};
+use halfkey::{AccessPath, ApplicationName, Digest, KeyId, ServerName, Step, UnixTime, UserId};
 use std::num::NonZeroU32;
 
 /// The token's clock at the start of every test; the server's is a minute ahead.
@@ -31,12 +31,12 @@ fn at(seconds: u64) -> UnixTime {
     UnixTime::from_secs(seconds)
 }
 
-fn mail() -> Application {
-    Application::new("mail").unwrap()
+fn mail() -> ApplicationName {
+    ApplicationName::new("mail").unwrap()
 }
 
-fn serial(number: u64) -> Serial {
-    Serial { epoch: 0, number }
+fn serial(number: u64) -> ConfigurationSerial {
+    ConfigurationSerial { epoch: 0, number }
 }
 
 fn document(text: &str) -> Document {
@@ -52,8 +52,8 @@ fn entitled(number: u64, text: &str) -> Entitlement {
     }
 }
 
-fn registration() -> Registration {
-    Registration {
+fn registration() -> TokenRegistration {
+    TokenRegistration {
         key_id: KeyId::new([1; 16]),
         server_name: ServerName::new("gate.example").unwrap(),
         certificate: Digest::new([2; 32]),
@@ -63,7 +63,7 @@ fn registration() -> Registration {
         suite: SuiteId::XWing,
         policy: Policy::default(),
         alias: None,
-        standing: Standing::Active,
+        progress: Progress::Active,
         supersedes: None,
         configurations: vec![],
         clock_floor: UnixTime::default(),
@@ -71,11 +71,11 @@ fn registration() -> Registration {
 }
 
 fn principal() -> Principal {
-    let Registration { key_id, user_id, access_path, server_name, .. } = registration();
+    let TokenRegistration { key_id, user_id, access_path, server_name, .. } = registration();
     Principal { key_id, user_id, access_path, server_name }
 }
 
-fn ask(registration: &Registration, id: u32, now: u64) -> (Vec<u8>, AwaitConfiguration) {
+fn ask(registration: &TokenRegistration, id: u32, now: u64) -> (Vec<u8>, AwaitConfiguration) {
     let id = NonZeroU32::new(id).unwrap();
     let Step { send, next } =
         token::request(registration, &mail(), &UserInformation::default(), id, at(now)).unwrap();
@@ -87,7 +87,7 @@ fn scope() -> Scope {
 }
 
 /// A C1 that brings `document` to the asking token as answer to request 1.
-fn c1<'d>(serial: Serial, document: &'d Document) -> Configuration<'d> {
+fn c1<'d>(serial: ConfigurationSerial, document: &'d Document) -> Configuration<'d> {
     Configuration {
         request_id: 1,
         scope: scope(),
@@ -101,7 +101,7 @@ fn c1<'d>(serial: Serial, document: &'d Document) -> Configuration<'d> {
     }
 }
 
-fn revoked(serial: Serial) -> Configuration<'static> {
+fn revoked(serial: ConfigurationSerial) -> Configuration<'static> {
     Configuration {
         request_id: 1,
         scope: scope(),
@@ -116,7 +116,10 @@ fn revoked(serial: Serial) -> Configuration<'static> {
 }
 
 /// What the token makes of `c1` as the answer to request 1, asked at T and answered at T + 1.
-fn answer(registration: &Registration, c1: &Configuration<'_>) -> Result<Verdict, TokenSideError> {
+fn answer(
+    registration: &TokenRegistration,
+    c1: &Configuration<'_>,
+) -> Result<Verdict, TokenConfigurationError> {
     let (_, waiting) = ask(registration, 1, T);
     let received = waiting.receive(c1.encode().as_bytes(), registration, at(T + 1))?;
     assert!(received.waiting.is_none());
@@ -129,7 +132,11 @@ fn to_apply(verdict: Verdict) -> Box<NeedApply> {
 }
 
 /// The registration after `document` was applied under `serial`, asked at T.
-fn holding(mut registration: Registration, serial: Serial, document: &Document) -> Registration {
+fn holding(
+    mut registration: TokenRegistration,
+    serial: ConfigurationSerial,
+    document: &Document,
+) -> TokenRegistration {
     let need = to_apply(answer(&registration, &c1(serial, document)).unwrap());
     let Step { send, next } = need.supply(Applying::Applied, &registration).unwrap();
     assert_eq!(result(send.as_bytes()), (serial, 0));
@@ -138,7 +145,7 @@ fn holding(mut registration: Registration, serial: Serial, document: &Document) 
 }
 
 /// Serial and result in a C2.
-fn result(c2: &[u8]) -> (Serial, u8) {
+fn result(c2: &[u8]) -> (ConfigurationSerial, u8) {
     let c2 = Applied::decode(c2).unwrap();
     assert_eq!(c2.application, mail());
     (c2.serial, c2.result)

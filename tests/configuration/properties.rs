@@ -15,7 +15,7 @@ const TEXTS: [&str; 3] = ["one", "two", "three"];
 struct Sent {
     request_id: u32,
     kind: u8,
-    serial: Serial,
+    serial: ConfigurationSerial,
     text: usize,
     wrong_digest: bool,
     wrong_user: bool,
@@ -36,7 +36,7 @@ prop_compose! {
         (works, flip) in (prop::bool::weighted(0.8), option::weighted(0.1, any::<u16>())),
     ) -> Sent {
         Sent {
-            request_id, kind, serial: Serial { epoch, number }, text, wrong_digest, wrong_user,
+            request_id, kind, serial: ConfigurationSerial { epoch, number }, text, wrong_digest, wrong_user,
             other_application, valid_for, server_time, delay, works, flip,
         }
     }
@@ -63,7 +63,7 @@ impl Sent {
             c1.scope.user_id = UserId::new("u-99").unwrap();
         }
         if self.other_application {
-            c1.scope.application = Application::new("news").unwrap();
+            c1.scope.application = ApplicationName::new("news").unwrap();
         }
         let mut bytes = c1.encode().into_bytes();
         if let Some(place) = self.flip {
@@ -74,7 +74,10 @@ impl Sent {
     }
 
     /// The record after this message, and the result in C2 if there was one.
-    fn take(&self, record: &Registration) -> Result<(Registration, Option<u8>), TokenSideError> {
+    fn take(
+        &self,
+        record: &TokenRegistration,
+    ) -> Result<(TokenRegistration, Option<u8>), TokenConfigurationError> {
         let bytes = self.bytes();
         let verdict = if self.request_id == 0 {
             receive_push(&bytes, record, at(T))?
@@ -104,7 +107,7 @@ proptest! {
             // What is an error leaves the caller with the record that it had.
             let Ok((after, result)) = sent.take(&before) else { continue };
             // Nothing but configurations and the clock's floor is the server's to change here.
-            let rest = Registration {
+            let rest = TokenRegistration {
                 configurations: before.configurations.clone(),
                 clock_floor: before.clock_floor,
                 ..after.clone()

@@ -3,13 +3,13 @@
 use super::*;
 use halfkey::Fault;
 use halfkey::configuration::server::{push, receive_request};
-use halfkey::configuration::token::{Instruction, Rejection, receive_push};
-use halfkey::configuration::{FRESH, MAX_HELD, ServerSideError};
+use halfkey::configuration::token::{ConfigurationRejection, Instruction, receive_push};
+use halfkey::configuration::{FRESH_SECS, MAX_HELD, ServerConfigurationError};
 use halfkey::message::Applied;
 use halfkey::port::entitlement_store::ReportResult;
 use halfkey::record::HeldConfiguration;
 
-fn refused(verdict: Verdict) -> (u8, Rejection) {
+fn refused(verdict: Verdict) -> (u8, ConfigurationRejection) {
     let Verdict::Refused(step) = verdict else { panic!("not refused: {verdict:?}") };
     (result(step.send.as_bytes()).1, step.next)
 }
@@ -17,11 +17,11 @@ fn refused(verdict: Verdict) -> (u8, Rejection) {
 #[test]
 fn lower_serials_are_rollback() {
     let new = document("new");
-    let high = Serial { epoch: 2, number: 5 };
+    let high = ConfigurationSerial { epoch: 2, number: 5 };
     let record = holding(registration(), high, &document("held"));
     for (epoch, number) in [(2, 4), (1, 6), (1, 5), (0, u64::MAX), (0, 0)] {
-        let offered = Serial { epoch, number };
-        let why = Rejection::RolledBack { held: high, offered };
+        let offered = ConfigurationSerial { epoch, number };
+        let why = ConfigurationRejection::RolledBack { held: high, offered };
         assert_eq!(refused(answer(&record, &c1(offered, &new)).unwrap()), (1, why));
         assert_eq!(refused(answer(&record, &revoked(offered)).unwrap()), (1, why));
         let same = Configuration { request_id: 0, ..c1(offered, &new) };
@@ -30,7 +30,7 @@ fn lower_serials_are_rollback() {
         assert_eq!(refused(answer(&record, &unchanged).unwrap()), (1, why));
     }
     for (epoch, number) in [(2, 6), (3, 0), (u32::MAX, u64::MAX)] {
-        let need = to_apply(answer(&record, &c1(Serial { epoch, number }, &new)).unwrap());
+        let need = to_apply(answer(&record, &c1(ConfigurationSerial { epoch, number }, &new)).unwrap());
         assert_eq!(need.wanted(), &Instruction::Install(document("new")));
     }
 }
@@ -38,7 +38,7 @@ fn lower_serials_are_rollback() {
 #[test]
 fn one_serial_says_one_thing() {
     let record = holding(registration(), serial(5), &document("held"));
-    let why = (2, Rejection::Equivocation { serial: serial(5) });
+    let why = (2, ConfigurationRejection::Equivocation { serial: serial(5) });
     let other = document("other");
     assert_eq!(refused(answer(&record, &c1(serial(5), &other)).unwrap()), why);
     let same_body = Document { media_type: "text/html".into(), ..document("held") };
@@ -66,10 +66,10 @@ fn the_same_document_again_is_not_applied_again() {
 fn unchanged_must_be_what_is_held() {
     let held = document("held");
     let unchanged = Configuration { kind: 0, media_type: None, body: None, ..c1(serial(5), &held) };
-    assert_eq!(answer(&registration(), &unchanged).unwrap_err(), TokenSideError::NotHeld);
+    assert_eq!(answer(&registration(), &unchanged).unwrap_err(), TokenConfigurationError::NotHeld);
     let older = holding(registration(), serial(4), &held);
     let error = answer(&older, &unchanged).unwrap_err();
-    assert_eq!((error, error.fault()), (TokenSideError::NotHeld, Fault::Peer));
+    assert_eq!((error, error.fault()), (TokenConfigurationError::NotHeld, Fault::Peer));
     let record = holding(registration(), serial(5), &held);
     assert!(matches!(answer(&record, &unchanged).unwrap(), Verdict::Unchanged(_)));
 }
@@ -109,7 +109,7 @@ fn what_failed_is_not_held() {
     // On first contact, too, only the clock's floor is left of it.
     let need = to_apply(answer(&registration(), &c1(serial(5), &document("new"))).unwrap());
     let after = *need.supply(Applying::Failed, &registration()).unwrap().next;
-    assert_eq!(after, Registration { clock_floor: at(SERVER), ..registration() });
+    assert_eq!(after, TokenRegistration { clock_floor: at(SERVER), ..registration() });
 }
 
 #[test]
@@ -119,12 +119,12 @@ fn any_other_scope_is_refused() {
     let elsewhere = [
         Scope { user_id: UserId::new("u-18").unwrap(), ..scope() },
         Scope { server_name: ServerName::new("gate2.example").unwrap(), ..scope() },
-        Scope { application: Application::new("mai").unwrap(), ..scope() },
+        Scope { application: ApplicationName::new("mai").unwrap(), ..scope() },
     ];
     for (place, scope) in elsewhere.into_iter().enumerate() {
         let wrong = Configuration { scope, ..fits.clone() };
         let error = answer(&registration(), &wrong).unwrap_err();
-        assert_eq!((error, error.fault()), (TokenSideError::WrongScope, Fault::Peer));
+        assert_eq!((error, error.fault()), (TokenConfigurationError::WrongScope, Fault::Peer));
         // A push may be about any application, for this user and by this server.
         let wrong = Configuration { request_id: 0, ..wrong }.encode();
         assert_eq!(receive_push(wrong.as_bytes(), &registration(), at(T)).is_ok(), place == 2);
@@ -138,15 +138,15 @@ fn an_answer_to_another_question_is_refused() {
     let new = document("new");
     for other in [2, 3, u32::MAX] {
         let old = Configuration { request_id: other, ..c1(serial(9), &new) };
-        assert_eq!(answer(&registration(), &old).unwrap_err(), TokenSideError::WrongRequest);
+        assert_eq!(answer(&registration(), &old).unwrap_err(), TokenConfigurationError::WrongRequest);
     }
     let replayed = c1(serial(9), &new).encode();
     let error = receive_push(replayed.as_bytes(), &registration(), at(T)).unwrap_err();
-    assert_eq!(error, TokenSideError::WrongRequest, "an answer is no push");
+    assert_eq!(error, TokenConfigurationError::WrongRequest, "an answer is no push");
     let (_, asked) = ask(&registration(), 1, T);
-    let other = Registration { key_id: KeyId::new([9; 16]), ..registration() };
+    let other = TokenRegistration { key_id: KeyId::new([9; 16]), ..registration() };
     let error = asked.receive(replayed.as_bytes(), &other, at(T)).unwrap_err();
-    assert_eq!((error, error.fault()), (TokenSideError::WrongRegistration, Fault::Caller));
+    assert_eq!((error, error.fault()), (TokenConfigurationError::WrongRegistration, Fault::Caller));
 }
 
 #[test]
@@ -154,10 +154,10 @@ fn the_digest_is_that_of_the_document() {
     let new = document("new");
     for wrong in [digest(None), digest(Some(&document("neW"))), Digest::new([0; 32])] {
         let c1 = Configuration { digest: Some(wrong), ..c1(serial(1), &new) };
-        assert_eq!(answer(&registration(), &c1).unwrap_err(), TokenSideError::WrongDigest);
+        assert_eq!(answer(&registration(), &c1).unwrap_err(), TokenConfigurationError::WrongDigest);
     }
     let wrong = Configuration { digest: Some(digest(Some(&new))), ..revoked(serial(1)) };
-    assert_eq!(answer(&registration(), &wrong).unwrap_err(), TokenSideError::WrongDigest);
+    assert_eq!(answer(&registration(), &wrong).unwrap_err(), TokenConfigurationError::WrongDigest);
     // Lengths are in it, so nothing moves from media type to body.
     let moved = Document { media_type: "text/plainn".into(), body: b"ew".to_vec() };
     assert_ne!(digest(Some(&moved)), digest(Some(&new)));
@@ -173,7 +173,7 @@ fn the_digest_is_pinned() {
 }
 
 /// The floor and the end of validity after an answer that came at `arrival` to a C0 of `sent`.
-fn clocks(record: &Registration, sent: u64, arrival: u64) -> (u64, u64) {
+fn clocks(record: &TokenRegistration, sent: u64, arrival: u64) -> (u64, u64) {
     let (_, asked) = ask(record, 1, sent);
     let new = document("new");
     let c1 = c1(serial(1), &new).encode();
@@ -187,14 +187,18 @@ fn clocks(record: &Registration, sent: u64, arrival: u64) -> (u64, u64) {
 fn only_a_prompt_answer_raises_the_clock_s_floor() {
     let record = registration();
     assert_eq!(clocks(&record, T, T), (SERVER, SERVER + 3600));
-    assert_eq!(clocks(&record, T, T + FRESH), (SERVER, SERVER + 3600));
-    assert_eq!(clocks(&record, T, T + FRESH + 1), (0, T + 3600), "stale; validity counts from the question");
+    assert_eq!(clocks(&record, T, T + FRESH_SECS), (SERVER, SERVER + 3600));
+    assert_eq!(
+        clocks(&record, T, T + FRESH_SECS + 1),
+        (0, T + 3600),
+        "stale; validity counts from the question"
+    );
     assert_eq!(clocks(&record, T, T - 1), (0, T - 1 + 3600), "the clock went backwards");
     // A token that has no clock lives by the server's; one that is ahead keeps its own.
     assert_eq!(clocks(&record, 5, 7), (SERVER, SERVER + 3600));
     assert_eq!(clocks(&record, SERVER + 50, SERVER + 55), (SERVER, SERVER + 50 + 3600));
     // The floor is only ever raised.
-    let ahead = Registration { clock_floor: at(SERVER + 500), ..registration() };
+    let ahead = TokenRegistration { clock_floor: at(SERVER + 500), ..registration() };
     assert_eq!(clocks(&ahead, T, T), (SERVER + 500, SERVER + 500 + 3600));
     assert_eq!(ahead.clock(at(T)), at(SERVER + 500));
     assert_eq!(ahead.clock(at(SERVER + 501)), at(SERVER + 501));
@@ -238,38 +242,38 @@ fn one_configuration_of_an_application_is_applied_at_a_time() {
     let second = to_apply(answer(&before, &c1(serial(2), &document("second"))).unwrap());
     let after = *second.supply(Applying::Applied, &before).unwrap().next;
     let error = first.supply(Applying::Applied, &after).unwrap_err();
-    assert_eq!((error, error.fault()), (TokenSideError::Overtaken, Fault::Caller));
+    assert_eq!((error, error.fault()), (TokenConfigurationError::Overtaken, Fault::Caller));
 
     // What else has changed in the record is kept, and another registration is refused.
     let third = || to_apply(answer(&after, &c1(serial(3), &document("third"))).unwrap());
-    let moved = Registration { alias: Some(halfkey::Alias::new([7; 16])), ..after.clone() };
+    let moved = TokenRegistration { alias: Some(halfkey::Alias::new([7; 16])), ..after.clone() };
     assert_eq!(third().supply(Applying::Applied, &moved).unwrap().next.alias, moved.alias);
-    let other = Registration { key_id: KeyId::new([9; 16]), ..after.clone() };
+    let other = TokenRegistration { key_id: KeyId::new([9; 16]), ..after.clone() };
     let error = third().supply(Applying::Applied, &other).unwrap_err();
-    assert_eq!(error, TokenSideError::WrongRegistration);
+    assert_eq!(error, TokenConfigurationError::WrongRegistration);
 }
 
 #[test]
 fn a_registration_holds_so_many_and_no_more() {
     let held = |place: usize| HeldConfiguration {
-        application: Application::new(&format!("app-{place}")).unwrap(),
+        application: ApplicationName::new(&format!("app-{place}")).unwrap(),
         serial: serial(1),
         digest: digest(None),
         valid_until: None,
         revoked: true,
     };
-    let full = Registration { configurations: (0..MAX_HELD).map(held).collect(), ..registration() };
+    let full = TokenRegistration { configurations: (0..MAX_HELD).map(held).collect(), ..registration() };
     for c1 in [c1(serial(1), &document("new")), revoked(serial(1))] {
-        assert_eq!(refused(answer(&full, &c1).unwrap()), (4, Rejection::NoRoom));
+        assert_eq!(refused(answer(&full, &c1).unwrap()), (4, ConfigurationRejection::NoRoom));
     }
-    let room = Registration { configurations: (1..MAX_HELD).map(held).collect(), ..registration() };
+    let room = TokenRegistration { configurations: (1..MAX_HELD).map(held).collect(), ..registration() };
     let full = holding(room, serial(1), &document("new"));
     assert_eq!(holding(full, serial(2), &document("newer")).configurations.len(), MAX_HELD);
 }
 
 #[test]
 fn only_what_a_token_holds_is_left_unsaid() {
-    let kind = |record: &Registration, current: &Entitlement| {
+    let kind = |record: &TokenRegistration, current: &Entitlement| {
         let (c0, _) = ask(record, 1, T);
         let need = receive_request(&c0, &principal()).unwrap();
         let step = need.supply(Some(current.clone()), at(SERVER)).unwrap();
@@ -291,14 +295,14 @@ fn a_report_is_about_what_was_sent() {
     let fits = Applied { request_id: 0, application: mail(), serial: serial(5), result: 0 };
     let wrong = [
         Applied { request_id: 1, ..fits.clone() },
-        Applied { application: Application::new("news").unwrap(), ..fits.clone() },
+        Applied { application: ApplicationName::new("news").unwrap(), ..fits.clone() },
         Applied { serial: serial(4), ..fits.clone() },
-        Applied { serial: Serial { epoch: 1, number: 5 }, ..fits.clone() },
+        Applied { serial: ConfigurationSerial { epoch: 1, number: 5 }, ..fits.clone() },
     ];
     for wrong in wrong {
         assert!(!sent().answers(wrong.encode().as_bytes()));
         let error = sent().receive_applied(wrong.encode().as_bytes()).unwrap_err();
-        assert_eq!((error, error.fault()), (ServerSideError::WrongReport, Fault::Peer));
+        assert_eq!((error, error.fault()), (ServerConfigurationError::WrongReport, Fault::Peer));
     }
     use ReportResult::{Applied as Done, Equivocation, Failed, NoRoom, RolledBack};
     for (result, expected) in (0..).zip([Done, RolledBack, Equivocation, Failed, NoRoom]) {
@@ -308,7 +312,7 @@ fn a_report_is_about_what_was_sent() {
         assert_eq!(need.supply(), expected);
     }
     let unknown = Applied { result: 5, ..fits }.encode();
-    assert!(matches!(sent().receive_applied(unknown.as_bytes()), Err(ServerSideError::Wire(_))));
+    assert!(matches!(sent().receive_applied(unknown.as_bytes()), Err(ServerConfigurationError::Wire(_))));
 }
 
 #[test]
@@ -328,10 +332,10 @@ fn what_does_not_fit_is_refused_before_it_is_sent() {
         assert_eq!(typed(good), Ok(()), "{good}");
     }
     for bad in ["", "a", "a/", "/b", "a b/c", "a/b\n", "a/b;\u{7f}", "a/ü", "a/b/c", ";a/b", &long(128)] {
-        assert_eq!(typed(bad), Err(ServerSideError::MediaType), "{bad}");
+        assert_eq!(typed(bad), Err(ServerConfigurationError::MediaType), "{bad}");
     }
     let sized = |length| try_with(Document { body: vec![0; length], ..document("") });
     assert_eq!(sized(57_344), Ok(()));
-    assert_eq!(sized(57_345), Err(ServerSideError::BodyTooLong(57_345)));
-    assert_eq!(ServerSideError::BodyTooLong(57_345).fault(), Fault::Operator);
+    assert_eq!(sized(57_345), Err(ServerConfigurationError::BodyTooLong(57_345)));
+    assert_eq!(ServerConfigurationError::BodyTooLong(57_345).fault(), Fault::Operator);
 }

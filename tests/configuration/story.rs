@@ -8,7 +8,7 @@ use halfkey::port::entitlement_store::{
     Admission, Admitted, Committed, Confirmed, EntitlementQuery, EntitlementStore, Report, ReportResult,
     StoreError,
 };
-use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, Registered};
+use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
 use std::cell::RefCell;
 
 /// A store that knows one user and one application.
@@ -17,7 +17,7 @@ struct Store {
     down: Option<StoreError>,
     entitlement: RefCell<Option<Entitlement>>,
     queries: RefCell<Vec<EntitlementQuery>>,
-    reports: RefCell<Vec<(Serial, ReportResult)>>,
+    reports: RefCell<Vec<(ConfigurationSerial, ReportResult)>>,
 }
 
 impl EntitlementStore for Store {
@@ -50,13 +50,13 @@ impl EntitlementStore for Store {
     fn confirm(&self, _: &KeyId, _: UnixTime) -> Result<Confirmed, StoreError> {
         unreachable!()
     }
-    fn registration(&self, _: &Address) -> Result<Option<Registered>, StoreError> {
+    fn registration(&self, _: &Address) -> Result<Option<ServerRegistration>, StoreError> {
         unreachable!()
     }
     fn admit(&self, _: &Admission, _: UnixTime) -> Result<Admitted, StoreError> {
         unreachable!()
     }
-    fn heard(&self, _: &KeyId, _: &Address) -> Result<(), StoreError> {
+    fn confirm_alias(&self, _: &KeyId, _: &Address) -> Result<(), StoreError> {
         unreachable!()
     }
 }
@@ -79,10 +79,10 @@ impl Store {
     /// One question, its answer, and C2: the registration afterwards and what was applied.
     fn round(
         &self,
-        mut record: Registration,
+        mut record: TokenRegistration,
         id: u32,
         done: Applying,
-    ) -> (Registration, Option<Instruction>) {
+    ) -> (TokenRegistration, Option<Instruction>) {
         let (c0, asked) = ask(&record, id, T);
         let Step { send: c1, next: waiting } = self.serve(&c0);
         let received = asked.receive(c1.as_bytes(), &record, at(T + 1)).unwrap();
@@ -159,7 +159,7 @@ fn the_store_is_asked_with_the_key_s_identity_and_the_token_s_information() {
     assert!(answer.next.is_none());
     let received = step.next.receive(answer.send.as_bytes(), &record, at(T + 2)).unwrap();
     let Verdict::Unknown(after) = received.verdict else { panic!() };
-    assert_eq!(*after, Registration { clock_floor: at(SERVER), ..record });
+    assert_eq!(*after, TokenRegistration { clock_floor: at(SERVER), ..record });
 }
 
 #[test]
@@ -239,17 +239,17 @@ fn a_push_needs_no_question() {
 
 #[test]
 fn the_store_s_trouble_is_the_operator_s() {
-    use halfkey::{Fault, RefusalReason, configuration::ServerSideError};
+    use halfkey::{ErrorReason, Fault, configuration::ServerConfigurationError};
     let store = Store { down: Some(StoreError::Unavailable(7)), ..Store::default() };
     let (c0, _) = ask(&registration(), 1, T);
     let error = receive_request(&c0, &principal()).unwrap().supply_from(&store, at(SERVER)).unwrap_err();
-    assert_eq!(error, ServerSideError::Store(StoreError::Unavailable(7)));
-    assert_eq!((error.fault(), error.refusal()), (Fault::Operator, RefusalReason::Busy));
+    assert_eq!(error, ServerConfigurationError::Store(StoreError::Unavailable(7)));
+    assert_eq!((error.fault(), error.refusal()), (Fault::Operator, ErrorReason::Busy));
 
     // The token is told one word, inside the session.
     let (_, asked) = ask(&registration(), 1, T);
     let told = error.refusal().frame();
     let error = asked.receive(told.as_bytes(), &registration(), at(T)).unwrap_err();
-    assert_eq!(error, TokenSideError::Refusal(RefusalReason::Busy));
+    assert_eq!(error, TokenConfigurationError::ErrorMessage(ErrorReason::Busy));
     assert_eq!(error.fault(), Fault::Nobody);
 }

@@ -1,18 +1,18 @@
 //! Bytes: sizes, strict decoding, and every way to say nonsense in well-formed CBOR.
 
 use super::*;
-use halfkey::configuration::ServerSideError;
+use halfkey::configuration::ServerConfigurationError;
 use halfkey::configuration::server::{push, receive_request};
 use halfkey::configuration::token::{Instruction, receive_push};
 use halfkey::message::{ConfigRequest, Held};
 use halfkey::wire::{Problem, WireError, message_type};
 use halfkey::{Fault, NameError};
 
-fn longest_application() -> Application {
-    Application::new(&"a".repeat(64)).unwrap()
+fn longest_application() -> ApplicationName {
+    ApplicationName::new(&"a".repeat(64)).unwrap()
 }
 
-const LAST: Serial = Serial { epoch: u32::MAX, number: u64::MAX };
+const LAST: ConfigurationSerial = ConfigurationSerial { epoch: u32::MAX, number: u64::MAX };
 
 fn longest_c0() -> ConfigRequest {
     let line = || Some("l".repeat(255));
@@ -185,7 +185,7 @@ fn c1_has_the_fields_of_its_kind_and_no_others() {
             let verdict = answer(&record, &c1);
             assert_eq!(verdict.is_ok(), good, "kind {kind}, fields {present:05b}");
             if let Err(error) = verdict {
-                assert!(matches!(error, TokenSideError::Wire(_)), "{error}");
+                assert!(matches!(error, TokenConfigurationError::Wire(_)), "{error}");
             }
             let pushed = Configuration { request_id: 0, ..c1 }.encode();
             let verdict = receive_push(pushed.as_bytes(), &record, at(T));
@@ -224,7 +224,7 @@ fn information_is_a_line_of_composed_text() {
     assert_eq!(ask("Zu\u{308}rich"), Ok(()));
     for (text, why) in [("a\nb".into(), NameError::Character), ("x".repeat(256), NameError::TooLong(255))] {
         let error = ask(&text).unwrap_err();
-        assert_eq!((error, error.fault()), (TokenSideError::Information(why), Fault::User));
+        assert_eq!((error, error.fault()), (TokenConfigurationError::Information(why), Fault::User));
     }
 }
 
@@ -234,5 +234,5 @@ fn request_id_0_is_the_server_s() {
     let error = receive_request(c0.as_bytes(), &principal()).unwrap_err();
     let message = "C0 ConfigRequest";
     let expected = WireError { message, field: "request_id", problem: Problem::OutOfRange };
-    assert_eq!(error, ServerSideError::Wire(expected));
+    assert_eq!(error, ServerConfigurationError::Wire(expected));
 }

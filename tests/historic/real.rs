@@ -4,26 +4,28 @@
 use crate::common::{Counting, Issuer, Link, Way, World, name, token};
 use halfkey::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
-use halfkey::driver::{Client, ClientError, Configured, Registering};
+use halfkey::driver::{Client, ClientError, Configured, RegistrationOutcome};
 use halfkey::message::{Address, Hello, Request, UserInformation};
 use halfkey::policy::Policy;
 use halfkey::port::Token;
 use halfkey::port::entitlement_store::Document;
-use halfkey::record::{Effect, Registration};
-use halfkey::registration::ServerSideError;
+use halfkey::record::{Effect, TokenRegistration};
+use halfkey::registration::ServerRegistrationError;
 use halfkey::registration::server::{
     self as registration, Decision, Grant, NeedApplicant, NeedSecrets, Stored,
 };
 use halfkey::registration::token::{AwaitOffer, AwaitOutcome, Credential, NeedWrap, hello};
 use halfkey::session::server::{self, AwaitResponse, Entry, Established};
-use halfkey::session::token::{self as client, AwaitAccept, AwaitChallenge, Opened, Options, Session};
+use halfkey::session::token::{
+    self as client, AwaitAccept, AwaitChallenge, Options, Session, SessionOutcome,
+};
 use halfkey::session::{Channel, SessionError};
 use halfkey::software::SoftwareToken;
 use halfkey::store::Subject;
 use halfkey::store::operation::Entitle;
 use halfkey::suite::SUITES;
 use halfkey::template::{FieldValue, Form, Template};
-use halfkey::{AccessPath, Application, RandomSource, Secret, ServerSettings, Step, UserId};
+use halfkey::{AccessPath, ApplicationName, RandomSource, Secret, ServerSettings, Step, UserId};
 
 const PEER: &[u8] = b"192.0.2.7";
 
@@ -31,8 +33,8 @@ pub(crate) fn form(template: &Template, user: &str) -> Form {
     template.fill([("name", FieldValue::from(user)), ("terms", true.into())]).unwrap()
 }
 
-pub(crate) fn mail() -> Application {
-    Application::new("mail").unwrap()
+pub(crate) fn mail() -> ApplicationName {
+    ApplicationName::new("mail").unwrap()
 }
 
 /// A token registered with a server, and both of them.
@@ -41,7 +43,7 @@ pub(crate) struct Real {
     pub(crate) world: World,
     pub(crate) token: SoftwareToken,
     pub(crate) random: Counting,
-    pub(crate) registration: Registration,
+    pub(crate) registration: TokenRegistration,
 }
 
 impl Real {
@@ -94,8 +96,8 @@ impl Real {
     /// S3 in.
     pub(crate) fn finish(&mut self, state: AwaitAccept, s3: &[u8]) -> Result<Session, SessionError> {
         match state.receive_accept(s3)?.supply_from(&mut self.token)? {
-            Opened::Session(session) => Ok(session),
-            Opened::Barred(standing) => panic!("{standing:?}"),
+            SessionOutcome::Session(session) => Ok(session),
+            SessionOutcome::NotActive(standing) => panic!("{standing:?}"),
         }
     }
 
@@ -124,7 +126,7 @@ impl Real {
         client.clock = &clock;
         let mut link: Link<'_> = self.world.link().tampered(tamper);
         let mut installed = Vec::new();
-        let mut apply = |_: &Application, instruction: &Instruction| {
+        let mut apply = |_: &ApplicationName, instruction: &Instruction| {
             if let Instruction::Install(document) = instruction {
                 installed.push(document.body.clone());
             }
@@ -153,14 +155,14 @@ pub(crate) fn register(
     token: &mut SoftwareToken,
     random: &mut Counting,
     user: &str,
-) -> Registration {
+) -> TokenRegistration {
     let clock = || world.now();
     let mut client = Client::new(token, random);
     client.clock = &clock;
     let mut fill = |_: &VerifiedServer, template: &Template| Ok((form(template, user), Credential::None));
     let link = &mut world.link();
     match client.register(link, &world.settings.name, &Revocation::Ignore, &mut fill).unwrap() {
-        Registering::Active(registration) => registration,
+        RegistrationOutcome::Active(registration) => registration,
         other => panic!("{other:?}"),
     }
 }
@@ -170,7 +172,7 @@ fn by_key_id() -> Options {
     Options { by_key_id: true, ..Options::default() }
 }
 
-pub(crate) fn open(registration: &Registration) -> (Vec<u8>, AwaitChallenge) {
+pub(crate) fn open(registration: &TokenRegistration) -> (Vec<u8>, AwaitChallenge) {
     let Step { send, next } = client::open(registration, &by_key_id()).unwrap();
     (send.into_bytes(), next)
 }
@@ -191,7 +193,7 @@ pub(crate) fn accept(
     let Step { send, next } = need.supply_from(&world.store, world.now())?;
     match next {
         Entry::Session(session) => Ok((send.into_bytes(), session)),
-        Entry::Barred { standing, .. } => panic!("{standing:?}"),
+        Entry::NotActive { status, .. } => panic!("{status:?}"),
     }
 }
 
@@ -229,7 +231,7 @@ pub(crate) fn apply(
 }
 
 /// R2 in: SSK1 is to be recovered.
-pub(crate) fn requested<'b>(world: &World, r2: &'b [u8]) -> Result<NeedSecrets<'b>, ServerSideError> {
+pub(crate) fn requested<'b>(world: &World, r2: &'b [u8]) -> Result<NeedSecrets<'b>, ServerRegistrationError> {
     let need = registration::receive_request(r2).unwrap();
     match need.supply_from(&world.store, PEER, &world.settings, world.now())? {
         Stored::New(need) => Ok(need),
@@ -241,7 +243,7 @@ pub(crate) fn requested<'b>(world: &World, r2: &'b [u8]) -> Result<NeedSecrets<'
 pub(crate) fn grant(world: &World, need: NeedApplicant, random: &mut dyn RandomSource) -> Vec<u8> {
     let (settings, now) = (&world.settings, world.now());
     let judged = need.supply_from(&world.store, settings, now).unwrap();
-    let grant = |application: &registration::Application| {
+    let grant = |application: &registration::EnrolmentRequest| {
         Decision::Grant(Grant {
             user_id: Some(UserId::new(application.name.as_str()).unwrap()),
             access_path: AccessPath::new("/staff").unwrap(),
@@ -254,6 +256,6 @@ pub(crate) fn grant(world: &World, need: NeedApplicant, random: &mut dyn RandomS
 }
 
 /// The registrations that a token holds.
-pub(crate) fn held(token: &SoftwareToken) -> Vec<Registration> {
+pub(crate) fn held(token: &SoftwareToken) -> Vec<TokenRegistration> {
     token.registrations().unwrap()
 }

@@ -3,11 +3,11 @@
 use super::world::*;
 use super::{connect, server::block_on};
 use halfkey::message::Address;
-use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Document, Standing};
+use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Document, Status};
 use halfkey::postgres::Store;
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, JoinGroup};
-use halfkey::{Alias, Application, Group};
+use halfkey::{Alias, ApplicationName, Group};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -143,8 +143,8 @@ pub fn session(n: u64) -> Admission {
     }
 }
 
-pub fn application() -> Application {
-    Application::new("ledger").unwrap()
+pub fn application() -> ApplicationName {
+    ApplicationName::new("ledger").unwrap()
 }
 
 /// Lives of registrations, one after the other, and each step said when it is done. Whatever the
@@ -165,7 +165,7 @@ async fn live(database: &str, first: u64) {
         said(Stage::Active);
         match insist!(store.admit(&session(n), NOW)) {
             // Or by this very admission, whose answer was lost.
-            Admitted::As(Standing::Active) | Admitted::Spent => said(Stage::Admitted),
+            Admitted::As(Status::Active) | Admitted::Spent => said(Stage::Admitted),
             other => panic!("{other:?}"),
         }
         let document = Document { media_type: "text/plain".into(), body: n.to_be_bytes().to_vec() };

@@ -4,7 +4,7 @@ use super::server;
 use super::world::*;
 use halfkey::message::Address;
 use halfkey::port::entitlement_store::{
-    Admission, Admitted, Committed, Confirmed, Document, EntitlementQuery, Standing, UserInformation,
+    Admission, Admitted, Committed, Confirmed, Document, EntitlementQuery, Status, UserInformation,
 };
 use halfkey::record::{Lifecycle, Takes};
 use halfkey::store::operation::{
@@ -12,7 +12,7 @@ use halfkey::store::operation::{
     Registrations,
 };
 use halfkey::store::{EventKind, Subject};
-use halfkey::{Alias, Application, Group, UserId};
+use halfkey::{Alias, ApplicationName, Group, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many ask at once.
@@ -89,7 +89,7 @@ fn one_of_a_crowd_uses_a_challenge() {
         insist!(store.admit(&admission, NOW))
     });
     let count = |wanted: Admitted| admitted.iter().filter(|admitted| **admitted == wanted).count() as u64;
-    assert_eq!(count(Admitted::As(Standing::Active)), 1);
+    assert_eq!(count(Admitted::As(Status::Active)), 1);
     assert_eq!(count(Admitted::Spent), CROWD - 1);
     server::block_on(async {
         let store = open(&database).await;
@@ -116,8 +116,8 @@ fn many_sessions_of_one_key_keep_its_aliases_in_bounds() {
         let admission = Admission { key_id: key(1), address, next_alias, spend };
         let admitted = insist!(store.admit(&admission, NOW));
         // Asked again after an answer that was lost on the way, it says that the challenge is spent.
-        assert!(matches!(admitted, Admitted::As(Standing::Active) | Admitted::Spent));
-        insist!(store.heard(&key(1), &address));
+        assert!(matches!(admitted, Admitted::As(Status::Active) | Admitted::Spent));
+        insist!(store.confirm_alias(&key(1), &address));
     });
     server::block_on(async {
         let client = connect(&database).await;
@@ -155,7 +155,7 @@ fn all_who_commit_one_request_get_the_same_bytes() {
 #[test]
 fn serials_rise_and_none_is_given_twice() {
     let Some(database) = database() else { return };
-    let application = Application::new("ledger").unwrap();
+    let application = ApplicationName::new("ledger").unwrap();
     let of = application.clone();
     // Few subjects, so that the same entitlement is changed at once; groups join in the counting.
     let serials = on_two_servers(&database, CROWD, move |store, n| {

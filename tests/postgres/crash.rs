@@ -9,7 +9,7 @@ use super::server::{self, Server, block_on};
 use super::world::*;
 use halfkey::message::Address;
 use halfkey::port::entitlement_store::{
-    Admission, Admitted, Committed, Confirmed, EntitlementQuery, Standing, UserInformation,
+    Admission, Admitted, Committed, Confirmed, EntitlementQuery, Status, UserInformation,
 };
 use halfkey::postgres::Store;
 use halfkey::record::Lifecycle;
@@ -87,8 +87,8 @@ async fn check(store: &Store, n: u64, stages: &[Stage]) {
     let mut fresh = [0; 16];
     SystemRandom.fill(&mut fresh);
     let next = Admission { next_alias: Alias::new(fresh), spend: Some((fresh, NOW.after(60))), ..session(n) };
-    let standing = if confirmed == Confirmed::Active { Standing::Active } else { Standing::Lost };
-    assert_eq!(store.admit(&next, NOW).await, Ok(Admitted::As(standing)), "{n}: {stages:?}");
+    let status = if confirmed == Confirmed::Active { Status::Active } else { Status::Lost };
+    assert_eq!(store.admit(&next, NOW).await, Ok(Admitted::As(status)), "{n}: {stages:?}");
     if let Some(Stage::Entitled(number)) = stages.iter().find(|stage| matches!(stage, Stage::Entitled(_))) {
         let query = EntitlementQuery {
             key_id: key(n),

@@ -8,7 +8,7 @@ use halfkey::port::contract::entitlement_store;
 use halfkey::postgres::{Blocking, Store};
 use halfkey::store::operation::*;
 use halfkey::store::{State, StorageKeys};
-use halfkey::{Application, Group, Secret};
+use halfkey::{ApplicationName, Group, Secret};
 use std::collections::BTreeSet;
 
 /// Tables, indexes and primary keys; single statements; transactions and limits of time. Sequences,
@@ -86,7 +86,7 @@ async fn look_at_everything(store: &Store) {
     store.run(&Members { after, ..Members::default() }, NOW).await.unwrap();
     store.run(&Events::default(), NOW).await.unwrap();
     store.run(&Reports::default(), NOW).await.unwrap();
-    let rollout = Rollout { application: Application::new("mail").unwrap(), after: None, limit: None };
+    let rollout = Rollout { application: ApplicationName::new("mail").unwrap(), after: None, limit: None };
     store.run(&rollout, NOW).await.unwrap();
     store.run(&Codes::default(), NOW).await.unwrap();
     store.run(&Applications::default(), NOW).await.unwrap();

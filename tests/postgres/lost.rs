@@ -5,7 +5,7 @@ use super::server::{self, Server, block_on};
 use super::world::*;
 use halfkey::message::Address;
 use halfkey::port::StoreError;
-use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Standing};
+use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Status};
 use halfkey::postgres::tokio_postgres::Client;
 use halfkey::store::operation::{OperatorError, Purge};
 use halfkey::{Alias, Digest};
@@ -151,7 +151,7 @@ fn what_becomes_of_a_commit_that_is_not_answered_is_not_guessed() {
         assert_eq!(store.outcome(&request, NOW).await, Ok(Some(response(2))));
         assert_eq!(store.confirm(&key(2), NOW).await, Ok(Confirmed::Active));
         assert_eq!(store.admit(&parked, NOW).await, Ok(Admitted::Spent));
-        assert_eq!(store.admit(&unparked, NOW).await, Ok(Admitted::As(Standing::Active)));
+        assert_eq!(store.admit(&unparked, NOW).await, Ok(Admitted::As(Status::Active)));
         audit::check(&database).await;
     });
 }

@@ -7,7 +7,7 @@ use super::world::{create, open, runtime, there};
 use halfkey::certificate::Revocation;
 use halfkey::configuration::server::{self as configuration, AwaitApplied, Principal};
 use halfkey::configuration::token::Applying;
-use halfkey::driver::{Client, Configured, Registering, Transport};
+use halfkey::driver::{Client, Configured, RegistrationOutcome, Transport};
 use halfkey::memory::Server;
 use halfkey::message::{ConfigRequest, Confirm, Hello, Open, Request, Response, UserInformation};
 use halfkey::policy::Policy;
@@ -23,12 +23,12 @@ use halfkey::registration::token::Credential;
 use halfkey::session::park::resume_from_response;
 use halfkey::session::server::{Entry, Established, receive_open};
 use halfkey::session::token::Options;
-use halfkey::session::{Content, Received};
+use halfkey::session::{Content, OpenedRecord};
 use halfkey::store::operation::{Entitle, EventFilter, Events, Inspect, IssueCode, Reports};
 use halfkey::store::{EventKind, Subject};
 use halfkey::template::Template;
 use halfkey::wire::{Message, message_type};
-use halfkey::{AccessPath, Application, ServerSettings, SystemRandom, UnixTime, UserName};
+use halfkey::{AccessPath, ApplicationName, ServerSettings, SystemRandom, UnixTime, UserName};
 use std::collections::VecDeque;
 use std::io;
 
@@ -107,11 +107,11 @@ impl Machine<'_> {
     ) -> Vec<Vec<u8>> {
         let received = session.channel.open(record).unwrap();
         if let Some((key_id, address)) = session.heard() {
-            self.store.heard(&key_id, &address).await.unwrap();
+            self.store.confirm_alias(&key_id, &address).await.unwrap();
         }
         let message = match received {
-            Received::Configuration(message) => message,
-            Received::Closed => return vec![session.channel.close().unwrap()],
+            OpenedRecord::Configuration(message) => message,
+            OpenedRecord::Closed => return vec![session.channel.close().unwrap()],
             _ => return Vec::new(),
         };
         if message_type(&message) == Ok(ConfigRequest::TYPE) {
@@ -207,15 +207,15 @@ fn a_token_goes_from_server_to_server() {
     let mut post = Post { losing: true, ..Post::new(&machines) };
     client.register(&mut post, &settings.name, &Revocation::Ignore, &mut fill).map(|_| ()).unwrap_err();
     let mut post = Post { sent: post.sent + 1, ..Post::new(&machines) };
-    let Attempt::Half(half) = token.attempts().unwrap().remove(0) else { panic!("no run under way") };
+    let Attempt::InFlight(half) = token.attempts().unwrap().remove(0) else { panic!("no run under way") };
     let mut client = Client { clock: &clock, ..Client::new(&mut token, &mut random) };
     let ended = client.resume(&mut post, half).unwrap();
-    let Registering::Active(alice) = ended else { panic!("{ended:?}") };
+    let RegistrationOutcome::Active(alice) = ended else { panic!("{ended:?}") };
     let entry = runtime().block_on(operator(1).run(&Inspect(alice.key_id), CLOCK)).unwrap().unwrap();
     assert_eq!(entry.user_id, alice.user_id);
 
     // Entitled at the one server, configured by the other.
-    let application = Application::new("ledger").unwrap();
+    let application = ApplicationName::new("ledger").unwrap();
     let document = |body: &str| Document { media_type: "text/plain".into(), body: body.into() };
     for (round, body) in ["first", "second"].into_iter().enumerate() {
         let subject = Subject::User(alice.user_id.clone());

@@ -6,7 +6,7 @@ use halfkey::port::StoreError;
 use halfkey::postgres::deadpool_postgres::{Manager, Pool};
 use halfkey::postgres::{OpenError, Store, tokio_postgres};
 use halfkey::record::{
-    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, Registered, StoredKeys, Takes,
+    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ServerRegistration, StoredKeys, Takes,
 };
 use halfkey::store::operation::{Cursor, OperatorError, Page};
 use halfkey::store::{Operation, StorageKeys, UniqueNames};
@@ -178,7 +178,7 @@ pub fn secret(n: u64, which: u8) -> Secret {
 
 /// The `n`th registration: every id and secret in it is made of `n`, and so are the bytes of its R3.
 pub fn granted(n: u64, user_id: UserId, name: UserName, takes: Option<Takes>) -> NewOutcome {
-    let registered = Registered {
+    let registered = ServerRegistration {
         key_id: key(n),
         user_id,
         name,

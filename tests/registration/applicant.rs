@@ -2,18 +2,20 @@
 
 use crate::common::{Counting, Issuer, World, grant, token};
 use halfkey::certificate::{Revocation, VerifiedServer};
-use halfkey::driver::{Client, ClientError, Gateway, Registering, Transport};
+use halfkey::driver::{Client, ClientError, Gateway, RegistrationOutcome, Transport};
 use halfkey::port::{AuthServer, EntitlementStore, Token};
-use halfkey::record::{Half, Lifecycle, Registration, Standing};
-use halfkey::registration::server::Application;
-use halfkey::registration::token::{AwaitOutcome, Credential, NeedForm, Opened, Settled, hello, resume};
-use halfkey::registration::{Kept, TokenSideError};
+use halfkey::record::{InFlight, Lifecycle, Progress, TokenRegistration};
+use halfkey::registration::server::EnrolmentRequest;
+use halfkey::registration::token::{
+    AwaitOutcome, Credential, NeedForm, ServerDecision, Settled, hello, resume,
+};
+use halfkey::registration::{Recoverable, TokenRegistrationError};
 use halfkey::session::token::Options;
 use halfkey::software::SoftwareToken;
 use halfkey::suite::{SUITES, Suite, X25519};
 use halfkey::template::{FieldValue, Form, Template};
 use halfkey::wire::{Message, message_type};
-use halfkey::{RefusalReason, UserName};
+use halfkey::{ErrorReason, UserName};
 use std::collections::VecDeque;
 use std::io;
 
@@ -52,7 +54,7 @@ pub(crate) fn answer_through(
     peer: &[u8],
     frame: &[u8],
 ) -> Vec<u8> {
-    let approval = |_: &Application| world.decision.borrow().clone();
+    let approval = |_: &EnrolmentRequest| world.decision.borrow().clone();
     let settings = &world.settings;
     let gateway = Gateway { settings, server, store, approval: &approval, observer: world };
     gateway.answer(peer, frame, world.now(), &mut *world.random.borrow_mut())
@@ -62,8 +64,8 @@ pub(crate) fn answer(world: &World, frame: &[u8]) -> Vec<u8> {
     answer_through(world, &world.server, &world.store, b"peer", frame)
 }
 
-pub(crate) fn refusal(frame: &[u8]) -> Option<RefusalReason> {
-    RefusalReason::read(frame)
+pub(crate) fn refusal(frame: &[u8]) -> Option<ErrorReason> {
+    ErrorReason::read(frame)
 }
 
 pub(crate) fn is<'b, M: Message<'b>>(frame: &[u8]) -> bool {
@@ -102,7 +104,7 @@ pub(crate) struct Applied {
     pub(crate) r0: Vec<u8>,
     pub(crate) r1: Vec<u8>,
     pub(crate) r2: Vec<u8>,
-    pub(crate) half: Half,
+    pub(crate) half: InFlight,
 }
 
 impl Applicant {
@@ -130,7 +132,7 @@ impl<T: Token> Applicant<T> {
         transport: &mut dyn Transport,
         user: &str,
         credential: Credential,
-    ) -> Result<Registering, ClientError> {
+    ) -> Result<RegistrationOutcome, ClientError> {
         let mut credential = Some(credential);
         let mut fill =
             |_: &VerifiedServer, template: &Template| Ok((form(template, user), credential.take().unwrap()));
@@ -139,18 +141,27 @@ impl<T: Token> Applicant<T> {
         })
     }
 
-    pub(crate) fn register(&mut self, world: &World, user: &str, credential: Credential) -> Registering {
+    pub(crate) fn register(
+        &mut self,
+        world: &World,
+        user: &str,
+        credential: Credential,
+    ) -> RegistrationOutcome {
         self.register_over(world, &mut world.link(), user, credential).unwrap()
     }
 
-    pub(crate) fn registered(&mut self, world: &World, user: &str) -> Registration {
+    pub(crate) fn registered(&mut self, world: &World, user: &str) -> TokenRegistration {
         match self.register(world, user, Credential::None) {
-            Registering::Active(registration) => registration,
+            RegistrationOutcome::Active(registration) => registration,
             other => panic!("{other:?}"),
         }
     }
 
-    pub(crate) fn session(&mut self, world: &World, registration: &Registration) -> Result<(), ClientError> {
+    pub(crate) fn session(
+        &mut self,
+        world: &World,
+        registration: &TokenRegistration,
+    ) -> Result<(), ClientError> {
         self.client(world, |client| {
             client.open(world.link(), &registration.key_id, &Options::default())?.close().map(drop)
         })
@@ -172,7 +183,7 @@ impl<T: Token> Applicant<T> {
         let form = form(need.wanted(), user);
         let need = need.supply(form, credential).unwrap().supply_from(&mut self.token, &mut self.random);
         let need = need.unwrap().supply_from(&mut self.token, world.now()).unwrap();
-        let halfkey::record::Attempt::Half(half) = need.wanted() else { panic!("no half") };
+        let halfkey::record::Attempt::InFlight(half) = need.wanted() else { panic!("no half") };
         let step = need.supply_from(&mut self.token).unwrap();
         Applied { r0, r1, r2: step.send.into_bytes(), half }
     }
@@ -181,18 +192,18 @@ impl<T: Token> Applicant<T> {
     pub(crate) fn opens(
         &mut self,
         world: &World,
-        half: &Half,
+        half: &InFlight,
         r3: &[u8],
-    ) -> Result<Opened, Kept<AwaitOutcome>> {
+    ) -> Result<ServerDecision, Recoverable<AwaitOutcome>> {
         let state = resume(half.clone(), self.suites).unwrap().next;
         state.receive_outcome(r3)?.supply_from(&mut self.token, world.now())
     }
 
     /// The error of an R3 that is none for this run; the token keeps its state.
-    pub(crate) fn refuses(&mut self, world: &World, half: &Half, r3: &[u8]) -> TokenSideError {
+    pub(crate) fn refuses(&mut self, world: &World, half: &InFlight, r3: &[u8]) -> TokenRegistrationError {
         let kept = match self.opens(world, half, r3) {
             Err(kept) => kept,
-            Ok(Opened::Granted(need)) => need.supply_from(&mut self.token).unwrap_err(),
+            Ok(ServerDecision::Granted(need)) => need.supply_from(&mut self.token).unwrap_err(),
             Ok(other) => panic!("{other:?}"),
         };
         assert_eq!(*kept.state.txn(), half.txn);
@@ -200,13 +211,15 @@ impl<T: Token> Applicant<T> {
     }
 
     /// Goes on from R2 to the end, honestly.
-    pub(crate) fn completes(&mut self, world: &World, applied: &Applied) -> Registration {
+    pub(crate) fn completes(&mut self, world: &World, applied: &Applied) -> TokenRegistration {
         let r3 = answer(world, &applied.r2);
         self.completes_with(world, &applied.half, &r3)
     }
 
-    pub(crate) fn completes_with(&mut self, world: &World, half: &Half, r3: &[u8]) -> Registration {
-        let Opened::Granted(need) = self.opens(world, half, r3).unwrap() else { panic!("not granted") };
+    pub(crate) fn completes_with(&mut self, world: &World, half: &InFlight, r3: &[u8]) -> TokenRegistration {
+        let ServerDecision::Granted(need) = self.opens(world, half, r3).unwrap() else {
+            panic!("not granted")
+        };
         let step = need.supply_from(&mut self.token).unwrap();
         let r5 = answer(world, step.send.as_bytes());
         match step.next.receive_done(&r5).unwrap().supply_from(&mut self.token).unwrap() {
@@ -221,7 +234,7 @@ impl<T: Token> Applicant<T> {
         let rows = world.registrations();
         let live: Vec<_> = rows.iter().filter(|row| row.lifecycle == Lifecycle::Active).collect();
         assert_eq!((held.len(), live.len()), (1, 1), "{held:?} {:?}", states(world));
-        assert_eq!((held[0].key_id, held[0].standing), (live[0].key_id, Standing::Active));
+        assert_eq!((held[0].key_id, held[0].progress), (live[0].key_id, Progress::Active));
         assert_eq!((&held[0].user_id, held[0].policy), (&live[0].user_id, live[0].policy));
         assert!(self.token.attempts().unwrap().is_empty());
     }

@@ -4,15 +4,15 @@ use crate::applicant::{Applicant, answer_through, decide, form, is, states, user
 use crate::common::{Counting, Issuer, PIN, World, grant, token};
 use crate::recording::{self, RECORDED, RecordingServer, SPOKEN};
 use crate::watched::{Fall, Moment, Power, WatchedStore, WatchedToken};
-use halfkey::driver::{ClientError, Registering, Transport};
+use halfkey::driver::{ClientError, RegistrationOutcome, Transport};
 use halfkey::memory::Store;
 use halfkey::message::{Outcome, Request};
 use halfkey::policy::Policy;
 use halfkey::port::{EntitlementStore, Token};
-use halfkey::record::{Attempt, Lifecycle, Registration, Standing};
+use halfkey::record::{Attempt, Lifecycle, Progress, TokenRegistration};
 use halfkey::registration::server::{Decision, Grant, NeedCommit, Stored, receive_request};
 use halfkey::registration::token::Credential;
-use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::registration::{ActivationCode, RejectionCode};
 use halfkey::session::token::Options;
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::{KeyId, Secret, UnixTime};
@@ -102,7 +102,8 @@ impl Episode {
         let card = Card::new(&issuer, 7);
         let mut episode = Self { issuer, world, card, proof, code, old: None, requested: false };
         if proof == Proof::Renewal {
-            let Ok(Registering::Active(old)) = episode.run(Mishap::default(), None, Credential::None) else {
+            let Ok(RegistrationOutcome::Active(old)) = episode.run(Mishap::default(), None, Credential::None)
+            else {
                 panic!()
             };
             episode.old = Some(old.key_id);
@@ -110,7 +111,7 @@ impl Episode {
         if proof == Proof::Ticket {
             decide(&episode.world, true);
             let end = episode.run(Mishap::default(), None, Credential::None).unwrap();
-            assert!(matches!(end, Registering::Waiting(_)));
+            assert!(matches!(end, RegistrationOutcome::Waiting(_)));
             decide(&episode.world, false);
         }
         episode
@@ -120,7 +121,7 @@ impl Episode {
         let attempts = self.card.applicant.token.inner.attempts().unwrap();
         let waiting = attempts.into_iter().find_map(|attempt| match attempt {
             Attempt::Waiting(waiting) => Some(waiting),
-            Attempt::Half(_) => None,
+            Attempt::InFlight(_) => None,
         });
         match (self.proof, waiting) {
             (Proof::Code, _) => Credential::Activation(self.code.clone()),
@@ -136,7 +137,7 @@ impl Episode {
         mishap: Mishap,
         attempt: Option<Attempt>,
         credential: Credential,
-    ) -> Result<Registering, ClientError> {
+    ) -> Result<RegistrationOutcome, ClientError> {
         let Self { world, card, requested, .. } = self;
         *requested = false;
         let store = WatchedStore::new(&world.store, mishap.store);
@@ -156,12 +157,12 @@ impl Episode {
         });
         let link: &mut dyn Transport = &mut link;
         match attempt {
-            Some(Attempt::Half(half)) => card.applicant.client(world, |client| client.resume(link, half)),
+            Some(Attempt::InFlight(half)) => card.applicant.client(world, |client| client.resume(link, half)),
             _ => card.applicant.register_over(world, link, "alice", credential),
         }
     }
 
-    fn confirms(&mut self, joined: Registration) -> bool {
+    fn confirms(&mut self, joined: TokenRegistration) -> bool {
         let Self { world, card, .. } = self;
         let key_id = joined.key_id;
         let done = card.applicant.client(world, |client| client.confirm(&mut world.link(), joined));
@@ -178,9 +179,9 @@ impl Episode {
         let attempts = token.attempts().unwrap();
         let half = attempts
             .into_iter()
-            .find(|attempt| matches!(attempt, Attempt::Half(half) if half.deadline >= self.world.now()));
+            .find(|attempt| matches!(attempt, Attempt::InFlight(half) if half.deadline >= self.world.now()));
         let registrations = token.registrations().unwrap();
-        let joined = registrations.iter().find(|row| row.standing != Standing::Active);
+        let joined = registrations.iter().find(|row| row.progress != Progress::Active);
         if let Some(joined) = joined.cloned() {
             self.confirms(joined);
         } else if half.is_some() {
@@ -195,7 +196,7 @@ impl Episode {
 
     fn is_over(&self) -> bool {
         let held = self.card.applicant.token.inner.registrations().unwrap();
-        held.len() == 1 && held[0].standing == Standing::Active && Some(held[0].key_id) != self.old
+        held.len() == 1 && held[0].progress == Progress::Active && Some(held[0].key_id) != self.old
     }
 
     fn restart(&mut self) {
@@ -220,7 +221,7 @@ impl Episode {
             assert!(held.iter().any(|row| row.key_id == live.key_id), "{mishap:?} {old}");
         }
         let held = self.card.applicant.token.inner.registrations().unwrap();
-        let half = |attempt: &Attempt| matches!(attempt, Attempt::Half(_));
+        let half = |attempt: &Attempt| matches!(attempt, Attempt::InFlight(_));
         let attempts = self.card.applicant.token.inner.attempts().unwrap();
         let kept = attempts.iter().any(half) || held.iter().any(|row| Some(row.key_id) != self.old);
         assert!(kept || !self.requested, "{mishap:?}: R2 left, and the token knows nothing of it");
@@ -260,7 +261,7 @@ fn everywhere(proof: Proof) {
     quiet.card.reloaded(None);
     let credential = quiet.credential();
     let end = quiet.run(Mishap::default(), None, credential).unwrap();
-    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
     let calls = quiet.card.applicant.token.power.calls.borrow().len();
     assert!(calls >= 8, "{calls}");
 
@@ -339,17 +340,17 @@ fn p8_replicas_and_changes_of_mind_never_seal_two_texts_alike() {
     let need = need.supply(form, Credential::None).unwrap();
     let need = need.supply_from(&mut applicant.token, &mut applicant.random).unwrap();
     let step = need.supply_from(&mut applicant.token, world.now()).unwrap();
-    let Attempt::Half(half) = step.wanted() else { panic!() };
+    let Attempt::InFlight(half) = step.wanted() else { panic!() };
     drop(step.supply_from(&mut applicant.token).unwrap());
 
     // A crash after each: the decision, and even the random bytes, begin anew.
     let mut sealed = Vec::new();
     let Decision::Grant(plain) = grant() else { panic!() };
-    let less = Policy { fall_back: false, ..plain.policy };
+    let less = Policy { allow_key_id: false, ..plain.policy };
     let decisions = [
         Decision::Wait { retry_after: 60 },
         Decision::Wait { retry_after: 61 },
-        Decision::Refuse(RefusalCode::Declined),
+        Decision::Refuse(RejectionCode::Declined),
         Decision::Grant(Grant { policy: less, ..plain }),
         grant(),
     ];

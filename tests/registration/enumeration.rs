@@ -7,9 +7,9 @@ use crate::distort::{bstr, content, entries, malformed, map, with};
 use crate::forge::{Sealing, text};
 use crate::watched::WatchedStore;
 use halfkey::port::Token;
-use halfkey::record::Half;
-use halfkey::registration::token::{Credential, Opened, Refused};
-use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::record::InFlight;
+use halfkey::registration::token::{Credential, Rejection, ServerDecision};
+use halfkey::registration::{ActivationCode, RejectionCode};
 use halfkey::{KeyId, TicketId};
 use std::collections::BTreeSet;
 
@@ -19,12 +19,12 @@ fn judged(
     applicant: &mut Applicant,
     applied: &Applied,
     r2: &[u8],
-) -> (Vec<&'static str>, usize, Option<Refused>) {
+) -> (Vec<&'static str>, usize, Option<Rejection>) {
     let store = WatchedStore::new(&world.store, None);
     let r3 = answer_through(world, &world.server, &store, b"peer", r2);
-    let half = Half { request: r2.to_vec(), ..applied.half.clone() };
+    let half = InFlight { request: r2.to_vec(), ..applied.half.clone() };
     let said = match applicant.opens(world, &half, &r3) {
-        Ok(Opened::Refused(refused)) => Some(refused),
+        Ok(ServerDecision::Refused(refused)) => Some(refused),
         Ok(other) => panic!("{other:?}"),
         Err(_) => None,
     };
@@ -84,11 +84,11 @@ fn p6_wrong_proofs_are_judged_alike_whatever_is_there() {
     let sealed = [content(&applied.r2, 2), vec![0; 256]].concat();
     let r2 = with(&applied.r2, 2, bstr(&sealed));
     let (calls, length, said) = judged(&world, &mut stranger, &applied, &r2);
-    assert_eq!(said.unwrap().code, RefusalCode::Unspecified);
+    assert_eq!(said.unwrap().code, RejectionCode::Unspecified);
     for (what, (others, other, said)) in &all {
         assert_eq!((others, other), (&calls, &length), "{what}");
         let said = said.as_ref().unwrap();
-        assert_eq!((said.code, said.fields.len()), (RefusalCode::Unspecified, 0), "{what}");
+        assert_eq!((said.code, said.fields.len()), (RejectionCode::Unspecified, 0), "{what}");
     }
     assert_eq!(calls, ["outcome", "applicant", "commit"]);
     assert_eq!(before, format!("{:?} {:?}", world.registrations(), world.waiting()));
@@ -110,12 +110,12 @@ fn a_proof_is_the_whole_of_it() {
     let wrong = map(&[entries(&proof)[0].clone(), (3, tag(&proof, true))]);
     let r2 = sealing.seal_text(&applied.r2, &map(&[body[0].clone(), (2, wrong)]));
     let (_, _, said) = judged(&world, &mut applicant, &applied, &r2);
-    assert_eq!(said.unwrap().code, RefusalCode::Unspecified);
+    assert_eq!(said.unwrap().code, RejectionCode::Unspecified);
     // The proof of one run in another.
     let other = applicant.applied(&world, "alice", Credential::Activation(again()));
     let r2 = Sealing::of(&mut applicant, &other.half).seal_text(&other.r2, &map(&body));
     let (_, _, said) = judged(&world, &mut applicant, &other, &r2);
-    assert_eq!(said.unwrap().code, RefusalCode::Unspecified);
+    assert_eq!(said.unwrap().code, RejectionCode::Unspecified);
     let third = applicant.applied(&world, "alice", Credential::Activation(again()));
     applicant.completes(&world, &third);
 }
@@ -138,7 +138,7 @@ fn a_spoilt_form_is_refused_by_an_outcome() {
         let r2 = sealing.seal_text(&applied.r2, &bytes);
         let (calls, length, said) = judged(&world, &mut applicant, &applied, &r2);
         assert_eq!((calls.len(), length), (3, size), "{what}");
-        assert_eq!(said.unwrap().code, RefusalCode::Unspecified, "{what}");
+        assert_eq!(said.unwrap().code, RejectionCode::Unspecified, "{what}");
     }
     for (what, bytes) in malformed(&entries(&plain)[0].1) {
         let bytes = map(&[(1, bytes)]);
@@ -149,7 +149,7 @@ fn a_spoilt_form_is_refused_by_an_outcome() {
         let (calls, length, said) = judged(&world, &mut applicant, &applied, &r2);
         assert_eq!((calls.len(), length), (3, size), "{what}");
         let code = said.unwrap().code;
-        assert!(matches!(code, RefusalCode::Unspecified | RefusalCode::Form), "{what}: {code:?}");
+        assert!(matches!(code, RejectionCode::Unspecified | RejectionCode::Form), "{what}: {code:?}");
     }
     // Forms that read well and are wrong: each field says what is wrong with it.
     let first = applied;
@@ -194,7 +194,7 @@ fn a_spoilt_form_is_refused_by_an_outcome() {
         let said: Vec<_> = said.fields.iter().map(|(place, error)| (*place, error.code())).collect();
         assert_eq!(said, faults, "{form:?}");
     }
-    applicant.token.give_up(&applied.half.txn).unwrap();
+    applicant.token.abandon(&applied.half.txn).unwrap();
     applicant.completes(&world, &first);
     applicant.settled(&world);
 }
@@ -210,6 +210,6 @@ fn p6_a_closed_server_says_nothing_of_names() {
         let applied = stranger.applied(&world, name, Credential::None);
         let r2 = applied.r2.clone();
         let (calls, _, said) = judged(&world, &mut stranger, &applied, &r2);
-        assert_eq!((calls.len(), said.unwrap().code), (3, RefusalCode::ProofNeeded), "{name}");
+        assert_eq!((calls.len(), said.unwrap().code), (3, RejectionCode::ProofNeeded), "{name}");
     }
 }

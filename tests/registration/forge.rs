@@ -3,8 +3,8 @@
 use crate::applicant::Applicant;
 use crate::distort::{bstr, content, with};
 use halfkey::port::Token;
-use halfkey::record::Half;
-use halfkey::schedule::HalfUse;
+use halfkey::record::InFlight;
+use halfkey::schedule::Ssk1Use;
 use halfkey::suite::{Suite, XWING};
 use halfkey::{Digest, Secret};
 
@@ -17,8 +17,8 @@ pub(crate) struct Sealing {
 
 impl Sealing {
     /// k2 of a run that the token holds.
-    pub(crate) fn of<T: Token>(applicant: &mut Applicant<T>, half: &Half) -> Self {
-        let p_b = applicant.token.half(&half.txn, HalfUse::Request, &half.transcript).unwrap();
+    pub(crate) fn of<T: Token>(applicant: &mut Applicant<T>, half: &InFlight) -> Self {
+        let p_b = applicant.token.derive_from_ssk1(&half.txn, Ssk1Use::Request, &half.transcript).unwrap();
         Self::request(&half.transcript, &p_b, &half.ss_e)
     }
 

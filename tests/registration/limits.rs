@@ -6,9 +6,9 @@ use crate::distort::{bstr, content, map, with};
 use crate::forge::Sealing;
 use crate::messages::{REFUSED, asking, receives};
 use halfkey::message::Outcome;
-use halfkey::record::Half;
-use halfkey::registration::token::{Credential, Opened, resume};
-use halfkey::registration::{RefusalCode, TokenSideError};
+use halfkey::record::InFlight;
+use halfkey::registration::token::{Credential, ServerDecision, resume};
+use halfkey::registration::{RejectionCode, TokenRegistrationError};
 use halfkey::wire::MAX_MESSAGE;
 
 #[test]
@@ -24,7 +24,7 @@ fn limits_are_checked_before_anything_else() {
             assert_eq!(refusal(&answer(&world, &long)), REFUSED, "{length}");
         }
     }
-    let too_long = |error: &TokenSideError| error.to_string().contains("longer than allowed");
+    let too_long = |error: &TokenRegistrationError| error.to_string().contains("longer than allowed");
     for (most, bytes) in [(8192, &r3), (65_536, &applied.r1)] {
         let mut long = bytes.clone();
         long.resize(most + 1, 0);
@@ -58,9 +58,9 @@ fn r2_is_padded_as_the_protocol_has_it() {
         padded.resize(padded.len() + more, 0);
         let request = sealing.seal(&applied.r2, padded);
         let r3 = answer(&world, &request);
-        let half = Half { request, ..applied.half.clone() };
-        let Opened::Refused(refused) = applicant.opens(&world, &half, &r3).unwrap() else { panic!() };
-        assert_eq!(refused.code, RefusalCode::Unspecified);
+        let half = InFlight { request, ..applied.half.clone() };
+        let ServerDecision::Refused(refused) = applicant.opens(&world, &half, &r3).unwrap() else { panic!() };
+        assert_eq!(refused.code, RejectionCode::Unspecified);
     }
 }
 

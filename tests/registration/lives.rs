@@ -2,13 +2,13 @@
 
 use crate::applicant::{Applicant, active, answer, setting, states, user};
 use crate::common::{Counting, World, grant};
-use halfkey::driver::Registering;
+use halfkey::driver::RegistrationOutcome;
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Lifecycle};
 use halfkey::registration::server::{Decision, Grant};
 use halfkey::registration::token::Credential;
-use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::registration::{ActivationCode, RejectionCode};
 use halfkey::store::operation::{Forget, FreeName, Revoke, Suspend};
 
 fn invite(world: &World, name: &str, seed: u8) -> ActivationCode {
@@ -22,9 +22,9 @@ fn with(code: &ActivationCode) -> Credential {
     Credential::Activation(code.clone())
 }
 
-fn refused(end: Registering) -> RefusalCode {
+fn refused(end: RegistrationOutcome) -> RejectionCode {
     match end {
-        Registering::Refused(refused) => refused.code,
+        RegistrationOutcome::Refused(refused) => refused.code,
         other => panic!("{other:?}"),
     }
 }
@@ -36,12 +36,12 @@ fn no_number_of_failures_ends_a_code() {
     let mut stranger = Applicant::new(&issuer, 8);
     let wrong = ActivationCode::generate(&mut Counting::new(51));
     for _ in 0..40 {
-        assert_eq!(refused(stranger.register(&world, "alice", with(&wrong))), RefusalCode::Unspecified);
+        assert_eq!(refused(stranger.register(&world, "alice", with(&wrong))), RejectionCode::Unspecified);
     }
     let mut alice = Applicant::new(&issuer, 7);
-    assert!(matches!(alice.register(&world, "Alice", with(&code)), Registering::Active(_)));
+    assert!(matches!(alice.register(&world, "Alice", with(&code)), RegistrationOutcome::Active(_)));
     alice.settled(&world);
-    assert_eq!(refused(stranger.register(&world, "alice", with(&code))), RefusalCode::Unspecified);
+    assert_eq!(refused(stranger.register(&world, "alice", with(&code))), RejectionCode::Unspecified);
 }
 
 /// The room that strangers fill is not the room of who has a code or a key.
@@ -57,11 +57,11 @@ fn strangers_cannot_fill_the_place_of_the_invited() {
         let applied = stranger.applied(&world, &format!("stranger{n}"), Credential::None);
         answer(&world, &applied.r2);
     }
-    assert_eq!(refused(stranger.register(&world, "stranger9", Credential::None)), RefusalCode::TooMany);
+    assert_eq!(refused(stranger.register(&world, "stranger9", Credential::None)), RejectionCode::TooMany);
     let mut alice = Applicant::new(&issuer, 7);
-    assert!(matches!(alice.register(&world, "alice", with(&code)), Registering::Active(_)));
+    assert!(matches!(alice.register(&world, "alice", with(&code)), RegistrationOutcome::Active(_)));
     let end = old.register(&world, "olga", Credential::Renewal(held.key_id));
-    assert!(matches!(end, Registering::Active(_)));
+    assert!(matches!(end, RegistrationOutcome::Active(_)));
 }
 
 #[test]
@@ -70,12 +70,12 @@ fn a_name_with_a_code_is_not_for_strangers() {
     let (mut early, mut stranger) = (Applicant::new(&issuer, 6), Applicant::new(&issuer, 8));
     early.register_over(&world, &mut world.link().losing(4), "alice", Credential::None).unwrap_err();
     let code = invite(&world, "alice", 50);
-    assert_eq!(refused(stranger.register(&world, "alice", Credential::None)), RefusalCode::NameTaken);
+    assert_eq!(refused(stranger.register(&world, "alice", Credential::None)), RejectionCode::NameTaken);
     let joined = early.token.registrations().unwrap().remove(0);
     let end = early.client(&world, |client| client.confirm(&mut world.link(), joined)).unwrap();
-    assert!(matches!(end, Registering::Lost), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Lost), "{end:?}");
     let mut alice = Applicant::new(&issuer, 7);
-    assert!(matches!(alice.register(&world, "alice", with(&code)), Registering::Active(_)));
+    assert!(matches!(alice.register(&world, "alice", with(&code)), RegistrationOutcome::Active(_)));
     assert_eq!(active(&world), 1);
 }
 
@@ -93,7 +93,7 @@ fn of_two_tokens_with_one_code_the_first_to_confirm_wins() {
         assert_eq!(states(&world), [Lifecycle::Active, Lifecycle::Lost], "the first settles it for both");
         end
     });
-    assert!(matches!(ends, [Registering::Active(_), Registering::Lost]));
+    assert!(matches!(ends, [RegistrationOutcome::Active(_), RegistrationOutcome::Lost]));
     two.settled(&world);
     assert!(one.token.registrations().unwrap().is_empty());
 }
@@ -105,12 +105,12 @@ fn a_token_that_died_after_r2_does_not_lock_its_owner_out() {
     let mut dead = Applicant::new(&issuer, 7);
     dead.register_over(&world, &mut world.link().losing(3), "alice", with(&code)).unwrap_err();
     let mut alice = Applicant::new(&issuer, 8);
-    assert!(matches!(alice.register(&world, "alice", with(&code)), Registering::Active(_)));
+    assert!(matches!(alice.register(&world, "alice", with(&code)), RegistrationOutcome::Active(_)));
     alice.settled(&world);
     // It lives after all: what it was granted is lost, authentically.
-    let Attempt::Half(half) = dead.token.attempts().unwrap().remove(0) else { panic!() };
+    let Attempt::InFlight(half) = dead.token.attempts().unwrap().remove(0) else { panic!() };
     let end = dead.client(&world, |client| client.resume(&mut world.link(), half)).unwrap();
-    assert!(matches!(end, Registering::Lost), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Lost), "{end:?}");
     alice.settled(&world);
 }
 
@@ -123,9 +123,9 @@ fn a_code_has_room_for_so_many_tries_and_again_when_they_have_lapsed() {
         let applied = alice.applied(&world, "alice", with(&code));
         answer(&world, &applied.r2);
     }
-    assert_eq!(refused(alice.register(&world, "alice", with(&code))), RefusalCode::TooMany);
+    assert_eq!(refused(alice.register(&world, "alice", with(&code))), RejectionCode::TooMany);
     world.pass(u64::from(world.settings.confirm_within) + 1);
-    assert!(matches!(alice.register(&world, "alice", with(&code)), Registering::Active(_)));
+    assert!(matches!(alice.register(&world, "alice", with(&code)), RegistrationOutcome::Active(_)));
     alice.settled(&world);
 }
 
@@ -138,8 +138,8 @@ fn a_code_withdrawn_or_replaced_serves_nobody_it_had_proved() {
     let next = invite(&world, "alice", 51);
     let joined = one.token.registrations().unwrap().remove(0);
     let end = one.client(&world, |client| client.confirm(&mut world.link(), joined)).unwrap();
-    assert!(matches!(end, Registering::Lost), "{end:?}");
-    assert!(matches!(two.register(&world, "alice", with(&next)), Registering::Active(_)));
+    assert!(matches!(end, RegistrationOutcome::Lost), "{end:?}");
+    assert!(matches!(two.register(&world, "alice", with(&next)), RegistrationOutcome::Active(_)));
     two.settled(&world);
 }
 
@@ -150,12 +150,16 @@ fn names_differ_by_more_than_case_and_width_and_stay_taken() {
     let held = alice.registered(&world, "ÅLICE");
     let mut other = Applicant::new(&issuer, 8);
     for name in ["ålice", "Ålice", "A\u{030A}lice", "ａ\u{030A}lice"] {
-        assert_eq!(refused(other.register(&world, name, Credential::None)), RefusalCode::NameTaken, "{name}");
+        assert_eq!(
+            refused(other.register(&world, name, Credential::None)),
+            RejectionCode::NameTaken,
+            "{name}"
+        );
     }
     world.run(&Revoke(held.key_id));
-    assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RefusalCode::NameTaken);
+    assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RejectionCode::NameTaken);
     world.run(&Forget(held.key_id));
-    assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RefusalCode::NameTaken);
+    assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RejectionCode::NameTaken);
     world.run(&FreeName { name: user("ålice"), held_by: held.user_id });
     other.registered(&world, "ålice");
     other.settled(&world);
@@ -191,8 +195,8 @@ fn a_renewal_keeps_name_and_policy() {
     let weak = Policy { modes: Modes::only(Mode::Psk), suites: Suites::all(), ..strong };
     *world.decision.borrow_mut() = granting(weak);
     let renew = || Credential::Renewal(old.key_id);
-    assert_eq!(refused(alice.register(&world, "bob", renew())), RefusalCode::NotRenewable);
-    let Registering::Active(new) = alice.register(&world, "alice", renew()) else { panic!() };
+    assert_eq!(refused(alice.register(&world, "bob", renew())), RejectionCode::NotRenewable);
+    let RegistrationOutcome::Active(new) = alice.register(&world, "alice", renew()) else { panic!() };
     assert_eq!((new.policy.modes, new.policy.suites), (strong.modes, strong.suites));
     assert_eq!(new.user_id, old.user_id);
     alice.settled(&world);
@@ -211,7 +215,7 @@ fn a_key_is_renewed_while_active_or_in_grace_and_never_otherwise() {
         let old = alice.registered(&world, "alice");
         world.pass(wait);
         let end = alice.register(&world, "alice", Credential::Renewal(old.key_id));
-        assert_eq!(matches!(end, Registering::Active(_)), renewable, "{wait}: {end:?}");
+        assert_eq!(matches!(end, RegistrationOutcome::Active(_)), renewable, "{wait}: {end:?}");
         alice.settled(&world);
     }
     type Act = fn(&World, &halfkey::KeyId);
@@ -225,12 +229,12 @@ fn a_key_is_renewed_while_active_or_in_grace_and_never_otherwise() {
             if !late {
                 act(&world, &old.key_id);
                 let end = alice.register(&world, "alice", Credential::Renewal(old.key_id));
-                assert_eq!(refused(end), RefusalCode::NotRenewable);
+                assert_eq!(refused(end), RejectionCode::NotRenewable);
             } else {
                 let applied = alice.applied(&world, "alice", Credential::Renewal(old.key_id));
                 let r3 = answer(&world, &applied.r2);
                 act(&world, &old.key_id);
-                let halfkey::registration::token::Opened::Granted(need) =
+                let halfkey::registration::token::ServerDecision::Granted(need) =
                     alice.opens(&world, &applied.half, &r3).unwrap()
                 else {
                     panic!()

@@ -7,19 +7,21 @@ use crate::forge::Sealing;
 use crate::properties::{item, transcript};
 use crate::watched::WatchedStore;
 use halfkey::certificate::Revocation;
-use halfkey::message::{Confirm, Done, Hello, Offer, Outcome, Refusal, Request};
+use halfkey::message::{Confirm, Done, ErrorMessage, Hello, Offer, Outcome, Request};
 use halfkey::port::Token;
-use halfkey::record::{Lifecycle, Standing};
-use halfkey::registration::TokenSideError;
-use halfkey::registration::token::{AwaitOffer, Credential, NeedForm, Opened, Settled, confirm_again, hello};
-use halfkey::schedule::HalfUse;
+use halfkey::record::{Lifecycle, Progress};
+use halfkey::registration::TokenRegistrationError;
+use halfkey::registration::token::{
+    AwaitOffer, Credential, NeedForm, ServerDecision, Settled, confirm_again, hello,
+};
+use halfkey::schedule::Ssk1Use;
 use halfkey::suite::SUITES;
 use halfkey::wire::Message;
-use halfkey::{RefusalReason, ServerName};
+use halfkey::{ErrorReason, ServerName};
 use std::cell::Cell;
 use std::ops::Range;
 
-pub(crate) const REFUSED: Option<RefusalReason> = Some(RefusalReason::Refused);
+pub(crate) const REFUSED: Option<ErrorReason> = Some(ErrorReason::Refused);
 
 /// The same R0 every time.
 pub(crate) fn asking(server: &ServerName, applicant: &Applicant) -> (Vec<u8>, AwaitOffer) {
@@ -27,7 +29,11 @@ pub(crate) fn asking(server: &ServerName, applicant: &Applicant) -> (Vec<u8>, Aw
     (step.send.into_bytes(), step.next)
 }
 
-pub(crate) fn receives(world: &World, applicant: &Applicant, r1: &[u8]) -> Result<NeedForm, TokenSideError> {
+pub(crate) fn receives(
+    world: &World,
+    applicant: &Applicant,
+    r1: &[u8],
+) -> Result<NeedForm, TokenRegistrationError> {
     let (_, state) = asking(&world.settings.name, applicant);
     let anchors = applicant.token.anchors().unwrap();
     state.receive_offer(r1, &anchors, &Revocation::Ignore, world.now())
@@ -59,7 +65,8 @@ fn r0_is_refused_or_its_offer_is() {
             let answered = answer(world, &bytes);
             if is::<Offer<'_>>(&answered) {
                 let error = receives(world, &applicant, &answered).unwrap_err();
-                let known = matches!(error, TokenSideError::Signature(_) | TokenSideError::Downgrade);
+                let known =
+                    matches!(error, TokenRegistrationError::Signature(_) | TokenRegistrationError::Downgrade);
                 assert!(known, "byte {place}: {error:?}");
             } else {
                 assert_eq!(refusal(&answered), REFUSED, "byte {place}");
@@ -76,11 +83,11 @@ fn r1_that_was_changed_ends_the_call() {
         let core = content(&r1, 1);
         for (what, bytes) in malformed(&r1) {
             let error = receives(world, &applicant, &bytes).unwrap_err();
-            assert!(matches!(error, TokenSideError::Wire(_)), "{what}: {error:?}");
+            assert!(matches!(error, TokenRegistrationError::Wire(_)), "{what}: {error:?}");
         }
         for (what, bytes) in malformed(&core).into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
             let error = receives(world, &applicant, &with(&r1, 1, bstr(&bytes))).unwrap_err();
-            assert!(matches!(error, TokenSideError::Wire(_)), "core {what}: {error:?}");
+            assert!(matches!(error, TokenRegistrationError::Wire(_)), "core {what}: {error:?}");
         }
         let cookie = place(&content(&r1, 2), &r1);
         for (place, bytes) in flipped(&r1) {
@@ -115,8 +122,8 @@ fn r2_that_was_changed_gets_one_word_or_an_outcome_of_one_size() {
                 assert_eq!(content(&content(&answered, 1), 3).len(), size, "byte {place}");
                 assert_eq!(*store.power.calls.borrow(), ["outcome", "applicant", "commit"], "byte {place}");
                 let error = applicant.refuses(world, &applied.half, &answered);
-                assert_eq!(error, TokenSideError::Sealed, "byte {place}");
-            } else if refusal(&answered) == Some(RefusalReason::Restart) {
+                assert_eq!(error, TokenRegistrationError::Sealed, "byte {place}");
+            } else if refusal(&answered) == Some(ErrorReason::Restart) {
                 restarts += 1;
             } else {
                 assert_eq!(refusal(&answered), REFUSED, "byte {place}");
@@ -141,11 +148,11 @@ fn r3_that_was_changed_is_ignored() {
         let core = content(&r3, 1);
         for (what, bytes) in malformed(&r3) {
             let error = applicant.refuses(world, &applied.half, &bytes);
-            assert!(matches!(error, TokenSideError::Wire(_)), "{what}: {error:?}");
+            assert!(matches!(error, TokenRegistrationError::Wire(_)), "{what}: {error:?}");
         }
         for (what, bytes) in malformed(&core).into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
             let error = applicant.refuses(world, &applied.half, &with(&r3, 1, bstr(&bytes)));
-            assert!(matches!(error, TokenSideError::Wire(_)), "core {what}: {error:?}");
+            assert!(matches!(error, TokenRegistrationError::Wire(_)), "core {what}: {error:?}");
         }
         for (place, bytes) in flipped(&r3) {
             drop(applicant.refuses(world, &applied.half, &bytes));
@@ -153,7 +160,7 @@ fn r3_that_was_changed_is_ignored() {
         }
         let longer = with(&core, 3, bstr(&[content(&core, 3), vec![0; 256]].concat()));
         let error = applicant.refuses(world, &applied.half, &with(&r3, 1, bstr(&longer)));
-        assert_eq!(error, TokenSideError::Sealed);
+        assert_eq!(error, TokenRegistrationError::Sealed);
         applicant.completes_with(world, &applied.half, &r3);
         applicant.settled(world);
     });
@@ -170,7 +177,7 @@ fn r3_has_the_length_that_was_offered() {
     let half = &applied.half;
     let items = [item(2, half.transcript.as_bytes()), item(1, &applied.r2), item(3, &content(&core, 2))];
     let th_g = transcript("outcome", &items);
-    let p_g = applicant.token.half(&half.txn, HalfUse::Outcome, &th_g).unwrap();
+    let p_g = applicant.token.derive_from_ssk1(&half.txn, Ssk1Use::Outcome, &th_g).unwrap();
     let sealing = Sealing::outcome(&th_g, &p_g, &half.ss_e);
     let refused = [0, 0, 0, 5, 0xA2, 1, 3, 2, 3];
     for (length, fits) in [(1024, true), (768, false), (1280, false), (4096, false)] {
@@ -179,9 +186,9 @@ fn r3_has_the_length_that_was_offered() {
         let core = with(&core, 3, bstr(&sealing.sealed(padded)));
         let r3 = with(&r3, 1, bstr(&core));
         if fits {
-            assert!(matches!(applicant.opens(&world, half, &r3).unwrap(), Opened::Refused(_)));
+            assert!(matches!(applicant.opens(&world, half, &r3).unwrap(), ServerDecision::Refused(_)));
         } else {
-            assert_eq!(applicant.refuses(&world, half, &r3), TokenSideError::Sealed, "{length}");
+            assert_eq!(applicant.refuses(&world, half, &r3), TokenRegistrationError::Sealed, "{length}");
         }
     }
     applicant.completes_with(&world, half, &r3);
@@ -221,7 +228,7 @@ fn r5_that_was_changed_settles_nothing() {
     applicant.register_over(&world, &mut world.link().losing(4), "alice", Credential::None).unwrap_err();
     let joined = applicant.token.registrations().unwrap().remove(0);
     let r5 = answer(&world, confirm_again(joined.clone()).unwrap().send.as_bytes());
-    let mut tries = |bytes: &[u8]| -> Result<Settled, TokenSideError> {
+    let mut tries = |bytes: &[u8]| -> Result<Settled, TokenRegistrationError> {
         let state = confirm_again(joined.clone()).unwrap().next;
         let need = state.receive_done(bytes).map_err(|kept| kept.error)?;
         need.supply_from(&mut applicant.token).map_err(|kept| {
@@ -231,7 +238,7 @@ fn r5_that_was_changed_settles_nothing() {
     };
     for (what, bytes) in malformed(&r5) {
         assert!(Done::decode(&bytes).is_err(), "{what}");
-        assert!(matches!(tries(&bytes), Err(TokenSideError::Wire(_))), "{what}");
+        assert!(matches!(tries(&bytes), Err(TokenRegistrationError::Wire(_))), "{what}");
     }
     for bit in 0..r5.len() * 8 {
         let mut bytes = r5.clone();
@@ -239,8 +246,8 @@ fn r5_that_was_changed_settles_nothing() {
         assert!(tries(&bytes).is_err(), "bit {bit}");
     }
     // What turns `done` into `lost` is the one value that would erase a key.
-    assert_eq!(tries(&with(&r5, 2, vec![0xF5])).unwrap_err(), TokenSideError::Proof);
-    assert!(matches!(tries(&r5), Ok(Settled::Done(row)) if row.standing == Standing::Active));
+    assert_eq!(tries(&with(&r5, 2, vec![0xF5])).unwrap_err(), TokenRegistrationError::Proof);
+    assert!(matches!(tries(&r5), Ok(Settled::Done(row)) if row.progress == Progress::Active));
     applicant.settled(&world);
 }
 
@@ -249,14 +256,20 @@ fn e0_is_one_word_and_changes_nothing() {
     let (issuer, world) = setting();
     let mut applicant = Applicant::new(&issuer, 7);
     let applied = applicant.applied(&world, "alice", Credential::None);
-    for reason in [RefusalReason::Refused, RefusalReason::Restart, RefusalReason::Busy] {
+    for reason in [ErrorReason::Refused, ErrorReason::Restart, ErrorReason::Busy] {
         let e0 = reason.frame().into_bytes();
-        assert_eq!(applicant.refuses(&world, &applied.half, &e0), TokenSideError::Refusal(reason));
-        assert_eq!(receives(&world, &applicant, &e0).unwrap_err(), TokenSideError::Refusal(reason));
+        assert_eq!(
+            applicant.refuses(&world, &applied.half, &e0),
+            TokenRegistrationError::ErrorMessage(reason)
+        );
+        assert_eq!(
+            receives(&world, &applicant, &e0).unwrap_err(),
+            TokenRegistrationError::ErrorMessage(reason)
+        );
         for (what, bytes) in malformed(&e0) {
-            assert!(Refusal::decode(&bytes).is_err(), "{what}");
+            assert!(ErrorMessage::decode(&bytes).is_err(), "{what}");
             let error = applicant.refuses(&world, &applied.half, &bytes);
-            assert!(matches!(error, TokenSideError::Wire(_)), "{what}: {error:?}");
+            assert!(matches!(error, TokenRegistrationError::Wire(_)), "{what}: {error:?}");
             assert_eq!(refusal(&answer(&world, &bytes)), REFUSED);
         }
         for (_, bytes) in flipped(&e0) {
@@ -264,10 +277,10 @@ fn e0_is_one_word_and_changes_nothing() {
         }
         assert_eq!(refusal(&answer(&world, &e0)), REFUSED, "nobody sends a server E0");
     }
-    let other = with(&RefusalReason::Busy.frame().into_bytes(), 1, vec![0x18, 0xC8]);
+    let other = with(&ErrorReason::Busy.frame().into_bytes(), 1, vec![0x18, 0xC8]);
     assert_eq!(
         applicant.refuses(&world, &applied.half, &other),
-        TokenSideError::Refusal(RefusalReason::Refused)
+        TokenRegistrationError::ErrorMessage(ErrorReason::Refused)
     );
     applicant.completes(&world, &applied);
     applicant.settled(&world);
@@ -280,19 +293,19 @@ fn messages_of_other_runs_and_sides_do_not_fit() {
     let (a, b) =
         (one.applied(&world, "alice", Credential::None), two.applied(&world, "bob", Credential::None));
     let (r3_a, r3_b) = (answer(&world, &a.r2), answer(&world, &b.r2));
-    assert!(matches!(receives(&world, &one, &a.r1), Err(TokenSideError::Signature(_))));
-    assert_eq!(one.refuses(&world, &a.half, &r3_b), TokenSideError::WrongRun);
+    assert!(matches!(receives(&world, &one, &a.r1), Err(TokenRegistrationError::Signature(_))));
+    assert_eq!(one.refuses(&world, &a.half, &r3_b), TokenRegistrationError::WrongRun);
     let dressed = with(&content(&r3_b, 1), 1, bstr(a.half.txn.as_bytes()));
-    assert_eq!(one.refuses(&world, &a.half, &with(&r3_b, 1, bstr(&dressed))), TokenSideError::Sealed);
+    assert_eq!(one.refuses(&world, &a.half, &with(&r3_b, 1, bstr(&dressed))), TokenRegistrationError::Sealed);
     let grafted = with(&r3_a, 2, entries(&r3_b)[2].1.clone());
-    assert!(matches!(one.refuses(&world, &a.half, &grafted), TokenSideError::Token(_)));
+    assert!(matches!(one.refuses(&world, &a.half, &grafted), TokenRegistrationError::Token(_)));
     for frame in [&a.r0, &a.r1, &a.r2, &r3_a] {
         // A reflected message, or one that comes too early.
         if !is::<Outcome<'_>>(frame) {
-            assert!(matches!(one.refuses(&world, &a.half, frame), TokenSideError::Wire(_)));
+            assert!(matches!(one.refuses(&world, &a.half, frame), TokenRegistrationError::Wire(_)));
         }
         if !is::<Offer<'_>>(frame) {
-            assert!(matches!(receives(&world, &one, frame), Err(TokenSideError::Wire(_))));
+            assert!(matches!(receives(&world, &one, frame), Err(TokenRegistrationError::Wire(_))));
         }
     }
     for frame in [&a.r1, &r3_a] {
@@ -301,7 +314,7 @@ fn messages_of_other_runs_and_sides_do_not_fit() {
     // R2 with the head of one run and the body of another.
     let mixed = with(&a.r2, 2, bstr(&content(&b.r2, 2)));
     let answered = answer(&world, &mixed);
-    assert_eq!(one.refuses(&world, &a.half, &answered), TokenSideError::Sealed);
+    assert_eq!(one.refuses(&world, &a.half, &answered), TokenRegistrationError::Sealed);
 
     let first = one.completes_with(&world, &a.half, &r3_a);
     let second = two.completes_with(&world, &b.half, &r3_b);
@@ -322,11 +335,11 @@ fn r4_and_r5_of_another_run_do_not_fit() {
     assert_eq!(refusal(&answer(&world, &crossed)), REFUSED);
     let r5_b = answer(&world, &r4_b);
     let state = |n: usize| confirm_again(joined[n].clone()).unwrap().next;
-    assert_eq!(state(0).receive_done(&r5_b).unwrap_err().error, TokenSideError::WrongRun);
+    assert_eq!(state(0).receive_done(&r5_b).unwrap_err().error, TokenRegistrationError::WrongRun);
     let r5_a = answer(&world, &r4_a);
     let grafted = with(&r5_a, 3, entries(&r5_b)[3].1.clone());
     let kept = state(0).receive_done(&grafted).unwrap().supply_from(&mut one.token).unwrap_err();
-    assert_eq!(kept.error, TokenSideError::Proof);
+    assert_eq!(kept.error, TokenRegistrationError::Proof);
     drop(state(0).receive_done(&r5_a).unwrap().supply_from(&mut one.token).unwrap());
     // Again, late, and by somebody else: the same answer, and no change.
     assert_eq!(answer(&world, &r4_a), r5_a);

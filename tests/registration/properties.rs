@@ -8,26 +8,26 @@ use crate::distort::{bstr, content, with};
 use halfkey::certificate::{Revocation, TrustAnchors};
 use halfkey::message::{Address, Offer, Outcome};
 use halfkey::policy::SuiteId;
-use halfkey::port::auth_server::{Decapsulated, Encapsulated, Offering};
+use halfkey::port::auth_server::{Decapsulated, Encapsulated, OfferMaterial};
 use halfkey::port::{AuthServer, AuthServerError, CertificateAuthority, EntitlementStore, Token};
-use halfkey::registration::TokenSideError;
+use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::server::receive_hello;
 use halfkey::registration::token::{Credential, hello};
-use halfkey::schedule::{KeyContext, KeySet, Question};
+use halfkey::schedule::{KeyContext, KeySet, KeyUse};
 use halfkey::suite::{SUITES, Suite, XWING};
 use halfkey::wire::Codes;
-use halfkey::{Digest, KeyId, RefusalReason, Secret, ServerName, UnixTime, UserId};
+use halfkey::{Digest, ErrorReason, KeyId, Secret, ServerName, UnixTime, UserId};
 
 const TH: Digest = Digest::new([0xAB; 32]);
 
 /// What a token's keys answer, as a fingerprint of all of them.
 fn fingerprint(token: &mut dyn Token, key_id: &KeyId) -> Vec<[u8; 32]> {
-    [Question::Response(&TH), Question::Session(&TH), Question::Renew(&TH), Question::Mix(&TH)]
+    [KeyUse::Response(&TH), KeyUse::Session(&TH), KeyUse::Renew(&TH), KeyUse::Binder(&TH)]
         .map(|question| *token.answer(key_id, &question).unwrap().expose())
         .into()
 }
 
-fn row(world: &World, key_id: &KeyId) -> halfkey::record::Registered {
+fn row(world: &World, key_id: &KeyId) -> halfkey::record::ServerRegistration {
     world.store.registration(&Address::Key(*key_id)).unwrap().unwrap()
 }
 
@@ -90,7 +90,7 @@ fn p2_neither_side_alone_makes_the_key() {
         let need = need.supply(form, Credential::None).unwrap();
         let need = need.supply_from(&mut applicant.token, &mut applicant.random).unwrap();
         let step = need.supply_from(&mut applicant.token, world.now()).unwrap();
-        let halfkey::record::Attempt::Half(half) = step.wanted() else { panic!() };
+        let halfkey::record::Attempt::InFlight(half) = step.wanted() else { panic!() };
         drop(step.supply_from(&mut applicant.token).unwrap());
         let r3 = answer(&world, &half.request);
         let held = applicant.completes_with(&world, &half, &r3);
@@ -133,8 +133,8 @@ fn p2_p4_the_join_binds_all_of_it() {
 struct Worse<'s>(&'s dyn AuthServer, SuiteId);
 
 impl AuthServer for Worse<'_> {
-    fn offering(&self, _: &Codes, now: UnixTime) -> Result<Offering, AuthServerError> {
-        self.0.offering(&Codes::one(self.1.code()), now)
+    fn offer_material(&self, _: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
+        self.0.offer_material(&Codes::one(self.1.code()), now)
     }
     fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError> {
         self.0.sign_offer(certificate, transcript)
@@ -144,7 +144,11 @@ impl AuthServer for Worse<'_> {
     }
 }
 
-fn asks(world: &World, anchors: &TrustAnchors, meddle: impl Fn(&[u8]) -> Vec<u8>) -> Option<TokenSideError> {
+fn asks(
+    world: &World,
+    anchors: &TrustAnchors,
+    meddle: impl Fn(&[u8]) -> Vec<u8>,
+) -> Option<TokenRegistrationError> {
     let step = hello(world.settings.name.clone(), SUITES, &mut Counting::new(9)).unwrap();
     let r1 = meddle(step.send.as_bytes());
     step.next.receive_offer(&r1, anchors, &Revocation::Ignore, world.now()).err()
@@ -158,36 +162,36 @@ fn p3_no_downgrade_of_suite_or_version() {
     // The better suite struck out, or behind the other, on the way.
     for suites in [vec![0x81, 1], vec![0x82, 1, 2]] {
         let error = asks(&world, &anchors, |r0| answer(&world, &with(r0, 2, suites.clone())));
-        assert_eq!(error, Some(TokenSideError::Downgrade));
+        assert_eq!(error, Some(TokenRegistrationError::Downgrade));
     }
     // Another struck out that changes nothing in the choice: the signature is over what was sent.
     let error = asks(&world, &anchors, |r0| answer(&world, &with(r0, 2, vec![0x81, 2])));
-    assert!(matches!(error, Some(TokenSideError::Signature(_))), "{error:?}");
+    assert!(matches!(error, Some(TokenRegistrationError::Signature(_))), "{error:?}");
     // A server that chooses the worse one of its own accord.
     let worse = Worse(&world.server, SuiteId::X25519);
     let error = asks(&world, &anchors, |r0| answer_through(&world, &worse, &world.store, b"peer", r0));
-    assert_eq!(error, Some(TokenSideError::Downgrade));
+    assert_eq!(error, Some(TokenRegistrationError::Downgrade));
     // An anchor that vouches for nothing below X-Wing, and a client that asks for less.
     let anchor = issuer.authority.trust_anchor().unwrap().with_minimum_suite(2);
     let step = hello(world.settings.name.clone(), SMALL, &mut Counting::new(9)).unwrap();
     let r1 = answer(&world, step.send.as_bytes());
     let error = step.next.receive_offer(&r1, &anchor.into(), &Revocation::Ignore, world.now()).unwrap_err();
-    assert_eq!(error, TokenSideError::Downgrade);
+    assert_eq!(error, TokenRegistrationError::Downgrade);
     // Another version, signed by the server itself.
     let error = asks(&world, &anchors, |r0| {
         let need = receive_hello(r0, &world.settings).unwrap();
-        let offering = world.server.offering(need.wanted(), world.now()).unwrap();
+        let offer_material = world.server.offer_material(need.wanted(), world.now()).unwrap();
         let mut random = Counting::new(3);
-        let need = need.supply(&offering, b"peer", &world.settings, world.now(), &mut random).unwrap();
+        let need = need.supply(&offer_material, b"peer", &world.settings, world.now(), &mut random).unwrap();
         let r1 = need.supply([0; 64]).into_bytes();
         let core = with(&content(&r1, 1), 1, vec![2]);
         let head = [&b"halfkey/1 offer\0"[..], &[0, 2]].concat();
         let items = [item(1, r0), item(1, &core)].concat();
         let th_o = XWING.hash(&[&head, &items]);
-        let sig = world.server.sign_offer(&offering.certificate, &th_o).unwrap();
+        let sig = world.server.sign_offer(&offer_material.certificate, &th_o).unwrap();
         with(&with(&r1, 1, bstr(&core)), 3, bstr(&sig))
     });
-    assert_eq!(error, Some(TokenSideError::Downgrade));
+    assert_eq!(error, Some(TokenRegistrationError::Downgrade));
 }
 
 /// An item of a transcript, from PROTOCOL.md, section 5.
@@ -208,22 +212,22 @@ fn p4_no_relay_between_servers() {
     let mut applicant = Applicant::new(&issuer, 7);
     // The call for the one is not taken by the other, and its offer does not stand for the other's.
     let step = hello(good.settings.name.clone(), SUITES, &mut Counting::new(9)).unwrap();
-    assert_eq!(refusal(&answer(&evil, step.send.as_bytes())), Some(RefusalReason::Refused));
+    assert_eq!(refusal(&answer(&evil, step.send.as_bytes())), Some(ErrorReason::Refused));
     let renamed = with(step.send.as_bytes(), 4, [&[0x6C][..], b"evil.example"].concat());
     let r1 = answer(&evil, &renamed);
     assert!(is::<Offer<'_>>(&r1));
     let error = step.next.receive_offer(&r1, &issuer.anchors(), &Revocation::Ignore, good.now()).unwrap_err();
-    assert!(matches!(error, TokenSideError::Certificate(_)), "{error:?}");
+    assert!(matches!(error, TokenRegistrationError::Certificate(_)), "{error:?}");
     // Who calls the attacker is not passed on to the other server.
     let step = hello(evil.settings.name.clone(), SUITES, &mut Counting::new(9)).unwrap();
     let renamed = with(step.send.as_bytes(), 4, [&[0x6C][..], b"good.example"].concat());
     let r1 = answer(&good, &renamed);
     let error = step.next.receive_offer(&r1, &issuer.anchors(), &Revocation::Ignore, good.now()).unwrap_err();
-    assert!(matches!(error, TokenSideError::Certificate(_)), "{error:?}");
+    assert!(matches!(error, TokenRegistrationError::Certificate(_)), "{error:?}");
     // R2 for the one is nothing to the other, which made no such offer.
     let applied = applicant.applied(&good, "alice", Credential::None);
     let answered = answer(&evil, &applied.r2);
-    let restart = TokenSideError::Refusal(RefusalReason::Restart);
+    let restart = TokenRegistrationError::ErrorMessage(ErrorReason::Restart);
     assert_eq!(applicant.refuses(&good, &applied.half, &answered), restart);
     assert_eq!((evil.registrations().len(), active(&evil)), (0, 0));
     applicant.completes(&good, &applied);
@@ -288,7 +292,7 @@ fn p4_no_key_is_taken_for_another() {
     assert_eq!(new.registered.key_id, held.key_id);
     let r3 = commit.wanted().response.clone();
     let error = applicant.refuses(&two, &applied.half, &r3);
-    assert_eq!(error, TokenSideError::Token(halfkey::port::TokenError::KeyExists));
+    assert_eq!(error, TokenRegistrationError::Token(halfkey::port::TokenError::KeyExists));
     assert_eq!(applicant.token.registrations().unwrap(), std::slice::from_ref(&held));
     applicant.session(&one, &held).unwrap();
 }

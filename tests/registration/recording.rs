@@ -1,7 +1,7 @@
 //! A private suite that is X-Wing's and notes every pair of key and nonce that seals.
 
 use halfkey::policy::SuiteId;
-use halfkey::port::auth_server::{Decapsulated, Encapsulated, Offering};
+use halfkey::port::auth_server::{Decapsulated, Encapsulated, OfferMaterial};
 use halfkey::port::{AuthServer, AuthServerError};
 use halfkey::suite::{Kem, Suite, XWING};
 use halfkey::wire::Codes;
@@ -71,12 +71,12 @@ impl<'s> RecordingServer<'s> {
 }
 
 impl AuthServer for RecordingServer<'_> {
-    fn offering(&self, suites: &Codes, now: UnixTime) -> Result<Offering, AuthServerError> {
+    fn offer_material(&self, suites: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
         if !suites.contains(PRIVATE) {
-            return self.inner.offering(suites, now);
+            return self.inner.offer_material(suites, now);
         }
-        let offering = self.inner.offering(&Codes::one(2), now)?;
-        Ok(Offering { suite: SuiteId::Private(PRIVATE), ..offering })
+        let offer_material = self.inner.offer_material(&Codes::one(2), now)?;
+        Ok(OfferMaterial { suite: SuiteId::Private(PRIVATE), ..offer_material })
     }
 
     fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError> {

@@ -4,8 +4,8 @@ use crate::applicant::{Applicant, answer, answer_through, is, refusal, setting};
 use crate::common::{Counting, World};
 use crate::distort::{bstr, content, entries, with};
 use crate::properties::{item, transcript};
-use halfkey::configuration::token::{Applying, Instruction, Rejection};
-use halfkey::driver::{Configured, Registering};
+use halfkey::configuration::token::{Applying, ConfigurationRejection, Instruction};
+use halfkey::driver::{Configured, RegistrationOutcome};
 use halfkey::memory::Store;
 use halfkey::message::{Outcome, UserInformation};
 use halfkey::policy::SuiteId;
@@ -13,16 +13,16 @@ use halfkey::port::AuthServer;
 use halfkey::port::Token;
 use halfkey::port::auth_server::{Decapsulated, Encapsulated};
 use halfkey::port::entitlement_store::Document;
-use halfkey::record::Registration;
-use halfkey::registration::TokenSideError;
+use halfkey::record::TokenRegistration;
+use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, RaiseEpoch};
 use halfkey::suite::{Suite, XWING};
-use halfkey::{AccessPath, Application, Digest, RefusalReason, Secret};
+use halfkey::{AccessPath, ApplicationName, Digest, ErrorReason, Secret};
 
-const RESTART: Option<RefusalReason> = Some(RefusalReason::Restart);
+const RESTART: Option<ErrorReason> = Some(ErrorReason::Restart);
 
 /// Undoes how stores and tokens seal their files.
 fn unsealed(label: &[u8], key: &Secret, aad: &[u8], sealed: &[u8]) -> Vec<u8> {
@@ -163,7 +163,7 @@ fn p9_a_copied_cookie_buys_nothing() {
     assert_eq!(refusal(&answer(&world, &with(&b.r2, 1, bstr(&copied)))), RESTART);
     let named = with(&with(&copied, 1, bstr(&content(&core_a, 1))), 2, bstr(&content(&core_a, 2)));
     let answered = answer(&world, &with(&b.r2, 1, bstr(&named)));
-    assert_eq!(two.refuses(&world, &b.half, &answered), TokenSideError::WrongRun);
+    assert_eq!(two.refuses(&world, &b.half, &answered), TokenRegistrationError::WrongRun);
     assert!(world.registrations().is_empty());
     // To the last second, and not beyond; an answer given stays given.
     world.pass(600);
@@ -193,13 +193,13 @@ fn p9_an_offer_ends_with_its_template() {
     one.completes_with(&world, &a.half, &r3);
 }
 
-fn configure(applicant: &mut Applicant, world: &World, held: &Registration) -> Configured {
-    let mail = Application::new("mail").unwrap();
+fn configure(applicant: &mut Applicant, world: &World, held: &TokenRegistration) -> Configured {
+    let mail = ApplicationName::new("mail").unwrap();
     applicant.client(world, |client| {
         // By key id: the aliases of a store that was put back are not those of the token.
         let options = Options { by_key_id: true, ..Options::default() };
         let mut session = client.open(world.link(), &held.key_id, &options).unwrap();
-        let mut apply = |_: &Application, _: &Instruction| Applying::Applied;
+        let mut apply = |_: &ApplicationName, _: &Instruction| Applying::Applied;
         let about = UserInformation::default();
         session.configure(client, &mail, &about, &mut apply, &mut |_| {}).unwrap()
     })
@@ -215,7 +215,7 @@ fn p10_a_configuration_is_not_rolled_back_by_a_renewal_or_a_backup() {
         let document = Document { media_type: "text/plain".into(), body: body.to_vec() };
         world.run(&Entitle {
             subject: path,
-            application: Application::new("mail").unwrap(),
+            application: ApplicationName::new("mail").unwrap(),
             document,
             valid_for: None,
         });
@@ -224,7 +224,8 @@ fn p10_a_configuration_is_not_rolled_back_by_a_renewal_or_a_backup() {
     entitle(&world, b"one");
     assert_eq!(configure(&mut applicant, &world, &old), Configured::Installed);
     let key = Secret::new([5; 32]);
-    let Registering::Active(new) = applicant.register(&world, "alice", Credential::Renewal(old.key_id))
+    let RegistrationOutcome::Active(new) =
+        applicant.register(&world, "alice", Credential::Renewal(old.key_id))
     else {
         panic!()
     };
@@ -234,7 +235,7 @@ fn p10_a_configuration_is_not_rolled_back_by_a_renewal_or_a_backup() {
     world.store = Store::load(&backup, &key).unwrap();
     let new = applicant.token.registrations().unwrap().remove(0);
     let refused = configure(&mut applicant, &world, &new);
-    assert!(matches!(refused, Configured::Refused(Rejection::RolledBack { .. })), "{refused:?}");
+    assert!(matches!(refused, Configured::Refused(ConfigurationRejection::RolledBack { .. })), "{refused:?}");
     world.run(&RaiseEpoch);
     let new = applicant.token.registrations().unwrap().remove(0);
     assert_eq!(configure(&mut applicant, &world, &new), Configured::Installed);

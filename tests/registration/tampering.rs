@@ -3,9 +3,9 @@
 
 use crate::applicant::{Applicant, active, answer, setting, states, user, wire};
 use crate::common::{Counting, World};
-use halfkey::driver::{ClientError, Registering};
+use halfkey::driver::{ClientError, RegistrationOutcome};
 use halfkey::port::Token;
-use halfkey::record::{Attempt, Lifecycle, Standing};
+use halfkey::record::{Attempt, Lifecycle, Progress};
 use halfkey::registration::ActivationCode;
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
@@ -68,9 +68,9 @@ fn go(
     applicant: &mut Applicant,
     link: &mut dyn halfkey::driver::Transport,
     code: &ActivationCode,
-) -> Result<Registering, ClientError> {
+) -> Result<RegistrationOutcome, ClientError> {
     let half = applicant.token.attempts().unwrap().into_iter().find_map(|attempt| match attempt {
-        Attempt::Half(half) => Some(half),
+        Attempt::InFlight(half) => Some(half),
         Attempt::Waiting(_) => None,
     });
     let joined = applicant.token.registrations().unwrap().into_iter().next();
@@ -110,12 +110,12 @@ proptest! {
             if go(&world, &mut applicant, &mut world.link(), &code).is_err() {
                 // A resumed run that the server refused to another's R2 ends with its time.
                 world.pass(601);
-                halfkey::registration::token::give_up_lapsed(&mut applicant.token, world.now()).unwrap();
+                halfkey::registration::token::abandon_lapsed(&mut applicant.token, world.now()).unwrap();
             }
         }
         let held = applicant.token.registrations().unwrap();
         prop_assert_eq!(held.len(), 1);
-        prop_assert_eq!(held[0].standing, Standing::Active);
+        prop_assert_eq!(held[0].progress, Progress::Active);
         applicant.settled(&world);
         let others = states(&world);
         prop_assert!(others.iter().all(|state| matches!(state, Lifecycle::Active | Lifecycle::Lost)), "{others:?}");

@@ -2,18 +2,18 @@
 
 use crate::applicant::{Applicant, active, answer, decide, setting, states, user};
 use crate::common::{Counting, World, grant};
-use halfkey::driver::Registering;
+use halfkey::driver::RegistrationOutcome;
 use halfkey::port::{EntitlementStore, Token};
 use halfkey::record::{Attempt, Lifecycle, Waiting};
-use halfkey::registration::server::{Application, ApplicationProof, Decision, Stored, receive_request};
+use halfkey::registration::server::{Decision, EnrolmentProof, EnrolmentRequest, Stored, receive_request};
 use halfkey::registration::token::Credential;
-use halfkey::registration::{ActivationCode, RefusalCode, TokenSideError};
+use halfkey::registration::{ActivationCode, RejectionCode, TokenRegistrationError};
 use halfkey::store::operation::{Dismiss, FreeName, Suspend};
 
 fn waits(applicant: &mut Applicant, world: &World, name: &str, credential: Credential) -> Waiting {
     decide(world, true);
     let waiting = match applicant.register(world, name, credential) {
-        Registering::Waiting(waiting) => waiting,
+        RegistrationOutcome::Waiting(waiting) => waiting,
         other => panic!("{other:?}"),
     };
     decide(world, false);
@@ -27,9 +27,9 @@ fn invite(world: &World, name: &str, seed: u8) -> ActivationCode {
     code
 }
 
-fn refused(end: Registering) -> RefusalCode {
+fn refused(end: RegistrationOutcome) -> RejectionCode {
     match end {
-        Registering::Refused(refused) => refused.code,
+        RegistrationOutcome::Refused(refused) => refused.code,
         other => panic!("{other:?}"),
     }
 }
@@ -43,16 +43,16 @@ fn a_ticket_is_good_for_its_form_and_its_time() {
         let (_, _, need) = applicant.offered(&world);
         let other = crate::applicant::form(need.wanted(), "bob");
         let error = need.supply(other.clone(), Credential::Ticket(waiting.clone())).unwrap_err();
-        assert_eq!(error, TokenSideError::TicketForm);
+        assert_eq!(error, TokenRegistrationError::TicketForm);
         // A token that does not care is refused by the server, without a word why.
         let forged = Waiting { form: other, ..waiting.clone() };
         assert_eq!(
             refused(applicant.register(&world, "bob", Credential::Ticket(forged))),
-            RefusalCode::Unspecified
+            RejectionCode::Unspecified
         );
         world.pass(u64::from(world.settings.hold_for) + late);
         let end = applicant.register(&world, "alice", Credential::Ticket(waiting));
-        assert_eq!(matches!(end, Registering::Active(_)), good, "{end:?}");
+        assert_eq!(matches!(end, RegistrationOutcome::Active(_)), good, "{end:?}");
         assert_eq!(active(&world), usize::from(good));
     }
 }
@@ -66,7 +66,7 @@ fn a_ticket_held_too_long_is_refused_whatever_the_store_says() {
     world.pass(u64::from(world.settings.hold_for));
     let applied = applicant.applied(&world, "alice", Credential::Ticket(waiting));
     let (settings, now) = (&world.settings, world.now());
-    for (late, refused) in [(0, None), (1, Some(RefusalCode::Unspecified))] {
+    for (late, refused) in [(0, None), (1, Some(RejectionCode::Unspecified))] {
         let new = receive_request(&applied.r2).unwrap().supply(None, b"peer", settings, now).unwrap();
         let Stored::New(need) = new else { panic!() };
         let need = need.supply_from(&world.server, settings, now).unwrap();
@@ -91,13 +91,13 @@ fn a_ticket_makes_one_registration() {
     let r3 = [answer(&world, &first.r2), answer(&world, &second.r2)];
     applicant.completes_with(&world, &second.half, &r3[1]);
     let end = applicant.client(&world, |client| client.resume(&mut world.link(), first.half)).unwrap();
-    assert!(matches!(end, Registering::Lost), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Lost), "{end:?}");
     applicant.settled(&world);
-    assert_eq!(refused(applicant.register(&world, "alice", ticket())), RefusalCode::Unspecified);
+    assert_eq!(refused(applicant.register(&world, "alice", ticket())), RejectionCode::Unspecified);
     // Nor does freeing the name bring it back.
     let held_by = world.registrations()[0].user_id.clone();
     world.run(&FreeName { name: user("alice"), held_by });
-    assert_eq!(refused(applicant.register(&world, "alice", ticket())), RefusalCode::Unspecified);
+    assert_eq!(refused(applicant.register(&world, "alice", ticket())), RejectionCode::Unspecified);
     assert_eq!(states(&world), [Lifecycle::Active, Lifecycle::Lost]);
 }
 
@@ -111,13 +111,13 @@ fn a_ticket_takes_the_code_that_earned_it() {
     two.register_over(&world, &mut world.link().losing(4), "alice", Credential::Activation(code.clone()))
         .unwrap_err();
     let end = one.register(&world, "alice", Credential::Ticket(waiting));
-    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
     one.settled(&world);
     let joined = two.token.registrations().unwrap().remove(0);
     let end = two.client(&world, |client| client.confirm(&mut world.link(), joined)).unwrap();
-    assert!(matches!(end, Registering::Lost), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Lost), "{end:?}");
     let end = two.register(&world, "alice", Credential::Activation(code));
-    assert_eq!(refused(end), RefusalCode::Unspecified);
+    assert_eq!(refused(end), RejectionCode::Unspecified);
 }
 
 /// A ticket earned with a code that was withdrawn does not take the code that came after it.
@@ -129,9 +129,9 @@ fn a_ticket_does_not_take_a_later_code() {
     let waiting = waits(&mut thief, &world, "alice", Credential::Activation(leaked));
     let code = invite(&world, "alice", 51);
     let end = thief.register(&world, "alice", Credential::Ticket(waiting));
-    assert_eq!(refused(end), RefusalCode::Unspecified);
+    assert_eq!(refused(end), RejectionCode::Unspecified);
     let end = alice.register(&world, "alice", Credential::Activation(code));
-    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
     alice.settled(&world);
 }
 
@@ -142,17 +142,17 @@ fn a_waiting_renewal_replaces_its_key_and_no_other() {
     let old = alice.registered(&world, "alice");
     let waiting = waits(&mut alice, &world, "alice", Credential::Renewal(old.key_id));
     let end = alice.register(&world, "alice", Credential::Ticket(waiting.clone()));
-    let Registering::Active(new) = end else { panic!("{end:?}") };
+    let RegistrationOutcome::Active(new) = end else { panic!("{end:?}") };
     assert_eq!(new.user_id, old.user_id);
     alice.settled(&world);
     // The ticket is spent, whatever has become of the key.
     let end = alice.register(&world, "alice", Credential::Ticket(waiting));
-    assert_eq!(refused(end), RefusalCode::Unspecified);
+    assert_eq!(refused(end), RejectionCode::Unspecified);
     // One that waits while its key is suspended is not granted.
     let waiting = waits(&mut alice, &world, "alice", Credential::Renewal(new.key_id));
     world.run(&Suspend(new.key_id));
     let end = alice.register(&world, "alice", Credential::Ticket(waiting));
-    assert_eq!(refused(end), RefusalCode::NotRenewable);
+    assert_eq!(refused(end), RejectionCode::NotRenewable);
 }
 
 /// However often an applicant is told to wait, neither side keeps more than one application of his.
@@ -167,7 +167,7 @@ fn waiting_again_and_again_fills_neither_side() {
     }
     assert_eq!((applicant.token.attempts().unwrap().len(), world.waiting().len()), (1, 1));
     let end = applicant.register(&world, "alice", Credential::Ticket(waiting));
-    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
     applicant.settled(&world);
     assert!(world.waiting().is_empty());
 }
@@ -196,20 +196,20 @@ fn strangers_who_wait_are_bounded_and_can_be_dismissed() {
     let mut last = None;
     for n in 0..5 {
         let end = stranger.register(&world, &format!("stranger{n}"), Credential::None);
-        assert!(matches!(end, Registering::Waiting(_)), "{end:?}");
+        assert!(matches!(end, RegistrationOutcome::Waiting(_)), "{end:?}");
         last = Some(end);
     }
-    assert_eq!(refused(stranger.register(&world, "stranger5", Credential::None)), RefusalCode::TooMany);
+    assert_eq!(refused(stranger.register(&world, "stranger5", Credential::None)), RejectionCode::TooMany);
     // There is room for who has a ticket or a code, and a bound for a code, too.
-    let Some(Registering::Waiting(waiting)) = last else { panic!() };
+    let Some(RegistrationOutcome::Waiting(waiting)) = last else { panic!() };
     let end = stranger.register(&world, "stranger4", Credential::Ticket(waiting));
-    assert!(matches!(end, Registering::Waiting(_)), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Waiting(_)), "{end:?}");
     for _ in 0..world.settings.pending_same {
         let end = stranger.register(&world, "alice", Credential::Activation(code.clone()));
-        assert!(matches!(end, Registering::Waiting(_)), "{end:?}");
+        assert!(matches!(end, RegistrationOutcome::Waiting(_)), "{end:?}");
     }
     let end = stranger.register(&world, "alice", Credential::Activation(code));
-    assert_eq!(refused(end), RefusalCode::TooMany);
+    assert_eq!(refused(end), RejectionCode::TooMany);
     let mut alice = Applicant::new(&issuer, 7);
     decide(&world, false);
     for application in world.waiting() {
@@ -220,7 +220,7 @@ fn strangers_who_wait_are_bounded_and_can_be_dismissed() {
         let name = waiting.form.get(0).cloned();
         let Some(halfkey::template::FieldValue::Text(name)) = name else { panic!() };
         let end = stranger.register(&world, &name, Credential::Ticket(waiting));
-        assert_eq!(refused(end), RefusalCode::Unspecified);
+        assert_eq!(refused(end), RejectionCode::Unspecified);
     }
     alice.registered(&world, "stranger0");
 }
@@ -232,8 +232,8 @@ fn the_operator_knows_whose_application_comes_back() {
     let (mut alice, mut thief) = (Applicant::new(&issuer, 7), Applicant::new(&issuer, 8));
     let waiting = waits(&mut alice, &world, "alice", Credential::None);
     let approved = world.waiting()[0].ticket_id;
-    let approve = |application: &Application| {
-        assert!(matches!(application.proof, ApplicationProof::None));
+    let approve = |application: &EnrolmentRequest| {
+        assert!(matches!(application.proof, EnrolmentProof::None));
         if application.ticket == Some(approved) { grant() } else { Decision::Wait { retry_after: 60 } }
     };
     let gateway = halfkey::driver::Gateway {
@@ -247,8 +247,8 @@ fn the_operator_knows_whose_application_comes_back() {
         |frame: &[u8]| vec![gateway.answer(b"peer", frame, world.now(), &mut *world.random.borrow_mut())];
     let mut link = crate::applicant::wire(respond);
     let end = thief.register_over(&world, &mut link, "alice", Credential::None).unwrap();
-    assert!(matches!(end, Registering::Waiting(_)), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Waiting(_)), "{end:?}");
     let end = alice.register_over(&world, &mut link, "alice", Credential::Ticket(waiting)).unwrap();
-    assert!(matches!(end, Registering::Active(_)), "{end:?}");
+    assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
     assert_eq!(active(&world), 1);
 }

@@ -10,9 +10,9 @@ use halfkey::port::entitlement_store::{
 use halfkey::port::token::Join;
 use halfkey::port::{EntitlementStore, StoreError, Token, TokenError};
 use halfkey::record::{
-    Applicant, ApplicantRecord, Attempt, ExpectedTags, NewOutcome, Registered, Registration,
+    Applicant, ApplicantRecord, Attempt, ExpectedTags, NewOutcome, ServerRegistration, TokenRegistration,
 };
-use halfkey::schedule::{HalfUse, Question};
+use halfkey::schedule::{KeyUse, Ssk1Use};
 use halfkey::{Digest, KeyId, Secret, Txn, UnixTime};
 use std::cell::{Cell, RefCell};
 
@@ -80,14 +80,14 @@ impl EntitlementStore for WatchedStore<'_> {
     fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Result<Confirmed, StoreError> {
         self.power.call("confirm", GONE, || self.inner.confirm(key_id, now))
     }
-    fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError> {
+    fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
         self.power.call("registration", GONE, || self.inner.registration(address))
     }
     fn admit(&self, admission: &Admission, now: UnixTime) -> Result<Admitted, StoreError> {
         self.power.call("admit", GONE, || self.inner.admit(admission, now))
     }
-    fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
-        self.power.call("heard", GONE, || self.inner.heard(key_id, address))
+    fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
+        self.power.call("confirm_alias", GONE, || self.inner.confirm_alias(key_id, address))
     }
     fn entitlement(
         &self,
@@ -120,32 +120,37 @@ impl<T: Token> Token for WatchedToken<T> {
     fn wrap(&mut self, txn: &Txn, suite: SuiteId, server_key: &KemPublicKey) -> Result<Vec<u8>, TokenError> {
         self.power.call("wrap", OUT, || self.inner.wrap(txn, known(suite), server_key))
     }
-    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
-        self.power.call("half", OUT, || self.inner.half(txn, wanted, transcript))
+    fn derive_from_ssk1(
+        &mut self,
+        txn: &Txn,
+        wanted: Ssk1Use,
+        transcript: &Digest,
+    ) -> Result<Secret, TokenError> {
+        self.power.call("half", OUT, || self.inner.derive_from_ssk1(txn, wanted, transcript))
     }
-    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
-        self.power.call("hold", OUT, || self.inner.hold(attempt))
+    fn save_attempt(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+        self.power.call("hold", OUT, || self.inner.save_attempt(attempt))
     }
     fn attempts(&self) -> Result<Vec<Attempt>, TokenError> {
         self.power.call("attempts", OUT, || self.inner.attempts())
     }
-    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError> {
-        self.power.call("give_up", OUT, || self.inner.give_up(txn))
+    fn abandon(&mut self, txn: &Txn) -> Result<(), TokenError> {
+        self.power.call("give_up", OUT, || self.inner.abandon(txn))
     }
     fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
         let suite = known(join.suite);
-        let registration = Registration { suite, ..join.registration.clone() };
+        let registration = TokenRegistration { suite, ..join.registration.clone() };
         let join = Join { suite, registration: &registration, ..join.clone() };
         self.power.call("join", OUT, || self.inner.join(&join))
     }
-    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
         self.power.call("answer", OUT, || self.inner.answer(key_id, question))
     }
-    fn registrations(&self) -> Result<Vec<Registration>, TokenError> {
+    fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {
         self.power.call("registrations", OUT, || self.inner.registrations())
     }
-    fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
-        let registration = Registration { suite: known(registration.suite), ..registration.clone() };
+    fn update(&mut self, registration: &TokenRegistration) -> Result<(), TokenError> {
+        let registration = TokenRegistration { suite: known(registration.suite), ..registration.clone() };
         self.power.call("update", OUT, || self.inner.update(&registration))
     }
     fn remove(&mut self, key_id: &KeyId) -> Result<(), TokenError> {

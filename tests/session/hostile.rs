@@ -1,7 +1,7 @@
 //! Somebody on the wire: nothing altered, replayed, swapped, reflected or weakened gets in.
 
 use crate::world::*;
-use halfkey::RefusalReason;
+use halfkey::ErrorReason;
 use halfkey::message::{Challenge, Open};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
 use halfkey::session::SessionError;
@@ -165,7 +165,7 @@ fn a_policy_of_psk_kem_alone_holds_on_both_sides() {
 
 #[test]
 fn a_refusal_is_heard_wherever_an_answer_is_awaited() {
-    for reason in [RefusalReason::Refused, RefusalReason::Restart, RefusalReason::Busy] {
+    for reason in [ErrorReason::Refused, ErrorReason::Restart, ErrorReason::Busy] {
         let mut world = World::new(SuiteId::X25519, Mode::Psk);
         let e0 = reason.frame();
         let (s0, token) = world.open();
@@ -206,7 +206,7 @@ fn a_kem_key_that_does_not_contribute_is_refused() {
     let core = Challenge::decode(&s1).unwrap().core;
     let th_c = by_hand("challenge", &[(1, &s0), (1, &core)]);
     let th_r = by_hand("response", &[(2, th_c.as_bytes()), (3, &n_c), (4, &[0; 32])]);
-    let tag_c = keys().answer(&halfkey::suite::X25519, &halfkey::schedule::Question::Response(&th_r));
+    let tag_c = keys().answer(&halfkey::suite::X25519, &halfkey::schedule::KeyUse::Response(&th_r));
     let s2 = halfkey::message::Response {
         n_c,
         pk_e: Some(halfkey::wire::Bytes(&[0; 32])),

@@ -3,11 +3,11 @@
 use crate::world::*;
 use halfkey::message::Response;
 use halfkey::policy::{Mode, Modes, SuiteId};
-use halfkey::port::entitlement_store::{Admission, Admitted, Standing};
+use halfkey::port::entitlement_store::{Admission, Admitted, Status};
 use halfkey::session::server::{self, AwaitResponse};
 use halfkey::session::{SessionError, park};
 use halfkey::wire::{Bytes, Message};
-use halfkey::{RefusalReason, UnixTime};
+use halfkey::{ErrorReason, UnixTime};
 use std::collections::BTreeSet;
 
 /// The store's test-and-set.
@@ -18,7 +18,7 @@ impl Spending {
     fn admit(&mut self, admission: &Admission) -> Admitted {
         match admission.spend {
             Some((id, _)) if !self.0.insert(id) => Admitted::Spent,
-            _ => Admitted::As(Standing::Active),
+            _ => Admitted::As(Status::Active),
         }
     }
 
@@ -35,7 +35,7 @@ impl Spending {
 }
 
 fn lapses() -> UnixTime {
-    NOW.after(server::CHALLENGE_LIFETIME)
+    NOW.after(server::CHALLENGE_SECS)
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn nothing_forged_is_taken_up() {
     let parked = world.challenge(&s0).unwrap().1.park(&settings, &mut world.dice);
     let refused = |bytes: &[u8], settings: &halfkey::ServerSettings| {
         let error = park::resume(bytes, settings, NOW).unwrap_err();
-        assert_eq!((error, error.refusal()), (SessionError::NotParked, RefusalReason::Restart));
+        assert_eq!((error, error.refusal()), (SessionError::NotParked, ErrorReason::Restart));
     };
     for bit in 0..parked.len() * 8 {
         let mut copy = parked.clone();
@@ -164,7 +164,7 @@ fn a_challenge_lapses_after_a_minute() {
     let state = park::resume_from_response(&s2, &world.settings, lapses()).unwrap();
     let state = world.again(state).unwrap();
     let error = state.receive_response(&s2, late, &mut world.dice).unwrap_err();
-    assert_eq!((error, error.refusal()), (SessionError::Lapsed, RefusalReason::Restart));
+    assert_eq!((error, error.refusal()), (SessionError::Lapsed, ErrorReason::Restart));
 
     let (s0, token) = world.open();
     let (s1, state) = world.challenge(&s0).unwrap();

@@ -9,13 +9,13 @@ use halfkey::port::entitlement_store::*;
 use halfkey::port::token::Join;
 use halfkey::port::{StoreError, Token, TokenError};
 use halfkey::record::{
-    Applicant, ApplicantRecord, Attempt, ExpectedTags, NewOutcome, Registered, Registration,
+    Applicant, ApplicantRecord, Attempt, ExpectedTags, NewOutcome, ServerRegistration, TokenRegistration,
 };
-use halfkey::schedule::{HalfUse, Question};
+use halfkey::schedule::{KeyUse, Ssk1Use};
 use halfkey::session::server::{self, Entry};
-use halfkey::session::token::{self, Opened, Options};
+use halfkey::session::token::{self, Options, SessionOutcome};
 use halfkey::session::{SessionError, park};
-use halfkey::{Digest, Fault, KeyId, RefusalReason, Secret, ServerName, Txn, UnixTime, suite};
+use halfkey::{Digest, ErrorReason, Fault, KeyId, Secret, ServerName, Txn, UnixTime, suite};
 use std::cell::Cell;
 
 /// Answers what sessions ask, and counts what they write.
@@ -26,14 +26,14 @@ struct Store {
 }
 
 impl EntitlementStore for Store {
-    fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError> {
+    fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
         if self.down { Err(StoreError::Unavailable(1)) } else { Ok(self.world.look_up(address)) }
     }
     fn admit(&self, admission: &Admission, _: UnixTime) -> Result<Admitted, StoreError> {
         self.admitted.set(self.admitted.get() + 1);
         if self.down { Err(StoreError::Unavailable(1)) } else { Ok(self.world.admit(admission)) }
     }
-    fn heard(&self, _: &KeyId, _: &Address) -> Result<(), StoreError> {
+    fn confirm_alias(&self, _: &KeyId, _: &Address) -> Result<(), StoreError> {
         Ok(())
     }
     fn outcome(&self, _: &Digest, _: UnixTime) -> Result<Option<Vec<u8>>, StoreError> {
@@ -63,7 +63,7 @@ impl EntitlementStore for Store {
 struct Card(Result<(), TokenError>);
 
 impl Token for Card {
-    fn answer(&mut self, _: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+    fn answer(&mut self, _: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
         self.0.map(|()| keys().answer(&suite::XWING, question))
     }
     fn anchors(&self) -> Result<TrustAnchors, TokenError> {
@@ -72,25 +72,25 @@ impl Token for Card {
     fn wrap(&mut self, _: &Txn, _: SuiteId, _: &KemPublicKey) -> Result<Vec<u8>, TokenError> {
         Err(TokenError::Full)
     }
-    fn half(&mut self, _: &Txn, _: HalfUse, _: &Digest) -> Result<Secret, TokenError> {
+    fn derive_from_ssk1(&mut self, _: &Txn, _: Ssk1Use, _: &Digest) -> Result<Secret, TokenError> {
         Err(TokenError::Full)
     }
-    fn hold(&mut self, _: Attempt) -> Result<(), TokenError> {
+    fn save_attempt(&mut self, _: Attempt) -> Result<(), TokenError> {
         Err(TokenError::Full)
     }
     fn attempts(&self) -> Result<Vec<Attempt>, TokenError> {
         Err(TokenError::Full)
     }
-    fn give_up(&mut self, _: &Txn) -> Result<(), TokenError> {
+    fn abandon(&mut self, _: &Txn) -> Result<(), TokenError> {
         Err(TokenError::Full)
     }
     fn join(&mut self, _: &Join<'_>) -> Result<[u8; 32], TokenError> {
         Err(TokenError::Full)
     }
-    fn registrations(&self) -> Result<Vec<Registration>, TokenError> {
+    fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {
         Err(TokenError::Full)
     }
-    fn update(&mut self, _: &Registration) -> Result<(), TokenError> {
+    fn update(&mut self, _: &TokenRegistration) -> Result<(), TokenError> {
         Err(TokenError::Full)
     }
     fn remove(&mut self, _: &KeyId) -> Result<(), TokenError> {
@@ -137,9 +137,9 @@ fn a_port_that_does_not_answer_is_the_operators_or_the_users_to_mend() {
     store.down = true;
     let need = server::receive_open(&s0, &store.world.settings).unwrap();
     let error = need.supply_from(&store, NOW, &mut dice).unwrap_err();
-    assert_eq!((error.refusal(), error.fault()), (RefusalReason::Busy, Fault::Operator));
+    assert_eq!((error.refusal(), error.fault()), (ErrorReason::Busy, Fault::Operator));
     let need = at_server.receive_response(&s2, NOW, &mut dice).unwrap();
-    assert_eq!(need.supply_from(&store, NOW).unwrap_err().refusal(), RefusalReason::Busy);
+    assert_eq!(need.supply_from(&store, NOW).unwrap_err().refusal(), ErrorReason::Busy);
 }
 
 /// By content, length and draws, a stranger's key, a wrong key and no key at all are one.
@@ -162,7 +162,7 @@ fn an_unknown_address_is_answered_like_a_wrong_key() {
             let need = mine.receive_challenge(&s1, &mut Dice(3)).unwrap();
             let s2 = need.supply(&Secret::new([0xEE; 32])).send;
             let error = state.receive_response(s2.as_bytes(), NOW, &mut world.dice).unwrap_err();
-            assert_eq!((error, error.refusal()), (SessionError::WrongProof, RefusalReason::Refused));
+            assert_eq!((error, error.refusal()), (SessionError::WrongProof, ErrorReason::Refused));
             (s1, world.dice.0)
         });
         assert_eq!(outcome[0], outcome[1]);
@@ -202,13 +202,13 @@ fn a_forgery_costs_the_store_no_write() {
 #[test]
 fn a_proven_key_out_of_order_learns_why_and_nothing_else() {
     let length = World::new(SuiteId::X25519, Mode::Psk).recording()[3].len();
-    for standing in [Standing::Lost, Standing::Suspended, Standing::Revoked, Standing::Expired] {
+    for status in [Status::Lost, Status::Suspended, Status::Revoked, Status::Expired] {
         let mut world = World::new(SuiteId::X25519, Mode::Psk);
-        world.standing = standing;
+        world.status = status;
         let mut s3_len = 0;
         let run = world.run(|_, bytes| s3_len = bytes.len());
-        assert!(matches!(run.server, Ok(Entry::Barred { standing: said, .. }) if said == standing));
-        assert!(matches!(run.token, Some(Ok(Opened::Barred(said))) if said == standing));
+        assert!(matches!(run.server, Ok(Entry::NotActive { status: said, .. }) if said == status));
+        assert!(matches!(run.token, Some(Ok(SessionOutcome::NotActive(said))) if said == status));
         assert_eq!(s3_len, length);
     }
 }
@@ -219,13 +219,13 @@ fn a_key_past_its_time_is_expired() {
         let mut world = World::new(SuiteId::X25519, Mode::Psk);
         world.registered.expires = Some(expires);
         let run = world.run(|_, _| ());
-        assert_eq!(matches!(run.token, Some(Ok(Opened::Barred(Standing::Expired)))), expired);
+        assert_eq!(matches!(run.token, Some(Ok(SessionOutcome::NotActive(Status::Expired)))), expired);
         assert_eq!(matches!(run.server, Ok(Entry::Session(_))), !expired);
 
         // Why it ended is told before that it also expired.
-        world.standing = Standing::Revoked;
+        world.status = Status::Revoked;
         let run = world.run(|_, _| ());
-        assert!(matches!(run.token, Some(Ok(Opened::Barred(Standing::Revoked)))));
+        assert!(matches!(run.token, Some(Ok(SessionOutcome::NotActive(Status::Revoked)))));
     }
 }
 
@@ -235,7 +235,7 @@ fn what_the_server_does_not_know_it_refuses() {
     world.registration.server_name = ServerName::new("other.example").unwrap();
     let (s0, _) = world.open();
     let error = world.challenge(&s0).unwrap_err();
-    assert_eq!((error, error.refusal()), (SessionError::OtherServer, RefusalReason::Refused));
+    assert_eq!((error, error.refusal()), (SessionError::OtherServer, ErrorReason::Refused));
 
     let mut world = World::new(SuiteId::X25519, Mode::Psk);
     let (s0, _) = world.open();
@@ -255,7 +255,7 @@ fn what_the_server_does_not_know_it_refuses() {
 
 #[test]
 fn a_token_that_may_only_go_by_alias_does() {
-    let policy = Policy { fall_back: false, ..World::new(SuiteId::X25519, Mode::Psk).registration.policy };
+    let policy = Policy { allow_key_id: false, ..World::new(SuiteId::X25519, Mode::Psk).registration.policy };
     let world = World::with_policy(policy);
     let options = Options { by_key_id: true, ..Options::default() };
     let error = token::open(&world.registration, &options).unwrap_err();

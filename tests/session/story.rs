@@ -5,7 +5,7 @@ use halfkey::message::{Accept, Address, Challenge, Response};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
 use halfkey::record;
 use halfkey::session::token::Options;
-use halfkey::session::{Channel, Content, Received};
+use halfkey::session::{Channel, Content, OpenedRecord};
 use halfkey::suite::Suite;
 use halfkey::wire::Message;
 use halfkey::{Alias, KeyId, Secret, suite};
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 fn says(from: &mut Channel, to: &mut Channel, text: &[u8]) {
     let record = from.seal(Content::Data, text).unwrap();
-    assert!(matches!(to.open(&record), Ok(Received::Data(got)) if *got == text));
+    assert!(matches!(to.open(&record), Ok(OpenedRecord::Data(got)) if *got == text));
 }
 
 #[test]
@@ -77,13 +77,14 @@ fn a_session_hands_out_the_alias_of_the_next() {
     assert_eq!(need.wanted().address, Address::Alias(ALIAS));
     let answer = world.admit(need.wanted());
     let s3 = need.supply(answer, NOW).unwrap().send;
-    let halfkey::session::token::Opened::Session(session) = world.finish(token, s3.as_bytes()).unwrap()
+    let halfkey::session::token::SessionOutcome::Session(session) =
+        world.finish(token, s3.as_bytes()).unwrap()
     else {
         panic!("barred")
     };
     session.note(&mut world.registration);
     assert_eq!(world.registration.alias, Some(alias));
-    assert_eq!(world.registration.standing, record::Standing::Active);
+    assert_eq!(world.registration.progress, record::Progress::Active);
     assert_ne!(alias, ALIAS);
     assert_ne!(alias, Alias::new([0; 16]));
 }
@@ -97,7 +98,7 @@ fn a_token_goes_by_its_key_id_without_an_alias_or_when_it_falls_back() {
 
     let mut world = World::new(SuiteId::X25519, Mode::Psk);
     world.registration.alias = None;
-    world.registration.policy.fall_back = false;
+    world.registration.policy.allow_key_id = false;
     assert_eq!(world.session().1.address, by_key);
 }
 

@@ -2,11 +2,11 @@
 
 use halfkey::message::{Address, VERSION};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
-use halfkey::port::entitlement_store::{Admission, Admitted, Standing};
-use halfkey::record::{self, Lifecycle, Registered, Registration, StoredKeys};
-use halfkey::schedule::{KeySet, Question};
+use halfkey::port::entitlement_store::{Admission, Admitted, Status};
+use halfkey::record::{self, Lifecycle, ServerRegistration, StoredKeys, TokenRegistration};
+use halfkey::schedule::{KeySet, KeyUse};
 use halfkey::session::server::{self, AwaitResponse, Entry, Established};
-use halfkey::session::token::{self, AwaitAccept, Opened, Options, Session};
+use halfkey::session::token::{self, AwaitAccept, Options, Session, SessionOutcome};
 use halfkey::session::{SessionError, park};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{
@@ -47,9 +47,9 @@ pub(crate) fn settings_named(name: &str, master: u8) -> ServerSettings {
 /// Both sides' memory of one registration, and how the world goes on.
 pub(crate) struct World {
     pub settings: ServerSettings,
-    pub registration: Registration,
-    pub registered: Registered,
-    pub standing: Standing,
+    pub registration: TokenRegistration,
+    pub registered: ServerRegistration,
+    pub status: Status,
     pub options: Options,
     pub dice: Dice,
 }
@@ -61,8 +61,12 @@ pub(crate) const ALIAS: Alias = Alias::new([0x5A; 16]);
 
 impl World {
     pub(crate) fn new(suite: SuiteId, mode: Mode) -> Self {
-        let policy =
-            Policy { modes: Modes::only(mode), suites: Suites::only(suite), lifetime: None, fall_back: true };
+        let policy = Policy {
+            modes: Modes::only(mode),
+            suites: Suites::only(suite),
+            lifetime: None,
+            allow_key_id: true,
+        };
         Self::with_policy(policy)
     }
 
@@ -74,7 +78,7 @@ impl World {
         let mut settings = settings();
         settings.policy = policy;
         Self {
-            registration: Registration {
+            registration: TokenRegistration {
                 key_id,
                 server_name: settings.name.clone(),
                 certificate: Digest::new([1; 32]),
@@ -84,7 +88,7 @@ impl World {
                 suite: SuiteId::XWing,
                 policy,
                 alias: Some(ALIAS),
-                standing: record::Standing::Joined {
+                progress: record::Progress::Joined {
                     txn: Txn::new([3; 16]),
                     transcript: Digest::new([4; 32]),
                     tag_c: [5; 32],
@@ -94,7 +98,7 @@ impl World {
                 configurations: Vec::new(),
                 clock_floor: NOW,
             },
-            registered: Registered {
+            registered: ServerRegistration {
                 key_id,
                 user_id,
                 name: UserName::new("ada").unwrap(),
@@ -106,14 +110,14 @@ impl World {
                 keys: StoredKeys { auth, derive, renew },
             },
             settings,
-            standing: Standing::Active,
+            status: Status::Active,
             options: Options::default(),
             dice: Dice(1),
         }
     }
 
     /// What the server's store says.
-    pub(crate) fn look_up(&self, address: &Address) -> Option<Registered> {
+    pub(crate) fn look_up(&self, address: &Address) -> Option<ServerRegistration> {
         let known = [Address::Key(self.registered.key_id), Address::Alias(ALIAS)];
         known.contains(address).then(|| self.registered.clone())
     }
@@ -152,20 +156,20 @@ impl World {
         Ok((step.send.into_bytes(), step.next))
     }
 
-    pub(crate) fn finish(&self, state: AwaitAccept, s3: &[u8]) -> Result<Opened, SessionError> {
+    pub(crate) fn finish(&self, state: AwaitAccept, s3: &[u8]) -> Result<SessionOutcome, SessionError> {
         let need = state.receive_accept(s3)?;
         let d = self.ask(need.wanted());
         need.supply(&d)
     }
 
-    pub(crate) fn ask(&self, (key_id, question): (KeyId, Question<'_>)) -> Secret {
+    pub(crate) fn ask(&self, (key_id, question): (KeyId, KeyUse<'_>)) -> Secret {
         assert_eq!(key_id, self.registration.key_id);
         keys().answer(&suite::XWING, &question)
     }
 
     pub(crate) fn admit(&self, admission: &Admission) -> Admitted {
         assert_eq!(admission.key_id, self.registered.key_id);
-        Admitted::As(self.standing)
+        Admitted::As(self.status)
     }
 
     /// One run with somebody on the wire, who sees the number and the bytes of each message.
@@ -221,13 +225,13 @@ impl World {
 /// What became of a run on each side; `None` where the other side had given up.
 pub(crate) struct Run {
     pub server: Result<Entry, SessionError>,
-    pub token: Option<Result<Opened, SessionError>>,
+    pub token: Option<Result<SessionOutcome, SessionError>>,
 }
 
 impl Run {
     pub(crate) fn session(self) -> (Session, Established) {
         match (self.token, self.server) {
-            (Some(Ok(Opened::Session(token))), Ok(Entry::Session(server))) => (token, server),
+            (Some(Ok(SessionOutcome::Session(token))), Ok(Entry::Session(server))) => (token, server),
             (token, server) => panic!("{token:?} {server:?}"),
         }
     }

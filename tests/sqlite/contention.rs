@@ -4,10 +4,10 @@ use super::operations::Run;
 use super::{Directory, NOW, keys, shell};
 use halfkey::message::Address;
 use halfkey::policy::{Policy, SuiteId};
-use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Standing};
+use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Status};
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{
-    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, Registered, StoredKeys, Takes,
+    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ServerRegistration, StoredKeys, Takes,
 };
 use halfkey::sqlite::Store;
 use halfkey::store::operation::*;
@@ -35,7 +35,7 @@ fn grant(store: &impl Run, rival: u8, n: u8, takes: Option<Takes>) {
     let secret = || Secret::new([rival; 32]);
     let id = key(rival, n);
     let expected = ExpectedTags { txn: Txn::new(id), confirm: secret(), done: secret(), lost: secret() };
-    let registered = Registered {
+    let registered = ServerRegistration {
         key_id: KeyId::new(id),
         user_id: UserId::new(&format!("user-{rival}-{n}")).unwrap(),
         name: name(n),
@@ -66,7 +66,7 @@ fn confirms(store: &impl Run, rival: u8, n: u8) -> bool {
 fn enters(store: &impl Run, rival: u8, token: KeyId) -> bool {
     let (address, next_alias) = (Address::Key(token), Alias::new(key(rival, 200)));
     let admission = Admission { key_id: token, address, next_alias, spend: Some(([1; 16], NOW.after(60))) };
-    store.port().admit(&admission, NOW).unwrap() == Admitted::As(Standing::Active)
+    store.port().admit(&admission, NOW).unwrap() == Admitted::As(Status::Active)
 }
 
 fn count(rivals: u8, wins: impl Fn(u8) -> bool + Sync) -> usize {

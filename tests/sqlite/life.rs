@@ -13,7 +13,7 @@ use halfkey::registration::token::Credential;
 use halfkey::sqlite::{OpenError, Store};
 use halfkey::store::operation::*;
 use halfkey::store::{StorageKeys, Subject, UniqueNames};
-use halfkey::{AccessPath, Application, KeyId, Secret, UnixTime, UserName};
+use halfkey::{AccessPath, ApplicationName, KeyId, Secret, UnixTime, UserName};
 use std::collections::HashSet;
 use std::fs;
 
@@ -28,7 +28,7 @@ fn gate() -> Gate {
 fn a_server_goes_on_after_a_restart() {
     let directory = Directory::new("story");
     let path = directory.0.join("store");
-    let (gate, mail) = (gate(), Application::new("mail").unwrap());
+    let (gate, mail) = (gate(), ApplicationName::new("mail").unwrap());
     let mut alice = Keeper::blank(gate.anchors.clone(), 40);
     let store = Store::create(&path, StorageKeys::new(OLD), UniqueNames::Always).unwrap();
     let entitle = |store: &Store, body: &str| {

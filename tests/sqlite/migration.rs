@@ -5,18 +5,18 @@ use super::gate::Gate;
 use super::keeper::Keeper;
 use super::survey::{hangs_together, survey};
 use super::{Directory, shell};
-use halfkey::driver::{Configured, Registering};
+use halfkey::driver::{Configured, RegistrationOutcome};
 use halfkey::message::Address;
 use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::Document;
-use halfkey::record::{Lifecycle, Standing};
+use halfkey::record::{Lifecycle, Progress};
 use halfkey::registration::ActivationCode;
 use halfkey::registration::server::Decision;
 use halfkey::registration::token::Credential;
 use halfkey::sqlite::{OpenError, Store};
 use halfkey::store::operation::*;
 use halfkey::store::{StorageKeys, Subject, UniqueNames};
-use halfkey::{AccessPath, Alias, Application, KeyId, Secret, UnixTime, UserName};
+use halfkey::{AccessPath, Alias, ApplicationName, KeyId, Secret, UnixTime, UserName};
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -75,7 +75,7 @@ fn state_of(row: &RegistrationEntry) -> String {
 
 fn go_on(gate: &Gate, store: &Store, fixture: &Value) {
     let token = |name: &str| Keeper::read(gate.anchors.clone(), &fixture["tokens"][name]);
-    let mail = Application::new("mail").unwrap();
+    let mail = ApplicationName::new("mail").unwrap();
 
     // A session, a configuration and a renewal with the key of then.
     let mut alice = token("alice");
@@ -91,15 +91,15 @@ fn go_on(gate: &Gate, store: &Store, fixture: &Value) {
     // R4 was lost then: once more.
     let mut frank = token("frank");
     let joined = frank.only();
-    assert!(matches!(joined.standing, Standing::Joined { .. }));
+    assert!(matches!(joined.progress, Progress::Joined { .. }));
     let end = gate.holder(store, &mut frank).with(|client, mut line| client.confirm(&mut line, joined));
-    assert!(matches!(end, Ok(Registering::Active(_))), "{end:?}");
+    assert!(matches!(end, Ok(RegistrationOutcome::Active(_))), "{end:?}");
     gate.holder(store, &mut frank).session().unwrap();
 
     // The code of then is good, and nobody else has the name that it is for.
     let mut heidi = Keeper::blank(gate.anchors.clone(), 50);
     let mut holder = gate.holder(store, &mut heidi);
-    assert!(matches!(holder.register("heidi", Credential::None), Ok(Registering::Refused(_))));
+    assert!(matches!(holder.register("heidi", Credential::None), Ok(RegistrationOutcome::Refused(_))));
     let code = ActivationCode::parse(fixture[CODE].as_str().unwrap()).unwrap();
     holder.registered("heidi", Credential::Activation(code));
     holder.session().unwrap();
@@ -172,7 +172,7 @@ fn halfkey_schema(version: u64) -> Vec<String> {
 /// People of every kind: their states, the tokens that are to go on, and a code that is not used.
 pub(super) fn live(gate: &Gate, store: &Store) -> [Value; 3] {
     let now = gate.now.get();
-    let mail = Application::new("mail").unwrap();
+    let mail = ApplicationName::new("mail").unwrap();
     let document = || Document { media_type: "text/plain".into(), body: b"post.example".to_vec() };
     let subject = Subject::AccessPath(AccessPath::new("/staff").unwrap());
     let entitle = Entitle { subject, application: mail.clone(), document: document(), valid_for: Some(3600) };
@@ -234,7 +234,7 @@ pub(super) fn live(gate: &Gate, store: &Store) -> [Value; 3] {
     *gate.decision.borrow_mut() = Decision::Wait { retry_after: 60 };
     let mut grace = blank();
     let told = gate.holder(store, &mut grace).register("grace", Credential::None).unwrap();
-    assert!(matches!(told, Registering::Waiting(_)));
+    assert!(matches!(told, RegistrationOutcome::Waiting(_)));
     *gate.decision.borrow_mut() = super::common::grant();
     let code = ActivationCode::generate(&mut super::common::Counting::new(4));
     invite("heidi", &code, None);

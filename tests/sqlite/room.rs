@@ -7,7 +7,7 @@ use halfkey::port::entitlement_store::Document;
 use halfkey::sqlite::{OpenError, Store};
 use halfkey::store::operation::*;
 use halfkey::store::{OperatorError, Subject, UniqueNames};
-use halfkey::{Application, Secret, UserId, UserName, memory};
+use halfkey::{ApplicationName, Secret, UserId, UserName, memory};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -45,7 +45,7 @@ impl Drop for Disk {
 fn entitle(n: u16) -> Entitle {
     let subject = Subject::User(UserId::new(&format!("user-{n}")).unwrap());
     let document = Document { media_type: "text/plain".into(), body: vec![7; 20_000] };
-    Entitle { subject, application: Application::new("mail").unwrap(), document, valid_for: None }
+    Entitle { subject, application: ApplicationName::new("mail").unwrap(), document, valid_for: None }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use halfkey::port::entitlement_store::{
 };
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{
-    Activation, Applicant, ApplicantRecord, ExpectedTags, Lifecycle, NewOutcome, ProofId, Registered,
+    Activation, Applicant, ApplicantRecord, ExpectedTags, Lifecycle, NewOutcome, ProofId, ServerRegistration,
 };
 use halfkey::store::Operation;
 use halfkey::store::operation::Registrations;
@@ -83,7 +83,7 @@ impl<S: Reach> Flawed<S> {
         self.flaw == flaw
     }
     /// Some registration, if there is one.
-    fn any(&self) -> Result<Option<Registered>, StoreError> {
+    fn any(&self) -> Result<Option<ServerRegistration>, StoreError> {
         self.inner.reach(|store| {
             let last = store.run(&Registrations::default(), NOW).unwrap().entries.pop();
             last.map_or(Ok(None), |row| store.registration(&Address::Key(row.key_id)))
@@ -144,7 +144,7 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
             confirmed => Ok(confirmed),
         }
     }
-    fn registration(&self, address: &Address) -> Result<Option<Registered>, StoreError> {
+    fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
         let found = self.inner.reach(|store| store.registration(address))?;
         if self.has(Flaw::MakesUpRegistrations) && found.is_none() {
             return Ok(self.any()?.or(Some(row(1, "made-up"))));
@@ -169,13 +169,14 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
         }
         let admitted = self.inner.reach(|store| store.admit(&admission, now))?;
         if self.has(Flaw::DropsAliasesEarly) {
-            self.inner
-                .reach(|store| store.heard(&admission.key_id, &Address::Alias(admission.next_alias)))?;
+            self.inner.reach(|store| {
+                store.confirm_alias(&admission.key_id, &Address::Alias(admission.next_alias))
+            })?;
         }
         Ok(admitted)
     }
-    fn heard(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
-        self.inner.reach(|store| store.heard(key_id, address))
+    fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
+        self.inner.reach(|store| store.confirm_alias(key_id, address))
     }
     fn entitlement(
         &self,

@@ -5,16 +5,16 @@ use super::common::{Counting, Issuer, grant, settings};
 use super::keeper::Keeper;
 use halfkey::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
-use halfkey::driver::{Client, ClientError, Configured, Connection, Gateway, Registering, Transport};
+use halfkey::driver::{Client, ClientError, Configured, Connection, Gateway, RegistrationOutcome, Transport};
 use halfkey::memory::Server;
 use halfkey::message::UserInformation;
 use halfkey::port::EntitlementStore;
-use halfkey::record::Registration;
-use halfkey::registration::server::{Application as Applied, Decision};
+use halfkey::record::TokenRegistration;
+use halfkey::registration::server::{Decision, EnrolmentRequest};
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::template::Template;
-use halfkey::{Application, ServerSettings, UnixTime};
+use halfkey::{ApplicationName, ServerSettings, UnixTime};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
@@ -66,7 +66,7 @@ impl Transport for Line<'_> {
             None => return Ok(()),
         }
         let Gate { settings, server, decision, now, random, .. } = self.gate;
-        let approval = |_: &Applied| decision.borrow().clone();
+        let approval = |_: &EnrolmentRequest| decision.borrow().clone();
         let (store, observer) = (self.store, &());
         let gateway = Gateway { settings, server, store, approval: &approval, observer };
         self.replies
@@ -96,7 +96,11 @@ impl Holder<'_> {
         act(&mut client, self.gate.line(self.store, self.frames))
     }
 
-    pub fn register(&mut self, user: &str, credential: Credential) -> Result<Registering, ClientError> {
+    pub fn register(
+        &mut self,
+        user: &str,
+        credential: Credential,
+    ) -> Result<RegistrationOutcome, ClientError> {
         let (name, mut credential) = (self.gate.settings.name.clone(), Some(credential));
         let mut fill = |_: &VerifiedServer, template: &Template| {
             let form = template.fill([("name", user.into()), ("terms", true.into())]).unwrap();
@@ -105,9 +109,9 @@ impl Holder<'_> {
         self.with(|client, mut line| client.register(&mut line, &name, &Revocation::Ignore, &mut fill))
     }
 
-    pub fn registered(&mut self, user: &str, credential: Credential) -> Registration {
+    pub fn registered(&mut self, user: &str, credential: Credential) -> TokenRegistration {
         match self.register(user, credential).unwrap() {
-            Registering::Active(registration) => registration,
+            RegistrationOutcome::Active(registration) => registration,
             other => panic!("{other:?}"),
         }
     }
@@ -119,11 +123,11 @@ impl Holder<'_> {
     }
 
     /// Asks for a configuration, and applies what comes.
-    pub fn configure(&mut self, application: &Application) -> Result<Configured, ClientError> {
+    pub fn configure(&mut self, application: &ApplicationName) -> Result<Configured, ClientError> {
         let key_id = self.token.only().key_id;
         self.with(|client, line| {
             let mut session = client.open(line, &key_id, &Options::default())?;
-            let mut apply = |_: &Application, _: &Instruction| Applying::Applied;
+            let mut apply = |_: &ApplicationName, _: &Instruction| Applying::Applied;
             let information = UserInformation::default();
             let configured = session.configure(client, application, &information, &mut apply, &mut |_| {})?;
             session.close()?;

@@ -7,8 +7,8 @@ use halfkey::key::KemPublicKey;
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::token::{Join, Joined};
 use halfkey::port::{Token, TokenError};
-use halfkey::record::{Attempt, Registration, Standing};
-use halfkey::schedule::{HalfUse, KeySet, Question, half};
+use halfkey::record::{Attempt, Progress, TokenRegistration};
+use halfkey::schedule::{KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use halfkey::suite::find;
 use halfkey::{Digest, KeyId, RandomSource, Secret, Txn, UnixTime};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub struct Keeper {
     random: Counting,
     halves: BTreeMap<Txn, Secret>,
     attempts: BTreeMap<Txn, Attempt>,
-    keys: BTreeMap<KeyId, (Registration, KeySet)>,
+    keys: BTreeMap<KeyId, (TokenRegistration, KeySet)>,
 }
 
 impl Keeper {
@@ -30,7 +30,7 @@ impl Keeper {
         Self { anchors, random: Counting::new(seed), halves, attempts, keys }
     }
 
-    pub fn only(&self) -> Registration {
+    pub fn only(&self) -> TokenRegistration {
         assert_eq!(self.keys.len(), 1);
         self.keys.values().next().unwrap().0.clone()
     }
@@ -43,9 +43,9 @@ impl Keeper {
     /// Its one registration.
     pub fn write(&self) -> Value {
         let (registration, keys) = self.keys.values().next().unwrap();
-        let standing = match registration.standing {
-            Standing::Active => Value::Null,
-            Standing::Joined { txn, transcript, tag_c, confirm_by } => json!({
+        let progress = match registration.progress {
+            Progress::Active => Value::Null,
+            Progress::Joined { txn, transcript, tag_c, confirm_by } => json!({
                 "txn": txn.to_string(), "transcript": transcript.to_string(),
                 "tag_c": Digest::new(tag_c).to_string(), "confirm_by": confirm_by.as_secs(),
             }),
@@ -59,7 +59,7 @@ impl Keeper {
             "access_path": registration.access_path.as_str(),
             "suite": registration.suite.code(),
             "alias": registration.alias.map(|alias| alias.to_string()),
-            "joined": standing,
+            "joined": progress,
             "keys": keys.stored().map(|key| Digest::new(*key.expose()).to_string()),
         })
     }
@@ -71,16 +71,16 @@ impl Keeper {
         let keys = [0, 1, 2, 3].map(|place| Secret::new(*digest(&written["keys"][place]).as_bytes()));
         let [auth, derive, confirm, renew] = keys;
         let joined = &written["joined"];
-        let standing = match joined.as_object() {
-            None => Standing::Active,
-            Some(_) => Standing::Joined {
+        let progress = match joined.as_object() {
+            None => Progress::Active,
+            Some(_) => Progress::Joined {
                 txn: joined["txn"].as_str().unwrap().parse().unwrap(),
                 transcript: digest(&joined["transcript"]),
                 tag_c: *digest(&joined["tag_c"]).as_bytes(),
                 confirm_by: UnixTime::from_secs(joined["confirm_by"].as_u64().unwrap()),
             },
         };
-        let registration = Registration {
+        let registration = TokenRegistration {
             key_id: text("key_id").parse().unwrap(),
             server_name: super::common::name(text("server_name")),
             certificate: digest(&written["certificate"]),
@@ -90,7 +90,7 @@ impl Keeper {
             suite: SuiteId::from_code(u16::try_from(written["suite"].as_u64().unwrap()).unwrap()).unwrap(),
             policy: Policy::default(),
             alias: written["alias"].as_str().map(|alias| alias.parse().unwrap()),
-            standing,
+            progress,
             supersedes: None,
             configurations: Vec::new(),
             clock_floor: UnixTime::default(),
@@ -113,46 +113,46 @@ impl Token for Keeper {
         self.halves.insert(*txn, Secret::new(ssk1));
         ct.map_err(|_| TokenError::UnfitServerKey)
     }
-    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Answer<Secret> {
-        let ssk1 = self.halves.get(txn).ok_or(TokenError::NoSuchHalf)?;
-        Ok(half(find(SuiteId::XWing).unwrap(), ssk1, wanted, transcript))
+    fn derive_from_ssk1(&mut self, txn: &Txn, wanted: Ssk1Use, transcript: &Digest) -> Answer<Secret> {
+        let ssk1 = self.halves.get(txn).ok_or(TokenError::NoSuchAttempt)?;
+        Ok(derive_from_ssk1(find(SuiteId::XWing).unwrap(), ssk1, wanted, transcript))
     }
-    fn hold(&mut self, attempt: Attempt) -> Answer<()> {
+    fn save_attempt(&mut self, attempt: Attempt) -> Answer<()> {
         self.attempts.insert(*attempt.txn(), attempt);
         Ok(())
     }
     fn attempts(&self) -> Answer<Vec<Attempt>> {
         Ok(self.attempts.values().cloned().collect())
     }
-    fn give_up(&mut self, txn: &Txn) -> Answer<()> {
+    fn abandon(&mut self, txn: &Txn) -> Answer<()> {
         self.halves.remove(txn);
         self.attempts.remove(txn);
         Ok(())
     }
     fn join(&mut self, join: &Join<'_>) -> Answer<[u8; 32]> {
-        let ssk1 = self.halves.get(join.txn).ok_or(TokenError::NoSuchHalf)?.clone();
+        let ssk1 = self.halves.get(join.txn).ok_or(TokenError::NoSuchAttempt)?.clone();
         let suite = find(join.suite).ok_or(TokenError::UnknownSuite)?;
         let Joined { keys, registration, tag_c } =
             join.with(suite, &ssk1, |id, asked| self.answer(id, asked))?;
         self.keys.insert(registration.key_id, (registration, keys));
-        self.give_up(join.txn)?;
+        self.abandon(join.txn)?;
         Ok(tag_c)
     }
-    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Answer<Secret> {
+    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Answer<Secret> {
         let (registration, keys) = self.keys.get(key_id).ok_or(TokenError::NoSuchKey)?;
         Ok(keys.answer(find(registration.suite).ok_or(TokenError::UnknownSuite)?, question))
     }
-    fn registrations(&self) -> Answer<Vec<Registration>> {
+    fn registrations(&self) -> Answer<Vec<TokenRegistration>> {
         Ok(self.keys.values().map(|(registration, _)| registration.clone()).collect())
     }
-    fn update(&mut self, registration: &Registration) -> Answer<()> {
+    fn update(&mut self, registration: &TokenRegistration) -> Answer<()> {
         let mut new = registration.clone();
-        let earlier = if new.standing == Standing::Active { new.supersedes.take() } else { None };
+        let earlier = if new.progress == Progress::Active { new.supersedes.take() } else { None };
         let earlier = earlier.and_then(|key_id| self.keys.remove(&key_id));
         let (held, _) = self.keys.get_mut(&new.key_id).ok_or(TokenError::NoSuchKey)?;
         *held = new;
         if let Some((earlier, _)) = earlier {
-            held.succeed(&earlier);
+            held.inherit_from(&earlier);
         }
         Ok(())
     }

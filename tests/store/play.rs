@@ -6,16 +6,17 @@ use super::common::START;
 use super::operations::Run;
 use halfkey::message::Address;
 use halfkey::policy::{Policy, SuiteId};
-use halfkey::port::entitlement_store::{Admission, Document, Report, ReportResult, Serial};
+use halfkey::port::entitlement_store::{Admission, ConfigurationSerial, Document, Report, ReportResult};
 use halfkey::record::{
-    Applicant, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId, Refusal, RefusalCause,
-    Registered, StoredKeys, Takes, WaitingApplication,
+    Applicant, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId, RejectionCause,
+    RejectionRecord, ServerRegistration, StoredKeys, Takes, WaitingRequest,
 };
 use halfkey::store::Subject;
 use halfkey::store::operation::*;
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{
-    AccessPath, Alias, Application, Digest, Group, KeyId, Secret, TicketId, Txn, UnixTime, UserId, UserName,
+    AccessPath, Alias, ApplicationName, Digest, Group, KeyId, Secret, TicketId, Txn, UnixTime, UserId,
+    UserName,
 };
 use std::fmt::Debug;
 
@@ -35,8 +36,8 @@ fn digest(n: u32) -> Digest {
     Digest::new(std::array::from_fn(|place| id[place % 16]))
 }
 
-fn application() -> Application {
-    Application::new("mail").unwrap()
+fn application() -> ApplicationName {
+    ApplicationName::new("mail").unwrap()
 }
 
 pub fn time(n: u32) -> UnixTime {
@@ -106,10 +107,10 @@ impl Play {
             }
             12 => {
                 let key_id = dice.key(n);
-                said(port.heard(&key_id, &Address::Alias(Alias::new(id(dice.recent(n))))))
+                said(port.confirm_alias(&key_id, &Address::Alias(Alias::new(id(dice.recent(n))))))
             }
             13 => {
-                let serial = Serial { epoch: 0, number: u64::from(dice.roll(9)) };
+                let serial = ConfigurationSerial { epoch: 0, number: u64::from(dice.roll(9)) };
                 let result = [ReportResult::Applied, ReportResult::Failed][dice.roll(2) as usize];
                 let report = Report { key_id: dice.key(n), application: application(), serial, result };
                 said(port.report(&report, now))
@@ -183,7 +184,7 @@ impl Play {
         let secret = || Secret::new(*digest(n).as_bytes());
         let expected =
             ExpectedTags { txn: Txn::new(id(n)), confirm: secret(), done: secret(), lost: secret() };
-        let registered = Registered {
+        let registered = ServerRegistration {
             key_id: KeyId::new(id(n)),
             user_id,
             name,
@@ -201,14 +202,14 @@ impl Play {
     fn otherwise(&self, n: u32) -> NewOutcome {
         let name = self.dice(n).name();
         if n.is_multiple_of(2) {
-            let cause = RefusalCause::Declined;
+            let cause = RejectionCause::Declined;
             return Self::outcome(
                 n,
-                Effect::Refused(Refusal { cause, code: cause.code(), name: Some(name) }),
+                Effect::Refused(RejectionRecord { cause, code: cause.code(), name: Some(name) }),
             );
         }
         let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
-        let application = WaitingApplication {
+        let application = WaitingRequest {
             ticket_id: TicketId::new(id(n)),
             ticket: Secret::new([8; 32]),
             form: template.fill([("name", name.as_str().into())]).unwrap(),

@@ -6,8 +6,8 @@ use halfkey::key::KemPublicKey;
 use halfkey::policy::SuiteId;
 use halfkey::port::token::Join;
 use halfkey::port::{Token, TokenError};
-use halfkey::record::{Attempt, ProofKey, Registration};
-use halfkey::schedule::{HalfUse, KeyContext, KeySet, Question, half, mix};
+use halfkey::record::{Attempt, ProofKey, TokenRegistration};
+use halfkey::schedule::{KeyContext, KeySet, KeyUse, Ssk1Use, binder, derive_from_ssk1};
 use halfkey::suite::{XWING, find};
 use halfkey::{Digest, KeyId, RandomSource, Secret, Txn};
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub struct Card {
     random: Counting,
     halves: BTreeMap<Txn, Secret>,
     attempts: BTreeMap<Txn, Attempt>,
-    pub keys: BTreeMap<KeyId, (KeySet, Registration)>,
+    pub keys: BTreeMap<KeyId, (KeySet, TokenRegistration)>,
 }
 
 impl Card {
@@ -40,11 +40,21 @@ impl Token for Card {
         Ok(ct)
     }
 
-    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
-        Ok(half(&XWING, self.halves.get(txn).ok_or(TokenError::NoSuchHalf)?, wanted, transcript))
+    fn derive_from_ssk1(
+        &mut self,
+        txn: &Txn,
+        wanted: Ssk1Use,
+        transcript: &Digest,
+    ) -> Result<Secret, TokenError> {
+        Ok(derive_from_ssk1(
+            &XWING,
+            self.halves.get(txn).ok_or(TokenError::NoSuchAttempt)?,
+            wanted,
+            transcript,
+        ))
     }
 
-    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+    fn save_attempt(&mut self, attempt: Attempt) -> Result<(), TokenError> {
         if matches!(attempt, Attempt::Waiting(_)) {
             self.halves.remove(attempt.txn());
         }
@@ -56,7 +66,7 @@ impl Token for Card {
         Ok(self.attempts.values().cloned().collect())
     }
 
-    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError> {
+    fn abandon(&mut self, txn: &Txn) -> Result<(), TokenError> {
         self.halves.remove(txn);
         self.attempts.remove(txn);
         Ok(())
@@ -64,39 +74,39 @@ impl Token for Card {
 
     fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
         let suite = find(join.suite).ok_or(TokenError::UnknownSuite)?;
-        let ssk1 = self.halves.get(join.txn).ok_or(TokenError::NoSuchHalf)?;
-        let Registration { certificate, server_name, user_id, key_id, .. } = join.registration;
+        let ssk1 = self.halves.get(join.txn).ok_or(TokenError::NoSuchAttempt)?;
+        let TokenRegistration { certificate, server_name, user_id, key_id, .. } = join.registration;
         if self.keys.contains_key(key_id) {
             return Err(TokenError::KeyExists);
         }
         let mix = match join.proof_key {
             ProofKey::None => Secret::absent(),
-            ProofKey::Secret(secret) => mix(suite, secret, join.transcript),
+            ProofKey::Secret(secret) => binder(suite, secret, join.transcript),
             ProofKey::Renewal(old) => {
                 let (keys, _) = self.keys.get(old).ok_or(TokenError::NoSuchKey)?;
-                keys.answer(suite, &Question::Mix(join.transcript))
+                keys.answer(suite, &KeyUse::Binder(join.transcript))
             }
         };
         let context = KeyContext { certificate, server_name, user_id, key_id };
         let keys = KeySet::join(suite, ssk1, join.ssk2, join.transcript, join.ss_e, &mix, &context);
-        if keys.answer(suite, &Question::Grant(join.transcript)).expose() != join.tag_s {
+        if keys.answer(suite, &KeyUse::Grant(join.transcript)).expose() != join.tag_s {
             return Err(TokenError::WrongProof);
         }
-        let tag_c = *keys.answer(suite, &Question::Confirm(join.transcript, join.tag_s)).expose();
+        let tag_c = *keys.answer(suite, &KeyUse::Confirm(join.transcript, join.tag_s)).expose();
         self.keys.insert(*key_id, (keys, join.registration.clone()));
-        self.give_up(join.txn)?;
+        self.abandon(join.txn)?;
         Ok(tag_c)
     }
 
-    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
         Ok(self.keys.get(key_id).ok_or(TokenError::NoSuchKey)?.0.answer(&XWING, question))
     }
 
-    fn registrations(&self) -> Result<Vec<Registration>, TokenError> {
+    fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {
         Ok(self.keys.values().map(|(_, registration)| registration.clone()).collect())
     }
 
-    fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
+    fn update(&mut self, registration: &TokenRegistration) -> Result<(), TokenError> {
         let slot = self.keys.get_mut(&registration.key_id).ok_or(TokenError::NoSuchKey)?;
         slot.1 = registration.clone();
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::play::Play;
 use super::session::channels;
-use halfkey::session::{Channel, ChannelError, Content, Received};
+use halfkey::session::{Channel, ChannelError, Content, OpenedRecord};
 use std::collections::VecDeque;
 
 pub fn run(bytes: &[u8]) {
@@ -89,10 +89,10 @@ impl End {
                 assert!(!self.broken && !was_closed && heard == record, "a record that was not the next");
                 speaker.under_way.pop_front();
                 let received = match received {
-                    Received::Data(data) => Said::Data(data.to_vec()),
-                    Received::Configuration(data) => Said::Configuration(data.to_vec()),
-                    Received::Rekeyed => Said::Rekeyed,
-                    Received::Closed => Said::Closed,
+                    OpenedRecord::Data(data) => Said::Data(data.to_vec()),
+                    OpenedRecord::Configuration(data) => Said::Configuration(data.to_vec()),
+                    OpenedRecord::Rekeyed => Said::Rekeyed,
+                    OpenedRecord::Closed => Said::Closed,
                     other => panic!("{other:?}"),
                 };
                 assert_eq!(received, said);

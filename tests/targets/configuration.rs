@@ -7,12 +7,12 @@ use halfkey::configuration::token::{Applying, AwaitConfiguration, Verdict, recei
 use halfkey::memory::Store;
 use halfkey::message::{Applied, ConfigRequest, Configuration, UserInformation};
 use halfkey::port::EntitlementStore;
-use halfkey::port::entitlement_store::{Document, EntitlementQuery, ReportResult, Serial};
-use halfkey::record::Registration;
+use halfkey::port::entitlement_store::{ConfigurationSerial, Document, EntitlementQuery, ReportResult};
+use halfkey::record::TokenRegistration;
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, RaiseEpoch, RevokeEntitlement};
 use halfkey::wire::Message;
-use halfkey::{Application, UnixTime};
+use halfkey::{ApplicationName, UnixTime};
 use std::num::NonZeroU32;
 
 /// A token that says what it likes.
@@ -48,7 +48,7 @@ pub fn token(bytes: &[u8]) {
 struct Scene {
     store: Store,
     principal: Principal,
-    registration: Registration,
+    registration: TokenRegistration,
     now: UnixTime,
     seen: Vec<Vec<u8>>,
 }
@@ -57,7 +57,7 @@ impl Scene {
     fn new() -> Self {
         let store = Store::new();
         let registration = world::enrol(&store, 0, world::policy(0)).registration;
-        let Registration { key_id, user_id, access_path, server_name, .. } = registration.clone();
+        let TokenRegistration { key_id, user_id, access_path, server_name, .. } = registration.clone();
         let principal = Principal { key_id, user_id, access_path, server_name };
         Self { store, principal, registration, now: at(1), seen: Vec::new() }
     }
@@ -163,13 +163,13 @@ impl Scene {
         self.forward(&before);
     }
 
-    fn forward(&self, before: &Registration) {
+    fn forward(&self, before: &TokenRegistration) {
         let after = &self.registration;
         assert!(after.clock_floor >= before.clock_floor);
         assert!(after.configurations.len() <= halfkey::configuration::MAX_HELD);
         for held in &before.configurations {
             let now = after.configuration(&held.application).unwrap();
-            let serial: Serial = now.serial;
+            let serial: ConfigurationSerial = now.serial;
             assert!(serial >= held.serial, "rolled back");
             assert!(serial != held.serial || now.digest == held.digest, "two under one serial");
             assert!(serial != held.serial || now.revoked == held.revoked);
@@ -202,6 +202,6 @@ impl Scene {
     }
 }
 
-fn application(play: &mut Play<'_>) -> Application {
-    Application::new(play.pick(&["mail", "files"])).unwrap()
+fn application(play: &mut Play<'_>) -> ApplicationName {
+    ApplicationName::new(play.pick(&["mail", "files"])).unwrap()
 }

@@ -1,8 +1,8 @@
 //! Every decoder: what it takes is the one encoding of what it gives.
 
 use halfkey::message::{
-    Accept, Applied, Challenge, ConfigRequest, Configuration, Confirm, Done, Hello, Offer, Open, Outcome,
-    Refusal, Request, Response, Status,
+    Accept, Applied, Challenge, ConfigRequest, Configuration, Confirm, Done, ErrorMessage, Hello, Offer,
+    Open, Outcome, Request, Response, StatusMessage,
 };
 use halfkey::wire::{Message, message_type};
 
@@ -17,8 +17,8 @@ pub fn run(bytes: &[u8]) {
     macro_rules! try_each {
         ($($message:ident),*) => {$( note(<$message as Message<'_>>::TYPE, whole::<$message>(bytes)); )*};
     }
-    try_each!(Hello, Offer, Request, Outcome, Confirm, Done, Refusal, Open, Challenge, Response, Accept);
-    try_each!(ConfigRequest, Configuration, Applied, Status);
+    try_each!(Hello, Offer, Request, Outcome, Confirm, Done, ErrorMessage, Open, Challenge, Response, Accept);
+    try_each!(ConfigRequest, Configuration, Applied, StatusMessage);
     // A frame is at most one message, and says which.
     assert!(taken.len() <= 1, "{taken:?}");
     assert!(taken.iter().all(|code| typed == Ok(*code)));

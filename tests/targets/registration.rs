@@ -7,11 +7,13 @@ use halfkey::certificate::Revocation;
 use halfkey::memory::{Server, Store};
 use halfkey::message::{Offer, Outcome};
 use halfkey::port::Token;
-use halfkey::registration::server::{self as steps, Application, Decision, Grant, Stored};
+use halfkey::registration::server::{self as steps, Decision, EnrolmentRequest, Grant, Stored};
 use halfkey::registration::token::{
-    AwaitDone, AwaitOffer, AwaitOutcome, Credential, NeedForm, Opened, Settled, hello, resume,
+    AwaitDone, AwaitOffer, AwaitOutcome, Credential, NeedForm, ServerDecision, Settled, hello, resume,
 };
-use halfkey::registration::{ActivationCode, Kept, RefusalCode, ServerSideError, TokenSideError};
+use halfkey::registration::{
+    ActivationCode, Recoverable, RejectionCode, ServerRegistrationError, TokenRegistrationError,
+};
 use halfkey::store::operation::{IssueCode, Resume, Suspend};
 use halfkey::suite::SUITES;
 use halfkey::template::FieldValue;
@@ -131,7 +133,7 @@ impl Scene {
     fn change(&mut self, play: &mut Play<'_>) {
         match play.byte() % 8 {
             0 => self.decision = grant(),
-            1 => self.decision = Decision::Refuse(RefusalCode::Declined),
+            1 => self.decision = Decision::Refuse(RejectionCode::Declined),
             2 => self.decision = Decision::Wait { retry_after: 60 },
             3 => self.settings.open_registration ^= true,
             4 => drop(self.card.keys.keys().next().map(|key_id| self.store.run(&Suspend(*key_id), self.now))),
@@ -146,12 +148,12 @@ impl Scene {
     }
 
     /// What the server answers to what the run says.
-    fn ask(&mut self, run: usize, peer: &[u8]) -> Result<Vec<u8>, ServerSideError> {
+    fn ask(&mut self, run: usize, peer: &[u8]) -> Result<Vec<u8>, ServerRegistrationError> {
         let frame = self.runs[run].says.clone().unwrap_or_default();
         self.answer(&frame, peer)
     }
 
-    fn answer(&mut self, frame: &[u8], peer: &[u8]) -> Result<Vec<u8>, ServerSideError> {
+    fn answer(&mut self, frame: &[u8], peer: &[u8]) -> Result<Vec<u8>, ServerRegistrationError> {
         let honest = self.said.iter().any(|said| said == frame);
         match message_type(frame) {
             Ok(2) => self.request(frame, peer, honest),
@@ -169,7 +171,12 @@ impl Scene {
         }
     }
 
-    fn request(&mut self, frame: &[u8], peer: &[u8], honest: bool) -> Result<Vec<u8>, ServerSideError> {
+    fn request(
+        &mut self,
+        frame: &[u8],
+        peer: &[u8],
+        honest: bool,
+    ) -> Result<Vec<u8>, ServerRegistrationError> {
         let Self { settings, server, store, random, now, .. } = self;
         let (settings, now) = (&*settings, *now);
         let asked = Cell::new(false);
@@ -177,7 +184,7 @@ impl Scene {
             Stored::Before(frame) => frame,
             Stored::New(need) => {
                 let need = need.supply_from(server, settings, now)?;
-                let decide = |_: &Application| {
+                let decide = |_: &EnrolmentRequest| {
                     asked.set(true);
                     self.decision.clone()
                 };
@@ -250,7 +257,7 @@ impl Run {
                         assert!(matches!(settled, Settled::Done(_) | Settled::Lost { .. }));
                         self.says = None;
                     }
-                    Err(Kept { state, error }) => {
+                    Err(Recoverable { state, error }) => {
                         assert!(!honest || message_type(frame) == Ok(6), "an honest R5 refused: {error}");
                         assert_eq!(look(&state), before);
                         self.state = State::Done(state);
@@ -293,7 +300,7 @@ impl Run {
                 self.state = State::Outcome(step.next);
             }
             Err(error) => {
-                assert!(matches!(error, TokenSideError::Token(_)), "{error}");
+                assert!(matches!(error, TokenRegistrationError::Token(_)), "{error}");
                 self.says = None;
             }
         }
@@ -318,14 +325,14 @@ impl Run {
             assert!(heard.core == truth.core, "an outcome that the server did not seal");
         }
         let joined = match opened {
-            Ok(Opened::Granted(need)) => need.supply_from(card),
-            Ok(Opened::Wait(need)) => {
+            Ok(ServerDecision::Granted(need)) => need.supply_from(card),
+            Ok(ServerDecision::Wait(need)) => {
                 drop(need.supply_from(card).unwrap());
                 self.says = None;
                 return;
             }
-            Ok(Opened::Refused(refused)) => {
-                card.give_up(&refused.txn).unwrap();
+            Ok(ServerDecision::Refused(refused)) => {
+                card.abandon(&refused.txn).unwrap();
                 self.says = None;
                 return;
             }
@@ -337,7 +344,7 @@ impl Run {
                 self.says = Some(step.send.into_bytes());
                 self.state = State::Done(step.next);
             }
-            Err(Kept { state, error }) => {
+            Err(Recoverable { state, error }) => {
                 assert!(!honest || message_type(frame) == Ok(6), "an honest R3 refused: {error}");
                 assert_eq!((look(&state), state.request().into_bytes()), before);
                 self.state = State::Outcome(state);
@@ -353,7 +360,7 @@ impl Run {
         let State::Outcome(state) = &self.state else { return };
         let txn = *state.txn();
         let held = card.attempts().unwrap().into_iter().find_map(|attempt| match attempt {
-            halfkey::record::Attempt::Half(half) if half.txn == txn => Some(half),
+            halfkey::record::Attempt::InFlight(half) if half.txn == txn => Some(half),
             _ => None,
         });
         let step = resume(held.unwrap(), SUITES).unwrap();

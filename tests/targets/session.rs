@@ -6,10 +6,10 @@ use super::world::{self, Counting, Enrolled, at};
 use halfkey::memory::Store;
 use halfkey::message::Challenge;
 use halfkey::port::EntitlementStore;
-use halfkey::port::entitlement_store::Standing;
-use halfkey::record::Registration;
+use halfkey::port::entitlement_store::Status;
+use halfkey::record::TokenRegistration;
 use halfkey::session::server::{AwaitResponse, Entry, receive_open};
-use halfkey::session::token::{AwaitAccept, Opened, Options, open};
+use halfkey::session::token::{AwaitAccept, Options, SessionOutcome, open};
 use halfkey::session::{Channel, SessionError, park};
 use halfkey::store::operation::{Resume, Revoke, Suspend};
 use halfkey::wire::Message;
@@ -207,29 +207,29 @@ impl Scene {
         Ok((step.send.into_bytes(), step.next))
     }
 
-    fn accept(&mut self, awaits: AwaitAccept, s3: &[u8]) -> Result<Opened, SessionError> {
+    fn accept(&mut self, awaits: AwaitAccept, s3: &[u8]) -> Result<SessionOutcome, SessionError> {
         awaits.receive_accept(s3)?.supply_from(&mut self.card)
     }
 
     /// Both sides have proved themselves: they must mean the same.
     fn settle(
         &mut self,
-        registration: &mut Registration,
-        opened: Opened,
+        registration: &mut TokenRegistration,
+        opened: SessionOutcome,
         entry: Entry,
     ) -> Result<Option<(Channel, Channel)>, SessionError> {
         match (opened, entry) {
-            (Opened::Session(session), Entry::Session(established)) => {
+            (SessionOutcome::Session(session), Entry::Session(established)) => {
                 assert_eq!(established.key_id, registration.key_id);
                 assert_eq!(established.mode, session.mode);
                 assert_eq!(established.channel.session_id(), session.channel.session_id());
                 session.note(registration);
                 self.card.keys.get_mut(&registration.key_id).unwrap().1 = registration.clone();
-                self.store.heard(&established.key_id, &established.address)?;
+                self.store.confirm_alias(&established.key_id, &established.address)?;
                 Ok(Some((session.channel, established.channel)))
             }
-            (Opened::Barred(told), Entry::Barred { key_id, standing }) => {
-                assert!(told == standing && standing != Standing::Active);
+            (SessionOutcome::NotActive(told), Entry::NotActive { key_id, status }) => {
+                assert!(told == status && status != Status::Active);
                 assert_eq!(key_id, registration.key_id);
                 Ok(None)
             }

@@ -6,14 +6,14 @@ use halfkey::certificate::Revocation;
 use halfkey::configuration::server::{Principal, push, receive_request};
 use halfkey::configuration::token as configuration;
 use halfkey::memory::Store;
-use halfkey::message::{Status, UserInformation};
+use halfkey::message::{StatusMessage, UserInformation};
 use halfkey::policy::SuiteId;
-use halfkey::port::entitlement_store::{Document, Entitlement, Serial};
+use halfkey::port::entitlement_store::{ConfigurationSerial, Document, Entitlement};
 use halfkey::port::{AuthServer, Token};
-use halfkey::record::Registration;
+use halfkey::record::TokenRegistration;
 use halfkey::registration::server::receive_request as receive_registration;
 use halfkey::registration::server::{Decision, Grant, Stored, receive_confirm, receive_hello};
-use halfkey::registration::token::{Credential, Opened, hello};
+use halfkey::registration::token::{Credential, ServerDecision, hello};
 use halfkey::session::server::receive_open;
 use halfkey::session::token::{Options, open};
 use halfkey::store::Subject;
@@ -21,7 +21,7 @@ use halfkey::store::operation::{Entitle, RevokeEntitlement};
 use halfkey::suite::SUITES;
 use halfkey::template::FieldValue;
 use halfkey::wire::{Frame, Message};
-use halfkey::{AccessPath, Alias, Application, RefusalReason, Txn};
+use halfkey::{AccessPath, Alias, ApplicationName, ErrorReason, Txn};
 use std::num::NonZeroU32;
 
 type Messages = Vec<(String, Vec<u8>)>;
@@ -36,11 +36,11 @@ pub fn messages() -> Messages {
         session(&mut all, &format!("{label}, cookie"), number, true);
     }
     configure(&mut all);
-    for reason in [RefusalReason::Refused, RefusalReason::Restart, RefusalReason::Busy] {
+    for reason in [ErrorReason::Refused, ErrorReason::Restart, ErrorReason::Busy] {
         note(&mut all, "E0", reason, &reason.frame());
     }
-    for (standing, alias) in [(0, Some(Alias::new([3; 16]))), (3, None)] {
-        note(&mut all, "Status", standing, &Status { standing, alias }.encode());
+    for (status, alias) in [(0, Some(Alias::new([3; 16]))), (3, None)] {
+        note(&mut all, "Status", status, &StatusMessage { status, alias }.encode());
     }
     all
 }
@@ -94,9 +94,9 @@ fn register(all: &mut Messages, what: &str, skip: usize, decision: Decision, car
 
     let opened = step.next.receive_outcome(outcome.as_bytes()).unwrap().supply_from(card, now).unwrap();
     let need = match opened {
-        Opened::Granted(need) => need,
-        Opened::Wait(need) => return assert!(need.supply_from(card).is_ok()),
-        Opened::Refused(_) => return,
+        ServerDecision::Granted(need) => need,
+        ServerDecision::Wait(need) => return assert!(need.supply_from(card).is_ok()),
+        ServerDecision::Refused(_) => return,
     };
     let step = need.supply_from(card).unwrap();
     note(all, "R4", what, &step.send);
@@ -139,10 +139,10 @@ fn session(all: &mut Messages, what: &str, policy: usize, cookie: bool) {
 fn configure(all: &mut Messages) {
     let (store, now) = (Store::new(), at(1));
     let mut registration = world::enrol(&store, 0, world::policy(0)).registration;
-    let Registration { key_id, user_id, access_path, server_name, .. } = registration.clone();
+    let TokenRegistration { key_id, user_id, access_path, server_name, .. } = registration.clone();
     let principal = Principal { key_id, user_id, access_path, server_name };
     let subject = || Subject::User(principal.user_id.clone());
-    let mail = Application::new("mail").unwrap();
+    let mail = ApplicationName::new("mail").unwrap();
     let document = Document { media_type: "text/plain".into(), body: b"relay=here".to_vec() };
 
     for (id, what) in (1..).zip(["unknown", "document", "unchanged", "revoked"]) {
@@ -176,7 +176,7 @@ fn configure(all: &mut Messages) {
         note(all, "C2", what, &step.send);
         registration = *step.next;
     }
-    let serial = Serial { epoch: 1, number: 9 };
+    let serial = ConfigurationSerial { epoch: 1, number: 9 };
     let entitlement = Entitlement { serial, valid_for: None, document: Some(document), last_applied: None };
     note(all, "C1", "push", &push(&principal, &mail, &entitlement, now).unwrap().send);
 }

@@ -6,8 +6,8 @@ use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
 use halfkey::port::{CertificateAuthority, EntitlementStore};
 use halfkey::record::{
-    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, Registered, Registration, Standing,
-    StoredKeys,
+    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, Progress, ServerRegistration, StoredKeys,
+    TokenRegistration,
 };
 use halfkey::schedule::KeySet;
 use halfkey::suite::{Suite, XWING};
@@ -109,12 +109,12 @@ pub fn server() -> Server {
 pub fn policy(number: usize) -> Policy {
     let modes = [Modes::only(Mode::Psk), Modes::only(Mode::PskKem), Modes::all()][number % 3];
     let suites = [Suites::only(SuiteId::X25519), Suites::all()][number / 3 % 2];
-    Policy { modes, suites, fall_back: (number / 6).is_multiple_of(2), ..Policy::default() }
+    Policy { modes, suites, allow_key_id: (number / 6).is_multiple_of(2), ..Policy::default() }
 }
 
 /// A key and its registration, as the token holds them.
 pub struct Enrolled {
-    pub registration: Registration,
+    pub registration: TokenRegistration,
     pub keys: KeySet,
 }
 
@@ -123,7 +123,7 @@ pub fn enrol(store: &Store, n: u8, policy: Policy) -> Enrolled {
     let secret = |which| Secret::new([which + 4 * n; 32]);
     let (auth, derive, renew) = (secret(1), secret(2), secret(3));
     let (key_id, alias) = (KeyId::new([n; 16]), Alias::new([0x80 + n; 16]));
-    let registered = Registered {
+    let registered = ServerRegistration {
         key_id,
         user_id: UserId::new(&format!("user-{n}")).unwrap(),
         name: UserName::new(&format!("name-{n}")).unwrap(),
@@ -141,8 +141,8 @@ pub fn enrol(store: &Store, n: u8, policy: Policy) -> Enrolled {
     let outcome = NewOutcome { request, response: Vec::new(), keep_until: at(600), effect };
     store.commit(outcome, at(0)).unwrap();
     store.confirm(&key_id, at(0)).unwrap();
-    let Registered { user_id, access_path, suite, .. } = registered;
-    let registration = Registration {
+    let ServerRegistration { user_id, access_path, suite, .. } = registered;
+    let registration = TokenRegistration {
         key_id,
         server_name: name(),
         certificate: Digest::new([0; 32]),
@@ -152,7 +152,7 @@ pub fn enrol(store: &Store, n: u8, policy: Policy) -> Enrolled {
         suite,
         policy,
         alias: Some(alias),
-        standing: Standing::Active,
+        progress: Progress::Active,
         supersedes: None,
         configurations: Vec::new(),
         clock_floor: UnixTime::default(),

@@ -10,15 +10,15 @@ use halfkey::key::KemPublicKey;
 use halfkey::policy::SuiteId;
 use halfkey::port::token::Join;
 use halfkey::port::{Token, TokenError};
-use halfkey::record::{Attempt, Registration, Standing};
-use halfkey::schedule::{HalfUse, KeySet, Question};
+use halfkey::record::{Attempt, Progress, TokenRegistration};
+use halfkey::schedule::{KeySet, KeyUse, Ssk1Use};
 use halfkey::suite::{Suite, XWING};
 use halfkey::{Digest, KeyId, Secret, Txn};
 
 /// The card, as its maker would ship it. No function returns a key.
 mod chip {
     use halfkey::key::KemPublicKey;
-    use halfkey::schedule::{HalfUse, KeySet, Question, half};
+    use halfkey::schedule::{KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
     use halfkey::suite::{Suite, XWING};
     use halfkey::{Digest, KeyId, RandomSource, Secret, SystemRandom, Txn};
     use std::collections::BTreeMap;
@@ -39,8 +39,13 @@ mod chip {
             self.halves.insert(*txn.as_bytes(), ssk1);
             Some(ct)
         }
-        pub(crate) fn half(&self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Option<Secret> {
-            self.halves.get(txn.as_bytes()).map(|ssk1| half(&XWING, ssk1, wanted, transcript))
+        pub(crate) fn derive_from_ssk1(
+            &self,
+            txn: &Txn,
+            wanted: Ssk1Use,
+            transcript: &Digest,
+        ) -> Option<Secret> {
+            self.halves.get(txn.as_bytes()).map(|ssk1| derive_from_ssk1(&XWING, ssk1, wanted, transcript))
         }
         /// `prf(SSK1, "halfkey/1 join" ‖ 0x00 ‖ digest)`.
         pub(crate) fn join(&self, txn: &Txn, digest: &Digest) -> Option<Secret> {
@@ -51,12 +56,12 @@ mod chip {
             self.keys.insert(*key_id.as_bytes(), keys);
         }
         /// Whether `tag` is this key's over what the question says.
-        pub(crate) fn verify(&self, key_id: &KeyId, question: &Question<'_>, tag: &[u8; 32]) -> bool {
+        pub(crate) fn verify(&self, key_id: &KeyId, question: &KeyUse<'_>, tag: &[u8; 32]) -> bool {
             let right = self.answer(key_id, question);
             right
                 .is_some_and(|right| right.expose().iter().zip(tag).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0)
         }
-        pub(crate) fn answer(&self, key_id: &KeyId, question: &Question<'_>) -> Option<Secret> {
+        pub(crate) fn answer(&self, key_id: &KeyId, question: &KeyUse<'_>) -> Option<Secret> {
             self.keys.get(key_id.as_bytes()).map(|keys| keys.answer(&XWING, question))
         }
         pub(crate) fn erase_half(&mut self, txn: &Txn) {
@@ -72,7 +77,7 @@ pub(crate) struct CardToken {
     card: chip::Card,
     anchors: TrustAnchors,
     attempts: Vec<Attempt>,
-    registrations: Vec<Registration>,
+    registrations: Vec<TokenRegistration>,
 }
 
 impl CardToken {
@@ -94,10 +99,15 @@ impl Token for CardToken {
         }
         self.card.make_half(txn, server_key).ok_or(TokenError::UnfitServerKey)
     }
-    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
-        self.card.half(txn, wanted, transcript).ok_or(TokenError::NoSuchHalf)
+    fn derive_from_ssk1(
+        &mut self,
+        txn: &Txn,
+        wanted: Ssk1Use,
+        transcript: &Digest,
+    ) -> Result<Secret, TokenError> {
+        self.card.derive_from_ssk1(txn, wanted, transcript).ok_or(TokenError::NoSuchAttempt)
     }
-    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+    fn save_attempt(&mut self, attempt: Attempt) -> Result<(), TokenError> {
         if let Attempt::Waiting(waiting) = &attempt {
             self.card.erase_half(&waiting.txn);
         }
@@ -108,7 +118,7 @@ impl Token for CardToken {
     fn attempts(&self) -> Result<Vec<Attempt>, TokenError> {
         Ok(self.attempts.clone())
     }
-    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError> {
+    fn abandon(&mut self, txn: &Txn) -> Result<(), TokenError> {
         self.card.erase_half(txn);
         self.attempts.retain(|attempt| attempt.txn() != txn);
         Ok(())
@@ -119,33 +129,33 @@ impl Token for CardToken {
             return Err(TokenError::KeyExists);
         }
         let digest = XWING.hash(&[join.ssk2.expose(), join.transcript.as_bytes()]);
-        let j = self.card.join(join.txn, &digest).ok_or(TokenError::NoSuchHalf)?;
-        let mix =
-            join.mix(&XWING, |earlier, asked| self.card.answer(earlier, asked).ok_or(TokenError::NoSuchKey))?;
+        let j = self.card.join(join.txn, &digest).ok_or(TokenError::NoSuchAttempt)?;
+        let mix = join
+            .binder(&XWING, |earlier, asked| self.card.answer(earlier, asked).ok_or(TokenError::NoSuchKey))?;
         self.card.import(&key_id, KeySet::from_j(&XWING, &j, join.ss_e, &mix, &join.context()));
-        if !self.card.verify(&key_id, &Question::Grant(join.transcript), join.tag_s) {
+        if !self.card.verify(&key_id, &KeyUse::Grant(join.transcript), join.tag_s) {
             self.card.erase_key(&key_id);
             return Err(TokenError::WrongProof);
         }
-        let confirm = Question::Confirm(join.transcript, join.tag_s);
+        let confirm = KeyUse::Confirm(join.transcript, join.tag_s);
         let tag_c = *self.card.answer(&key_id, &confirm).ok_or(TokenError::NoSuchKey)?.expose();
         self.registrations.push(join.joined(tag_c));
-        self.give_up(join.txn)?;
+        self.abandon(join.txn)?;
         Ok(tag_c)
     }
-    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
         self.card.answer(key_id, question).ok_or(TokenError::NoSuchKey)
     }
-    fn registrations(&self) -> Result<Vec<Registration>, TokenError> {
+    fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {
         Ok(self.registrations.clone())
     }
-    fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
+    fn update(&mut self, registration: &TokenRegistration) -> Result<(), TokenError> {
         let place = self.place(&registration.key_id)?;
         let mut registration = registration.clone();
-        let active = registration.standing == Standing::Active;
+        let active = registration.progress == Progress::Active;
         let earlier = if active { registration.supersedes.take() } else { None };
         if let Some(old) = earlier.and_then(|earlier| self.place(&earlier).ok()) {
-            registration.succeed(&self.registrations[old]);
+            registration.inherit_from(&self.registrations[old]);
         }
         self.registrations[place] = registration;
         earlier.map_or(Ok(()), |earlier| self.remove(&earlier))

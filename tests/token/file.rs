@@ -52,7 +52,7 @@ fn what_is_answered_is_in_the_file() {
     let (mut token, code) = create(&path).unwrap();
     assert!(!token.is_locked());
     register(&mut token, 1).unwrap();
-    token.hold(waiting(2)).unwrap();
+    token.save_attempt(waiting(2)).unwrap();
     drop(token);
 
     let mut token = open(&path).unwrap();

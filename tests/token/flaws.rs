@@ -6,8 +6,8 @@ use halfkey::key::KemPublicKey;
 use halfkey::policy::SuiteId;
 use halfkey::port::token::Join;
 use halfkey::port::{Token, TokenError};
-use halfkey::record::{Attempt, ProofKey, Registration, Standing};
-use halfkey::schedule::{HalfUse, Question};
+use halfkey::record::{Attempt, Progress, ProofKey, TokenRegistration};
+use halfkey::schedule::{KeyUse, Ssk1Use};
 use halfkey::software::SoftwareToken;
 use halfkey::{Digest, KeyId, Secret, Txn};
 
@@ -53,37 +53,42 @@ impl Token for Flawed {
     }
     fn wrap(&mut self, txn: &Txn, suite: SuiteId, server_key: &KemPublicKey) -> Result<Vec<u8>, TokenError> {
         let ct = self.inner.wrap(txn, suite, server_key)?;
-        let kept = self.inner.half(txn, HalfUse::Request, &Digest::new(txn_digest(txn)))?;
+        let kept = self.inner.derive_from_ssk1(txn, Ssk1Use::Request, &Digest::new(txn_digest(txn)))?;
         self.wrapped.push((*txn, kept));
         Ok(ct)
     }
-    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
+    fn derive_from_ssk1(
+        &mut self,
+        txn: &Txn,
+        wanted: Ssk1Use,
+        transcript: &Digest,
+    ) -> Result<Secret, TokenError> {
         let keeps = self.has(Flaw::KeepsHalfAfterJoin) || self.has(Flaw::KeepsHalfWhileWaiting);
-        match self.inner.half(txn, wanted, transcript) {
-            Err(TokenError::NoSuchHalf) if keeps => {
+        match self.inner.derive_from_ssk1(txn, wanted, transcript) {
+            Err(TokenError::NoSuchAttempt) if keeps => {
                 let kept = self.wrapped.iter().rev().find(|(other, _)| other == txn);
-                kept.map(|(_, half)| half.clone()).ok_or(TokenError::NoSuchHalf)
+                kept.map(|(_, half)| half.clone()).ok_or(TokenError::NoSuchAttempt)
             }
             half => half,
         }
     }
-    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
-        let keeps = self.has(Flaw::KeepsHalfWhileWaiting) || matches!(attempt, Attempt::Half(_));
+    fn save_attempt(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+        let keeps = self.has(Flaw::KeepsHalfWhileWaiting) || matches!(attempt, Attempt::InFlight(_));
         if !keeps {
             self.wrapped.retain(|(txn, _)| txn != attempt.txn());
         }
-        self.inner.hold(attempt)
+        self.inner.save_attempt(attempt)
     }
     fn attempts(&self) -> Result<Vec<Attempt>, TokenError> {
         if self.forgetful { Ok(Vec::new()) } else { self.inner.attempts() }
     }
-    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError> {
-        let known = self.inner.half(txn, HalfUse::Request, &Digest::new([0; 32]));
+    fn abandon(&mut self, txn: &Txn) -> Result<(), TokenError> {
+        let known = self.inner.derive_from_ssk1(txn, Ssk1Use::Request, &Digest::new([0; 32]));
         if self.has(Flaw::GivesUpLoudly) {
             known?;
         }
         self.wrapped.retain(|(other, _)| other != txn);
-        self.inner.give_up(txn)
+        self.inner.abandon(txn)
     }
     fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
         let mut join = join.clone();
@@ -96,7 +101,7 @@ impl Token for Flawed {
         }
         match (self.inner.join(&join), self.flaw) {
             (Err(TokenError::WrongProof), Flaw::ErasesHalfAfterWrongProof) => {
-                self.inner.give_up(join.txn)?;
+                self.inner.abandon(join.txn)?;
                 Err(TokenError::WrongProof)
             }
             (Err(TokenError::WrongProof), Flaw::ErasesAttemptAfterWrongProof) => {
@@ -128,7 +133,7 @@ impl Token for Flawed {
             }
         }
     }
-    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
         match self.inner.answer(key_id, question) {
             Err(TokenError::NoSuchKey) if self.has(Flaw::AnswersForStrangers) => Ok(Secret::absent()),
             Ok(_) if self.has(Flaw::OneKeyForAll) => {
@@ -138,18 +143,19 @@ impl Token for Flawed {
             answer => answer,
         }
     }
-    fn registrations(&self) -> Result<Vec<Registration>, TokenError> {
+    fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {
         let mut registrations = self.inner.registrations()?;
-        let renewed =
-            |one: &&mut Registration| one.standing == Standing::Active && one.key_id == KeyId::new([2; 16]);
+        let renewed = |one: &&mut TokenRegistration| {
+            one.progress == Progress::Active && one.key_id == KeyId::new([2; 16])
+        };
         if self.has(Flaw::ForgetsToClearSupersedes) {
             registrations.iter_mut().filter(renewed).for_each(|one| one.supersedes = Some(one.key_id));
         }
         Ok(registrations)
     }
-    fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
+    fn update(&mut self, registration: &TokenRegistration) -> Result<(), TokenError> {
         let mut registration = registration.clone();
-        if self.has(Flaw::KeepsSupersededKeys) && registration.standing == Standing::Active {
+        if self.has(Flaw::KeepsSupersededKeys) && registration.progress == Progress::Active {
             registration.supersedes = None;
         }
         self.inner.update(&registration)

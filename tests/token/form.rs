@@ -21,7 +21,7 @@ fn version_1() -> Vec<u8> {
 fn example() -> Vec<u8> {
     let (mut token, _) = software();
     register(&mut token, 1).unwrap();
-    token.hold(waiting(2)).unwrap();
+    token.save_attempt(waiting(2)).unwrap();
     token.rename(&KeyId::new(number(1)), Some(halfkey::software::Label::new("bank").unwrap())).unwrap();
     token.save()
 }
@@ -54,7 +54,11 @@ fn a_file_of_version_1_is_read_and_becomes_one_of_version_2() {
         assert_eq!(token.attempts().unwrap().len(), 1);
         assert!(
             token
-                .half(&Txn::new([9; 16]), halfkey::schedule::HalfUse::Request, &halfkey::Digest::new([0; 32]))
+                .derive_from_ssk1(
+                    &Txn::new([9; 16]),
+                    halfkey::schedule::Ssk1Use::Request,
+                    &halfkey::Digest::new([0; 32])
+                )
                 .is_ok()
         );
         assert_eq!(token.label(&KeyId::new(number(1))), Ok(None));

@@ -4,8 +4,8 @@ use super::software::{form, number, register, renew, waiting};
 use super::{server_key, software};
 use halfkey::policy::SuiteId;
 use halfkey::port::{Token, TokenError};
-use halfkey::record::{Attempt, Half, ProofKey, Standing};
-use halfkey::schedule::HalfUse;
+use halfkey::record::{Attempt, InFlight, Progress, ProofKey};
+use halfkey::schedule::Ssk1Use;
 use halfkey::software::SoftwareToken;
 use halfkey::{Digest, KeyId, Secret, ServerName, TicketId, Txn, UnixTime};
 
@@ -13,7 +13,7 @@ use halfkey::{Digest, KeyId, Secret, ServerName, TicketId, Txn, UnixTime};
 fn apply(token: &mut SoftwareToken, n: u16, renews: Option<u16>) -> Result<(), TokenError> {
     let txn = Txn::new(number(n));
     token.wrap(&txn, SuiteId::XWing, server_key().public())?;
-    token.hold(Attempt::Half(Half {
+    token.save_attempt(Attempt::InFlight(InFlight {
         txn,
         suite: SuiteId::XWing,
         server_name: ServerName::new("gate.example").unwrap(),
@@ -35,18 +35,18 @@ fn apply(token: &mut SoftwareToken, n: u16, renews: Option<u16>) -> Result<(), T
 fn a_token_is_full_at_last() {
     let (mut token, _) = software();
     for n in 0..64 {
-        token.hold(waiting(n)).unwrap();
+        token.save_attempt(waiting(n)).unwrap();
     }
-    assert_eq!(token.hold(waiting(64)), Err(TokenError::Full));
+    assert_eq!(token.save_attempt(waiting(64)), Err(TokenError::Full));
     let txn = Txn::new([0xFF; 16]);
     assert_eq!(token.wrap(&txn, SuiteId::XWing, server_key().public()).err(), Some(TokenError::Full));
-    token.hold(waiting(63)).unwrap();
-    token.give_up(&Txn::new(number(0))).unwrap();
+    token.save_attempt(waiting(63)).unwrap();
+    token.abandon(&Txn::new(number(0))).unwrap();
     // Halves without an attempt make room for newer ones: runs that broke off fill no token.
     for n in 0..3 {
         token.wrap(&Txn::new([0xF0 + n; 16]), SuiteId::XWing, server_key().public()).unwrap();
     }
-    assert!(token.half(&Txn::new([0xF2; 16]), HalfUse::Request, &Digest::new([0; 32])).is_ok());
+    assert!(token.derive_from_ssk1(&Txn::new([0xF2; 16]), Ssk1Use::Request, &Digest::new([0; 32])).is_ok());
     assert_eq!(token.attempts().unwrap().len(), 63);
 
     for n in 0..256 {
@@ -69,7 +69,7 @@ fn who_has_no_place_for_a_key_asks_no_server_for_one() {
     assert_eq!(apply(&mut token, 1001, None), Err(TokenError::Full));
     assert_eq!(apply(&mut token, 1001, Some(999)), Err(TokenError::Full), "it renews what is not there");
     assert_eq!(register(&mut token, 255), Err(TokenError::Full));
-    token.give_up(&Txn::new(number(1000))).unwrap();
+    token.abandon(&Txn::new(number(1000))).unwrap();
     register(&mut token, 255).unwrap();
     assert_eq!(apply(&mut token, 1001, None), Err(TokenError::Full));
     assert_eq!(token.attempts().unwrap().len(), 0);
@@ -84,8 +84,8 @@ fn a_full_token_renews() {
     let old = KeyId::new(number(7));
     apply(&mut token, 1000, Some(7)).unwrap();
     assert_eq!(apply(&mut token, 1001, Some(7)), Err(TokenError::Full), "one place is taken once");
-    token.give_up(&Txn::new(number(1000))).unwrap();
-    let joined = Standing::Joined {
+    token.abandon(&Txn::new(number(1000))).unwrap();
+    let joined = Progress::Joined {
         txn: Txn::new([1; 16]),
         transcript: Digest::new([3; 32]),
         tag_c: [0; 32],
@@ -98,7 +98,7 @@ fn a_full_token_renews() {
     assert_eq!(apply(&mut token, 1001, Some(256)), Err(TokenError::Full));
     assert_eq!(renew(&mut token, 257, joined, Some(KeyId::new(number(256)))), Err(TokenError::Full));
     let mut renewed = token.registrations().unwrap().pop().unwrap();
-    renewed.standing = Standing::Active;
+    renewed.progress = Progress::Active;
     token.update(&renewed).unwrap();
     assert_eq!(token.registrations().unwrap().len(), 256);
     assert_eq!(token.label(&old), Err(TokenError::NoSuchKey));

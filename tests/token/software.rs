@@ -6,8 +6,8 @@ use halfkey::key::KemPublicKey;
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::token::Join;
 use halfkey::port::{Token, TokenError};
-use halfkey::record::{Attempt, ProofKey, Registration, Standing, Waiting};
-use halfkey::schedule::{HalfUse, KeyContext, KeySet, Question};
+use halfkey::record::{Attempt, Progress, ProofKey, TokenRegistration, Waiting};
+use halfkey::schedule::{KeyContext, KeySet, KeyUse, Ssk1Use};
 use halfkey::software::{PinSettings, SoftwareToken, UnblockError};
 use halfkey::suite::XWING;
 use halfkey::template::{Field, FieldKind, Form, Template};
@@ -46,28 +46,33 @@ impl Token for Restarting {
     fn wrap(&mut self, txn: &Txn, suite: SuiteId, server_key: &KemPublicKey) -> Result<Vec<u8>, TokenError> {
         self.token().wrap(txn, suite, server_key)
     }
-    fn half(&mut self, txn: &Txn, wanted: HalfUse, transcript: &Digest) -> Result<Secret, TokenError> {
-        self.token().half(txn, wanted, transcript)
+    fn derive_from_ssk1(
+        &mut self,
+        txn: &Txn,
+        wanted: Ssk1Use,
+        transcript: &Digest,
+    ) -> Result<Secret, TokenError> {
+        self.token().derive_from_ssk1(txn, wanted, transcript)
     }
-    fn hold(&mut self, attempt: Attempt) -> Result<(), TokenError> {
-        self.token().hold(attempt)
+    fn save_attempt(&mut self, attempt: Attempt) -> Result<(), TokenError> {
+        self.token().save_attempt(attempt)
     }
     fn attempts(&self) -> Result<Vec<Attempt>, TokenError> {
         self.token().attempts()
     }
-    fn give_up(&mut self, txn: &Txn) -> Result<(), TokenError> {
-        self.token().give_up(txn)
+    fn abandon(&mut self, txn: &Txn) -> Result<(), TokenError> {
+        self.token().abandon(txn)
     }
     fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
         self.token().join(join)
     }
-    fn answer(&mut self, key_id: &KeyId, question: &Question<'_>) -> Result<Secret, TokenError> {
+    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
         self.token().answer(key_id, question)
     }
-    fn registrations(&self) -> Result<Vec<Registration>, TokenError> {
+    fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {
         self.token().registrations()
     }
-    fn update(&mut self, registration: &Registration) -> Result<(), TokenError> {
+    fn update(&mut self, registration: &TokenRegistration) -> Result<(), TokenError> {
         self.token().update(registration)
     }
     fn remove(&mut self, key_id: &KeyId) -> Result<(), TokenError> {
@@ -82,19 +87,19 @@ pub(crate) fn number(n: u16) -> [u8; 16] {
 }
 
 pub(crate) fn register(token: &mut SoftwareToken, n: u16) -> Result<[u8; 32], TokenError> {
-    renew(token, n, Standing::Active, None)
+    renew(token, n, Progress::Active, None)
 }
 
 pub(crate) fn renew(
     token: &mut SoftwareToken,
     n: u16,
-    standing: Standing,
+    progress: Progress,
     supersedes: Option<KeyId>,
 ) -> Result<[u8; 32], TokenError> {
     let (txn, ssk2, transcript) = (Txn::new([1; 16]), Secret::new([2; 32]), Digest::new([3; 32]));
     let ct = token.wrap(&txn, SuiteId::XWing, server_key().public())?;
     let ssk1 = server_key().decapsulate(&ct, &Secret::absent(), &mut SystemRandom);
-    let registration = Registration {
+    let registration = TokenRegistration {
         key_id: KeyId::new(number(n)),
         server_name: ServerName::new("gate.example").unwrap(),
         certificate: Digest::new([4; 32]),
@@ -104,7 +109,7 @@ pub(crate) fn renew(
         suite: SuiteId::XWing,
         policy: Policy::default(),
         alias: None,
-        standing,
+        progress,
         supersedes,
         configurations: Vec::new(),
         clock_floor: UnixTime::from_secs(0),
@@ -117,7 +122,7 @@ pub(crate) fn renew(
     };
     let absent = Secret::absent();
     let keys = KeySet::join(&XWING, &ssk1, &ssk2, &transcript, &absent, &absent, &context);
-    let tag_s = *keys.answer(&XWING, &Question::Grant(&transcript)).expose();
+    let tag_s = *keys.answer(&XWING, &KeyUse::Grant(&transcript)).expose();
     token.join(&Join {
         txn: &txn,
         suite: SuiteId::XWing,
@@ -158,16 +163,16 @@ fn a_locked_token_answers_nothing() {
     let locked = Some(TokenError::Locked);
     assert_eq!(token.anchors().err(), locked);
     assert_eq!(token.wrap(&txn, SuiteId::XWing, server_key().public()).err(), locked);
-    assert_eq!(token.half(&txn, HalfUse::Request, &digest).err(), locked);
-    assert_eq!(token.hold(waiting(1)).err(), locked);
+    assert_eq!(token.derive_from_ssk1(&txn, Ssk1Use::Request, &digest).err(), locked);
+    assert_eq!(token.save_attempt(waiting(1)).err(), locked);
     assert_eq!(token.attempts().err(), locked);
-    assert_eq!(token.give_up(&txn).err(), locked);
-    assert_eq!(token.answer(&key, &Question::Response(&digest)).err(), locked);
+    assert_eq!(token.abandon(&txn).err(), locked);
+    assert_eq!(token.answer(&key, &KeyUse::Response(&digest)).err(), locked);
     assert_eq!(token.registrations().err(), locked);
     assert_eq!(token.remove(&key).err(), locked);
     token.unlock(&pin("1234")).unwrap();
     assert_eq!(token.registrations().unwrap().len(), 1);
-    assert!(token.answer(&key, &Question::Response(&digest)).is_ok());
+    assert!(token.answer(&key, &KeyUse::Response(&digest)).is_ok());
 }
 
 #[test]
@@ -240,7 +245,7 @@ fn what_cannot_be_saved_has_not_happened() {
     register(&mut token, 1).unwrap();
     *fail.lock().unwrap() = true;
     assert_eq!(register(&mut token, 2), Err(TokenError::Device(28)));
-    assert_eq!(token.hold(waiting(1)), Err(TokenError::Device(28)));
+    assert_eq!(token.save_attempt(waiting(1)), Err(TokenError::Device(28)));
     assert_eq!(token.remove(&KeyId::new(number(1))), Err(TokenError::Device(28)));
     assert_eq!(token.change_pin(&pin("1234"), &pin("5678")), Err(TokenError::Device(28)));
     *fail.lock().unwrap() = false;
@@ -255,7 +260,7 @@ fn no_secret_is_in_the_clear() {
     let (mut token, _) =
         SoftwareToken::new(anchors(), &pin("1234"), PinSettings::for_tests(), random()).unwrap();
     token.wrap(&Txn::new([1; 16]), SuiteId::XWing, server_key().public()).unwrap();
-    token.hold(waiting(2)).unwrap();
+    token.save_attempt(waiting(2)).unwrap();
     let file = token.save();
     let runs = |byte: u8| file.split(|other| *other != byte).map(<[u8]>::len).max().unwrap();
     // Salts are random and public, of 32 bytes at most where two meet.

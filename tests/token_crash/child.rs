@@ -3,14 +3,14 @@
 use crate::server::{APPLICATION, SERVER};
 use halfkey::certificate::{Revocation, TrustAnchors};
 use halfkey::configuration::token::Applying;
-use halfkey::driver::{Client, ClientSession, Framed, Registering, Transport};
+use halfkey::driver::{Client, ClientSession, Framed, RegistrationOutcome, Transport};
 use halfkey::message::UserInformation;
 use halfkey::port::{Token, TokenError};
-use halfkey::record::{Registration, Standing};
+use halfkey::record::{Progress, TokenRegistration};
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::software::{FileError, Label, PinSettings, SoftwareToken};
-use halfkey::{Application, KeyId, ServerName, SystemRandom};
+use halfkey::{ApplicationName, KeyId, ServerName, SystemRandom};
 use std::io::Write;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -130,10 +130,10 @@ impl Life {
             say(&format!("attempt {}", attempt.txn()));
         }
         for one in self.token.registrations().unwrap() {
-            let standing = if one.standing == Standing::Active { "active" } else { "joined" };
+            let progress = if one.progress == Progress::Active { "active" } else { "joined" };
             let label = self.token.label(&one.key_id).unwrap();
             let label = label.as_ref().map_or("-", Label::as_str);
-            say(&format!("key {} {standing} {label} {}", one.key_id, serial(&one)));
+            say(&format!("key {} {progress} {label} {}", one.key_id, serial(&one)));
         }
         say(&format!("listed {moment}"));
     }
@@ -151,7 +151,7 @@ impl Life {
         let mut random = SystemRandom;
         let mut client = Client::new(&mut self.token, &mut random);
         for end in client.recover(&mut |_| Ok(Self::link())).unwrap() {
-            assert!(matches!(end, Registering::Active(_)), "{end:?}");
+            assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
         }
         self.list("recovered");
         if !word("LAST").is_empty() || self.dice.below(8) == 0 {
@@ -197,7 +197,7 @@ impl Life {
                 },
             );
             match ended {
-                Ok(Registering::Active(registration)) => ((), registration.key_id.to_string()),
+                Ok(RegistrationOutcome::Active(registration)) => ((), registration.key_id.to_string()),
                 other => panic!("{what}: {other:?}"),
             }
         });
@@ -206,7 +206,7 @@ impl Life {
     fn configure(&mut self, key_id: &KeyId) {
         announced(&format!("configure {key_id}"), || {
             self.enter(key_id, |session, client| {
-                let application = Application::new(APPLICATION).unwrap();
+                let application = ApplicationName::new(APPLICATION).unwrap();
                 let information = UserInformation { location: None, system: None };
                 let apply = &mut |_: &_, _: &_| Applying::Applied;
                 session.configure(client, &application, &information, apply, &mut |_| {}).unwrap();
@@ -263,7 +263,7 @@ impl Life {
 }
 
 /// The number of the document that a registration holds.
-fn serial(registration: &Registration) -> u64 {
-    let held = registration.configuration(&Application::new(APPLICATION).unwrap());
+fn serial(registration: &TokenRegistration) -> u64 {
+    let held = registration.configuration(&ApplicationName::new(APPLICATION).unwrap());
     held.map_or(0, |held| held.serial.number)
 }

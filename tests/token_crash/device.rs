@@ -61,7 +61,7 @@ pub(crate) fn waiting(n: u8) -> Attempt {
 /// Holds more and more until there is no room; how many it holds.
 fn fill(token: &mut SoftwareToken, number: u32) -> usize {
     for n in 0..64 {
-        if let Err(refused) = token.hold(waiting(n)) {
+        if let Err(refused) = token.save_attempt(waiting(n)) {
             assert_eq!(refused, TokenError::Device(number));
             assert_eq!(token.attempts().unwrap().len(), usize::from(n), "what is refused has not happened");
             return n.into();
@@ -109,7 +109,7 @@ pub(crate) fn part(part: &str) {
             fs::remove_file(&ballast).unwrap();
             fs::remove_file(&free).unwrap();
             token.unlock(&PINS[0].into()).unwrap();
-            token.hold(waiting(99)).unwrap();
+            token.save_attempt(waiting(99)).unwrap();
             drop(token);
             assert_eq!(attempts(&path), held + 1);
         }
@@ -133,7 +133,7 @@ pub(crate) fn part(part: &str) {
         "traced" => {
             let (mut token, _) = create(&path).unwrap();
             say("did create");
-            token.hold(waiting(1)).unwrap();
+            token.save_attempt(waiting(1)).unwrap();
             say("did hold");
             token.lock();
             assert!(token.unlock(&PINS[1].into()).is_err());

@@ -29,7 +29,7 @@ pub(crate) fn part(part: &str) {
             let before = fs::read(&path).unwrap();
             // Everything but synchronising the directory could be done.
             mode(0o300);
-            assert_eq!(token.hold(waiting(1)), Err(TokenError::Device(13)));
+            assert_eq!(token.save_attempt(waiting(1)), Err(TokenError::Device(13)));
             assert_eq!(token.unlock(&PINS[1].into()), Err(TokenError::Device(13)));
             assert_eq!((token.attempts().unwrap().len(), token.tries_left()), (0, 5));
             assert_eq!(fs::read(&path).unwrap(), before, "what is refused has not happened");
@@ -43,14 +43,14 @@ pub(crate) fn part(part: &str) {
         "late failure" => {
             let (mut token, _) = create(&path).unwrap();
             // Its directory cannot be synchronised, this once.
-            assert_eq!(token.hold(waiting(1)), Err(TokenError::Device(5)));
+            assert_eq!(token.save_attempt(waiting(1)), Err(TokenError::Device(5)));
             assert_eq!(token.attempts().unwrap().len(), 0);
             let random = Box::new(SystemRandom);
             let quick = PinSettings::for_tests();
             let mut found = SoftwareToken::load(&fs::read(&path).unwrap(), quick, random).unwrap();
             found.unlock(&PINS[0].into()).unwrap();
             assert_eq!(found.attempts().unwrap().len(), 1, "who looks now may find it");
-            token.hold(waiting(2)).unwrap();
+            token.save_attempt(waiting(2)).unwrap();
             drop(token);
             let mut token = open(&path).unwrap();
             token.unlock(&PINS[0].into()).unwrap();

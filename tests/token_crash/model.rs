@@ -56,8 +56,8 @@ impl Model {
             }
             ["pin", pin] => self.listing = Listed { pin: (*pin).into(), ..Listed::default() },
             ["attempt", _] => self.listing.attempts += 1,
-            ["key", key, standing, label, serial] => {
-                self.listing.joined += usize::from(*standing == "joined");
+            ["key", key, progress, label, serial] => {
+                self.listing.joined += usize::from(*progress == "joined");
                 let held = Held { label: (*label).into(), serial: serial.parse().unwrap() };
                 assert_eq!(self.listing.keys.insert((*key).into(), held), None, "a key twice");
             }

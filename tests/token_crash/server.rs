@@ -6,11 +6,11 @@ use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
-use halfkey::registration::server::{Application as Applicant, Decision, Grant};
+use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::store::operation::{Entitle, RegistrationFilter, Registrations};
 use halfkey::store::{State, Subject, UniqueNames};
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{AccessPath, Application, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
+use halfkey::{AccessPath, ApplicationName, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ impl Gate {
 
     fn serve(&self, stream: TcpStream) {
         stream.set_nodelay(true).unwrap();
-        let grant = |_: &Applicant| {
+        let grant = |_: &EnrolmentRequest| {
             let access_path = AccessPath::new("/staff").unwrap();
             Decision::Grant(Grant { user_id: None, access_path, policy: self.settings.policy })
         };
@@ -92,7 +92,7 @@ impl Gate {
     pub(crate) fn entitle(&self) -> u64 {
         let subject = Subject::AccessPath(AccessPath::new("/staff").unwrap());
         let document = Document { media_type: "text/plain".into(), body: b"relay = yes".to_vec() };
-        let application = Application::new(APPLICATION).unwrap();
+        let application = ApplicationName::new(APPLICATION).unwrap();
         let entitle = Entitle { subject, application, document, valid_for: None };
         self.store.run(&entitle, UnixTime::now()).unwrap().number
     }

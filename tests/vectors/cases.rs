@@ -9,14 +9,14 @@ use crate::stage::{self, End, Record, Stage, grant};
 use crate::talk::{self, APPLICATION, EXPORT};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
 use halfkey::port::entitlement_store::Document;
-use halfkey::record::Registration;
+use halfkey::record::TokenRegistration;
 use halfkey::registration::server::Decision;
 use halfkey::registration::token::Credential;
-use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::registration::{ActivationCode, RejectionCode};
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, IssueCode};
 use halfkey::suite::{X25519, XWING};
-use halfkey::{AccessPath, Application, ServerName, UserName};
+use halfkey::{AccessPath, ApplicationName, ServerName, UserName};
 use serde_json::{Map, Value, json};
 
 const CODE: &str = "9G3K-M2VQ-0RXT-ABCD";
@@ -35,14 +35,14 @@ pub(crate) fn all() -> Vec<Case> {
 }
 
 fn policy(suite: SuiteId, mode: Mode) -> Policy {
-    Policy { modes: Modes::only(mode), suites: Suites::only(suite), lifetime: None, fall_back: true }
+    Policy { modes: Modes::only(mode), suites: Suites::only(suite), lifetime: None, allow_key_id: true }
 }
 
 fn psk() -> Decision {
     grant(policy(SuiteId::X25519, Mode::Psk))
 }
 
-fn active(end: End) -> Registration {
+fn active(end: End) -> TokenRegistration {
     let End::Active(registration) = end else { panic!("not active") };
     registration
 }
@@ -53,7 +53,7 @@ fn xwing() -> Value {
     let (registered, reference) = registration_run(&stage, &record, ProofKey::None);
     let document = Document { media_type: "text/plain".into(), body: b"mail.example, port 993".to_vec() };
     let everyone = Subject::AccessPath(AccessPath::new("/staff/security").unwrap());
-    let application = Application::new(APPLICATION).unwrap();
+    let application = ApplicationName::new(APPLICATION).unwrap();
     let entitle = Entitle { subject: everyone, application, document, valid_for: Some(86_400) };
     stage.store.run(&entitle, stage.now()).unwrap();
     let record = talk::session(&mut stage, &active(end), Mode::PskKem, true);
@@ -123,7 +123,7 @@ fn ticket() -> Value {
 
 fn refused() -> Value {
     let mut stage = Stage::new(&X25519);
-    let (record, end) = stage.register(Credential::None, &Decision::Refuse(RefusalCode::Declined));
+    let (record, end) = stage.register(Credential::None, &Decision::Refuse(RejectionCode::Declined));
     assert!(matches!(end, End::Refused));
     let (run, _) = registration_run(&stage, &record, ProofKey::None);
     file("Suite 1, a registration that the operator declines (reason 3)", &stage, None, [run])

@@ -8,11 +8,11 @@ use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::Policy;
 use halfkey::port::{CertificateAuthority, Token};
-use halfkey::record::{Registration, Waiting};
+use halfkey::record::{TokenRegistration, Waiting};
 use halfkey::registration::server::{
     Decision, Grant, Stored, receive_confirm, receive_hello, receive_request,
 };
-use halfkey::registration::token::{Credential, Opened, Settled, hello};
+use halfkey::registration::token::{Credential, ServerDecision, Settled, hello};
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::suite::Suite;
 use halfkey::template::{Field, FieldKind, FieldValue, Template};
@@ -54,7 +54,7 @@ impl Record {
 /// How a registration ended.
 #[allow(clippy::large_enum_variant, reason = "it is moved once")]
 pub(crate) enum End {
-    Active(Registration),
+    Active(TokenRegistration),
     Waiting(Waiting),
     Refused,
 }
@@ -214,12 +214,12 @@ impl Stage {
         let opened = step.next.receive_outcome(&r3).unwrap().supply_from(&mut self.token, now).unwrap();
         record.messages.extend([("R0", r0), ("R1", r1), ("R2", r2), ("R3", r3)]);
         let end = match opened {
-            Opened::Wait(need) => End::Waiting(need.supply_from(&mut self.token).unwrap()),
-            Opened::Refused(refused) => {
-                self.token.give_up(&refused.txn).unwrap();
+            ServerDecision::Wait(need) => End::Waiting(need.supply_from(&mut self.token).unwrap()),
+            ServerDecision::Refused(refused) => {
+                self.token.abandon(&refused.txn).unwrap();
                 End::Refused
             }
-            Opened::Granted(need) => {
+            ServerDecision::Granted(need) => {
                 let step = need.supply_from(&mut self.token).unwrap();
                 let r4 = step.send.into_bytes();
                 let need = receive_confirm(&r4).unwrap().supply_from(&self.store).unwrap();

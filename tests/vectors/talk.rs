@@ -2,24 +2,29 @@
 
 use crate::reference_session::Way;
 use crate::stage::{Record, Stage};
-use halfkey::Application;
+use halfkey::ApplicationName;
 use halfkey::configuration::server::Principal;
 use halfkey::configuration::token::{Applying, Verdict};
 use halfkey::configuration::{server as serving, token as asking};
 use halfkey::message::UserInformation;
 use halfkey::policy::{Mode, Modes};
 use halfkey::port::Token;
-use halfkey::record::Registration;
+use halfkey::record::TokenRegistration;
 use halfkey::session::server::{Entry, Established, receive_open};
-use halfkey::session::token::{Opened, Options, Session, open};
-use halfkey::session::{Content, Received};
+use halfkey::session::token::{Options, Session, SessionOutcome, open};
+use halfkey::session::{Content, OpenedRecord};
 use std::num::NonZeroU32;
 
 pub(crate) const EXPORT: (&str, &str, usize) = ("example", "context", 48);
 pub(crate) const APPLICATION: &str = "mail";
 
 /// Opens a session, says one of everything and closes it.
-pub(crate) fn session(stage: &mut Stage, registration: &Registration, mode: Mode, configure: bool) -> Record {
+pub(crate) fn session(
+    stage: &mut Stage,
+    registration: &TokenRegistration,
+    mode: Mode,
+    configure: bool,
+) -> Record {
     let mut record = stage.begin();
     let (mut token, mut server) = opened(stage, &mut record, registration, mode);
     let mut export = [[0; EXPORT.2]; 2];
@@ -37,7 +42,7 @@ pub(crate) fn session(stage: &mut Stage, registration: &Registration, mode: Mode
         configuration(stage, &mut record, &registration, (&mut token, &mut server));
     }
     let rekey = token.channel.rekey().unwrap();
-    assert!(matches!(server.channel.open(&rekey), Ok(Received::Rekeyed)));
+    assert!(matches!(server.channel.open(&rekey), Ok(OpenedRecord::Rekeyed)));
     record.records.push(("rekey up", Way::Up, rekey));
     up(
         &mut record,
@@ -48,13 +53,13 @@ pub(crate) fn session(stage: &mut Stage, registration: &Registration, mode: Mode
         b"under the next key",
     );
     let padded = token.channel.seal_padded(b"padded", 64).unwrap();
-    assert!(matches!(server.channel.open(&padded), Ok(Received::Data(text)) if *text == b"padded"));
+    assert!(matches!(server.channel.open(&padded), Ok(OpenedRecord::Data(text)) if *text == b"padded"));
     record.records.push(("data up, padded to 64", Way::Up, padded));
     let close = token.channel.close().unwrap();
-    assert!(matches!(server.channel.open(&close), Ok(Received::Closed)));
+    assert!(matches!(server.channel.open(&close), Ok(OpenedRecord::Closed)));
     record.records.push(("close up", Way::Up, close));
     let close = server.channel.close().unwrap();
-    assert!(matches!(token.channel.open(&close), Ok(Received::Closed)));
+    assert!(matches!(token.channel.open(&close), Ok(OpenedRecord::Closed)));
     record.records.push(("close down", Way::Down, close));
     record.calls = stage.recorder.calls();
     record
@@ -64,7 +69,7 @@ pub(crate) fn session(stage: &mut Stage, registration: &Registration, mode: Mode
 fn opened(
     stage: &mut Stage,
     record: &mut Record,
-    registration: &Registration,
+    registration: &TokenRegistration,
     mode: Mode,
 ) -> (Session, Established) {
     let now = stage.now();
@@ -90,7 +95,9 @@ fn opened(
     let s3 = step.send.into_bytes();
     let Entry::Session(server) = step.next else { panic!("{:?}", step.next) };
     let need = token.receive_accept(&s3).unwrap();
-    let Opened::Session(token) = need.supply_from(&mut stage.token).unwrap() else { panic!("barred") };
+    let SessionOutcome::Session(token) = need.supply_from(&mut stage.token).unwrap() else {
+        panic!("barred")
+    };
     record.messages.extend([("S0", s0), ("S1", s1), ("S2", s2), ("S3", s3)]);
     (token, server)
 }
@@ -99,11 +106,11 @@ fn opened(
 fn configuration(
     stage: &Stage,
     record: &mut Record,
-    registration: &Registration,
+    registration: &TokenRegistration,
     (token, server): (&mut Session, &mut Established),
 ) {
     let now = stage.now();
-    let application = Application::new(APPLICATION).unwrap();
+    let application = ApplicationName::new(APPLICATION).unwrap();
     let information =
         UserInformation { location: Some("Hamburg".into()), system: Some("example-os 7".into()) };
     let one = NonZeroU32::MIN;
@@ -154,9 +161,9 @@ fn down(
     record.records.push((name, Way::Down, sealed));
 }
 
-fn text(received: Received) -> Vec<u8> {
+fn text(received: OpenedRecord) -> Vec<u8> {
     match received {
-        Received::Data(text) | Received::Configuration(text) => text.to_vec(),
+        OpenedRecord::Data(text) | OpenedRecord::Configuration(text) => text.to_vec(),
         other => panic!("{other:?}"),
     }
 }

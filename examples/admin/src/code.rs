@@ -116,14 +116,14 @@ impl Command {
             Self::Issue(issue) => {
                 // One whose time is over is in nobody's way.
                 let now = UnixTime::now();
-                if issue.standing(store)?.is_some_and(|code| code.expires.is_none_or(|end| end >= now)) {
+                if issue.status(store)?.is_some_and(|code| code.expires.is_none_or(|end| end >= now)) {
                     return Err(Failure::CodeExists);
                 }
                 let expires = issue.until.time();
                 issue.make(store, expires, out)
             }
             Self::Reissue(issue) => {
-                let before = issue.standing(store)?.ok_or(OperatorError::NoSuchCode)?;
+                let before = issue.status(store)?.ok_or(OperatorError::NoSuchCode)?;
                 let expires = issue.until.time().or(before.expires);
                 issue.make(store, expires, out)
             }
@@ -149,7 +149,7 @@ impl Command {
 }
 
 impl Issue {
-    fn standing(&self, store: &Store) -> Result<Option<CodeEntry>, Failure> {
+    fn status(&self, store: &Store) -> Result<Option<CodeEntry>, Failure> {
         Ok(store.run(&InspectName(self.name.clone()), UnixTime::now())?.code)
     }
 

@@ -6,7 +6,7 @@ use crate::paging::Paging;
 use crate::report::serial;
 use crate::time::{Span, written};
 use base64ct::{Base64, Encoding};
-use halfkey::message::Serial;
+use halfkey::message::ConfigurationSerial;
 use halfkey::port::entitlement_store::Document;
 use halfkey::sqlite::Store;
 use halfkey::store::Subject;
@@ -14,7 +14,7 @@ use halfkey::store::operation::{
     Entitle, EntitlementEntry, EntitlementFilter, Entitlements, Inherit, OperatorError, RaiseEpoch,
     ReadEntitlement, RevokeEntitlement,
 };
-use halfkey::{Application, UnixTime, UserId};
+use halfkey::{ApplicationName, UnixTime, UserId};
 use serde::Serialize;
 use std::fs::File;
 use std::io::Read;
@@ -32,7 +32,7 @@ pub(crate) enum Command {
         /// Whose.
         user_id: UserId,
         /// In which application.
-        application: Application,
+        application: ApplicationName,
     },
     /// Shows what a subject itself is entitled to.
     Show {
@@ -49,7 +49,7 @@ pub(crate) enum Command {
         subject: Option<Subject>,
         /// In this application.
         #[arg(long, value_name = "APPLICATION")]
-        app: Option<Application>,
+        app: Option<ApplicationName>,
         #[command(flatten)]
         paging: Paging,
     },
@@ -61,7 +61,7 @@ pub(crate) struct Which {
     /// Whose: `user:…`, `group:…` or `path:…`.
     subject: Subject,
     /// In which application.
-    application: Application,
+    application: ApplicationName,
 }
 
 /// What a subject is to get.
@@ -155,7 +155,12 @@ struct Done {
 }
 
 impl Done {
-    fn tell(which: &Which, given: Serial, done: &'static str, out: &mut Output) -> Result<(), Failure> {
+    fn tell(
+        which: &Which,
+        given: ConfigurationSerial,
+        done: &'static str,
+        out: &mut Output,
+    ) -> Result<(), Failure> {
         let (subject, application) = (which.subject.to_string(), which.application.to_string());
         let sentence = format!("{subject} in {application}: {done}, serial {}", serial(given));
         out.done(&Self { subject, application, serial: serial(given), done }, &sentence)
@@ -210,7 +215,7 @@ impl Command {
 }
 
 impl Whole {
-    fn new(subject: &Subject, application: &Application, document: Option<Document>) -> Self {
+    fn new(subject: &Subject, application: &ApplicationName, document: Option<Document>) -> Self {
         let entitled = document.is_some();
         let (media_type, body) = document.map(|document| (document.media_type, document.body)).unzip();
         let (body, body_base64) = match body.map(String::from_utf8) {

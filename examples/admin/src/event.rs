@@ -48,7 +48,7 @@ pub(crate) struct Shown {
     at: String,
     kind: &'static str,
     cause: Option<&'static str>,
-    standing: Option<&'static str>,
+    status: Option<&'static str>,
     result: Option<&'static str>,
     key_id: Option<String>,
     user_id: Option<String>,
@@ -70,14 +70,14 @@ impl Shown {
     pub(crate) fn of(event: &Event, json: bool) -> Self {
         let text = |id: &dyn ToString| id.to_string();
         let cause = event.cause.map(|cause| cause.word());
-        let standing = event.standing.map(|standing| standing.word());
+        let status = event.status.map(|status| status.word());
         let result = event.result.map(|result| result.word());
         Self {
             id: event.id.to_string(),
             at: written(event.at),
             kind: event.kind.word(),
             cause,
-            standing,
+            status,
             result,
             key_id: event.key_id.as_ref().map(|id| text(id)),
             user_id: event.user_id.as_ref().map(|id| text(id)),
@@ -85,7 +85,7 @@ impl Shown {
             subject: event.subject.as_ref().map(|subject| text(subject)),
             application: event.application.as_ref().map(|application| text(application)),
             serial: event.serial.map(|serial| format!("{}.{}", serial.epoch, serial.number)),
-            why: cause.or(standing).or(result).or(Some("-")).filter(|_| !json),
+            why: cause.or(status).or(result).or(Some("-")).filter(|_| !json),
         }
     }
 }

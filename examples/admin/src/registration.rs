@@ -69,7 +69,7 @@ pub(crate) struct Shown {
     suite: String,
     modes: Vec<&'static str>,
     lifetime: Option<u32>,
-    fall_back: bool,
+    allow_key_id: bool,
 }
 
 impl Entry for Shown {
@@ -108,7 +108,7 @@ impl From<RegistrationEntry> for Shown {
             },
             modes: modes.map(|(_, word)| word).collect(),
             lifetime: entry.policy.lifetime,
-            fall_back: entry.policy.fall_back,
+            allow_key_id: entry.policy.allow_key_id,
         }
     }
 }

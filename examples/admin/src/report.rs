@@ -4,11 +4,11 @@ use crate::failure::Failure;
 use crate::output::{Entry, Output};
 use crate::paging::Paging;
 use crate::time::written;
-use halfkey::message::Serial;
+use halfkey::message::ConfigurationSerial;
 use halfkey::port::entitlement_store::ReportResult;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{ReportEntry, ReportFilter, Reports};
-use halfkey::{Application, KeyId, UnixTime};
+use halfkey::{ApplicationName, KeyId, UnixTime};
 use serde::Serialize;
 
 fn result(words: &str) -> Result<ReportResult, &'static str> {
@@ -24,7 +24,7 @@ pub(crate) struct List {
     key: Option<KeyId>,
     /// On this application.
     #[arg(long, value_name = "APPLICATION")]
-    app: Option<Application>,
+    app: Option<ApplicationName>,
     /// With this result: applied, rolled-back, equivocation, failed, no-room or regressed.
     #[arg(long, value_parser = result)]
     result: Option<ReportResult>,
@@ -53,7 +53,7 @@ impl Entry for Shown {
 }
 
 /// `epoch.number`.
-pub(crate) fn serial(serial: Serial) -> String {
+pub(crate) fn serial(serial: ConfigurationSerial) -> String {
     format!("{}.{}", serial.epoch, serial.number)
 }
 

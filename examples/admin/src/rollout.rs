@@ -7,14 +7,14 @@ use crate::report::serial;
 use crate::time::written;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{Rollout, RolloutEntry};
-use halfkey::{Application, UnixTime};
+use halfkey::{ApplicationName, UnixTime};
 use serde::Serialize;
 
 /// Of which application, and how many.
 #[derive(clap::Args)]
 pub(crate) struct List {
     /// The application.
-    application: Application,
+    application: ApplicationName,
     /// Only those who have not applied what they are entitled to now. A page may be short.
     #[arg(long)]
     outdated: bool,

@@ -1,12 +1,12 @@
 //! Step 90: a certificate that does not hold ends the call, before the user sees anything.
 
-use super::{Issuer, PIN, PinSettings, Registered, Result, Setting, ensure};
+use super::{Issuer, PIN, PinSettings, Result, ServerRegistration, Setting, ensure};
 use halfkey::SystemRandom;
 use halfkey::certificate::{CertificateError, Chain};
 use halfkey::driver::ClientError;
 use halfkey::key::IssuerKey;
 use halfkey::port::{CertificateAuthority, Token};
-use halfkey::registration::TokenSideError;
+use halfkey::registration::TokenRegistrationError;
 use halfkey::store::operation::Registrations;
 
 pub fn wrong_issuer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
@@ -53,9 +53,9 @@ pub fn revoked(setting: &mut Setting, _: Option<usize>) -> Result<()> {
 /// The call ends with such an error, and nothing is left of it on either side.
 fn call_ends(setting: &mut Setting, expected: fn(&CertificateError) -> bool) -> Result<()> {
     let line = setting.line()?;
-    let ended: Registered = setting.register(line)?;
+    let ended: ServerRegistration = setting.register(line)?;
     let refused = match &ended {
-        Err(ClientError::Registration(TokenSideError::Certificate(error))) => expected(error),
+        Err(ClientError::Registration(TokenRegistrationError::Certificate(error))) => expected(error),
         _ => false,
     };
     ensure(refused, &format!("the call ended as {ended:?}"))?;

@@ -1,19 +1,23 @@
 //! Configuration that would take the token back in time.
 
 use super::{Result, Setting, ensure};
-use halfkey::Application;
-use halfkey::configuration::token::Rejection;
+use halfkey::ApplicationName;
+use halfkey::configuration::token::ConfigurationRejection;
 use halfkey::driver::{ClientError, Configured, Transport};
 use halfkey::session::SessionError;
 use halfkey::store::EventKind;
 use halfkey::store::operation::{EventFilter, Events, RaiseEpoch};
 
 /// Opens a session and asks for the configuration.
-fn configure(setting: &mut Setting, application: &Application, applied: &mut String) -> Result<Configured> {
+fn configure(
+    setting: &mut Setting,
+    application: &ApplicationName,
+    applied: &mut String,
+) -> Result<Configured> {
     let registration = setting.alice.registration(setting.gate()?.name())?;
     let line = setting.line()?;
     let mut session = match setting.alice.open(line, &registration) {
-        Err(ClientError::Session(SessionError::Refused(_))) if registration.policy.fall_back => {
+        Err(ClientError::Session(SessionError::Refused(_))) if registration.policy.allow_key_id => {
             setting.narrator.remark("the backup is older than the alias: the token goes by its key id");
             let line = setting.line()?;
             setting.alice.open_by_key_id(line, &registration)?
@@ -29,7 +33,7 @@ fn configure(setting: &mut Setting, application: &Application, applied: &mut Str
 }
 
 pub fn rollback(setting: &mut Setting, _: Option<usize>) -> Result<()> {
-    let (trading, mut applied) = (Application::new("trading")?, String::new());
+    let (trading, mut applied) = (ApplicationName::new("trading")?, String::new());
     setting.registered()?;
     setting.gate()?.entitle(&trading, "limit = 25000")?;
     let first = configure(setting, &trading, &mut applied)?;
@@ -41,7 +45,7 @@ pub fn rollback(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     setting.narrator.remark("the server burns down and is restored from yesterday's backup");
     setting.restart_from(backup)?;
     let refused = configure(setting, &trading, &mut applied)?;
-    let rolled_back = matches!(refused, Configured::Refused(Rejection::RolledBack { .. }));
+    let rolled_back = matches!(refused, Configured::Refused(ConfigurationRejection::RolledBack { .. }));
     ensure(rolled_back && applied == "limit = 10", "the token took the older configuration")?;
     let reported = EventFilter { kind: Some(EventKind::Reported), ..EventFilter::default() };
     let events = Events { filter: reported, ..Events::default() };

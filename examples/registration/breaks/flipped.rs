@@ -1,7 +1,7 @@
 //! A bit flipped anywhere, from R0 to S3: each time somebody notices, and nothing is lost.
 
 use super::{Meddler, Narrator, Result, Setting, Voice, lock, meddler, message_name, recorder};
-use halfkey::driver::Registering;
+use halfkey::driver::RegistrationOutcome;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -68,8 +68,8 @@ fn run_through(setting: &mut Setting, meddler: &Meddler) -> Result<Option<String
     setting.begin_anew()?;
     let line = setting.line_through(meddler)?;
     let registration = match setting.register(line)? {
-        Ok(Registering::Active(registration)) => registration,
-        Ok(Registering::Refused(refused)) => {
+        Ok(RegistrationOutcome::Active(registration)) => registration,
+        Ok(RegistrationOutcome::Refused(refused)) => {
             return Ok(Some(format!("refused inside R3: {}", refused.code)));
         }
         Ok(other) => return Err(format!("the registration ended as {other:?}").into()),

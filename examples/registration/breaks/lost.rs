@@ -1,10 +1,10 @@
 //! Lost messages and lost power: the token goes on where it was.
 
 use super::{Result, Setting, ensure, meddler, message_name};
-use halfkey::RefusalReason;
+use halfkey::ErrorReason;
 use halfkey::driver::ClientError;
 use halfkey::record::Lifecycle;
-use halfkey::registration::TokenSideError;
+use halfkey::registration::TokenRegistrationError;
 use halfkey::store::operation::{RegistrationEntry, Registrations};
 
 pub fn offer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
@@ -61,10 +61,12 @@ pub fn stale_offer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     });
     let line = setting.line_through(&holding)?;
     let ended = setting.register(line)?;
-    let told =
-        matches!(ended, Err(ClientError::Registration(TokenSideError::Refusal(RefusalReason::Restart))));
+    let told = matches!(
+        ended,
+        Err(ClientError::Registration(TokenRegistrationError::ErrorMessage(ErrorReason::Restart)))
+    );
     ensure(told, &format!("the run ended as {ended:?}"))?;
-    let half = setting.alice.half()?.ok_or("a message that anybody can forge has ended the run")?;
-    setting.give_up(&half.txn)?;
+    let half = setting.alice.in_flight()?.ok_or("a message that anybody can forge has ended the run")?;
+    setting.abandon(&half.txn)?;
     setting.recovers()
 }

@@ -15,14 +15,14 @@ use super::figures::message_name;
 use super::gate::{Files, Gate, lock};
 use super::narrator::{Narrator, Voice, Way};
 use super::wire::{Meddler, Tap, meddler, relay};
-use halfkey::driver::{ClientError, Registering};
+use halfkey::driver::{ClientError, RegistrationOutcome};
 use halfkey::port::Token;
-use halfkey::record::{Lifecycle, Registration, Standing};
-use halfkey::registration::TokenSideError;
+use halfkey::record::{Lifecycle, Progress, TokenRegistration};
+use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::token::Credential;
 use halfkey::software::{PinSettings, UnblockingCode};
 use halfkey::store::operation::Registrations;
-use halfkey::{RefusalReason, Txn};
+use halfkey::{ErrorReason, Txn};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -95,7 +95,7 @@ struct Setting {
     code: UnblockingCode,
 }
 
-type Registered = std::result::Result<Registering, ClientError>;
+type ServerRegistration = std::result::Result<RegistrationOutcome, ClientError>;
 
 impl Setting {
     fn new(narrator: &Narrator, keys: &Keys) -> Result<Self> {
@@ -142,13 +142,13 @@ impl Setting {
         line(&self.narrator, relay(self.gate()?.address, meddler)?)
     }
 
-    fn register(&mut self, line: Tap) -> Result<Registered> {
+    fn register(&mut self, line: Tap) -> Result<ServerRegistration> {
         let name = self.gate()?.name().clone();
         Ok(self.alice.register(line, &name, Credential::None))
     }
 
     /// Alice is registered, without trouble.
-    fn registered(&mut self) -> Result<Registration> {
+    fn registered(&mut self) -> Result<TokenRegistration> {
         let line = self.line()?;
         active(self.register(line)?)
     }
@@ -170,7 +170,7 @@ impl Setting {
     /// Whatever happened, it ends well: the token resumes where it was, one registration is active on both
     /// sides, and it opens a session.
     fn recovers(&mut self) -> Result<()> {
-        let half = self.alice.half()?;
+        let half = self.alice.in_flight()?;
         let joined = self.alice.registration(&self.gate()?.name().clone()).ok();
         let line = self.line()?;
         let ended = match (half, joined) {
@@ -178,15 +178,17 @@ impl Setting {
                 self.narrator.remark("the token still has its half, and sends the same R2 again");
                 let txn = half.txn;
                 match self.alice.resume(line, half) {
-                    Err(ClientError::Registration(TokenSideError::Refusal(RefusalReason::Restart))) => {
-                        self.give_up(&txn)?;
+                    Err(ClientError::Registration(TokenRegistrationError::ErrorMessage(
+                        ErrorReason::Restart,
+                    ))) => {
+                        self.abandon(&txn)?;
                         let line = self.line()?;
                         self.register(line)?
                     }
                     ended => ended,
                 }
             }
-            (None, Some(joined)) if joined.standing == Standing::Active => return self.is_well(),
+            (None, Some(joined)) if joined.progress == Progress::Active => return self.is_well(),
             (None, Some(joined)) => {
                 self.narrator.remark("the token has the key, and sends R4 again");
                 self.alice.confirm(line, joined)
@@ -202,9 +204,9 @@ impl Setting {
 
     /// The server does not know the offer any more. Nobody vouches for that word, so the token keeps its
     /// run, and it is the user who gives it up.
-    fn give_up(&mut self, txn: &Txn) -> Result<()> {
+    fn abandon(&mut self, txn: &Txn) -> Result<()> {
         self.narrator.remark("E0 ends nothing, for anybody can forge it; the user gives the run up");
-        Ok(self.alice.token.give_up(txn)?)
+        Ok(self.alice.token.abandon(txn)?)
     }
 
     /// One registration, active on both sides, that opens a session.
@@ -228,9 +230,9 @@ fn line(narrator: &Narrator, address: SocketAddr) -> Result<Tap> {
     Ok(Tap::connect(address, "bank.example", narrator)?)
 }
 
-fn active(ended: Registered) -> Result<Registration> {
+fn active(ended: ServerRegistration) -> Result<TokenRegistration> {
     match ended? {
-        Registering::Active(registration) => Ok(registration),
+        RegistrationOutcome::Active(registration) => Ok(registration),
         other => Err(format!("the registration ended as {other:?}").into()),
     }
 }

@@ -1,10 +1,10 @@
 //! What users and thieves do: PINs, names, activation codes.
 
 use super::{PIN, Result, Setting, User, active, ensure};
-use halfkey::driver::Registering;
+use halfkey::driver::RegistrationOutcome;
 use halfkey::port::{Token, TokenError};
 use halfkey::registration::token::Credential;
-use halfkey::registration::{ActivationCode, RefusalCode};
+use halfkey::registration::{ActivationCode, RejectionCode};
 use halfkey::store::operation::IssueCode;
 use halfkey::{SystemRandom, UserName};
 
@@ -36,14 +36,14 @@ fn refused(
     who: &str,
     user: &mut User,
     credential: Credential,
-    code: RefusalCode,
+    code: RejectionCode,
 ) -> Result<()> {
     setting.narrator.remark(&format!("{who}:"));
     let line = setting.line()?;
     let ended = user.register(line, setting.gate()?.name(), credential)?;
-    let as_expected = matches!(&ended, Registering::Refused(refused) if refused.code == code);
+    let as_expected = matches!(&ended, RegistrationOutcome::Refused(refused) if refused.code == code);
     ensure(as_expected, &format!("{who}: {ended:?}"))?;
-    ensure(user.token.registrations()?.is_empty() && user.half()?.is_none(), "something is left of it")?;
+    ensure(user.token.registrations()?.is_empty() && user.in_flight()?.is_none(), "something is left of it")?;
     setting.narrator.remark(&format!("refused, inside R3: {code}"));
     Ok(())
 }
@@ -57,7 +57,7 @@ pub fn taken_name(setting: &mut Setting, _: Option<usize>) -> Result<()> {
             &format!("another token, as {name}"),
             &mut mallory,
             Credential::None,
-            RefusalCode::NameTaken,
+            RejectionCode::NameTaken,
         )?;
     }
     setting.is_well()
@@ -79,14 +79,14 @@ pub fn wrong_code(setting: &mut Setting, _: Option<usize>) -> Result<()> {
         "a stranger as alice, without a code",
         &mut mallory,
         Credential::None,
-        RefusalCode::ProofNeeded,
+        RejectionCode::ProofNeeded,
     )?;
     let guess = ActivationCode::generate(&mut SystemRandom);
     let guess = Credential::Activation(guess);
-    refused(setting, "the stranger guesses", &mut mallory, guess, RefusalCode::Unspecified)?;
+    refused(setting, "the stranger guesses", &mut mallory, guess, RejectionCode::Unspecified)?;
     let mut bob = setting.another("bob")?;
     let stolen = Credential::Activation(code.clone());
-    refused(setting, "bob, with the code that is alice's", &mut bob, stolen, RefusalCode::Unspecified)?;
+    refused(setting, "bob, with the code that is alice's", &mut bob, stolen, RejectionCode::Unspecified)?;
 
     setting.narrator.remark("alice types hers in lower case:");
     let (line, name) = (setting.line()?, setting.gate()?.name().clone());
@@ -98,7 +98,7 @@ pub fn wrong_code(setting: &mut Setting, _: Option<usize>) -> Result<()> {
         "the stranger has found the letter, too late",
         &mut mallory,
         used,
-        RefusalCode::Unspecified,
+        RejectionCode::Unspecified,
     )?;
     setting.is_well()
 }

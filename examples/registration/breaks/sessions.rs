@@ -3,13 +3,13 @@
 use super::{Result, Setting, ensure, secret_bytes};
 use halfkey::driver::{ClientError, Transport};
 use halfkey::port::EntitlementStore;
-use halfkey::port::entitlement_store::Standing;
-use halfkey::record::Registration;
+use halfkey::port::entitlement_store::Status;
+use halfkey::record::TokenRegistration;
 use halfkey::session::server::{Entry, receive_open};
 use halfkey::session::token::{Options, open};
 use halfkey::session::{SessionError, park};
 use halfkey::store::operation::Revoke;
-use halfkey::{KeyId, RandomSource, RefusalReason, Secret, SystemRandom};
+use halfkey::{ErrorReason, KeyId, RandomSource, Secret, SystemRandom};
 
 fn random_key_id() -> KeyId {
     let mut id = [0; KeyId::LEN];
@@ -18,7 +18,7 @@ fn random_key_id() -> KeyId {
 }
 
 /// Opens a session as somebody who does not know the key would, and gives what the server sends.
-fn without_key(setting: &Setting, registration: &Registration) -> Result<(Vec<u8>, Vec<u8>)> {
+fn without_key(setting: &Setting, registration: &TokenRegistration) -> Result<(Vec<u8>, Vec<u8>)> {
     let mut line = setting.line()?;
     let step = open(registration, &Options::default())?;
     line.send(step.send.as_bytes())?;
@@ -30,15 +30,15 @@ fn without_key(setting: &Setting, registration: &Registration) -> Result<(Vec<u8
 }
 
 pub fn unknown_id(setting: &mut Setting, _: Option<usize>) -> Result<()> {
-    let known = Registration { alias: None, ..setting.registered()? };
-    let unknown = Registration { key_id: random_key_id(), ..known.clone() };
+    let known = TokenRegistration { alias: None, ..setting.registered()? };
+    let unknown = TokenRegistration { key_id: random_key_id(), ..known.clone() };
     setting.narrator.remark("a key id that exists, and a guess at the proof:");
     let wrong = without_key(setting, &known)?;
     setting.narrator.remark("a key id that does not exist, and a guess:");
     let nobody = without_key(setting, &unknown)?;
     ensure(wrong.0.len() == nobody.0.len(), "the challenges differ in length")?;
     ensure(wrong.1 == nobody.1, "the answers differ")?;
-    ensure(RefusalReason::read(&nobody.1) == Some(RefusalReason::Refused), "it is no refusal")?;
+    ensure(ErrorReason::read(&nobody.1) == Some(ErrorReason::Refused), "it is no refusal")?;
     setting.narrator.remark("byte for byte the same refusal: nobody learns who is registered");
     setting.is_well()
 }
@@ -74,7 +74,7 @@ pub fn revoked_key(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     setting.gate()?.run(&Revoke(registration.key_id))?;
     let line = setting.line()?;
     let barred = setting.alice.open(line, &registration).err();
-    let told = matches!(barred, Some(ClientError::Barred(Standing::Revoked)));
+    let told = matches!(barred, Some(ClientError::NotActive(Status::Revoked)));
     ensure(told, &format!("the session ended as {barred:?}"))?;
     setting.narrator.remark("the server proves that it is the server, and says: revoked. No session");
     Ok(())

@@ -3,10 +3,10 @@
 use super::{Result, Setting, Way, active, ensure, lock, meddler, message_name, recorder};
 use halfkey::driver::{ClientError, Framed, Transport};
 use halfkey::message::Outcome;
-use halfkey::registration::TokenSideError;
+use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::token::Credential;
 use halfkey::wire::{Bytes, Message};
-use halfkey::{RandomSource, RefusalReason, SystemRandom};
+use halfkey::{ErrorReason, RandomSource, SystemRandom};
 use std::net::TcpStream;
 
 /// Sends a recorded frame on a connection of its own.
@@ -53,8 +53,8 @@ pub fn replayed_session(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let recorded = lock(&record).clone();
     let frames = [named(&recorded, "S0 Open")?, named(&recorded, "S2 Response")?];
     let answers = replay(setting, &frames)?;
-    let refused = answers.last().and_then(|answer| RefusalReason::read(answer));
-    ensure(refused == Some(RefusalReason::Refused), "a recorded session was let in again")?;
+    let refused = answers.last().and_then(|answer| ErrorReason::read(answer));
+    ensure(refused == Some(ErrorReason::Refused), "a recorded session was let in again")?;
     ensure(answers.first() != Some(&named(&recorded, "S1 Challenge")?), "the server repeats its number")?;
     setting.narrator.remark("replayed S0 got a new number, and the old answer to it: refused");
     setting.is_well()
@@ -74,7 +74,7 @@ pub fn forged_outcome(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     });
     let line = setting.line_through(&forging)?;
     let ended = setting.register(line)?;
-    let ignored = matches!(ended, Err(ClientError::Registration(TokenSideError::Sealed)));
+    let ignored = matches!(ended, Err(ClientError::Registration(TokenRegistrationError::Sealed)));
     ensure(ignored, &format!("a forged outcome ended the run as {ended:?}"))?;
     setting.narrator.remark("it does not open under SSK1, so the token ignores it");
     setting.recovers()
@@ -116,10 +116,10 @@ pub fn swapped_runs(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     });
     let line = setting.line_through(&swapping)?;
     let ended = setting.register(line)?;
-    let ignored = matches!(ended, Err(ClientError::Registration(TokenSideError::WrongRun)));
+    let ignored = matches!(ended, Err(ClientError::Registration(TokenRegistrationError::WrongRun)));
     ensure(ignored, &format!("another's outcome ended the run as {ended:?}"))?;
     setting.narrator.remark("it is no answer to her run; she asks again, and bob confirms his");
-    let half = setting.alice.half()?.ok_or("another's outcome has ended the run")?;
+    let half = setting.alice.in_flight()?.ok_or("another's outcome has ended the run")?;
     let line = setting.line()?;
     let hers = active(setting.alice.resume(line, half))?;
     let line = setting.line()?;

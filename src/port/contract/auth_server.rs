@@ -4,7 +4,7 @@ use super::{ContractViolation, Kept, ensure, same};
 use crate::certificate::{Revocation, TrustAnchors, VerifiedServer, verify};
 use crate::id::{Digest, ServerName};
 use crate::policy::SuiteId;
-use crate::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, Offering};
+use crate::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, OfferMaterial};
 use crate::random::RandomSource;
 use crate::secret::Secret;
 use crate::suite::{Suite, find};
@@ -58,7 +58,7 @@ fn in_clause(clause: &'static str) -> impl FnOnce(AuthServerError) -> ContractVi
 
 /// An offer, what the token makes of it, and what it encapsulated.
 struct Run {
-    offering: Offering,
+    offer_material: OfferMaterial,
     server: VerifiedServer,
     ct: Vec<u8>,
     ct_e: Vec<u8>,
@@ -68,20 +68,21 @@ struct Run {
 
 impl ServerUnderTest<'_> {
     fn suites(&self) -> Result<Vec<SuiteId>, ContractViolation> {
-        let offered = |suite: &SuiteId| self.server.offering(&Codes::one(suite.code()), self.now).is_ok();
+        let offered =
+            |suite: &SuiteId| self.server.offer_material(&Codes::one(suite.code()), self.now).is_ok();
         let suites: Vec<_> = SuiteId::ALL.into_iter().filter(offered).collect();
         ensure(!suites.is_empty(), SOME_SUITE)?;
-        let private = self.server.offering(&Codes::one(0xFFFF), self.now).err();
+        let private = self.server.offer_material(&Codes::one(0xFFFF), self.now).err();
         ensure(private == Some(AuthServerError::NoSuite), "a suite that is not certified is not offered")?;
         Ok(suites)
     }
 
-    fn offering(&self, suite: SuiteId, now: UnixTime) -> Result<Offering, ContractViolation> {
-        self.server.offering(&Codes::one(suite.code()), now).map_err(in_clause(SOME_SUITE))
+    fn offer_material(&self, suite: SuiteId, now: UnixTime) -> Result<OfferMaterial, ContractViolation> {
+        self.server.offer_material(&Codes::one(suite.code()), now).map_err(in_clause(SOME_SUITE))
     }
 
-    fn verified(&self, offering: &Offering) -> Result<VerifiedServer, ContractViolation> {
-        let chain: Vec<&[u8]> = offering.chain.iter().map(Vec::as_slice).collect();
+    fn verified(&self, offer_material: &OfferMaterial) -> Result<VerifiedServer, ContractViolation> {
+        let chain: Vec<&[u8]> = offer_material.chain.iter().map(Vec::as_slice).collect();
         verify(&chain, self.anchors, self.name, self.now, &Revocation::Ignore)
             .map_err(|_| ContractViolation::Broken("an offer's chain leads to a trust anchor"))
     }
@@ -93,16 +94,16 @@ impl ServerUnderTest<'_> {
         now: UnixTime,
         random: &mut dyn RandomSource,
     ) -> Result<Run, ContractViolation> {
-        let offering = self.offering(suite, now)?;
-        let server = self.verified(&offering)?;
+        let offer_material = self.offer_material(suite, now)?;
+        let server = self.verified(&offer_material)?;
         let ssk1 = Secret::random(random);
         let ct = server.kem_key().encapsulate(&ssk1, random);
         let ct = ct.map_err(|_| ContractViolation::Broken("the certified key can be encapsulated to"))?;
         let kem = find(suite).map(Suite::kem).ok_or(ContractViolation::Broken(SOME_SUITE))?;
         let (ct_e, ss_e) = kem
-            .encapsulate(&offering.pk_e, random)
+            .encapsulate(&offer_material.pk_e, random)
             .map_err(|_| ContractViolation::Broken("an ephemeral key is one of the suite's KEM"))?;
-        Ok(Run { offering, server, ct, ct_e, ssk1, ss_e })
+        Ok(Run { offer_material, server, ct, ct_e, ssk1, ss_e })
     }
 
     fn open(&self, run: &Run, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
@@ -111,15 +112,18 @@ impl ServerUnderTest<'_> {
     }
 
     fn an_offer_is_certified(&self, suite: SuiteId) -> Kept {
-        let offering = self.offering(suite, self.now)?;
-        let server = self.verified(&offering)?;
-        ensure(offering.certificate == server.leaf_hash(), "an offer names the hash of its certificate")?;
-        ensure(offering.suite == suite, "an offer is of a suite that was asked for")?;
+        let offer_material = self.offer_material(suite, self.now)?;
+        let server = self.verified(&offer_material)?;
+        ensure(
+            offer_material.certificate == server.leaf_hash(),
+            "an offer names the hash of its certificate",
+        )?;
+        ensure(offer_material.suite == suite, "an offer is of a suite that was asked for")?;
         ensure(server.suites().contains(&suite.code()), "a suite that is offered is certified")?;
         let transcript = Digest::new([0x5A; 32]);
         let signed = "an offer is signed with the certified offer key";
         let signature =
-            self.server.sign_offer(&offering.certificate, &transcript).map_err(in_clause(signed))?;
+            self.server.sign_offer(&offer_material.certificate, &transcript).map_err(in_clause(signed))?;
         ensure(server.offer_key().verify(&transcript, &signature).is_ok(), signed)
     }
 
@@ -129,8 +133,9 @@ impl ServerUnderTest<'_> {
         for order in [forwards, backwards] {
             let asked = Codes::new(order.iter().map(|suite| suite.code()));
             let asked = asked.ok_or(ContractViolation::Broken(SOME_SUITE))?;
-            let offering = self.server.offering(&asked, self.now).map_err(in_clause(SOME_SUITE))?;
-            let first = order.first() == Some(&offering.suite);
+            let offer_material =
+                self.server.offer_material(&asked, self.now).map_err(in_clause(SOME_SUITE))?;
+            let first = order.first() == Some(&offer_material.suite);
             ensure(first, "the suite offered is the first of those asked for that is certified")?;
         }
         Ok(())
@@ -189,9 +194,9 @@ impl ServerUnderTest<'_> {
     fn ephemeral_keys_pass(&self, suite: SuiteId, random: &mut dyn RandomSource) -> Kept {
         let first = self.run(suite, self.now, random)?;
         let later = self.run(suite, self.now.after(61), random)?;
-        let fresh = first.offering.pk_e != later.offering.pk_e;
+        let fresh = first.offer_material.pk_e != later.offer_material.pk_e;
         ensure(fresh, "an ephemeral key is issued for at most 60 s")?;
-        let named = first.offering.ephemeral != later.offering.ephemeral;
+        let named = first.offer_material.ephemeral != later.offer_material.ephemeral;
         ensure(named, "each ephemeral key has a name of its own")?;
         ensure(
             first.server.leaf_hash() == later.server.leaf_hash(),
@@ -214,9 +219,9 @@ static FALLBACK_SECRET: Secret = Secret::new([0xFB; 32]);
 impl Run {
     fn sealed(&self) -> Encapsulated<'_> {
         Encapsulated {
-            suite: self.offering.suite,
-            certificate: &self.offering.certificate,
-            ephemeral: &self.offering.ephemeral,
+            suite: self.offer_material.suite,
+            certificate: &self.offer_material.certificate,
+            ephemeral: &self.offer_material.ephemeral,
             ct: &self.ct,
             ct_e: &self.ct_e,
             fallback: &FALLBACK_SECRET,

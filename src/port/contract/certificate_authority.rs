@@ -1,8 +1,8 @@
 //! What every [`CertificateAuthority`] must do, as a test that implementations run.
 
 use crate::certificate::{
-    CertificateError, CertificateRequest, Chain, Revocation, RevocationDepth, Serial, TrustAnchors, Validity,
-    VerifiedServer, verify,
+    CertificateError, CertificateRequest, Chain, Revocation, RevocationDepth, SerialNumber, TrustAnchors,
+    Validity, VerifiedServer, verify,
 };
 use crate::port::certificate_authority::{AuthorityError, CertificateAuthority};
 use crate::{RandomSource, UnixTime};
@@ -87,7 +87,7 @@ pub fn certificate_authority(
     let end = validity.not_after();
     case.is_listed(authority, &[(kept, false), (revoked, true), (later, true)], end, random)?;
 
-    let unknown = Serial::new(&[0x7E; Serial::MAX]).map_err(AuthorityViolation::NotVerified)?;
+    let unknown = SerialNumber::new(&[0x7E; SerialNumber::MAX]).map_err(AuthorityViolation::NotVerified)?;
     if authority.revoke(&unknown, now) != Err(AuthorityError::UnknownSerial) {
         return Err(AuthorityViolation::UnknownSerial);
     }

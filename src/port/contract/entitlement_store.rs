@@ -5,7 +5,7 @@ mod life;
 mod session;
 
 use super::{ContractViolation, Kept, ensure, same};
-use crate::id::{Application, UserId, UserName};
+use crate::id::{ApplicationName, UserId, UserName};
 use crate::port::EntitlementStore;
 use crate::port::entitlement_store::Document;
 use crate::secret::Secret;
@@ -17,7 +17,7 @@ pub struct Seed<'a> {
     /// An activation code's A, for a name.
     pub code: (&'a UserName, &'a Secret),
     /// A document that a user is entitled to in an application, without end.
-    pub entitled: (&'a UserId, &'a Application, &'a Document),
+    pub entitled: (&'a UserId, &'a ApplicationName, &'a Document),
 }
 
 /// Runs the contract. `make` gives a new store each time, empty but for the seed, in which a name

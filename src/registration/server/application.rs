@@ -5,10 +5,10 @@ use crate::id::{AccessPath, Digest, TicketId, UserId, UserName};
 use crate::message::RequestBody;
 use crate::policy::Policy;
 use crate::port::auth_server::Decapsulated;
-use crate::record::{Activation, Registered, Takes, WaitingApplication};
-use crate::registration::RefusalCode;
+use crate::record::{Activation, ServerRegistration, Takes, WaitingRequest};
+use crate::registration::RejectionCode;
 use crate::registration::cookie::Cookie;
-use crate::schedule::{Envelope, Question, mix};
+use crate::schedule::{Envelope, KeyUse, binder};
 use crate::secret::Secret;
 use crate::suite::Suite;
 use crate::template::{FieldError, Form};
@@ -28,17 +28,17 @@ pub(super) struct Read {
 }
 
 /// An R2 that opened, and the name in its form or what is wrong with it.
-pub(super) type Opened = (RequestBody, Result<UserName, Vec<(u8, FieldError)>>);
+pub(super) type OpenedRequest = (RequestBody, Result<UserName, Vec<(u8, FieldError)>>);
 
 /// An application that is in order, for the operator.
 #[derive(Clone, Debug)]
-pub struct Application {
+pub struct EnrolmentRequest {
     /// The name applied for.
     pub name: UserName,
     /// The form, checked.
     pub form: Form,
     /// Why the applicant should be expected; it has been verified.
-    pub proof: ApplicationProof,
+    pub proof: EnrolmentProof,
     /// The ticket of the waiting application that this one follows up; it has been verified too.
     ///
     /// What the operator has decided on a waiting application is for the holder of its ticket:
@@ -49,13 +49,13 @@ pub struct Application {
 /// Why an applicant should be expected.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum ApplicationProof {
+pub enum EnrolmentProof {
     /// No reason: trust on first use.
     None,
     /// The applicant has the activation code for the name.
     Activation,
     /// The applicant holds this earlier key.
-    Renewal(Box<Registered>),
+    Renewal(Box<ServerRegistration>),
 }
 
 /// What the operator decides.
@@ -65,7 +65,7 @@ pub enum Decision {
     /// Register.
     Grant(Grant),
     /// Do not.
-    Refuse(RefusalCode),
+    Refuse(RejectionCode),
     /// Not yet: ask again after so many seconds.
     Wait {
         /// Seconds.
@@ -93,19 +93,19 @@ pub(super) enum Claim {
     /// The operator's who sent the code.
     Activation(Activation),
     /// Its own earlier one.
-    Renewal(Box<Registered>),
+    Renewal(Box<ServerRegistration>),
     /// The operator's who was asked before; with the earlier registration if it is to be renewed.
-    Ticket(Box<WaitingApplication>, Option<Box<Registered>>),
+    Ticket(Box<WaitingRequest>, Option<Box<ServerRegistration>>),
 }
 
 impl Claim {
     /// The key whose mix goes into the join, over `transcript`.
-    pub(super) fn mix(&self, suite: &dyn Suite, transcript: &Digest) -> Secret {
+    pub(super) fn binder(&self, suite: &dyn Suite, transcript: &Digest) -> Secret {
         match self {
             Self::Open => Secret::absent(),
-            Self::Activation(activation) => mix(suite, &activation.secret, transcript),
-            Self::Renewal(earlier) => earlier.keys.key_set().answer(suite, &Question::Mix(transcript)),
-            Self::Ticket(waiting, _) => mix(suite, &waiting.ticket, transcript),
+            Self::Activation(activation) => binder(suite, &activation.secret, transcript),
+            Self::Renewal(earlier) => earlier.keys.key_set().answer(suite, &KeyUse::Binder(transcript)),
+            Self::Ticket(waiting, _) => binder(suite, &waiting.ticket, transcript),
         }
     }
 
@@ -120,7 +120,7 @@ impl Claim {
     }
 
     /// The registration that the new one replaces.
-    pub(super) fn renews(&self) -> Option<&Registered> {
+    pub(super) fn renews(&self) -> Option<&ServerRegistration> {
         match self {
             Self::Renewal(earlier) | Self::Ticket(_, Some(earlier)) => Some(earlier),
             Self::Open | Self::Activation(_) | Self::Ticket(_, None) => None,
@@ -135,16 +135,16 @@ impl Claim {
         }
     }
 
-    pub(super) fn proof(&self) -> ApplicationProof {
+    pub(super) fn proof(&self) -> EnrolmentProof {
         match self {
-            Self::Open => ApplicationProof::None,
-            Self::Activation(_) => ApplicationProof::Activation,
+            Self::Open => EnrolmentProof::None,
+            Self::Activation(_) => EnrolmentProof::Activation,
             Self::Renewal(earlier) | Self::Ticket(_, Some(earlier)) => {
-                ApplicationProof::Renewal(earlier.clone())
+                EnrolmentProof::Renewal(earlier.clone())
             }
             Self::Ticket(waiting, None) => match waiting.takes {
-                Some(Takes::Code(_)) => ApplicationProof::Activation,
-                _ => ApplicationProof::None,
+                Some(Takes::Code(_)) => EnrolmentProof::Activation,
+                _ => EnrolmentProof::None,
             },
         }
     }

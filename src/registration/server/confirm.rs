@@ -5,7 +5,7 @@ use crate::message::{Confirm, Done};
 use crate::port::EntitlementStore;
 use crate::port::entitlement_store::Confirmed;
 use crate::record::ExpectedTags;
-use crate::registration::ServerSideError;
+use crate::registration::ServerRegistrationError;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::wire::{Frame, Message};
@@ -14,8 +14,8 @@ use subtle::ConstantTimeEq;
 /// R4.
 ///
 /// # Errors
-/// [`ServerSideError::Wire`].
-pub fn receive_confirm(bytes: &[u8]) -> Result<NeedExpected, ServerSideError> {
+/// [`ServerRegistrationError::Wire`].
+pub fn receive_confirm(bytes: &[u8]) -> Result<NeedExpected, ServerRegistrationError> {
     Ok(NeedExpected { confirm: Confirm::decode(bytes)? })
 }
 
@@ -36,22 +36,22 @@ impl NeedExpected {
     /// Compares in constant time; an unknown key is compared with something too.
     ///
     /// # Errors
-    /// [`ServerSideError::WrongProof`], for a wrong tag and an unknown key alike.
-    pub fn supply(self, expected: Option<ExpectedTags>) -> Result<NeedConfirm, ServerSideError> {
+    /// [`ServerRegistrationError::WrongProof`], for a wrong tag and an unknown key alike.
+    pub fn supply(self, expected: Option<ExpectedTags>) -> Result<NeedConfirm, ServerRegistrationError> {
         let nothing = Secret::absent();
         let tag = expected.as_ref().map_or(&nothing, |expected| &expected.confirm);
         let equal = bool::from(tag.expose().ct_eq(&self.confirm.tag_c));
         match expected {
             Some(expected) if equal => Ok(NeedConfirm { key_id: self.confirm.key_id, expected }),
-            _ => Err(ServerSideError::WrongProof),
+            _ => Err(ServerRegistrationError::WrongProof),
         }
     }
 
     /// Asks the store.
     ///
     /// # Errors
-    /// [`ServerSideError`], the store's among them.
-    pub fn supply_from(self, store: &dyn EntitlementStore) -> Result<NeedConfirm, ServerSideError> {
+    /// [`ServerRegistrationError`], the store's among them.
+    pub fn supply_from(self, store: &dyn EntitlementStore) -> Result<NeedConfirm, ServerRegistrationError> {
         let expected = store.expected(self.wanted())?;
         self.supply(expected)
     }
@@ -89,7 +89,7 @@ impl NeedConfirm {
         self,
         store: &dyn EntitlementStore,
         now: UnixTime,
-    ) -> Result<Frame<Done>, ServerSideError> {
+    ) -> Result<Frame<Done>, ServerRegistrationError> {
         let confirmed = store.confirm(self.wanted(), now)?;
         Ok(self.supply(confirmed))
     }

@@ -1,11 +1,11 @@
 //! The operator's decision, or a refusal without one: what becomes of an application (patent step 160).
 
-use super::application::{Application, Claim, Decision, Read};
+use super::application::{Claim, Decision, EnrolmentRequest, Read};
 use super::grant::{NeedCommit, Ruling};
 use crate::random::RandomSource;
-use crate::record::Refusal;
-use crate::registration::error::Refusing;
-use crate::registration::{RefusalCause, ServerSideError};
+use crate::record::RejectionRecord;
+use crate::registration::error::RejectionDraft;
+use crate::registration::{RejectionCause, ServerRegistrationError};
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
 use alloc::boxed::Box;
@@ -21,13 +21,13 @@ pub enum Judged {
 }
 
 impl Judged {
-    pub(super) const fn refuse(read: Box<Read>, refusing: Refusing) -> Self {
+    pub(super) const fn refuse(read: Box<Read>, refusing: RejectionDraft) -> Self {
         Self::Refuse(NeedRefusal { read, refusing })
     }
 
     /// Why it is refused already, for the operator's log; the applicant may learn less.
     #[must_use]
-    pub const fn refused(&self) -> Option<&Refusal> {
+    pub const fn refused(&self) -> Option<&RejectionRecord> {
         match self {
             Self::Ask(_) => None,
             Self::Refuse(need) => Some(&need.refusing.refusal),
@@ -38,14 +38,14 @@ impl Judged {
     /// in order.
     ///
     /// # Errors
-    /// [`ServerSideError::Setting`] when the outcome does not fit into `outcome_size`.
+    /// [`ServerRegistrationError::Setting`] when the outcome does not fit into `outcome_size`.
     pub fn decide(
         self,
-        decide: impl FnOnce(&Application) -> Decision,
+        decide: impl FnOnce(&EnrolmentRequest) -> Decision,
         settings: &ServerSettings,
         now: UnixTime,
         random: &mut dyn RandomSource,
-    ) -> Result<NeedCommit, ServerSideError> {
+    ) -> Result<NeedCommit, ServerRegistrationError> {
         match self {
             Self::Ask(need) => {
                 let decision = decide(need.wanted());
@@ -61,20 +61,20 @@ impl Judged {
 #[derive(Debug)]
 pub struct NeedRefusal {
     read: Box<Read>,
-    refusing: Refusing,
+    refusing: RejectionDraft,
 }
 
 impl NeedRefusal {
     /// Seals it.
     ///
     /// # Errors
-    /// [`ServerSideError::Setting`] when it does not fit into `outcome_size`.
+    /// [`ServerRegistrationError::Setting`] when it does not fit into `outcome_size`.
     pub fn supply(
         self,
         settings: &ServerSettings,
         now: UnixTime,
         random: &mut dyn RandomSource,
-    ) -> Result<NeedCommit, ServerSideError> {
+    ) -> Result<NeedCommit, ServerRegistrationError> {
         NeedCommit::new(*self.read, Ruling::Refuse(self.refusing), settings, now, random)
     }
 }
@@ -84,32 +84,33 @@ impl NeedRefusal {
 #[derive(Debug)]
 pub struct NeedDecision {
     pub(super) read: Box<Read>,
-    pub(super) application: Application,
+    pub(super) application: EnrolmentRequest,
     pub(super) claim: Claim,
 }
 
 impl NeedDecision {
     /// What to decide on.
     #[must_use]
-    pub const fn wanted(&self) -> &Application {
+    pub const fn wanted(&self) -> &EnrolmentRequest {
         &self.application
     }
 
     /// Takes the decision and seals the outcome.
     ///
     /// # Errors
-    /// [`ServerSideError::Setting`] when the outcome does not fit into `outcome_size`.
+    /// [`ServerRegistrationError::Setting`] when the outcome does not fit into `outcome_size`.
     pub fn supply(
         self,
         decision: Decision,
         settings: &ServerSettings,
         now: UnixTime,
         random: &mut dyn RandomSource,
-    ) -> Result<NeedCommit, ServerSideError> {
+    ) -> Result<NeedCommit, ServerRegistrationError> {
         let ruling = match decision {
             Decision::Grant(grant) => Ruling::Grant { grant, name: self.application.name, claim: self.claim },
             Decision::Refuse(code) => {
-                let mut refusing = Refusing::new(RefusalCause::Declined, Some(&self.application.name));
+                let mut refusing =
+                    RejectionDraft::new(RejectionCause::Declined, Some(&self.application.name));
                 refusing.refusal.code = code;
                 Ruling::Refuse(refusing)
             }

@@ -1,6 +1,6 @@
 //! R3: SSK2, the join, and the outcome made durable before it leaves (patent steps 150 to 190).
 
-use super::application::{Application, Claim, Grant, Read};
+use super::application::{Claim, EnrolmentRequest, Grant, Read};
 use crate::id::{Alias, Digest, KeyId, TicketId, UserId, UserName};
 use crate::message::{Outcome, OutcomeBody, OutcomeCore};
 use crate::policy::Policy;
@@ -8,11 +8,12 @@ use crate::port::EntitlementStore;
 use crate::port::entitlement_store::Committed;
 use crate::random::{RandomSource, draw};
 use crate::record::{
-    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, Registered, StoredKeys, WaitingApplication,
+    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ServerRegistration, StoredKeys,
+    WaitingRequest,
 };
-use crate::registration::error::Refusing;
-use crate::registration::{ServerSideError, padding};
-use crate::schedule::{Envelope, HalfUse, KeyContext, KeySet, Question, half};
+use crate::registration::error::RejectionDraft;
+use crate::registration::{ServerRegistrationError, padding};
+use crate::schedule::{Envelope, KeyContext, KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
@@ -24,8 +25,8 @@ use zeroize::Zeroizing;
 
 /// What becomes of an application.
 pub(super) enum Ruling {
-    Refuse(Refusing),
-    Wait { retry_after: u32, application: Application, claim: Claim },
+    Refuse(RejectionDraft),
+    Wait { retry_after: u32, application: EnrolmentRequest, claim: Claim },
     Grant { grant: Grant, name: UserName, claim: Claim },
 }
 
@@ -43,9 +44,9 @@ impl NeedCommit {
         settings: &ServerSettings,
         now: UnixTime,
         random: &mut dyn RandomSource,
-    ) -> Result<Self, ServerSideError> {
+    ) -> Result<Self, ServerRegistrationError> {
         match ruling {
-            Ruling::Refuse(Refusing { refusal, fields }) => {
+            Ruling::Refuse(RejectionDraft { refusal, fields }) => {
                 let body = OutcomeBody::Refused { code: refusal.code.code(), fields };
                 let sealed = Sealed::new(&read, &body, random)?;
                 let keep_until = now.after(settings.offer_ttl.into());
@@ -82,7 +83,7 @@ impl NeedCommit {
         self,
         store: &dyn EntitlementStore,
         now: UnixTime,
-    ) -> Result<Frame<Outcome<'static>>, ServerSideError> {
+    ) -> Result<Frame<Outcome<'static>>, ServerRegistrationError> {
         let committed = store.commit(self.outcome.clone(), now)?;
         Ok(self.supply(committed))
     }
@@ -97,16 +98,20 @@ struct Sealed {
 impl Sealed {
     /// Pads and seals `body` under k3. The salt is made from fresh bytes *and* the text, so that no
     /// crash, replica or second thought ever seals two texts under one key.
-    fn new(read: &Read, body: &OutcomeBody, random: &mut dyn RandomSource) -> Result<Self, ServerSideError> {
+    fn new(
+        read: &Read,
+        body: &OutcomeBody,
+        random: &mut dyn RandomSource,
+    ) -> Result<Self, ServerRegistrationError> {
         let encoded = Zeroizing::new(wire::encode(body));
         let padded = padding::pad_to(&encoded, read.cookie.outcome_size.into())
-            .ok_or(ServerSideError::Setting("outcome_size is too small for the outcome"))?;
+            .ok_or(ServerRegistrationError::Setting("outcome_size is too small for the outcome"))?;
         let suite = read.suite;
         let salt_g = suite.mac(&Secret::random(random), &[&padded]);
         let items = [Item::Transcript(&read.th_b), Item::Message(&read.request), Item::Fresh(&salt_g)];
         let th_g = transcript(suite, b"outcome", items);
-        let p_g = half(suite, &read.secrets.ssk1, HalfUse::Outcome, &th_g);
-        let sealed = Envelope::new(suite, HalfUse::Outcome, th_g, &p_g, &read.secrets.ss_e).seal(padded);
+        let p_g = derive_from_ssk1(suite, &read.secrets.ssk1, Ssk1Use::Outcome, &th_g);
+        let sealed = Envelope::new(suite, Ssk1Use::Outcome, th_g, &p_g, &read.secrets.ss_e).seal(padded);
         let core = wire::encode(&OutcomeCore { txn: read.cookie.txn, salt_g, sealed: Bytes(&sealed) });
         let th_j = transcript(suite, b"join", [Item::Transcript(&th_g), Item::Message(&core)]);
         Ok(Self { core, th_j })
@@ -121,17 +126,17 @@ impl Sealed {
 fn wait(
     read: &Read,
     retry_after: u32,
-    application: Application,
+    application: EnrolmentRequest,
     claim: &Claim,
     settings: &ServerSettings,
     now: UnixTime,
     random: &mut dyn RandomSource,
-) -> Result<NeedCommit, ServerSideError> {
+) -> Result<NeedCommit, ServerRegistrationError> {
     let sealed =
         Sealed::new(read, &OutcomeBody::Wait { retry_after, hold_until: settings.hold_for }, random)?;
-    let (ticket, ticket_id) = read.envelope.ticket(&claim.mix(read.suite, &read.th_b));
+    let (ticket, ticket_id) = read.envelope.ticket(&claim.binder(read.suite, &read.th_b));
     let hold_until = now.after(settings.hold_for.into());
-    let waiting = WaitingApplication {
+    let waiting = WaitingRequest {
         ticket_id: TicketId(ticket_id),
         ticket,
         name: application.name,
@@ -151,7 +156,7 @@ fn granted(
     settings: &ServerSettings,
     now: UnixTime,
     random: &mut dyn RandomSource,
-) -> Result<NeedCommit, ServerSideError> {
+) -> Result<NeedCommit, ServerRegistrationError> {
     let (user_id, policy) = match claim.renews() {
         Some(earlier) => (earlier.user_id.clone(), Policy::renewed(&earlier.policy, &grant.policy)),
         None => (grant.user_id.map_or_else(|| draw_user_id(random), Ok)?, grant.policy),
@@ -175,18 +180,18 @@ fn granted(
         user_id: &user_id,
         key_id: &key_id,
     };
-    let mix = claim.mix(suite, &th_j);
+    let mix = claim.binder(suite, &th_j);
     let keys = KeySet::join(suite, &read.secrets.ssk1, &ssk2, &th_j, &read.secrets.ss_e, &mix, &context);
-    let tag_s = *keys.answer(suite, &Question::Grant(&th_j)).expose();
-    let confirm = keys.answer(suite, &Question::Confirm(&th_j, &tag_s));
+    let tag_s = *keys.answer(suite, &KeyUse::Grant(&th_j)).expose();
+    let confirm = keys.answer(suite, &KeyUse::Confirm(&th_j, &tag_s));
     let expected = ExpectedTags {
         txn: read.cookie.txn,
-        done: keys.answer(suite, &Question::Done(&th_j, confirm.expose())),
-        lost: keys.answer(suite, &Question::Lost(&th_j, confirm.expose())),
+        done: keys.answer(suite, &KeyUse::Done(&th_j, confirm.expose())),
+        lost: keys.answer(suite, &KeyUse::Lost(&th_j, confirm.expose())),
         confirm,
     };
     let confirm_by = now.after(settings.confirm_within.into());
-    let registered = Registered {
+    let registered = ServerRegistration {
         key_id,
         user_id,
         name,
@@ -202,6 +207,6 @@ fn granted(
 }
 
 /// A user identification code of 32 hexadecimal digits (patent step 160).
-fn draw_user_id(random: &mut dyn RandomSource) -> Result<UserId, ServerSideError> {
-    UserId::new(&KeyId(draw(random)).to_string()).map_err(|_| ServerSideError::Setting("user_id"))
+fn draw_user_id(random: &mut dyn RandomSource) -> Result<UserId, ServerRegistrationError> {
+    UserId::new(&KeyId(draw(random)).to_string()).map_err(|_| ServerRegistrationError::Setting("user_id"))
 }

@@ -1,13 +1,13 @@
 //! Judging an application: proof, name and room, before the operator is asked (patent step 160).
 
-use super::application::{Application, Claim, Opened, Read};
+use super::application::{Claim, EnrolmentRequest, OpenedRequest, Read};
 use super::decide::{Judged, NeedDecision};
 use crate::id::{Digest, UserName};
 use crate::message::{FieldFault, Proof};
 use crate::port::EntitlementStore;
-use crate::record::{Applicant, ApplicantRecord, Lifecycle, ProofId, Registered, Takes};
-use crate::registration::error::Refusing;
-use crate::registration::{RefusalCause, ServerSideError};
+use crate::record::{Applicant, ApplicantRecord, Lifecycle, ProofId, ServerRegistration, Takes};
+use crate::registration::error::RejectionDraft;
+use crate::registration::{RejectionCause, ServerRegistrationError};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
 use crate::suite::prf;
@@ -23,12 +23,12 @@ use subtle::ConstantTimeEq;
 #[derive(Debug)]
 pub struct NeedApplicant {
     read: Box<Read>,
-    opened: Option<Opened>,
+    opened: Option<OpenedRequest>,
     applicant: Applicant,
 }
 
 impl NeedApplicant {
-    pub(super) fn new(read: Read, opened: Option<Opened>) -> Self {
+    pub(super) fn new(read: Read, opened: Option<OpenedRequest>) -> Self {
         let named = opened.as_ref().and_then(|(body, name)| Some((name.as_ref().ok()?, body.proof.as_ref())));
         let applicant = applicant(named, &read.digest);
         Self { read: Box::new(read), opened, applicant }
@@ -44,7 +44,7 @@ impl NeedApplicant {
     pub fn supply(self, known: ApplicantRecord, settings: &ServerSettings, now: UnixTime) -> Judged {
         let Self { read, opened, applicant } = self;
         let Some((body, name)) = opened else {
-            return Judged::refuse(read, Refusing::new(RefusalCause::Unreadable, None));
+            return Judged::refuse(read, RejectionDraft::new(RejectionCause::Unreadable, None));
         };
         let proven = prove(&read, &applicant, body.proof.as_ref(), &known, settings);
         let name = match name {
@@ -52,10 +52,10 @@ impl NeedApplicant {
             Err(faults) => return Judged::refuse(read, form_refusal(&faults)),
         };
         match admit(proven, &body.form, &name, known, settings, now) {
-            Err(cause) => Judged::refuse(read, Refusing::new(cause, Some(&name))),
+            Err(cause) => Judged::refuse(read, RejectionDraft::new(cause, Some(&name))),
             Ok(claim) => Judged::Ask(NeedDecision {
                 read,
-                application: Application {
+                application: EnrolmentRequest {
                     name,
                     form: body.form,
                     proof: claim.proof(),
@@ -75,16 +75,19 @@ impl NeedApplicant {
         store: &dyn EntitlementStore,
         settings: &ServerSettings,
         now: UnixTime,
-    ) -> Result<Judged, ServerSideError> {
+    ) -> Result<Judged, ServerRegistrationError> {
         let known = store.applicant(self.wanted(), now)?;
         Ok(self.supply(known, settings, now))
     }
 }
 
-fn form_refusal(faults: &[(u8, FieldError)]) -> Refusing {
+fn form_refusal(faults: &[(u8, FieldError)]) -> RejectionDraft {
     let field = |(field, error): &(u8, FieldError)| FieldFault { field: *field, problem: error.code() };
     let fields: Vec<FieldFault> = faults.iter().take(16).map(field).collect();
-    Refusing { fields: (!fields.is_empty()).then_some(fields), ..Refusing::new(RefusalCause::Form, None) }
+    RejectionDraft {
+        fields: (!fields.is_empty()).then_some(fields),
+        ..RejectionDraft::new(RejectionCause::Form, None)
+    }
 }
 
 /// The key that a proof was checked under, if it held.
@@ -137,37 +140,42 @@ fn admit(
     known: ApplicantRecord,
     settings: &ServerSettings,
     now: UnixTime,
-) -> Result<Claim, RefusalCause> {
-    let claim = proven.claim.ok_or(RefusalCause::UnknownProof)?;
+) -> Result<Claim, RejectionCause> {
+    let claim = proven.claim.ok_or(RejectionCause::UnknownProof)?;
     if !proven.holds {
-        return Err(RefusalCause::WrongProof);
+        return Err(RejectionCause::WrongProof);
     }
     if matches!(claim, Claim::Open) && !settings.open_registration {
-        return Err(RefusalCause::ProofNeeded);
+        return Err(RejectionCause::ProofNeeded);
     }
     if let Claim::Ticket(waiting, earlier) = &claim {
         let renews = matches!(waiting.takes, Some(Takes::Place(_)));
         if waiting.form != *form || now > waiting.hold_until || renews != earlier.is_some() {
-            return Err(RefusalCause::StaleTicket);
+            return Err(RejectionCause::StaleTicket);
         }
     }
     match claim.renews() {
-        None if known.name_taken => return Err(RefusalCause::NameTaken),
+        None if known.name_taken => return Err(RejectionCause::NameTaken),
         Some(earlier) if !renewable(earlier, name, settings, now) => {
-            return Err(RefusalCause::NotRenewable);
+            return Err(RejectionCause::NotRenewable);
         }
         _ => {}
     }
     // Strangers can fill the room there is for strangers, and none that is kept for a code or a key.
     let full = matches!(claim, Claim::Open) && known.pending_total >= settings.pending_total;
     if full || known.pending_same >= settings.pending_same {
-        return Err(RefusalCause::TooMany);
+        return Err(RejectionCause::TooMany);
     }
     Ok(claim)
 }
 
 /// A renewal keeps the name, and needs a key that is active, or expired not long ago.
-fn renewable(earlier: &Registered, name: &UserName, settings: &ServerSettings, now: UnixTime) -> bool {
+fn renewable(
+    earlier: &ServerRegistration,
+    name: &UserName,
+    settings: &ServerSettings,
+    now: UnixTime,
+) -> bool {
     let in_time = earlier.expires.is_none_or(|end| now <= end.after(settings.renewal_grace.into()));
     earlier.lifecycle == Lifecycle::Active && in_time && earlier.name == *name
 }

@@ -1,7 +1,7 @@
 //! The server's side of registration.
 //!
 //! ```text
-//! receive_hello ──▶ NeedOffering ──▶ NeedSignature ──▶ R1; nothing is remembered
+//! receive_hello ──▶ NeedOfferMaterial ──▶ NeedSignature ──▶ R1; nothing is remembered
 //!       R0            certificate       signature
 //!
 //! receive_request ──▶ NeedStored ──▶ NeedSecrets ──▶ NeedApplicant ──▶ NeedDecision ──▶ NeedCommit ──▶ R3
@@ -23,10 +23,10 @@ mod judge;
 mod offer;
 mod request;
 
-pub use application::{Application, ApplicationProof, Decision, Grant};
+pub use application::{Decision, EnrolmentProof, EnrolmentRequest, Grant};
 pub use confirm::{NeedConfirm, NeedExpected, receive_confirm};
 pub use decide::{Judged, NeedDecision, NeedRefusal};
 pub use grant::NeedCommit;
 pub use judge::NeedApplicant;
-pub use offer::{NeedOffering, NeedSignature, receive_hello};
+pub use offer::{NeedOfferMaterial, NeedSignature, receive_hello};
 pub use request::{NeedSecrets, NeedStored, Stored, receive_request};

@@ -2,10 +2,10 @@
 
 use crate::id::{Digest, OfferId};
 use crate::message::{EXT_CRL, Hello, Offer, OfferCore, VERSION};
-use crate::port::auth_server::Offering;
+use crate::port::auth_server::OfferMaterial;
 use crate::port::{AuthServer, AuthServerError};
 use crate::random::{RandomSource, draw};
-use crate::registration::ServerSideError;
+use crate::registration::ServerRegistrationError;
 use crate::registration::cookie::Cookie;
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
@@ -16,31 +16,31 @@ use alloc::vec::Vec;
 /// R0. `bytes` is kept until R1 is made; nothing is remembered after that.
 ///
 /// # Errors
-/// [`ServerSideError`]; the peer is told [`ServerSideError::refusal`].
+/// [`ServerRegistrationError`]; the peer is told [`ServerRegistrationError::refusal`].
 pub fn receive_hello<'b>(
     bytes: &'b [u8],
     settings: &ServerSettings,
-) -> Result<NeedOffering<'b>, ServerSideError> {
+) -> Result<NeedOfferMaterial<'b>, ServerRegistrationError> {
     let hello = Hello::decode(bytes)?;
     if hello.server_name != settings.name {
-        return Err(ServerSideError::WrongServer);
+        return Err(ServerRegistrationError::WrongServer);
     }
     if !hello.versions.contains(VERSION) {
-        return Err(ServerSideError::NothingInCommon);
+        return Err(ServerRegistrationError::NothingInCommon);
     }
-    Ok(NeedOffering { bytes, hello })
+    Ok(NeedOfferMaterial { bytes, hello })
 }
 
 /// The server's certificate and ephemeral key are needed.
 #[must_use]
 #[derive(Debug)]
-pub struct NeedOffering<'b> {
+pub struct NeedOfferMaterial<'b> {
     bytes: &'b [u8],
     hello: Hello<'b>,
 }
 
-impl NeedOffering<'_> {
-    /// The suites that the token speaks, best first ([`AuthServer::offering`]).
+impl NeedOfferMaterial<'_> {
+    /// The suites that the token speaks, best first ([`AuthServer::offer_material`]).
     #[must_use]
     pub const fn wanted(&self) -> &Codes {
         &self.hello.suites
@@ -51,31 +51,32 @@ impl NeedOffering<'_> {
     /// for it alone.
     ///
     /// # Errors
-    /// [`ServerSideError::Setting`] when the settings or the offering do not fit the protocol.
+    /// [`ServerRegistrationError::Setting`] when the settings or the offering do not fit the protocol.
     pub fn supply(
         self,
-        offering: &Offering,
+        offer_material: &OfferMaterial,
         peer: &[u8],
         settings: &ServerSettings,
         now: UnixTime,
         random: &mut dyn RandomSource,
-    ) -> Result<NeedSignature, ServerSideError> {
-        let suite = settings.suite(offering.suite.code()).ok_or(ServerSideError::Setting("suites"))?;
-        if !self.hello.suites.contains(offering.suite.code()) {
-            return Err(ServerSideError::NothingInCommon);
+    ) -> Result<NeedSignature, ServerRegistrationError> {
+        let suite =
+            settings.suite(offer_material.suite.code()).ok_or(ServerRegistrationError::Setting("suites"))?;
+        if !self.hello.suites.contains(offer_material.suite.code()) {
+            return Err(ServerRegistrationError::NothingInCommon);
         }
-        check(settings, offering)?;
+        check(settings, offer_material)?;
         let core = OfferCore {
             version: VERSION,
-            suite: offering.suite.code(),
-            chain: offering.chain.iter().map(|certificate| Bytes(certificate)).collect(),
+            suite: offer_material.suite.code(),
+            chain: offer_material.chain.iter().map(|certificate| Bytes(certificate)).collect(),
             template: settings.template.clone(),
             offer_id: OfferId(draw(random)),
             offer_ttl: settings.offer_ttl,
             outcome_size: settings.outcome_size,
             nonce_s: draw(random),
-            pk_e: Bytes(&offering.pk_e),
-            ext: offering.crl.as_deref().map(|crl| Ext::one(EXT_CRL, crl)),
+            pk_e: Bytes(&offer_material.pk_e),
+            ext: offer_material.crl.as_deref().map(|crl| Ext::one(EXT_CRL, crl)),
         };
         let encoded = wire::encode(&core);
         let th_o = transcript(suite, b"offer", [Item::Message(self.bytes), Item::Message(&encoded)]);
@@ -84,20 +85,20 @@ impl NeedOffering<'_> {
             offer_id: core.offer_id,
             transcript: th_o,
             expires: now.after(settings.offer_ttl.into()).as_secs(),
-            suite: offering.suite.code(),
-            certificate: offering.certificate,
-            ephemeral: offering.ephemeral,
+            suite: offer_material.suite.code(),
+            certificate: offer_material.certificate,
+            ephemeral: offer_material.ephemeral,
             template: template_digest(settings),
             outcome_size: settings.outcome_size,
         };
         let cookie = cookie.seal(&settings.secrets.cookie, peer);
-        Ok(NeedSignature { core: encoded, th_o, certificate: offering.certificate, cookie })
+        Ok(NeedSignature { core: encoded, th_o, certificate: offer_material.certificate, cookie })
     }
 
     /// Asks the authentication server.
     ///
     /// # Errors
-    /// [`ServerSideError`], the authentication server's among them.
+    /// [`ServerRegistrationError`], the authentication server's among them.
     pub fn supply_from(
         self,
         server: &dyn AuthServer,
@@ -105,30 +106,30 @@ impl NeedOffering<'_> {
         settings: &ServerSettings,
         now: UnixTime,
         random: &mut dyn RandomSource,
-    ) -> Result<NeedSignature, ServerSideError> {
-        let offering = match server.offering(self.wanted(), now) {
-            Err(AuthServerError::NoSuite) => return Err(ServerSideError::NothingInCommon),
+    ) -> Result<NeedSignature, ServerRegistrationError> {
+        let offer_material = match server.offer_material(self.wanted(), now) {
+            Err(AuthServerError::NoSuite) => return Err(ServerRegistrationError::NothingInCommon),
             other => other?,
         };
-        self.supply(&offering, peer, settings, now, random)
+        self.supply(&offer_material, peer, settings, now, random)
     }
 }
 
 /// What an operator may have set wrongly, said before a token would refuse it.
-fn check(settings: &ServerSettings, offering: &Offering) -> Result<(), ServerSideError> {
-    settings.template.validate().map_err(|_| ServerSideError::Setting("template"))?;
+fn check(settings: &ServerSettings, offer_material: &OfferMaterial) -> Result<(), ServerRegistrationError> {
+    settings.template.validate().map_err(|_| ServerRegistrationError::Setting("template"))?;
     if !(1..=900).contains(&settings.offer_ttl) {
-        return Err(ServerSideError::Setting("offer_ttl"));
+        return Err(ServerRegistrationError::Setting("offer_ttl"));
     }
     if !(256..=4096).contains(&settings.outcome_size) || !settings.outcome_size.is_multiple_of(256) {
-        return Err(ServerSideError::Setting("outcome_size"));
+        return Err(ServerRegistrationError::Setting("outcome_size"));
     }
     let fits = |bytes: &Vec<u8>| (1..=8192).contains(&bytes.len());
-    if !(1..=4).contains(&offering.chain.len()) || !offering.chain.iter().all(fits) {
-        return Err(ServerSideError::Setting("chain"));
+    if !(1..=4).contains(&offer_material.chain.len()) || !offer_material.chain.iter().all(fits) {
+        return Err(ServerRegistrationError::Setting("chain"));
     }
-    if offering.crl.as_ref().is_some_and(|crl| crl.len() > Ext::MAX_LEN) {
-        return Err(ServerSideError::Setting("crl"));
+    if offer_material.crl.as_ref().is_some_and(|crl| crl.len() > Ext::MAX_LEN) {
+        return Err(ServerRegistrationError::Setting("crl"));
     }
     Ok(())
 }
@@ -165,7 +166,10 @@ impl NeedSignature {
     ///
     /// # Errors
     /// The authentication server's.
-    pub fn supply_from(self, server: &dyn AuthServer) -> Result<Frame<Offer<'static>>, ServerSideError> {
+    pub fn supply_from(
+        self,
+        server: &dyn AuthServer,
+    ) -> Result<Frame<Offer<'static>>, ServerRegistrationError> {
         let (certificate, th_o) = self.wanted();
         let signature = server.sign_offer(certificate, th_o)?;
         Ok(self.supply(signature))

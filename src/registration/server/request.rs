@@ -8,8 +8,8 @@ use crate::message::{Outcome, Request, RequestBody, RequestCore};
 use crate::port::auth_server::{Decapsulated, Encapsulated};
 use crate::port::{AuthServer, AuthServerError, EntitlementStore};
 use crate::registration::cookie::Cookie;
-use crate::registration::{ServerSideError, padding};
-use crate::schedule::{Envelope, HalfUse, half};
+use crate::registration::{ServerRegistrationError, padding};
+use crate::schedule::{Envelope, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
 use crate::suite::{Suite, XWING, prf};
@@ -21,8 +21,8 @@ use alloc::vec::Vec;
 /// R2.
 ///
 /// # Errors
-/// [`ServerSideError::Wire`].
-pub fn receive_request(bytes: &[u8]) -> Result<NeedStored<'_>, ServerSideError> {
+/// [`ServerRegistrationError::Wire`].
+pub fn receive_request(bytes: &[u8]) -> Result<NeedStored<'_>, ServerRegistrationError> {
     let request = Request::decode(bytes)?;
     let core = request.read_core()?;
     Ok(NeedStored { bytes, request, core, digest: XWING.hash(&[bytes]) })
@@ -60,7 +60,7 @@ impl<'b> NeedStored<'b> {
     /// operation.
     ///
     /// # Errors
-    /// [`ServerSideError::NoSuchOffer`] when the cookie is not this server's for this peer, has lapsed,
+    /// [`ServerRegistrationError::NoSuchOffer`] when the cookie is not this server's for this peer, has lapsed,
     /// or the template has changed since.
     pub fn supply(
         self,
@@ -68,7 +68,7 @@ impl<'b> NeedStored<'b> {
         peer: &[u8],
         settings: &ServerSettings,
         now: UnixTime,
-    ) -> Result<Stored<'b>, ServerSideError> {
+    ) -> Result<Stored<'b>, ServerRegistrationError> {
         if let Some(outcome) = stored {
             return Ok(Stored::Before(Frame::stored(outcome)));
         }
@@ -78,8 +78,8 @@ impl<'b> NeedStored<'b> {
                 && cookie.offer_id == self.core.offer_id
                 && cookie.template == template_digest(settings)
         });
-        let cookie = known.ok_or(ServerSideError::NoSuchOffer)?;
-        let suite = settings.suite(cookie.suite).ok_or(ServerSideError::NoSuchOffer)?;
+        let cookie = known.ok_or(ServerRegistrationError::NoSuchOffer)?;
+        let suite = settings.suite(cookie.suite).ok_or(ServerRegistrationError::NoSuchOffer)?;
         let fallback = prf(suite, &settings.secrets.reject, b"halfkey/1 no ssk1", &self.core.ct);
         let fallback_e = prf(suite, &settings.secrets.reject, b"halfkey/1 no ss_e", &self.core.ct_e);
         Ok(Stored::New(NeedSecrets { read: self, cookie, suite, fallback, fallback_e }))
@@ -88,14 +88,14 @@ impl<'b> NeedStored<'b> {
     /// Asks the store.
     ///
     /// # Errors
-    /// [`ServerSideError`], the store's among them.
+    /// [`ServerRegistrationError`], the store's among them.
     pub fn supply_from(
         self,
         store: &dyn EntitlementStore,
         peer: &[u8],
         settings: &ServerSettings,
         now: UnixTime,
-    ) -> Result<Stored<'b>, ServerSideError> {
+    ) -> Result<Stored<'b>, ServerRegistrationError> {
         let stored = store.outcome(self.wanted(), now)?;
         self.supply(stored, peer, settings, now)
     }
@@ -134,24 +134,24 @@ impl NeedSecrets<'_> {
     /// device failed.
     ///
     /// # Errors
-    /// [`ServerSideError::NoSuchOffer`] for a key that is gone; [`ServerSideError::AuthServer`] for a
+    /// [`ServerRegistrationError::NoSuchOffer`] for a key that is gone; [`ServerRegistrationError::AuthServer`] for a
     /// failing device.
     pub fn supply(
         self,
         secrets: Result<Decapsulated, AuthServerError>,
         settings: &ServerSettings,
-    ) -> Result<NeedApplicant, ServerSideError> {
+    ) -> Result<NeedApplicant, ServerRegistrationError> {
         let secrets = match secrets {
             Ok(secrets) => secrets,
             Err(AuthServerError::Device(code)) => return Err(AuthServerError::Device(code).into()),
-            Err(AuthServerError::NoSuchKey) => return Err(ServerSideError::NoSuchOffer),
+            Err(AuthServerError::NoSuchKey) => return Err(ServerRegistrationError::NoSuchOffer),
             Err(_) => Decapsulated { ssk1: self.fallback.clone(), ss_e: self.fallback_e.clone() },
         };
         let suite = self.suite;
         let items = [Item::Transcript(&self.cookie.transcript), Item::Message(self.read.request.core.0)];
         let th_b = transcript(suite, b"request", items);
-        let p_b = half(suite, &secrets.ssk1, HalfUse::Request, &th_b);
-        let envelope = Envelope::new(suite, HalfUse::Request, th_b, &p_b, &secrets.ss_e);
+        let p_b = derive_from_ssk1(suite, &secrets.ssk1, Ssk1Use::Request, &th_b);
+        let envelope = Envelope::new(suite, Ssk1Use::Request, th_b, &p_b, &secrets.ss_e);
         let body = open(&envelope, &self.read.request.sealed);
         let read = Read {
             suite,
@@ -178,7 +178,7 @@ impl NeedSecrets<'_> {
         server: &dyn AuthServer,
         settings: &ServerSettings,
         now: UnixTime,
-    ) -> Result<NeedApplicant, ServerSideError> {
+    ) -> Result<NeedApplicant, ServerRegistrationError> {
         let secrets = server.decapsulate(&self.wanted(), now);
         self.supply(secrets, settings)
     }

@@ -4,9 +4,9 @@ use super::refusal;
 use crate::id::{Digest, KeyId, Txn};
 use crate::message::{Confirm, Done};
 use crate::port::Token;
-use crate::record::{Registration, Standing};
-use crate::registration::{Kept, TokenSideError};
-use crate::schedule::Question;
+use crate::record::{Progress, TokenRegistration};
+use crate::registration::{Recoverable, TokenRegistrationError};
+use crate::schedule::KeyUse;
 use crate::secret::Secret;
 use crate::step::Step;
 use crate::wire::Message;
@@ -15,8 +15,8 @@ use subtle::ConstantTimeEq;
 /// R4 again, after a crash or a lost R5; `None` for a registration that is active already.
 ///
 /// Where R4 is no longer answered, the first session with the new key settles it just as well.
-pub fn confirm_again(registration: Registration) -> Option<Step<Confirm, AwaitDone>> {
-    let Standing::Joined { tag_c, .. } = registration.standing else {
+pub fn confirm_again(registration: TokenRegistration) -> Option<Step<Confirm, AwaitDone>> {
+    let Progress::Joined { tag_c, .. } = registration.progress else {
         return None;
     };
     let send = Confirm { key_id: registration.key_id, tag_c }.encode();
@@ -27,33 +27,33 @@ pub fn confirm_again(registration: Registration) -> Option<Step<Confirm, AwaitDo
 #[must_use]
 #[derive(Debug)]
 pub struct AwaitDone {
-    pub(super) registration: Registration,
+    pub(super) registration: TokenRegistration,
 }
 
 impl AwaitDone {
     /// The registration that awaits R5.
     #[must_use]
-    pub const fn registration(&self) -> &Registration {
+    pub const fn registration(&self) -> &TokenRegistration {
         &self.registration
     }
 
     /// R5.
     ///
     /// # Errors
-    /// [`Kept`] holds the state; nothing is lost: send R4 again, or open a session.
-    pub fn receive_done(self, bytes: &[u8]) -> Result<NeedSettle, Kept<Self>> {
+    /// [`Recoverable`] holds the state; nothing is lost: send R4 again, or open a session.
+    pub fn receive_done(self, bytes: &[u8]) -> Result<NeedSettle, Recoverable<Self>> {
         let read = refusal(bytes).and_then(|()| {
             let done = Done::decode(bytes)?;
-            match self.registration.standing {
-                Standing::Joined { txn, transcript, tag_c, .. } if txn == done.txn => {
+            match self.registration.progress {
+                Progress::Joined { txn, transcript, tag_c, .. } if txn == done.txn => {
                     Ok((done, transcript, tag_c))
                 }
-                _ => Err(TokenSideError::WrongRun),
+                _ => Err(TokenRegistrationError::WrongRun),
             }
         });
         match read {
             Ok((done, th_j, tag_c)) => Ok(NeedSettle { state: self, done, th_j, tag_c }),
-            Err(error) => Err(Kept { state: self, error }),
+            Err(error) => Err(Recoverable { state: self, error }),
         }
     }
 }
@@ -71,11 +71,11 @@ pub struct NeedSettle {
 impl NeedSettle {
     /// Which key to ask what.
     #[must_use]
-    pub const fn wanted(&self) -> (&KeyId, Question<'_>) {
+    pub const fn wanted(&self) -> (&KeyId, KeyUse<'_>) {
         let question = if self.done.lost {
-            Question::Lost(&self.th_j, &self.tag_c)
+            KeyUse::Lost(&self.th_j, &self.tag_c)
         } else {
-            Question::Done(&self.th_j, &self.tag_c)
+            KeyUse::Done(&self.th_j, &self.tag_c)
         };
         (&self.state.registration.key_id, question)
     }
@@ -83,30 +83,30 @@ impl NeedSettle {
     /// Compares in constant time.
     ///
     /// # Errors
-    /// [`Kept`] holds the state: a forged R5 costs nothing.
-    pub fn supply(self, tag: &Secret) -> Result<Settled, Kept<AwaitDone>> {
+    /// [`Recoverable`] holds the state: a forged R5 costs nothing.
+    pub fn supply(self, tag: &Secret) -> Result<Settled, Recoverable<AwaitDone>> {
         if !bool::from(tag.expose().ct_eq(&self.done.tag)) {
-            return Err(Kept { state: self.state, error: TokenSideError::Proof });
+            return Err(Recoverable { state: self.state, error: TokenRegistrationError::Proof });
         }
         let registration = self.state.registration;
         Ok(if self.done.lost {
             Settled::Lost { key_id: registration.key_id, txn: self.done.txn }
         } else {
-            Settled::Done(Registration { standing: Standing::Active, ..registration })
+            Settled::Done(TokenRegistration { progress: Progress::Active, ..registration })
         })
     }
 
     /// Asks the token, and has it store what came of it.
     ///
     /// # Errors
-    /// [`Kept`] holds the state.
-    pub fn supply_from(self, token: &mut dyn Token) -> Result<Settled, Kept<AwaitDone>> {
+    /// [`Recoverable`] holds the state.
+    pub fn supply_from(self, token: &mut dyn Token) -> Result<Settled, Recoverable<AwaitDone>> {
         let (key_id, question) = self.wanted();
         let registration = self.state.registration.clone();
-        let keep = |error| Kept { state: AwaitDone { registration }, error };
+        let keep = |error| Recoverable { state: AwaitDone { registration }, error };
         let tag = match token.answer(key_id, &question) {
             Ok(tag) => tag,
-            Err(error) => return Err(keep(TokenSideError::Token(error))),
+            Err(error) => return Err(keep(TokenRegistrationError::Token(error))),
         };
         let settled = self.supply(&tag)?;
         match settled.store(token) {
@@ -122,7 +122,7 @@ impl NeedSettle {
 #[allow(clippy::large_enum_variant, reason = "there is one, and it is moved once")]
 pub enum Settled {
     /// Active on both sides: store it with [`Token::update`].
-    Done(Registration),
+    Done(TokenRegistration),
     /// Another registration took the name or the code first: remove it with [`Token::remove`].
     Lost {
         /// The key that does not count.
@@ -137,7 +137,7 @@ impl Settled {
     ///
     /// # Errors
     /// The token's.
-    pub fn store(&self, token: &mut dyn Token) -> Result<(), TokenSideError> {
+    pub fn store(&self, token: &mut dyn Token) -> Result<(), TokenRegistrationError> {
         match self {
             Self::Done(registration) => token.update(registration)?,
             Self::Lost { key_id, .. } => token.remove(key_id)?,

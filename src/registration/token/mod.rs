@@ -4,8 +4,8 @@
 //! hello ──▶ AwaitOffer ──▶ NeedForm ──▶ NeedWrap ──▶ NeedSeal ──▶ NeedHold ──▶ AwaitOutcome
 //!    R0         R1           form          ct           p_B         store   R2      R3
 //!                                                                                   │ NeedOpen: p_G
-//!   Opened::Granted ─ NeedJoin ──▶ AwaitDone ──▶ NeedSettle ──▶ Settled             ▼
-//!                       store   R4     R5          tag              Opened::{Granted, Wait, Refused}
+//!   ServerDecision::Granted ─ NeedJoin ──▶ AwaitDone ──▶ NeedSettle ──▶ Settled             ▼
+//!                       store   R4     R5          tag              ServerDecision::{Granted, Wait, Refused}
 //! ```
 
 mod confirm;
@@ -16,8 +16,8 @@ mod request;
 
 pub use confirm::{AwaitDone, NeedSettle, Settled, confirm_again};
 pub use offer::{AwaitOffer, NeedForm, hello};
-pub use outcome::{NeedJoin, NeedOpen, NeedWait, Opened, Refused};
-pub use request::{AwaitOutcome, NeedHold, NeedSeal, NeedWrap, RenewalAnswers, give_up_lapsed, resume};
+pub use outcome::{NeedJoin, NeedOpen, NeedWait, Rejection, ServerDecision};
+pub use request::{AwaitOutcome, NeedHold, NeedSeal, NeedWrap, RenewalTags, abandon_lapsed, resume};
 
 use super::ActivationCode;
 use crate::id::KeyId;
@@ -38,7 +38,7 @@ pub enum Credential {
 }
 
 /// A refused frame (E0) where something else was awaited.
-fn refusal(bytes: &[u8]) -> Result<(), super::TokenSideError> {
-    crate::step::RefusalReason::read(bytes)
-        .map_or(Ok(()), |reason| Err(super::TokenSideError::Refusal(reason)))
+fn refusal(bytes: &[u8]) -> Result<(), super::TokenRegistrationError> {
+    crate::step::ErrorReason::read(bytes)
+        .map_or(Ok(()), |reason| Err(super::TokenRegistrationError::ErrorMessage(reason)))
 }

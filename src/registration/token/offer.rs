@@ -7,7 +7,7 @@ use crate::certificate::{self, Revocation, TrustAnchors, VerifiedServer};
 use crate::id::{ServerName, Txn};
 use crate::message::{EXT_CRL, Hello, Offer, OfferCore, VERSION};
 use crate::random::{RandomSource, draw};
-use crate::registration::TokenSideError;
+use crate::registration::TokenRegistrationError;
 use crate::step::Step;
 use crate::suite::Suite;
 use crate::template::{Form, Template};
@@ -19,13 +19,14 @@ use alloc::vec::Vec;
 /// R0: asks `server_name` for an offer, in one of `suites`, most wanted first (patent step 80).
 ///
 /// # Errors
-/// [`TokenSideError::NotWanted`] for no suite, more than eight, or one named twice.
+/// [`TokenRegistrationError::NotWanted`] for no suite, more than eight, or one named twice.
 pub fn hello(
     server_name: ServerName,
     suites: &'static [&'static dyn Suite],
     random: &mut dyn RandomSource,
-) -> Result<Step<Hello<'static>, AwaitOffer>, TokenSideError> {
-    let codes = Codes::new(suites.iter().map(|suite| suite.id().code())).ok_or(TokenSideError::NotWanted)?;
+) -> Result<Step<Hello<'static>, AwaitOffer>, TokenRegistrationError> {
+    let codes =
+        Codes::new(suites.iter().map(|suite| suite.id().code())).ok_or(TokenRegistrationError::NotWanted)?;
     let txn = Txn(draw(random));
     let hello = Hello {
         versions: Codes::one(VERSION),
@@ -56,14 +57,14 @@ impl AwaitOffer {
     /// A revocation list stapled to R1 is used along with those in `revocation`, after them.
     ///
     /// # Errors
-    /// [`TokenSideError`]; the call is ended, as in the patent, and nothing is lost: begin anew.
+    /// [`TokenRegistrationError`]; the call is ended, as in the patent, and nothing is lost: begin anew.
     pub fn receive_offer(
         self,
         bytes: &[u8],
         anchors: &TrustAnchors,
         revocation: &Revocation<'_>,
         now: UnixTime,
-    ) -> Result<NeedForm, TokenSideError> {
+    ) -> Result<NeedForm, TokenRegistrationError> {
         refusal(bytes)?;
         let offer = Offer::decode(bytes)?;
         let core = offer.read_core()?;
@@ -74,7 +75,7 @@ impl AwaitOffer {
         let suite = self.chosen(&core, &server)?;
         let th_o =
             transcript(suite, b"offer", [Item::Message(self.hello.as_bytes()), Item::Message(offer.core.0)]);
-        server.offer_key().verify(&th_o, &offer.sig).map_err(TokenSideError::Signature)?;
+        server.offer_key().verify(&th_o, &offer.sig).map_err(TokenRegistrationError::Signature)?;
 
         core.template.validate()?;
         let sane = core.pk_e.len() == suite.kem().public_key_len()
@@ -82,7 +83,7 @@ impl AwaitOffer {
             && (256..=4096).contains(&core.outcome_size)
             && core.outcome_size.is_multiple_of(256);
         if !sane {
-            return Err(TokenSideError::Bounds);
+            return Err(TokenRegistrationError::Bounds);
         }
         let anchor = anchors.as_slice().get(server.anchor()).map(|anchor| anchor.key().as_spki_der());
         Ok(NeedForm {
@@ -108,13 +109,13 @@ impl AwaitOffer {
         &self,
         core: &OfferCore<'_>,
         server: &VerifiedServer,
-    ) -> Result<&'static dyn Suite, TokenSideError> {
+    ) -> Result<&'static dyn Suite, TokenRegistrationError> {
         let first = self.suites.iter().copied().find(|suite| server.suites().contains(&suite.id().code()));
         first
             .filter(|suite| {
                 core.version == VERSION && core.suite == suite.id().code() && server.accepts(core.suite)
             })
-            .ok_or(TokenSideError::Downgrade)
+            .ok_or(TokenRegistrationError::Downgrade)
     }
 }
 
@@ -125,7 +126,7 @@ fn verify(
     now: UnixTime,
     revocation: &Revocation<'_>,
     stapled: Option<&[u8]>,
-) -> Result<VerifiedServer, TokenSideError> {
+) -> Result<VerifiedServer, TokenRegistrationError> {
     let verified = match (revocation, stapled) {
         (Revocation::Lists { lists, depth }, Some(stapled)) => {
             let lists: Vec<&[u8]> = lists.iter().copied().chain([stapled]).collect();
@@ -172,11 +173,11 @@ impl NeedForm {
     /// Takes the filled-in form and the reason why the applicant should be expected.
     ///
     /// # Errors
-    /// [`TokenSideError::TicketForm`] when a ticket goes with another form;
-    /// [`TokenSideError::FormTooLong`], or [`TokenSideError::NotWanted`] for a form of another
+    /// [`TokenRegistrationError::TicketForm`] when a ticket goes with another form;
+    /// [`TokenRegistrationError::FormTooLong`], or [`TokenRegistrationError::NotWanted`] for a form of another
     /// template.
-    pub fn supply(self, form: Form, credential: Credential) -> Result<NeedWrap, TokenSideError> {
-        let name = self.template.check(&form).map_err(|_| TokenSideError::NotWanted)?;
+    pub fn supply(self, form: Form, credential: Credential) -> Result<NeedWrap, TokenRegistrationError> {
+        let name = self.template.check(&form).map_err(|_| TokenRegistrationError::NotWanted)?;
         NeedWrap::new(self.facts, form, &name, credential)
     }
 }

@@ -7,9 +7,9 @@ use crate::id::{Digest, TicketId, Txn};
 use crate::message::{Confirm, Outcome, OutcomeBody, OutcomeCore};
 use crate::port::Token;
 use crate::port::token::Join;
-use crate::record::{Attempt, ProofKey, Registration, Standing, Waiting};
-use crate::registration::{Kept, RefusalCode, TokenSideError, padding};
-use crate::schedule::{Envelope, HalfUse};
+use crate::record::{Attempt, Progress, ProofKey, TokenRegistration, Waiting};
+use crate::registration::{Recoverable, RejectionCode, TokenRegistrationError, padding};
+use crate::schedule::{Envelope, Ssk1Use};
 use crate::secret::Secret;
 use crate::step::Step;
 use crate::template::FieldError;
@@ -24,24 +24,24 @@ impl AwaitOutcome {
     /// R3, still sealed.
     ///
     /// # Errors
-    /// [`Kept`] holds the state: a message that is not the answer costs nothing; go on waiting and
-    /// resending. After [`TokenSideError::Refusal`] with `restart` the offer has lapsed: begin anew.
-    pub fn receive_outcome(self, bytes: &[u8]) -> Result<NeedOpen, Kept<Self>> {
+    /// [`Recoverable`] holds the state: a message that is not the answer costs nothing; go on waiting and
+    /// resending. After [`TokenRegistrationError::ErrorMessage`] with `restart` the offer has lapsed: begin anew.
+    pub fn receive_outcome(self, bytes: &[u8]) -> Result<NeedOpen, Recoverable<Self>> {
         match self.read(bytes) {
             Ok(read) => Ok(NeedOpen { state: self, read }),
-            Err(error) => Err(Kept { state: self, error }),
+            Err(error) => Err(Recoverable { state: self, error }),
         }
     }
 
-    fn read(&self, bytes: &[u8]) -> Result<Read, TokenSideError> {
+    fn read(&self, bytes: &[u8]) -> Result<Read, TokenRegistrationError> {
         refusal(bytes)?;
         let outcome = Outcome::decode(bytes)?;
         let core: OutcomeCore<'_> = outcome.read_core()?;
         if core.txn != self.half.txn {
-            return Err(TokenSideError::WrongRun);
+            return Err(TokenRegistrationError::WrongRun);
         }
         if core.sealed.len() != usize::from(self.half.outcome_size).saturating_add(16) {
-            return Err(TokenSideError::Sealed);
+            return Err(TokenRegistrationError::Sealed);
         }
         let items = [
             Item::Transcript(&self.half.transcript),
@@ -71,32 +71,33 @@ pub struct NeedOpen {
 }
 
 impl NeedOpen {
-    /// p_G of this run ([`HalfUse::Outcome`]) over this transcript.
+    /// p_G of this run ([`Ssk1Use::Outcome`]) over this transcript.
     #[must_use]
-    pub const fn wanted(&self) -> (&Txn, HalfUse, &Digest) {
-        (&self.state.half.txn, HalfUse::Outcome, &self.read.th_g)
+    pub const fn wanted(&self) -> (&Txn, Ssk1Use, &Digest) {
+        (&self.state.half.txn, Ssk1Use::Outcome, &self.read.th_g)
     }
 
     /// Opens R3.
     ///
     /// # Errors
-    /// [`Kept`] holds the state: an R3 that does not open was not made by the server, or was
+    /// [`Recoverable`] holds the state: an R3 that does not open was not made by the server, or was
     /// changed; go on waiting.
-    pub fn supply(self, p_g: &Secret, now: UnixTime) -> Result<Opened, Kept<AwaitOutcome>> {
+    pub fn supply(self, p_g: &Secret, now: UnixTime) -> Result<ServerDecision, Recoverable<AwaitOutcome>> {
         let Self { state, read } = self;
         let (suite, half) = (state.suite, &state.half);
-        let envelope = Envelope::new(suite, HalfUse::Outcome, read.th_g, p_g, &half.ss_e);
-        let body = envelope.open(read.sealed).map_err(|_| TokenSideError::Sealed).and_then(|padded| {
-            let text = padding::unpad(&padded).ok_or(TokenSideError::Sealed)?;
-            Ok(wire::decode::<OutcomeBody>(text, "R3 Outcome.body", text.len())?)
-        });
+        let envelope = Envelope::new(suite, Ssk1Use::Outcome, read.th_g, p_g, &half.ss_e);
+        let body =
+            envelope.open(read.sealed).map_err(|_| TokenRegistrationError::Sealed).and_then(|padded| {
+                let text = padding::unpad(&padded).ok_or(TokenRegistrationError::Sealed)?;
+                Ok(wire::decode::<OutcomeBody>(text, "R3 Outcome.body", text.len())?)
+            });
         let body = match body {
             Ok(body) => body,
-            Err(error) => return Err(Kept { state, error }),
+            Err(error) => return Err(Recoverable { state, error }),
         };
         Ok(match body {
             OutcomeBody::Granted { user_id, ssk2, key_id, alias, access_path, policy, confirm_by } => {
-                let registration = Registration {
+                let registration = TokenRegistration {
                     key_id,
                     server_name: half.server_name.clone(),
                     certificate: half.certificate,
@@ -106,7 +107,7 @@ impl NeedOpen {
                     suite: half.suite,
                     policy,
                     alias: Some(alias),
-                    standing: Standing::Joined {
+                    progress: Progress::Joined {
                         txn: half.txn,
                         transcript: read.th_j,
                         tag_c: [0; 32],
@@ -116,7 +117,7 @@ impl NeedOpen {
                     configurations: Vec::new(),
                     clock_floor: UnixTime::default(),
                 };
-                Opened::Granted(Box::new(NeedJoin {
+                ServerDecision::Granted(Box::new(NeedJoin {
                     state,
                     ssk2,
                     registration,
@@ -136,15 +137,15 @@ impl NeedOpen {
                     retry_at: now.after(retry_after.into()),
                     hold_until: now.after(hold_until.into()),
                 };
-                Opened::Wait(NeedWait { waiting, used: state.half.proof_key })
+                ServerDecision::Wait(NeedWait { waiting, used: state.half.proof_key })
             }
             OutcomeBody::Refused { code, fields } => {
                 let place = |fault: &crate::message::FieldFault| {
                     FieldError::from_code(fault.problem).map(|problem| (usize::from(fault.field), problem))
                 };
-                Opened::Refused(Refused {
+                ServerDecision::Refused(Rejection {
                     txn: half.txn,
-                    code: RefusalCode::from_code(code),
+                    code: RejectionCode::from_code(code),
                     fields: fields.iter().flatten().filter_map(place).collect(),
                 })
             }
@@ -154,12 +155,16 @@ impl NeedOpen {
     /// Asks the token.
     ///
     /// # Errors
-    /// [`Kept`] holds the state.
-    pub fn supply_from(self, token: &mut dyn Token, now: UnixTime) -> Result<Opened, Kept<AwaitOutcome>> {
+    /// [`Recoverable`] holds the state.
+    pub fn supply_from(
+        self,
+        token: &mut dyn Token,
+        now: UnixTime,
+    ) -> Result<ServerDecision, Recoverable<AwaitOutcome>> {
         let (txn, wanted, th_g) = self.wanted();
-        match token.half(txn, wanted, th_g) {
+        match token.derive_from_ssk1(txn, wanted, th_g) {
             Ok(p_g) => self.supply(&p_g, now),
-            Err(error) => Err(Kept { state: self.state, error: error.into() }),
+            Err(error) => Err(Recoverable { state: self.state, error: error.into() }),
         }
     }
 }
@@ -167,13 +172,13 @@ impl NeedOpen {
 /// What R3 says, and the server said it: it opened under SSK1.
 #[must_use]
 #[derive(Debug)]
-pub enum Opened {
+pub enum ServerDecision {
     /// The registration is granted; the token is to join the halves.
     Granted(Box<NeedJoin>),
     /// The operator has not decided; the token is to keep a ticket.
     Wait(NeedWait),
     /// Refused.
-    Refused(Refused),
+    Refused(Rejection),
 }
 
 /// The token is to join the halves (patent step 200).
@@ -182,7 +187,7 @@ pub enum Opened {
 pub struct NeedJoin {
     state: AwaitOutcome,
     ssk2: Secret,
-    registration: Registration,
+    registration: TokenRegistration,
     th_j: Digest,
     tag_s: [u8; 32],
 }
@@ -205,7 +210,7 @@ impl NeedJoin {
 
     /// The registration that will be stored.
     #[must_use]
-    pub const fn registration(&self) -> &Registration {
+    pub const fn registration(&self) -> &TokenRegistration {
         &self.registration
     }
 
@@ -213,7 +218,7 @@ impl NeedJoin {
     /// one used, if it used one, may be given up.
     pub fn supply(self, tag_c: [u8; 32]) -> Step<Confirm, AwaitDone> {
         let mut registration = self.registration;
-        if let Standing::Joined { tag_c: tag, .. } = &mut registration.standing {
+        if let Progress::Joined { tag_c: tag, .. } = &mut registration.progress {
             *tag = tag_c;
         }
         let confirm = Confirm { key_id: registration.key_id, tag_c };
@@ -223,15 +228,18 @@ impl NeedJoin {
     /// Has the token join.
     ///
     /// # Errors
-    /// [`Kept`] holds the state: after [`crate::port::TokenError::WrongProof`] the R3 was not the
+    /// [`Recoverable`] holds the state: after [`crate::port::TokenError::WrongProof`] the R3 was not the
     /// server's; go on waiting.
-    pub fn supply_from(self, token: &mut dyn Token) -> Result<Step<Confirm, AwaitDone>, Kept<AwaitOutcome>> {
+    pub fn supply_from(
+        self,
+        token: &mut dyn Token,
+    ) -> Result<Step<Confirm, AwaitDone>, Recoverable<AwaitOutcome>> {
         match token.join(&self.wanted()) {
             Ok(tag_c) => {
                 forget_ticket(token, &self.state.half.proof_key);
                 Ok(self.supply(tag_c))
             }
-            Err(error) => Err(Kept { state: self.state, error: error.into() }),
+            Err(error) => Err(Recoverable { state: self.state, error: error.into() }),
         }
     }
 }
@@ -245,7 +253,7 @@ pub struct NeedWait {
 }
 
 impl NeedWait {
-    /// What to keep ([`Token::hold`]), for [`super::Credential::Ticket`] later. It takes the place of
+    /// What to keep ([`Token::save_attempt`]), for [`super::Credential::Ticket`] later. It takes the place of
     /// the ticket that this run used, if it used one: that run may be given up.
     #[must_use]
     pub fn wanted(&self) -> Attempt {
@@ -261,8 +269,8 @@ impl NeedWait {
     ///
     /// # Errors
     /// The token's.
-    pub fn supply_from(self, token: &mut dyn Token) -> Result<Waiting, TokenSideError> {
-        token.hold(self.wanted())?;
+    pub fn supply_from(self, token: &mut dyn Token) -> Result<Waiting, TokenRegistrationError> {
+        token.save_attempt(self.wanted())?;
         forget_ticket(token, &self.used);
         Ok(self.supply())
     }
@@ -276,18 +284,18 @@ fn forget_ticket(token: &mut dyn Token, used: &ProofKey) {
             && bool::from(waiting.ticket.expose().ct_eq(used.expose()))
         {
             // A spent ticket that stays behind does no harm, until its time is over.
-            let _ = token.give_up(&waiting.txn);
+            let _ = token.abandon(&waiting.txn);
         }
     }
 }
 
-/// The server refuses, authentically. Give the run up with [`Token::give_up`].
+/// The server refuses, authentically. Give the run up with [`Token::abandon`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct Rejection {
     /// The run.
     pub txn: Txn,
     /// Why.
-    pub code: RefusalCode,
+    pub code: RejectionCode,
     /// The places of the fields at fault, and what is wrong with each.
     pub fields: Vec<(usize, FieldError)>,
 }

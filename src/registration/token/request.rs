@@ -8,9 +8,9 @@ use crate::message::{Proof, Request, RequestBody, RequestCore};
 use crate::policy::SuiteId;
 use crate::port::{Token, TokenError};
 use crate::random::RandomSource;
-use crate::record::{Attempt, Half, ProofKey, Waiting};
-use crate::registration::{MAX_FORM, RESEND_FOR, TokenSideError, padding};
-use crate::schedule::{Envelope, HalfUse, Question, mix};
+use crate::record::{Attempt, InFlight, ProofKey, Waiting};
+use crate::registration::{MAX_FORM, RESEND_SECS, TokenRegistrationError, padding};
+use crate::schedule::{Envelope, KeyUse, Ssk1Use, binder};
 use crate::secret::Secret;
 use crate::step::Step;
 use crate::suite::Suite;
@@ -45,7 +45,7 @@ impl NeedWrap {
         form: Form,
         name: &UserName,
         credential: Credential,
-    ) -> Result<Self, TokenSideError> {
+    ) -> Result<Self, TokenRegistrationError> {
         let proof = match credential {
             Credential::None => ProofMaker::None,
             Credential::Activation(code) => ProofMaker::Activation(code.secret(facts.server.name(), name)),
@@ -53,7 +53,7 @@ impl NeedWrap {
             Credential::Ticket(waiting)
                 if waiting.form != form || waiting.server_name != *facts.server.name() =>
             {
-                return Err(TokenSideError::TicketForm);
+                return Err(TokenRegistrationError::TicketForm);
             }
             Credential::Ticket(waiting) => {
                 ProofMaker::Ticket { id: waiting.ticket_id, ticket: waiting.ticket, renews: waiting.renews }
@@ -62,7 +62,7 @@ impl NeedWrap {
         // A proof of the same length stands in for the one to come.
         let body = RequestBody { form, proof: proof.claim([0; 32]) };
         if padding::pad(&Zeroizing::new(wire::encode(&body)), MAX_FORM).is_none() {
-            return Err(TokenSideError::FormTooLong);
+            return Err(TokenRegistrationError::FormTooLong);
         }
         Ok(Self { facts, form: body.form, proof })
     }
@@ -76,15 +76,19 @@ impl NeedWrap {
     /// Takes SSK1's ciphertext, and draws the ephemeral secret.
     ///
     /// # Errors
-    /// [`TokenSideError::NotWanted`] for a ciphertext of a wrong length;
-    /// [`TokenSideError::Bounds`] when the server's ephemeral key is none.
-    pub fn supply(self, ct: &[u8], random: &mut dyn RandomSource) -> Result<NeedSeal, TokenSideError> {
+    /// [`TokenRegistrationError::NotWanted`] for a ciphertext of a wrong length;
+    /// [`TokenRegistrationError::Bounds`] when the server's ephemeral key is none.
+    pub fn supply(
+        self,
+        ct: &[u8],
+        random: &mut dyn RandomSource,
+    ) -> Result<NeedSeal, TokenRegistrationError> {
         let Self { facts, form, proof } = self;
         if ct.len() != facts.server.kem_key().ciphertext_len() {
-            return Err(TokenSideError::NotWanted);
+            return Err(TokenRegistrationError::NotWanted);
         }
         let (ct_e, ss_e) =
-            facts.suite.kem().encapsulate(&facts.pk_e, random).map_err(|_| TokenSideError::Bounds)?;
+            facts.suite.kem().encapsulate(&facts.pk_e, random).map_err(|_| TokenRegistrationError::Bounds)?;
         let core = wire::encode(&RequestCore {
             txn: facts.txn,
             offer_id: facts.offer_id,
@@ -99,12 +103,12 @@ impl NeedWrap {
     /// Asks the token.
     ///
     /// # Errors
-    /// [`TokenSideError`], the token's among them.
+    /// [`TokenRegistrationError`], the token's among them.
     pub fn supply_from(
         self,
         token: &mut dyn Token,
         random: &mut dyn RandomSource,
-    ) -> Result<NeedSeal, TokenSideError> {
+    ) -> Result<NeedSeal, TokenRegistrationError> {
         let (txn, suite, server_key) = self.wanted();
         let ct = token.wrap(txn, suite, server_key)?;
         self.supply(&ct, random)
@@ -123,10 +127,10 @@ pub struct NeedSeal {
     th_b: Digest,
 }
 
-/// What an earlier key says for its renewal: the answers to [`Question::Renew`] and
-/// [`Question::Mix`].
+/// What an earlier key says for its renewal: the answers to [`KeyUse::Renew`] and
+/// [`KeyUse::Binder`].
 #[derive(Clone, Debug)]
-pub struct RenewalAnswers {
+pub struct RenewalTags {
     /// The proof.
     pub proof: Secret,
     /// The mix, for a ticket.
@@ -134,13 +138,13 @@ pub struct RenewalAnswers {
 }
 
 impl NeedSeal {
-    /// p_B of this run ([`HalfUse::Request`]) over this transcript.
+    /// p_B of this run ([`Ssk1Use::Request`]) over this transcript.
     #[must_use]
-    pub const fn wanted(&self) -> (&Txn, HalfUse, &Digest) {
-        (&self.facts.txn, HalfUse::Request, &self.th_b)
+    pub const fn wanted(&self) -> (&Txn, Ssk1Use, &Digest) {
+        (&self.facts.txn, Ssk1Use::Request, &self.th_b)
     }
 
-    /// The earlier key to ask [`Question::Renew`] and [`Question::Mix`] over the same transcript.
+    /// The earlier key to ask [`KeyUse::Renew`] and [`KeyUse::Binder`] over the same transcript.
     #[must_use]
     pub const fn wanted_of(&self) -> Option<&KeyId> {
         match &self.proof {
@@ -152,41 +156,41 @@ impl NeedSeal {
     /// Takes p_B and, for a renewal, the earlier key's answers; seals the form.
     ///
     /// # Errors
-    /// [`TokenSideError::NotWanted`] when the earlier key's answers are missing.
+    /// [`TokenRegistrationError::NotWanted`] when the earlier key's answers are missing.
     pub fn supply(
         self,
         p_b: &Secret,
-        renewal: Option<&RenewalAnswers>,
+        renewal: Option<&RenewalTags>,
         now: UnixTime,
-    ) -> Result<NeedHold, TokenSideError> {
+    ) -> Result<NeedHold, TokenRegistrationError> {
         let Self { facts, form, proof, core, ss_e, th_b } = self;
         let suite = facts.suite;
         let tag = |key: &Secret, label: &[u8]| suite.mac(key, &[label, &[0], th_b.as_bytes()]);
         let (tag, mixed, proof_key) = match &proof {
             ProofMaker::None => ([0; 32], Secret::absent(), ProofKey::None),
             ProofMaker::Activation(a) => {
-                (tag(a, label::ACTIVATION_PROOF), mix(suite, a, &th_b), ProofKey::Secret(a.clone()))
+                (tag(a, label::ACTIVATION_PROOF), binder(suite, a, &th_b), ProofKey::Secret(a.clone()))
             }
             ProofMaker::Ticket { ticket, .. } => (
                 tag(ticket, label::TICKET_PROOF),
-                mix(suite, ticket, &th_b),
+                binder(suite, ticket, &th_b),
                 ProofKey::Secret(ticket.clone()),
             ),
             ProofMaker::Renewal(key_id) => {
-                let answers = renewal.ok_or(TokenSideError::NotWanted)?;
+                let answers = renewal.ok_or(TokenRegistrationError::NotWanted)?;
                 (*answers.proof.expose(), answers.mix.clone(), ProofKey::Renewal(*key_id))
             }
         };
         let body = RequestBody { form, proof: proof.claim(tag) };
         let padded = padding::pad(&Zeroizing::new(wire::encode(&body)), MAX_FORM)
-            .ok_or(TokenSideError::FormTooLong)?;
-        let envelope = Envelope::new(suite, HalfUse::Request, th_b, p_b, &ss_e);
+            .ok_or(TokenRegistrationError::FormTooLong)?;
+        let envelope = Envelope::new(suite, Ssk1Use::Request, th_b, p_b, &ss_e);
         let (ticket, ticket_id) = envelope.ticket(&mixed);
         let sealed = envelope.seal(padded);
         let request = Request { core: Bytes(&core), sealed: Bytes(&sealed) }.encode();
         Ok(NeedHold {
             suite,
-            half: Half {
+            half: InFlight {
                 txn: facts.txn,
                 suite: suite.id(),
                 server_name: facts.server.name().clone(),
@@ -200,7 +204,7 @@ impl NeedSeal {
                 form: body.form,
                 ticket: (TicketId(ticket_id), ticket),
                 outcome_size: facts.outcome_size,
-                deadline: now.after(RESEND_FOR),
+                deadline: now.after(RESEND_SECS),
             },
         })
     }
@@ -208,15 +212,19 @@ impl NeedSeal {
     /// Asks the token.
     ///
     /// # Errors
-    /// [`TokenSideError`], the token's among them.
-    pub fn supply_from(self, token: &mut dyn Token, now: UnixTime) -> Result<NeedHold, TokenSideError> {
+    /// [`TokenRegistrationError`], the token's among them.
+    pub fn supply_from(
+        self,
+        token: &mut dyn Token,
+        now: UnixTime,
+    ) -> Result<NeedHold, TokenRegistrationError> {
         let (txn, wanted, th_b) = self.wanted();
-        let p_b = token.half(txn, wanted, th_b)?;
+        let p_b = token.derive_from_ssk1(txn, wanted, th_b)?;
         let answers = match self.wanted_of() {
             None => None,
-            Some(key_id) => Some(RenewalAnswers {
-                proof: token.answer(key_id, &Question::Renew(&self.th_b))?,
-                mix: token.answer(key_id, &Question::Mix(&self.th_b))?,
+            Some(key_id) => Some(RenewalTags {
+                proof: token.answer(key_id, &KeyUse::Renew(&self.th_b))?,
+                mix: token.answer(key_id, &KeyUse::Binder(&self.th_b))?,
             }),
         };
         self.supply(&p_b, answers.as_ref(), now)
@@ -247,14 +255,14 @@ impl ProofMaker {
 #[derive(Debug)]
 pub struct NeedHold {
     suite: &'static dyn Suite,
-    half: Half,
+    half: InFlight,
 }
 
 impl NeedHold {
-    /// What to keep ([`Token::hold`]).
+    /// What to keep ([`Token::save_attempt`]).
     #[must_use]
     pub fn wanted(&self) -> Attempt {
-        Attempt::Half(self.half.clone())
+        Attempt::InFlight(self.half.clone())
     }
 
     /// It is kept: R2 may leave.
@@ -270,8 +278,8 @@ impl NeedHold {
     pub fn supply_from(
         self,
         token: &mut dyn Token,
-    ) -> Result<Step<Request<'static>, AwaitOutcome>, TokenSideError> {
-        token.hold(self.wanted())?;
+    ) -> Result<Step<Request<'static>, AwaitOutcome>, TokenRegistrationError> {
+        token.save_attempt(self.wanted())?;
         Ok(self.supply())
     }
 }
@@ -281,11 +289,11 @@ impl NeedHold {
 /// # Errors
 /// [`TokenError::UnknownSuite`] when `suites` lacks the run's.
 pub fn resume(
-    half: Half,
+    half: InFlight,
     suites: &[&'static dyn Suite],
-) -> Result<Step<Request<'static>, AwaitOutcome>, TokenSideError> {
+) -> Result<Step<Request<'static>, AwaitOutcome>, TokenRegistrationError> {
     let suite = suites.iter().copied().find(|suite| suite.id() == half.suite);
-    let suite = suite.ok_or(TokenSideError::Token(TokenError::UnknownSuite))?;
+    let suite = suite.ok_or(TokenRegistrationError::Token(TokenError::UnknownSuite))?;
     Ok(NeedHold { suite, half }.supply())
 }
 
@@ -295,12 +303,12 @@ pub fn resume(
 ///
 /// # Errors
 /// The token's.
-pub fn give_up_lapsed(token: &mut dyn Token, now: UnixTime) -> Result<(), TokenError> {
+pub fn abandon_lapsed(token: &mut dyn Token, now: UnixTime) -> Result<(), TokenError> {
     for attempt in token.attempts()? {
-        let (Attempt::Half(Half { deadline: end, .. }) | Attempt::Waiting(Waiting { hold_until: end, .. })) =
-            &attempt;
+        let (Attempt::InFlight(InFlight { deadline: end, .. })
+        | Attempt::Waiting(Waiting { hold_until: end, .. })) = &attempt;
         if *end < now {
-            token.give_up(attempt.txn())?;
+            token.abandon(attempt.txn())?;
         }
     }
     Ok(())
@@ -311,7 +319,7 @@ pub fn give_up_lapsed(token: &mut dyn Token, now: UnixTime) -> Result<(), TokenE
 #[derive(Debug)]
 pub struct AwaitOutcome {
     pub(super) suite: &'static dyn Suite,
-    pub(super) half: Half,
+    pub(super) half: InFlight,
 }
 
 impl AwaitOutcome {
@@ -321,7 +329,7 @@ impl AwaitOutcome {
         Frame::stored(self.half.request.clone())
     }
 
-    /// When to give up, with [`Token::give_up`].
+    /// When to give up, with [`Token::abandon`].
     #[must_use]
     pub const fn deadline(&self) -> UnixTime {
         self.half.deadline

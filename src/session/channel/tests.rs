@@ -20,9 +20,9 @@ fn forged(plaintext: &[u8]) -> Vec<u8> {
     record
 }
 
-fn data(received: Result<Received, ChannelError>) -> Vec<u8> {
+fn data(received: Result<OpenedRecord, ChannelError>) -> Vec<u8> {
     match received {
-        Ok(Received::Data(data)) => data.to_vec(),
+        Ok(OpenedRecord::Data(data)) => data.to_vec(),
         other => panic!("{other:?}"),
     }
 }
@@ -41,7 +41,7 @@ fn both_ways_and_both_contents() {
     let (mut token, mut server) = pair();
     assert!(!server.has_heard());
     let up = token.seal(Content::Configuration, b"C0").unwrap();
-    assert!(matches!(server.open(&up).unwrap(), Received::Configuration(text) if *text == b"C0"));
+    assert!(matches!(server.open(&up).unwrap(), OpenedRecord::Configuration(text) if *text == b"C0"));
     assert!(server.has_heard() && !token.has_heard());
     let down = server.seal(Content::Data, b"").unwrap();
     assert_eq!(data(token.open(&down)), b"");
@@ -130,7 +130,7 @@ fn rekey_steps_one_direction_at_a_time() {
     let before = token.seal(Content::Data, b"same").unwrap();
     assert_eq!(data(server.open(&before)), b"same");
     let rekey = token.rekey().unwrap();
-    assert!(matches!(server.open(&rekey), Ok(Received::Rekeyed)));
+    assert!(matches!(server.open(&rekey), Ok(OpenedRecord::Rekeyed)));
     // The count begins anew; only another key makes it another record.
     assert_eq!(token.outgoing.counter, 0);
     let after = token.seal(Content::Data, b"same").unwrap();
@@ -139,7 +139,7 @@ fn rekey_steps_one_direction_at_a_time() {
     let down = server.seal(Content::Data, b"down").unwrap();
     assert_eq!(data(token.open(&down)), b"down");
     let rekey = server.rekey().unwrap();
-    assert!(matches!(token.open(&rekey), Ok(Received::Rekeyed)));
+    assert!(matches!(token.open(&rekey), Ok(OpenedRecord::Rekeyed)));
     let down = server.seal(Content::Data, b"down").unwrap();
     assert_eq!(data(token.open(&down)), b"down");
 
@@ -156,14 +156,14 @@ fn a_key_seals_so_many_records_and_no_more() {
     assert_eq!(token.seal(Content::Data, b"one too many"), Err(ChannelError::RekeyNeeded));
     assert_eq!(token.seal(Content::Configuration, b"C0"), Err(ChannelError::RekeyNeeded));
     let rekey = token.rekey().unwrap();
-    assert!(matches!(server.open(&rekey), Ok(Received::Rekeyed)));
+    assert!(matches!(server.open(&rekey), Ok(OpenedRecord::Rekeyed)));
     let next = token.seal(Content::Data, b"next").unwrap();
     assert_eq!(data(server.open(&next)), b"next");
 
     token.outgoing.counter = RECORDS_PER_KEY - 1;
     server.incoming.counter = RECORDS_PER_KEY - 1;
     let close = token.close().unwrap();
-    assert!(matches!(server.open(&close), Ok(Received::Closed)));
+    assert!(matches!(server.open(&close), Ok(OpenedRecord::Closed)));
 
     // A peer that does not care is cut off, though its record is right in all else.
     for (count, opens) in [(RECORDS_PER_KEY - 1, true), (RECORDS_PER_KEY, false)] {
@@ -183,7 +183,7 @@ fn keys_are_not_without_end() {
     token.outgoing.rekeys = u32::MAX - 1;
     server.incoming.rekeys = u32::MAX - 1;
     let rekey = token.rekey().unwrap();
-    assert!(matches!(server.open(&rekey), Ok(Received::Rekeyed)));
+    assert!(matches!(server.open(&rekey), Ok(OpenedRecord::Rekeyed)));
     assert_eq!(token.rekey(), Err(ChannelError::Exhausted));
     let still = token.seal(Content::Data, b"still").unwrap();
     assert_eq!(data(server.open(&still)), b"still");
@@ -205,7 +205,7 @@ fn a_close_is_told_from_a_cut() {
     assert_eq!(token.seal(Content::Data, b"more"), Err(ChannelError::Closed));
     assert_eq!(token.close(), Err(ChannelError::Closed));
     assert_eq!(token.rekey(), Err(ChannelError::Closed));
-    assert!(matches!(server.open(&close), Ok(Received::Closed)));
+    assert!(matches!(server.open(&close), Ok(OpenedRecord::Closed)));
     assert!(token.is_closed() && server.is_closed_by_peer() && !server.is_closed());
     assert_eq!(server.finish(), Ok(()));
     assert_eq!(server.open(&close).unwrap_err(), ChannelError::Closed);
@@ -214,7 +214,7 @@ fn a_close_is_told_from_a_cut() {
     assert_eq!(data(token.open(&down)), b"down");
     assert_eq!(token.finish(), Err(ChannelError::Truncated));
     let close = server.close().unwrap();
-    assert!(matches!(token.open(&close), Ok(Received::Closed)));
+    assert!(matches!(token.open(&close), Ok(OpenedRecord::Closed)));
     assert_eq!(token.finish(), Ok(()));
 }
 
@@ -276,11 +276,11 @@ proptest! {
                 2 => {
                     let record = from.seal(Content::Configuration, &text).unwrap();
                     let opened = to.open(&record);
-                    prop_assert!(matches!(opened, Ok(Received::Configuration(got)) if *got == text));
+                    prop_assert!(matches!(opened, Ok(OpenedRecord::Configuration(got)) if *got == text));
                 }
                 _ => {
                     let record = from.rekey().unwrap();
-                    prop_assert!(matches!(to.open(&record), Ok(Received::Rekeyed)));
+                    prop_assert!(matches!(to.open(&record), Ok(OpenedRecord::Rekeyed)));
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! Entitlements: set, ended, numbered, listed.
 
 use super::{Cursor, Operation, OperatorError, Page, operation};
-use crate::configuration::{ServerSideError, check};
-use crate::id::{Application, UserId};
-use crate::message::Serial;
+use crate::configuration::{ServerConfigurationError, check};
+use crate::id::{ApplicationName, UserId};
+use crate::message::ConfigurationSerial;
 use crate::port::entitlement_store::Document;
 use crate::store::Subject;
 use crate::store::entity::{Held, Query, Tables, Trouble};
@@ -22,16 +22,16 @@ pub struct Entitle {
     /// Whom.
     pub subject: Subject,
     /// In which application.
-    pub application: Application,
+    pub application: ApplicationName,
     /// To what.
     pub document: Document,
     /// Seconds for which it may be used after each delivery; `None` for without end.
     pub valid_for: Option<u32>,
 }
 
-operation! { Entitle writes -> Serial, OperatorError; |self, tables, now| {
+operation! { Entitle writes -> ConfigurationSerial, OperatorError; |self, tables, now| {
     check(&self.document).map_err(|error| match error {
-        ServerSideError::BodyTooLong(_) => OperatorError::DocumentTooLong,
+        ServerConfigurationError::BodyTooLong(_) => OperatorError::DocumentTooLong,
         _ => OperatorError::MediaType,
     })?;
     let Document { media_type, body } = &self.document;
@@ -53,10 +53,10 @@ pub struct RevokeEntitlement {
     /// Whom.
     pub subject: Subject,
     /// In which application.
-    pub application: Application,
+    pub application: ApplicationName,
 }
 
-operation! { RevokeEntitlement writes -> Serial, OperatorError; |self, tables, now| {
+operation! { RevokeEntitlement writes -> ConfigurationSerial, OperatorError; |self, tables, now| {
     set(tables, Entitled {
         subject: self.subject.clone(),
         application: self.application.clone(),
@@ -77,7 +77,7 @@ pub struct Inherit {
     /// Who.
     pub user_id: UserId,
     /// In which application.
-    pub application: Application,
+    pub application: ApplicationName,
 }
 
 operation! { Inherit writes -> (), OperatorError; |self, tables, now| {
@@ -90,7 +90,10 @@ operation! { Inherit writes -> (), OperatorError; |self, tables, now| {
     Ok(event.log(tables, now).await?)
 } }
 
-async fn set<T: Tables>(tables: &mut T, entitled: Entitled) -> Result<Serial, Trouble<OperatorError>> {
+async fn set<T: Tables>(
+    tables: &mut T,
+    entitled: Entitled,
+) -> Result<ConfigurationSerial, Trouble<OperatorError>> {
     let (now, serial) = (entitled.set_at, next_number(tables).await?);
     let ended = entitled.media_type.is_none();
     let row = Entitled { number: serial.number, ..entitled };
@@ -109,7 +112,7 @@ async fn set<T: Tables>(tables: &mut T, entitled: Entitled) -> Result<Serial, Tr
 async fn find<T: Tables>(
     tables: &mut T,
     subject: &Subject,
-    application: &Application,
+    application: &ApplicationName,
 ) -> Result<Option<Held<Entitled>>, Trouble> {
     tables.get(vec![subject.to_string(), application.to_string()]).await
 }
@@ -133,7 +136,7 @@ pub struct ReadEntitlement {
     /// Whose.
     pub subject: Subject,
     /// In which application.
-    pub application: Application,
+    pub application: ApplicationName,
 }
 
 operation! { ReadEntitlement reads -> Option<Document>, OperatorError; |self, tables, _now| {
@@ -148,7 +151,7 @@ pub struct EntitlementFilter {
     /// Of this subject.
     pub subject: Option<Subject>,
     /// In this application.
-    pub application: Option<Application>,
+    pub application: Option<ApplicationName>,
 }
 
 /// Lists entitlements, by subject and application.
@@ -169,9 +172,9 @@ pub struct EntitlementEntry {
     /// Whose.
     pub subject: Subject,
     /// In which application.
-    pub application: Application,
+    pub application: ApplicationName,
     /// Its serial.
-    pub serial: Serial,
+    pub serial: ConfigurationSerial,
     /// Seconds for which it may be used.
     pub valid_for: Option<u32>,
     /// The document's media type, and the length of its body in bytes; `None` where the subject is
@@ -193,7 +196,7 @@ operation! { Entitlements reads -> Page<EntitlementEntry>, OperatorError; |self,
     Page::read(tables, query, self.after.as_ref(), self.limit, |row: Entitled| EntitlementEntry {
         subject: row.subject,
         application: row.application,
-        serial: Serial { epoch, number: row.number },
+        serial: ConfigurationSerial { epoch, number: row.number },
         valid_for: row.valid_for,
         document: row.media_type.zip(row.body.map(|body| body.len())),
         set_at: row.set_at,

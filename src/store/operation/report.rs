@@ -1,8 +1,8 @@
 //! Who has applied which configuration.
 
 use super::{Cursor, Operation, OperatorError, Page, operation};
-use crate::id::{Application, KeyId, UserId, UserName};
-use crate::message::Serial;
+use crate::id::{ApplicationName, KeyId, UserId, UserName};
+use crate::message::ConfigurationSerial;
 use crate::port::entitlement_store::ReportResult;
 use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::rows::{Reported, Row};
@@ -15,7 +15,7 @@ pub struct ReportFilter {
     /// Of this key.
     pub key_id: Option<KeyId>,
     /// On this application.
-    pub application: Option<Application>,
+    pub application: Option<ApplicationName>,
     /// With this result.
     pub result: Option<ReportResult>,
 }
@@ -42,15 +42,15 @@ pub struct ReportEntry {
     /// Under which name.
     pub name: Option<UserName>,
     /// The application.
-    pub application: Application,
+    pub application: ApplicationName,
     /// The configuration reported on.
-    pub serial: Serial,
+    pub serial: ConfigurationSerial,
     /// What became of it.
     pub result: ReportResult,
     /// The highest serial applied.
-    pub applied: Option<Serial>,
+    pub applied: Option<ConfigurationSerial>,
     /// The serial of what its user is entitled to now.
-    pub current: Option<Serial>,
+    pub current: Option<ConfigurationSerial>,
     /// When it was reported.
     pub at: UnixTime,
 }
@@ -82,7 +82,7 @@ async fn entry<T: Tables>(tables: &mut T, reported: Reported) -> Result<ReportEn
         user_id: None,
         name: None,
         application: reported.application,
-        serial: Serial { epoch: reported.epoch, number: reported.number },
+        serial: ConfigurationSerial { epoch: reported.epoch, number: reported.number },
         result: reported.result,
         at: reported.at,
     };

@@ -1,8 +1,8 @@
 //! How far a configuration has come.
 
 use super::{Cursor, Operation, OperatorError, Page, operation};
-use crate::id::{Application, KeyId, UserId, UserName};
-use crate::message::Serial;
+use crate::id::{ApplicationName, KeyId, UserId, UserName};
+use crate::message::ConfigurationSerial;
 use crate::port::entitlement_store::ReportResult;
 use crate::store::entity::{Query, Tables, Trouble};
 use crate::store::rows::{Row, State};
@@ -17,7 +17,7 @@ use crate::time::UnixTime;
 #[derive(Clone, Debug)]
 pub struct Rollout {
     /// In which application.
-    pub application: Application,
+    pub application: ApplicationName,
     /// From where on.
     pub after: Option<Cursor>,
     /// At most so many: see [`Page`].
@@ -35,9 +35,9 @@ pub struct RolloutEntry {
     /// Under which name.
     pub name: UserName,
     /// The serial of what the user is entitled to now; the document may be none.
-    pub current: Serial,
+    pub current: ConfigurationSerial,
     /// The highest serial applied.
-    pub applied: Option<Serial>,
+    pub applied: Option<ConfigurationSerial>,
     /// What became of the configuration last reported on, and when that was reported; `None` before
     /// the first report.
     pub reported: Option<(ReportResult, UnixTime)>,
@@ -65,7 +65,7 @@ operation! { Rollout reads -> Page<RolloutEntry>, OperatorError; |self, tables, 
 async fn entry<T: Tables>(
     tables: &mut T,
     row: Row,
-    application: &Application,
+    application: &ApplicationName,
 ) -> Result<Option<RolloutEntry>, Trouble> {
     let reported = reported(tables, &row.key_id, application).await?;
     let current = match current(tables, &row.user_id, &row.access_path, application).await? {

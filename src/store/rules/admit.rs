@@ -5,7 +5,7 @@ use super::find::by;
 use crate::id::{Alias, ChallengeId, KeyId};
 use crate::message::Address;
 use crate::port::StoreError;
-use crate::port::entitlement_store::{Admission, Admitted, Standing};
+use crate::port::entitlement_store::{Admission, Admitted, Status};
 use crate::store::entity::{Held, Query, Tables, Trouble};
 use crate::store::event::{Event, EventKind};
 use crate::store::operation::{Operation, operation};
@@ -41,32 +41,32 @@ operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
         return Err(StoreError::Damaged.into());
     }
     let Some(mut row) = by::<Row, _>(tables, key_id).await? else {
-        return Ok(Admitted::As(Standing::Revoked));
+        return Ok(Admitted::As(Status::Revoked));
     };
     confirm(tables, &mut row, now).await?;
     drop_outcome(tables, &row).await?;
     (row.tags, row.request, row.last_seen) = (None, None, Some(now));
     tables.update(&mut row).await?;
-    let standing = standing(&row, now);
-    match standing {
-        Standing::Active if issued.is_some() => {}
-        Standing::Active => issue(tables, key_id, *next_alias, address).await?,
+    let status = status(&row, now);
+    match status {
+        Status::Active if issued.is_some() => {}
+        Status::Active => issue(tables, key_id, *next_alias, address).await?,
         _ => {
-            let event = Event { standing: Some(standing), ..Event::of(EventKind::SessionRefused, &row) };
+            let event = Event { status: Some(status), ..Event::of(EventKind::SessionRefused, &row) };
             event.log(tables, now).await?;
         }
     }
-    Ok(Admitted::As(standing))
+    Ok(Admitted::As(status))
 } }
 
-fn standing(row: &Row, now: UnixTime) -> Standing {
+fn status(row: &Row, now: UnixTime) -> Status {
     match row.state {
-        State::Active if row.expires.is_some_and(|expires| expires <= now) => Standing::Expired,
-        State::Active => Standing::Active,
-        State::Superseded => Standing::Expired,
-        State::Suspended => Standing::Suspended,
-        State::Revoked => Standing::Revoked,
-        State::Lost | State::Pending => Standing::Lost,
+        State::Active if row.expires.is_some_and(|expires| expires <= now) => Status::Expired,
+        State::Active => Status::Active,
+        State::Superseded => Status::Expired,
+        State::Suspended => Status::Suspended,
+        State::Revoked => Status::Revoked,
+        State::Lost | State::Pending => Status::Lost,
     }
 }
 
@@ -107,7 +107,7 @@ async fn issue<T: Tables>(tables: &mut T, key_id: &KeyId, alias: Alias, by: &Add
     tables.insert(Handed { alias, key_id: *key_id, number, issued_by, used: false }).await
 }
 
-/// [`crate::port::EntitlementStore::heard`].
+/// [`crate::port::EntitlementStore::confirm_alias`].
 pub(crate) struct Heard<'a>(pub(crate) &'a KeyId, pub(crate) &'a Address);
 
 operation! { Heard<'_> writes -> (), StoreError; |self, tables, _now| {

@@ -1,8 +1,8 @@
 //! What a user is entitled to, and what became of it.
 
 use super::find::{by, put};
-use crate::id::{AccessPath, Application, KeyId, UserId};
-use crate::message::Serial;
+use crate::id::{AccessPath, ApplicationName, KeyId, UserId};
+use crate::message::ConfigurationSerial;
 use crate::port::StoreError;
 use crate::port::entitlement_store::{Entitlement, EntitlementQuery, Report, ReportResult};
 use crate::store::Subject;
@@ -41,15 +41,15 @@ pub(in crate::store) async fn current<T: Tables>(
     tables: &mut T,
     user: &UserId,
     path: &AccessPath,
-    application: &Application,
-) -> Result<Option<(Serial, Option<Held<Entitled>>)>, Trouble> {
+    application: &ApplicationName,
+) -> Result<Option<(ConfigurationSerial, Option<Held<Entitled>>)>, Trouble> {
     // Before what it makes newer, for databases in which it may change in between.
     let moved: Option<Held<Moved>> = by(tables, user).await?;
     let entitled = entitled(tables, user, path, application).await?;
     let numbers = [moved.map(|moved| moved.number), entitled.as_ref().map(|entitled| entitled.number)];
     let Some(number) = numbers.into_iter().max().flatten() else { return Ok(None) };
     let epoch = counter(tables).await?.map_or(0, |counter| counter.epoch);
-    Ok(Some((Serial { epoch, number }, entitled)))
+    Ok(Some((ConfigurationSerial { epoch, number }, entitled)))
 }
 
 /// What the user is entitled to: as that user; else as a member of a group, whose newest counts; else
@@ -58,7 +58,7 @@ async fn entitled<T: Tables>(
     tables: &mut T,
     user: &UserId,
     path: &AccessPath,
-    application: &Application,
+    application: &ApplicationName,
 ) -> Result<Option<Held<Entitled>>, Trouble> {
     let key = |subject: Subject| vec![subject.to_string(), application.to_string()];
     if let Some(own) = tables.get(key(Subject::User(user.clone()))).await? {
@@ -116,15 +116,15 @@ operation! { TakeReport<'_> writes -> (), StoreError; |self, tables, now| {
 pub(in crate::store) async fn reported<T: Tables>(
     tables: &mut T,
     key_id: &KeyId,
-    application: &Application,
+    application: &ApplicationName,
 ) -> Result<Option<Held<Reported>>, Trouble> {
     tables.get(vec![key_id.to_string(), application.to_string()]).await
 }
 
 impl Reported {
-    pub(in crate::store) fn applied(&self) -> Option<Serial> {
+    pub(in crate::store) fn applied(&self) -> Option<ConfigurationSerial> {
         let (epoch, number) = self.applied_epoch.zip(self.applied_number)?;
-        Some(Serial { epoch, number })
+        Some(ConfigurationSerial { epoch, number })
     }
 }
 
@@ -135,14 +135,14 @@ pub(in crate::store) async fn counter<T: Tables>(tables: &mut T) -> Result<Optio
 
 /// The next serial. Serials rise over all subjects: a user's own entitlement is newer than the access
 /// path's that it replaces.
-pub(in crate::store) async fn next_number<T: Tables>(tables: &mut T) -> Result<Serial, Trouble> {
+pub(in crate::store) async fn next_number<T: Tables>(tables: &mut T) -> Result<ConfigurationSerial, Trouble> {
     if let Some(mut counter) = counter(tables).await? {
         counter.number = counter.number.saturating_add(1);
-        let serial = Serial { epoch: counter.epoch, number: counter.number };
+        let serial = ConfigurationSerial { epoch: counter.epoch, number: counter.number };
         tables.update(&mut counter).await?;
         return Ok(serial);
     }
-    let serial = Serial { epoch: 0, number: 1 };
+    let serial = ConfigurationSerial { epoch: 0, number: 1 };
     tables.insert(Counter { name: SERIAL.into(), epoch: 0, number: 1 }).await?;
     Ok(serial)
 }

@@ -3,7 +3,7 @@
 use crate::id::{Digest, KeyId};
 use crate::message::Address;
 use crate::port::StoreError;
-use crate::record::{ExpectedTags, Registered};
+use crate::record::{ExpectedTags, ServerRegistration};
 use crate::store::entity::{Entity, Held, Query, Tables, Trouble};
 use crate::store::operation::{Operation, operation};
 use crate::store::rows::{Answer, Handed, Row};
@@ -62,7 +62,7 @@ operation! { FindExpected<'_> reads -> Option<ExpectedTags>, StoreError; |self, 
 /// [`crate::port::EntitlementStore::registration`].
 pub(crate) struct FindRegistration<'a>(pub(crate) &'a Address);
 
-operation! { FindRegistration<'_> reads -> Option<Registered>, StoreError; |self, tables, _now| {
+operation! { FindRegistration<'_> reads -> Option<ServerRegistration>, StoreError; |self, tables, _now| {
     let row = match self.0 {
         Address::Key(key_id) => by::<Row, _>(tables, key_id).await?,
         Address::Alias(alias) => match by::<Handed, _>(tables, alias).await? {

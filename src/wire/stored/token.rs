@@ -1,12 +1,12 @@
 //! CBOR of the token's memory.
 
 use super::{kind, stored};
-use crate::record::{Attempt, Half, HeldConfiguration, ProofKey, Registration, Standing, Waiting};
+use crate::record::{Attempt, HeldConfiguration, InFlight, Progress, ProofKey, TokenRegistration, Waiting};
 use crate::wire::{Problem, Put, Value, WireError};
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
-stored! { Half, "stored half" {
+stored! { InFlight, "stored half" {
     1 => txn, 2 => suite, 3 => server_name, 4 => certificate, 5 => anchor, 6 => request as super::blob,
     7 => transcript, 8 => ss_e, 9 => proof_key, 10 => form, 11 => outcome_size, 12 => deadline, 13 => renews, 14 => ticket,
 } }
@@ -15,9 +15,9 @@ stored! { Waiting, "stored wait" {
     1 => txn, 2 => server_name, 3 => ticket_id, 4 => ticket, 5 => form, 6 => retry_at, 7 => hold_until, 8 => renews,
 } }
 
-stored! { Registration, "stored registration" {
+stored! { TokenRegistration, "stored registration" {
     1 => key_id, 2 => server_name, 3 => certificate, 4 => anchor, 5 => user_id, 6 => access_path,
-    7 => suite, 8 => policy, 9 => alias, 10 => standing, 11 => supersedes,
+    7 => suite, 8 => policy, 9 => alias, 10 => progress, 11 => supersedes,
     12 => configurations as super::many, 13 => clock_floor,
 } }
 
@@ -30,13 +30,13 @@ impl<'b> Value<'b> for Attempt {
     fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
         to.array(2)?;
         match self {
-            Self::Half(half) => half.put(to.u8(0)?),
+            Self::InFlight(half) => half.put(to.u8(0)?),
             Self::Waiting(waiting) => waiting.put(to.u8(1)?),
         }
     }
     fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
         match kind(from)? {
-            (2, 0) => Value::get(from).map(Self::Half),
+            (2, 0) => Value::get(from).map(Self::InFlight),
             (2, 1) => Value::get(from).map(Self::Waiting),
             _ => Err(Problem::OutOfRange.into()),
         }
@@ -66,7 +66,7 @@ impl<'b> Value<'b> for ProofKey {
 }
 
 /// `[0, txn, thJ, tag_c, confirm_by]` joined, `[1]` active.
-impl<'b> Value<'b> for Standing {
+impl<'b> Value<'b> for Progress {
     fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
         match self {
             Self::Joined { txn, transcript, tag_c, confirm_by } => {

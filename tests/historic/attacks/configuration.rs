@@ -4,7 +4,7 @@ use crate::common::Way;
 use crate::letter::*;
 use crate::real::Real;
 use halfkey::Secret;
-use halfkey::configuration::token::Rejection;
+use halfkey::configuration::token::ConfigurationRejection;
 use halfkey::driver::{ClientError, Configured};
 use halfkey::historic::configuration::{self, Instruction, Instructions};
 use halfkey::historic::session::claims;
@@ -119,6 +119,6 @@ fn a_real_configuration_is_not_rolled_back() {
     assert_eq!(real.configure(|_, _| {}).installed, [b"role=guest"]);
     real.world.store = Store::load(&backup, &key).unwrap();
     let run = real.configure(|_, _| {});
-    let refused = matches!(run.outcome, Ok(Configured::Refused(Rejection::RolledBack { .. })));
+    let refused = matches!(run.outcome, Ok(Configured::Refused(ConfigurationRejection::RolledBack { .. })));
     assert!(refused && run.installed.is_empty(), "{run:?}");
 }

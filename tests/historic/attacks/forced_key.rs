@@ -10,8 +10,8 @@ use halfkey::historic::session::claims;
 use halfkey::historic::{Combiner, TdesEde2};
 use halfkey::message::{Address, Open};
 use halfkey::port::{AuthServer, EntitlementStore};
-use halfkey::record::Registration;
-use halfkey::registration::token::Opened;
+use halfkey::record::TokenRegistration;
+use halfkey::registration::token::ServerDecision;
 use halfkey::session::SessionError;
 use halfkey::software::SoftwareToken;
 use halfkey::wire::Message;
@@ -83,7 +83,7 @@ fn register_with(
     alice: &mut SoftwareToken,
     random: &mut Counting,
     chosen: &dyn Fn(&Secret) -> Vec<u8>,
-) -> Registration {
+) -> TokenRegistration {
     let (settings, now) = (&shop.settings, shop.now());
     let r2 = real::apply(shop, alice, random, "alice");
     let need = real::requested(shop, r2.send.as_bytes()).unwrap();
@@ -92,7 +92,7 @@ fn register_with(
     let need = need.supply(Ok(secrets), settings).unwrap();
     let r3 = real::grant(shop, need, &mut first_draw(&ssk2, random));
     let need = r2.next.receive_outcome(&r3).unwrap();
-    let Opened::Granted(need) = need.supply_from(alice, now).unwrap() else { panic!("not granted") };
+    let ServerDecision::Granted(need) = need.supply_from(alice, now).unwrap() else { panic!("not granted") };
     assert_eq!(need.wanted().ssk2.expose().as_slice(), ssk2, "the shop did choose its half");
     let registration = need.registration().clone();
     let _ = need.supply_from(alice).unwrap();

@@ -5,7 +5,7 @@ use crate::letter::{self, Fixed, PIN, apply, path};
 use crate::real::{self, Real};
 use halfkey::historic::registration::Grant;
 use halfkey::historic::{Combiner, Des};
-use halfkey::registration::token::Opened;
+use halfkey::registration::token::ServerDecision;
 
 #[test]
 fn flipped_bits_in_the_grant_raise_a_guest_to_an_administrator() {
@@ -45,7 +45,7 @@ fn no_bit_of_a_real_outcome_can_be_flipped() {
             Ok(need) => match need.supply_from(&mut bob, now) {
                 Err(kept) => kept,
                 // The tag of the joined key is all that is left to be wrong.
-                Ok(Opened::Granted(need)) => need.supply_from(&mut bob).unwrap_err(),
+                Ok(ServerDecision::Granted(need)) => need.supply_from(&mut bob).unwrap_err(),
                 Ok(other) => panic!("byte {at}: {other:?}"),
             },
         };
@@ -54,7 +54,7 @@ fn no_bit_of_a_real_outcome_can_be_flipped() {
     }
     // And none of it did any harm: the outcome as it was sent is taken.
     let need = state.receive_outcome(&r3).unwrap().supply_from(&mut bob, now).unwrap();
-    let Opened::Granted(need) = need else { panic!("not granted") };
+    let ServerDecision::Granted(need) = need else { panic!("not granted") };
     assert_eq!(need.registration().access_path.as_str(), "/staff");
     let _ = need.supply_from(&mut bob).unwrap();
     assert_eq!(real::held(&bob).len(), 1);

@@ -9,9 +9,9 @@ use halfkey::historic::registration::token::AwaitOffer;
 use halfkey::historic::registration::{Application, Call};
 use halfkey::historic::{Combiner, Des, Key, Step};
 use halfkey::port::AuthServer;
-use halfkey::registration::token::{Opened, hello};
-use halfkey::registration::{ServerSideError, TokenSideError};
-use halfkey::schedule::{HalfUse, half};
+use halfkey::registration::token::{ServerDecision, hello};
+use halfkey::registration::{ServerRegistrationError, TokenRegistrationError};
+use halfkey::schedule::{Ssk1Use, derive_from_ssk1};
 use halfkey::suite::{SUITES, XWING};
 
 /// `{name, SSK1}` once more, under the P_u of another server: here by applying with a random source
@@ -53,7 +53,7 @@ fn no_real_registration_is_relayed() {
     // Bob chooses the shop. His R2 as it is: the gate never made that offer.
     let r2 = real::apply(&shop, &mut bob, &mut random, "bob");
     let unchanged = real::requested(gate, r2.send.as_bytes());
-    assert_eq!(unchanged.map(drop).unwrap_err(), ServerSideError::NoSuchOffer);
+    assert_eq!(unchanged.map(drop).unwrap_err(), ServerRegistrationError::NoSuchOffer);
 
     // His name and his half in an application of the shop's own, in a run with his number.
     let opened = real::requested(&shop, r2.send.as_bytes()).unwrap();
@@ -65,7 +65,7 @@ fn no_real_registration_is_relayed() {
     assert_eq!(need.wanted().0, &txn);
     let ct = need.wanted().2.encapsulate(&ssk1, &mut random).unwrap();
     let need = need.supply(&ct, &mut random).unwrap();
-    let p_b = half(&XWING, &ssk1, HalfUse::Request, need.wanted().2);
+    let p_b = derive_from_ssk1(&XWING, &ssk1, Ssk1Use::Request, need.wanted().2);
     let shops = need.supply(&p_b, None, now).unwrap().supply();
     let need = real::requested(gate, shops.send.as_bytes()).unwrap();
     let need = need.supply_from(&gate.server, &gate.settings, now).unwrap();
@@ -73,10 +73,10 @@ fn no_real_registration_is_relayed() {
 
     // The gate grants it; passed on to Bob it does not open, although SSK1 and the number are his.
     let need = r2.next.receive_outcome(&r3).unwrap();
-    assert_eq!(need.supply_from(&mut bob, now).unwrap_err().error, TokenSideError::Sealed);
+    assert_eq!(need.supply_from(&mut bob, now).unwrap_err().error, TokenRegistrationError::Sealed);
     assert!(real::held(&bob).is_empty());
     // The shop's own run opens it: the answer was good, for that run alone.
     let need = shops.next.receive_outcome(&r3).unwrap();
-    let p_g = half(&XWING, &ssk1, HalfUse::Outcome, need.wanted().2);
-    assert!(matches!(need.supply(&p_g, now), Ok(Opened::Granted(_))));
+    let p_g = derive_from_ssk1(&XWING, &ssk1, Ssk1Use::Outcome, need.wanted().2);
+    assert!(matches!(need.supply(&p_g, now), Ok(ServerDecision::Granted(_))));
 }

@@ -10,7 +10,7 @@ use halfkey::historic::session::{self as historic, earlier};
 use halfkey::historic::{Des, Key, configuration};
 use halfkey::message::{Address, Challenge};
 use halfkey::port::EntitlementStore;
-use halfkey::record::{Registered, StoredKeys};
+use halfkey::record::{ServerRegistration, StoredKeys};
 use halfkey::session::server::receive_open;
 use halfkey::wire::Message;
 use std::time::Instant;
@@ -76,7 +76,7 @@ fn a_real_key_is_not_found_by_searching() {
     let row = real.world.store.registration(&Address::Key(key_id)).unwrap().unwrap();
     let fits = |key: Secret| {
         let keys = StoredKeys { auth: key, ..row.keys.clone() };
-        let row = Registered { keys, ..row.clone() };
+        let row = ServerRegistration { keys, ..row.clone() };
         let need = receive_open(&s0, &real.world.settings).unwrap();
         let mut recorded = |out: &mut [u8]| out.copy_from_slice(&n_s);
         let state = need.supply(Some(row), real.world.now(), &mut recorded).unwrap().next;

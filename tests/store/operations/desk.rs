@@ -5,12 +5,12 @@ use halfkey::message::Address;
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::{
-    Admission, Admitted, Committed, Confirmed, Document, EntitlementQuery, Report, ReportResult, Serial,
-    UserInformation,
+    Admission, Admitted, Committed, ConfigurationSerial, Confirmed, Document, EntitlementQuery, Report,
+    ReportResult, UserInformation,
 };
 use halfkey::record::{
     Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId,
-    Refusal, RefusalCause, Registered, StoredKeys, Takes, WaitingApplication,
+    RejectionCause, RejectionRecord, ServerRegistration, StoredKeys, Takes, WaitingRequest,
 };
 use halfkey::store::operation::{
     Applications, Codes, Cursor, Entitle, Entitlements, Events, Inspect, IssueCode, Members, Page,
@@ -19,8 +19,8 @@ use halfkey::store::operation::{
 use halfkey::store::{Event, Operation, OperatorError, State, Subject, UniqueNames};
 use halfkey::template::{Field, FieldKind, Form, Template};
 use halfkey::{
-    AccessPath, Alias, Application, CodeId, Digest, Group, KeyId, Secret, TicketId, Txn, UnixTime, UserId,
-    UserName,
+    AccessPath, Alias, ApplicationName, CodeId, Digest, Group, KeyId, Secret, TicketId, Txn, UnixTime,
+    UserId, UserName,
 };
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -55,8 +55,8 @@ pub fn group(text: &str) -> Group {
     Group::new(text).unwrap()
 }
 
-pub fn app(text: &str) -> Application {
-    Application::new(text).unwrap()
+pub fn app(text: &str) -> ApplicationName {
+    ApplicationName::new(text).unwrap()
 }
 
 pub fn document(body: &str) -> Document {
@@ -146,7 +146,7 @@ impl<S: Run> Desk<S> {
         self.run(&IssueCode { name: name(text), secret: secret(), expires })
     }
 
-    pub fn entitle(&self, subject: &Subject, body: &str) -> Serial {
+    pub fn entitle(&self, subject: &Subject, body: &str) -> ConfigurationSerial {
         let (subject, application) = (subject.clone(), app("mail"));
         self.run(&Entitle { subject, application, document: document(body), valid_for: None })
     }
@@ -164,7 +164,7 @@ impl<S: Run> Desk<S> {
             ExpectedTags { txn: Txn::new([n; 16]), confirm: secret(), done: secret(), lost: secret() };
         let lifecycle = Lifecycle::Pending { confirm_by: self.now().after(PENDING) };
         let (suite, policy) = (SuiteId::XWing, Policy::default());
-        let registered = Registered {
+        let registered = ServerRegistration {
             key_id: key(n),
             user_id: user,
             name,
@@ -195,14 +195,14 @@ impl<S: Run> Desk<S> {
         let form = form(text);
         let (ticket_id, hold_until) = (ticket(n), self.now().after(HOLD));
         let application =
-            WaitingApplication { ticket_id, ticket: secret(), name: name(text), form, takes, hold_until };
+            WaitingRequest { ticket_id, ticket: secret(), name: name(text), form, takes, hold_until };
         let effect = Effect::Waiting { application: application.into(), instead_of: None };
         assert_eq!(self.commit(n, effect), Committed::Stored);
         ticket_id
     }
 
-    pub fn refuses(&self, n: u8, cause: RefusalCause, name: Option<UserName>) {
-        let refusal = Refusal { cause, code: cause.code(), name };
+    pub fn refuses(&self, n: u8, cause: RejectionCause, name: Option<UserName>) {
+        let refusal = RejectionRecord { cause, code: cause.code(), name };
         assert_eq!(self.commit(n, Effect::Refused(refusal)), Committed::Stored);
     }
 
@@ -229,7 +229,7 @@ impl<S: Run> Desk<S> {
         self.applicant("anybody", Some(ProofId::Ticket(ticket(n)))).waiting.is_some()
     }
 
-    pub fn report(&self, n: u8, serial: Serial, result: ReportResult) {
+    pub fn report(&self, n: u8, serial: ConfigurationSerial, result: ReportResult) {
         let report = Report { key_id: key(n), application: app("mail"), serial, result };
         self.port().report(&report, self.now()).unwrap();
     }
@@ -240,7 +240,7 @@ impl<S: Run> Desk<S> {
         n: u8,
         user: &UserId,
         access: &str,
-    ) -> Option<(Serial, Option<String>, Option<Serial>)> {
+    ) -> Option<(ConfigurationSerial, Option<String>, Option<ConfigurationSerial>)> {
         let query = EntitlementQuery {
             key_id: key(n),
             user_id: user.clone(),
@@ -326,7 +326,7 @@ pub fn state(lifecycle: Lifecycle) -> State {
 pub fn line(event: &Event) -> String {
     let mut words = vec![event.kind.word().to_string()];
     words.extend(event.cause.map(|cause| format!("cause={}", cause.word())));
-    words.extend(event.standing.map(|standing| format!("standing={}", standing.word())));
+    words.extend(event.status.map(|status| format!("status={}", status.word())));
     words.extend(event.result.map(|result| format!("result={}", result.word())));
     words.extend(event.key_id.map(|key_id| format!("key={}", key_id.as_bytes()[0])));
     words.extend(event.user_id.as_ref().map(|user| user.to_string()));

@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, app, document, every, grant, group, path, user};
 use super::{Make, Run};
-use halfkey::message::Serial;
+use halfkey::message::ConfigurationSerial;
 use halfkey::port::entitlement_store::Document;
 use halfkey::store::operation::{
     Entitle, EntitlementFilter, Entitlements, Inherit, JoinGroup, LeaveGroup, RaiseEpoch, ReadEntitlement,
@@ -29,7 +29,7 @@ pub fn a_subject_is_entitled<S: Run>(make: Make<'_, S>) {
     assert_eq!(desk.entitled(1, &user(1), "/staff"), None);
     desk.fails(&read(), OperatorError::NoSuchEntitlement);
 
-    let mut serial = Serial { epoch: 0, number: 0 };
+    let mut serial = ConfigurationSerial { epoch: 0, number: 0 };
     let entitle = Entitle {
         subject: me.clone(),
         application: app("mail"),
@@ -160,7 +160,10 @@ pub fn an_epoch_is_raised<S: Run>(make: Make<'_, S>) {
     let first = desk.entitle(&staff(), "one");
     assert_eq!((first.epoch, desk.run(&RaiseEpoch)), (1, 2));
     let seen = desk.entitled(1, &user(1), "/staff").unwrap().0;
-    assert!(seen == Serial { epoch: 2, ..first } && seen > first, "all entitlements are in the new epoch");
+    assert!(
+        seen == ConfigurationSerial { epoch: 2, ..first } && seen > first,
+        "all entitlements are in the new epoch"
+    );
     assert_eq!(desk.run(&Entitlements::default()).entries[0].serial, seen);
     assert!(desk.entitle(&staff(), "two") > seen);
 }

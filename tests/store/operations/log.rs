@@ -3,24 +3,24 @@
 use super::desk::{Desk, MARK, every, grant, key, line, name, user};
 use super::entitlements::staff;
 use super::{Make, Run};
-use halfkey::port::entitlement_store::{Admitted, ReportResult, Standing};
-use halfkey::record::{RefusalCause, Takes};
+use halfkey::port::entitlement_store::{Admitted, ReportResult, Status};
+use halfkey::record::{RejectionCause, Takes};
 use halfkey::store::EventKind;
 use halfkey::store::operation::{EventFilter, Events, JoinGroup, Rename, Resume, SetExpiry, Suspend};
 
 pub fn every_refusal_is_logged<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     for (n, (cause, word)) in (1..).zip([
-        (RefusalCause::Unreadable, "unreadable"),
-        (RefusalCause::UnknownProof, "unknown proof"),
-        (RefusalCause::WrongProof, "wrong proof"),
-        (RefusalCause::StaleTicket, "stale ticket"),
-        (RefusalCause::Form, "form"),
-        (RefusalCause::NameTaken, "name taken"),
-        (RefusalCause::ProofNeeded, "proof needed"),
-        (RefusalCause::TooMany, "too many"),
-        (RefusalCause::NotRenewable, "not renewable"),
-        (RefusalCause::Declined, "declined"),
+        (RejectionCause::Unreadable, "unreadable"),
+        (RejectionCause::UnknownProof, "unknown proof"),
+        (RejectionCause::WrongProof, "wrong proof"),
+        (RejectionCause::StaleTicket, "stale ticket"),
+        (RejectionCause::Form, "form"),
+        (RejectionCause::NameTaken, "name taken"),
+        (RejectionCause::ProofNeeded, "proof needed"),
+        (RejectionCause::TooMany, "too many"),
+        (RejectionCause::NotRenewable, "not renewable"),
+        (RejectionCause::Declined, "declined"),
     ]) {
         let known = desk.logged(|| desk.refuses(n, cause, Some(name("ann"))));
         assert_eq!(known, [format!("refused cause={word} ann")]);
@@ -29,9 +29,9 @@ pub fn every_refusal_is_logged<S: Run>(make: Make<'_, S>) {
     }
     // An answer that is given again is nothing new.
     let again = desk.logged(|| {
-        let refusal = halfkey::record::Effect::Refused(halfkey::record::Refusal {
-            cause: RefusalCause::Declined,
-            code: RefusalCause::Declined.code(),
+        let refusal = halfkey::record::Effect::Refused(halfkey::record::RejectionRecord {
+            cause: RejectionCause::Declined,
+            code: RejectionCause::Declined.code(),
             name: None,
         });
         desk.commit(1, refusal);
@@ -50,8 +50,8 @@ pub fn sessions_are_logged<S: Run>(make: Make<'_, S>) {
     let again = desk.logged(|| assert_eq!(desk.admit(1, 51, Some(1)), Admitted::Spent));
     assert_eq!(again, ["challenge replayed key=1"]);
     desk.run(&SetExpiry { key_id: key(1), expires: Some(desk.now()) });
-    let expired = desk.logged(|| assert_eq!(desk.admit(1, 52, None), Admitted::As(Standing::Expired)));
-    assert_eq!(expired, ["session refused standing=expired key=1 user-1 ann"]);
+    let expired = desk.logged(|| assert_eq!(desk.admit(1, 52, None), Admitted::As(Status::Expired)));
+    assert_eq!(expired, ["session refused status=expired key=1 user-1 ann"]);
     let renewed = desk.logged(|| {
         desk.pending(&grant(3, "ann").renews(1));
         desk.confirm(3);
@@ -61,8 +61,8 @@ pub fn sessions_are_logged<S: Run>(make: Make<'_, S>) {
     assert_eq!(renewed, expected);
     desk.pending(&grant(4, "eva"));
     desk.pass(101);
-    let late = desk.logged(|| assert_eq!(desk.admit(4, 53, None), Admitted::As(Standing::Lost)));
-    assert_eq!(late, ["lost key=4 user-4 eva", "session refused standing=lost key=4 user-4 eva"]);
+    let late = desk.logged(|| assert_eq!(desk.admit(4, 53, None), Admitted::As(Status::Lost)));
+    assert_eq!(late, ["lost key=4 user-4 eva", "session refused status=lost key=4 user-4 eva"]);
 }
 
 pub fn the_log_is_filtered<S: Run>(make: Make<'_, S>) {

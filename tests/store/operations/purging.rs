@@ -4,8 +4,8 @@ use super::desk::{Desk, HOLD, PENDING, every, grant, key, user};
 use super::entitlements::staff;
 use super::{Make, Run};
 use halfkey::Digest;
-use halfkey::port::entitlement_store::{Admitted, ReportResult, Standing};
-use halfkey::record::{RefusalCause, Takes};
+use halfkey::port::entitlement_store::{Admitted, ReportResult, Status};
+use halfkey::record::{RejectionCause, Takes};
 use halfkey::store::State;
 use halfkey::store::operation::{Codes, JoinGroup, Purge, PurgeEvents, Purged, Reseal, Revoke, Suspend};
 
@@ -93,7 +93,7 @@ pub fn nothing_that_counts_goes<S: Run>(make: Make<'_, S>) {
     assert_eq!(purge(&desk, 100), Purged::default());
     assert_eq!(desk.everything(), before);
     assert_eq!(desk.admit(4, 61, Some(9)), Admitted::Spent);
-    assert_eq!(desk.admit(7, 62, None), Admitted::As(Standing::Active));
+    assert_eq!(desk.admit(7, 62, None), Admitted::As(Status::Active));
 }
 
 pub fn a_purge_is_bounded<S: Run>(make: Make<'_, S>) {
@@ -168,7 +168,7 @@ pub fn the_log_is_purged<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     let start = desk.now();
     for n in 1..=6 {
-        desk.refuses(n, RefusalCause::Declined, None);
+        desk.refuses(n, RejectionCause::Declined, None);
         desk.pass(10);
     }
     let all = desk.log();

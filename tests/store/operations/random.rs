@@ -4,7 +4,7 @@ use super::desk::{Desk, app, document, every, grant, group, key, name, secret, s
 use super::entitlements::staff;
 use super::{Make, Run};
 use halfkey::port::entitlement_store::{Admitted, Confirmed, ReportResult};
-use halfkey::record::{Effect, Refusal, RefusalCause, Takes};
+use halfkey::record::{Effect, RejectionCause, RejectionRecord, Takes};
 use halfkey::store::operation::{
     CodeEntry, Codes, Dismiss, Entitle, ExpireCode, Forget, FreeName, IssueCode, JoinGroup, LeaveGroup,
     Purge, RaiseEpoch, RegistrationEntry, Registrations, Rename, Resume, Revoke, RevokeEntitlement,
@@ -188,8 +188,8 @@ impl<S: Run> Play<S> {
             Act::Invited(_) | Act::Renew(_) | Act::Approved(..) | Act::Wait(..) => {}
             // The second time, an answer that is stored already.
             Act::Refuse => {
-                let cause = RefusalCause::Declined;
-                let refusal = Refusal { cause, code: cause.code(), name: None };
+                let cause = RejectionCause::Declined;
+                let refusal = RejectionRecord { cause, code: cause.code(), name: None };
                 self.desk.commit(255, Effect::Refused(refusal));
             }
             Act::Confirm(which) => {

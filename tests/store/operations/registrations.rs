@@ -4,7 +4,7 @@ use super::desk::{Desk, HOLD, grant, key, name, ticket, user};
 use super::entitlements::staff;
 use super::{Make, Run};
 use halfkey::message::Address;
-use halfkey::port::entitlement_store::{Admitted, Confirmed, ReportResult, Standing};
+use halfkey::port::entitlement_store::{Admitted, Confirmed, ReportResult, Status};
 use halfkey::record::ProofId;
 use halfkey::store::operation::{
     Applications, Dismiss, Forget, FreeName, Inspect, Purge, Rename, Reports, Resume, Revoke, SetExpiry,
@@ -113,15 +113,15 @@ pub fn an_end_is_for_good<S: Run>(make: Make<'_, S>) {
 }
 
 pub fn a_session_is_told_how_it_stands<S: Run>(make: Make<'_, S>) {
-    for (state, standing, word) in [
-        (State::Suspended, Standing::Suspended, "suspended"),
-        (State::Revoked, Standing::Revoked, "revoked"),
-        (State::Superseded, Standing::Expired, "expired"),
-        (State::Lost, Standing::Lost, "lost"),
+    for (state, status, word) in [
+        (State::Suspended, Status::Suspended, "suspended"),
+        (State::Revoked, Status::Revoked, "revoked"),
+        (State::Superseded, Status::Expired, "expired"),
+        (State::Lost, Status::Lost, "lost"),
     ] {
         let desk = in_state(make, state);
-        let logged = desk.logged(|| assert_eq!(desk.admit(1, 50, None), Admitted::As(standing)));
-        assert_eq!(logged, [format!("session refused standing={word} key=1 user-1 ann")]);
+        let logged = desk.logged(|| assert_eq!(desk.admit(1, 50, None), Admitted::As(status)));
+        assert_eq!(logged, [format!("session refused status={word} key=1 user-1 ann")]);
         let alias = desk.port().registration(&Address::Alias(Alias::new([50; 16]))).unwrap();
         assert!(alias.is_none(), "no alias is issued");
     }
@@ -130,7 +130,7 @@ pub fn a_session_is_told_how_it_stands<S: Run>(make: Make<'_, S>) {
     desk.pass(7);
     assert_eq!(desk.logged(|| desk.admit(1, 50, None)), [""; 0]);
     assert_eq!(desk.run(&Inspect(key(1))).unwrap().last_seen, Some(desk.now()));
-    assert_eq!(desk.admit(9, 51, None), Admitted::As(Standing::Revoked), "a stranger");
+    assert_eq!(desk.admit(9, 51, None), Admitted::As(Status::Revoked), "a stranger");
 }
 
 pub fn an_expiry_is_set<S: Run>(make: Make<'_, S>) {
@@ -140,22 +140,22 @@ pub fn an_expiry_is_set<S: Run>(make: Make<'_, S>) {
     set(Some(expires));
     assert_eq!(desk.run(&Inspect(key(1))).unwrap().expires, Some(expires));
     desk.pass(9);
-    assert_eq!(desk.admit(1, 50, None), Admitted::As(Standing::Active));
+    assert_eq!(desk.admit(1, 50, None), Admitted::As(Status::Active));
     desk.pass(1);
-    assert_eq!(desk.admit(1, 51, None), Admitted::As(Standing::Expired));
+    assert_eq!(desk.admit(1, 51, None), Admitted::As(Status::Expired));
     assert_eq!(desk.state(1), Some(State::Active), "it is read off the time");
     // Whether it may still be renewed is for the steps to judge.
     let earlier = desk.applicant("ann", Some(ProofId::Renewal(key(1)))).earlier.unwrap();
     assert_eq!(earlier.expires, Some(expires));
     set(Some(desk.now().after(1)));
-    assert_eq!(desk.admit(1, 52, None), Admitted::As(Standing::Active));
+    assert_eq!(desk.admit(1, 52, None), Admitted::As(Status::Active));
     desk.pass(1);
     set(None);
     desk.pass(1_000_000);
-    assert_eq!(desk.admit(1, 53, None), Admitted::As(Standing::Active));
+    assert_eq!(desk.admit(1, 53, None), Admitted::As(Status::Active));
     set(Some(UnixTime::from_secs(1)));
     desk.active(&grant(3, "ann").renews(1));
-    assert_eq!(desk.admit(3, 54, None), Admitted::As(Standing::Active), "its own time counts");
+    assert_eq!(desk.admit(3, 54, None), Admitted::As(Status::Active), "its own time counts");
 }
 
 pub fn a_name_is_freed<S: Run>(make: Make<'_, S>) {
@@ -195,12 +195,12 @@ pub fn a_forgotten_one_is_a_stranger<S: Run>(make: Make<'_, S>) {
     assert!(desk.port().expected(&key(1)).unwrap().is_none());
     assert_eq!(desk.confirm(1), Confirmed::Lost);
     assert_eq!(desk.run(&Inspect(key(1))), None);
-    assert_eq!(desk.admit(1, 51, None), Admitted::As(Standing::Revoked));
+    assert_eq!(desk.admit(1, 51, None), Admitted::As(Status::Revoked));
     desk.fails(&Forget(key(1)), OperatorError::NoSuchKey);
     assert!(desk.is_taken("ann"));
     // Nothing is left of it that would be in the way of another.
     desk.active(&grant(1, "zoe"));
-    assert_eq!(desk.admit(1, 50, None), Admitted::As(Standing::Active));
+    assert_eq!(desk.admit(1, 50, None), Admitted::As(Status::Active));
 }
 
 pub fn an_application_is_dismissed<S: Run>(make: Make<'_, S>) {

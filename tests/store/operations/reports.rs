@@ -3,8 +3,8 @@
 use super::desk::{Desk, app, document, every, grant, key, name, user};
 use super::entitlements::staff;
 use super::{Make, Run};
-use halfkey::Application;
-use halfkey::message::Serial;
+use halfkey::ApplicationName;
+use halfkey::message::ConfigurationSerial;
 use halfkey::port::entitlement_store::{Report, ReportResult};
 use halfkey::store::Subject;
 use halfkey::store::operation::{
@@ -52,7 +52,7 @@ pub fn who_applied_what<S: Run>(make: Make<'_, S>) {
     desk.run(&Rename { key_id: key(1), name: name("zoe") });
     assert_eq!(only().name, Some(name("zoe")));
     // A token may say any number.
-    let most = Serial { epoch: u32::MAX, number: u64::MAX };
+    let most = ConfigurationSerial { epoch: u32::MAX, number: u64::MAX };
     desk.report(1, most, ReportResult::Applied);
     assert!(only().applied > Some(second));
 }
@@ -62,7 +62,7 @@ pub fn what_nobody_is_entitled_to_is_not_kept<S: Run>(make: Make<'_, S>) {
     desk.active(&grant(1, "ann"));
     let serial = desk.entitle(&staff(), "one");
     desk.pending(&grant(2, "ann").renews(1));
-    let say = |n: u8, application: Application| {
+    let say = |n: u8, application: ApplicationName| {
         let report = Report { key_id: key(n), application, serial, result: ReportResult::Failed };
         desk.port().report(&report, desk.now()).unwrap();
     };

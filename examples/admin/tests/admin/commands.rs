@@ -1,7 +1,7 @@
 //! Each command once, and what it leaves behind.
 
 use crate::desk::Desk;
-use halfkey::message::Serial;
+use halfkey::message::ConfigurationSerial;
 use serde_json::{Value, json};
 
 #[test]
@@ -144,7 +144,7 @@ fn entitlements_are_set_and_applied() {
     let file = desk.file("rights", "rw");
     let set = ["entitle", "set", "path:/staff", "ledger", "--file", &file, "--media-type", "text/plain"];
     assert_eq!(desk.json(&set).ok().one()["serial"], "0.1");
-    desk.applied(key, "ledger", Serial { epoch: 0, number: 1 });
+    desk.applied(key, "ledger", ConfigurationSerial { epoch: 0, number: 1 });
     let report = desk.json(&["reports", "--app", "ledger"]).ok().one();
     assert_eq!(
         (&report["name"], &report["applied"], &report["current"]),

@@ -1,11 +1,12 @@
 //! A store of the test's own, and the program run over it.
 
-use halfkey::message::{Address, Serial};
+use halfkey::message::{Address, ConfigurationSerial};
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::{Report, ReportResult};
 use halfkey::record::{
-    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, Registered, StoredKeys, WaitingApplication,
+    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ServerRegistration, StoredKeys,
+    WaitingRequest,
 };
 use halfkey::sqlite::Store;
 use halfkey::store::StorageKeys;
@@ -135,7 +136,7 @@ impl Desk {
         let (store, now) = (self.store(), UnixTime::now());
         let key_id = KeyId::new([n; 16]);
         let secret = |which| Secret::new([n ^ which; 32]);
-        let registered = Registered {
+        let registered = ServerRegistration {
             key_id,
             user_id: format!("user-{n}").parse().unwrap(),
             name: name.parse().unwrap(),
@@ -156,7 +157,7 @@ impl Desk {
         let new = NewRegistration { registered, alias, expected, takes: None, ticket: None };
         store.commit(outcome(n, Effect::Granted(Box::new(new)), now), now).unwrap();
         store.confirm(&key_id, now).unwrap();
-        store.heard(&key_id, &Address::Alias(alias)).unwrap();
+        store.confirm_alias(&key_id, &Address::Alias(alias)).unwrap();
         key_id
     }
 
@@ -165,7 +166,7 @@ impl Desk {
         let now = UnixTime::now();
         let remarks = Field::required("remark", FieldKind::Text { max_len: 200 });
         let template = Template::new(vec![Field::required("name", FieldKind::UserName), remarks]).unwrap();
-        let waiting = WaitingApplication {
+        let waiting = WaitingRequest {
             ticket_id: TicketId::new([n; 16]),
             ticket: Secret::new([n; 32]),
             name: name.parse().unwrap(),
@@ -178,7 +179,7 @@ impl Desk {
     }
 
     /// The key reports a configuration as applied.
-    pub(crate) fn applied(&self, key_id: KeyId, application: &str, serial: Serial) {
+    pub(crate) fn applied(&self, key_id: KeyId, application: &str, serial: ConfigurationSerial) {
         let application = application.parse().unwrap();
         let report = Report { key_id, application, serial, result: ReportResult::Applied };
         self.store().report(&report, UnixTime::now()).unwrap();

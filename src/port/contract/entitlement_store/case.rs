@@ -1,14 +1,16 @@
 //! What the parts of the contract work with.
 
 use super::{ContractViolation, Kept, Seed, ensure};
-use crate::id::{AccessPath, Alias, Application, Digest, KeyId, NameError, TicketId, Txn, UserId, UserName};
+use crate::id::{
+    AccessPath, Alias, ApplicationName, Digest, KeyId, NameError, TicketId, Txn, UserId, UserName,
+};
 use crate::message::Address;
 use crate::policy::{Policy, SuiteId};
-use crate::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Document, Standing};
+use crate::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Document, Status};
 use crate::port::{EntitlementStore, StoreError};
 use crate::record::{
     Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId,
-    Refusal, RefusalCause, Registered, StoredKeys, Takes, WaitingApplication,
+    RejectionCause, RejectionRecord, ServerRegistration, StoredKeys, Takes, WaitingRequest,
 };
 use crate::secret::Secret;
 use crate::template::{FieldValue, Form};
@@ -26,7 +28,7 @@ pub(super) struct Seeds {
     pub(super) ann: UserName,
     pub(super) user: UserId,
     pub(super) path: AccessPath,
-    pub(super) application: Application,
+    pub(super) application: ApplicationName,
     pub(super) document: Document,
 }
 
@@ -39,7 +41,7 @@ impl Seeds {
                 ann: UserName::new("ann")?,
                 user: UserId::new("user-1")?,
                 path: AccessPath::new("/contract")?,
-                application: Application::new("ledger")?,
+                application: ApplicationName::new("ledger")?,
                 document: Document { media_type: "text/plain".into(), body: b"entitled".into() },
             })
         };
@@ -99,13 +101,13 @@ impl<'a> Grant<'a> {
     }
 
     /// The row; a renewal keeps the user id.
-    pub(super) fn registered(&self, case: &Case<'_>) -> Result<Registered, ContractViolation> {
+    pub(super) fn registered(&self, case: &Case<'_>) -> Result<ServerRegistration, ContractViolation> {
         let first = match self.takes {
             Some(Takes::Place(earlier)) => case.row(&earlier)?.user_id,
             _ => UserId::new(&alloc::format!("user-{}", self.n))
                 .map_err(|_| ContractViolation::Broken("the names of the contract are names"))?,
         };
-        Ok(Registered {
+        Ok(ServerRegistration {
             key_id: key(self.n),
             user_id: first,
             name: self.name.clone(),
@@ -140,8 +142,8 @@ pub(super) fn outcome(n: u8, effect: Effect) -> NewOutcome {
 
 /// A refusal, whatever for.
 pub(super) fn refused() -> Effect {
-    let cause = RefusalCause::Declined;
-    Effect::Refused(Refusal { cause, code: cause.code(), name: None })
+    let cause = RejectionCause::Declined;
+    Effect::Refused(RejectionRecord { cause, code: cause.code(), name: None })
 }
 
 impl Case<'_> {
@@ -172,11 +174,11 @@ impl Case<'_> {
         self.store.applicant(&applicant, now).map_err(in_clause("applicant answers"))
     }
 
-    pub(super) fn find(&self, address: &Address) -> Result<Option<Registered>, ContractViolation> {
+    pub(super) fn find(&self, address: &Address) -> Result<Option<ServerRegistration>, ContractViolation> {
         self.store.registration(address).map_err(in_clause("registration answers"))
     }
 
-    pub(super) fn row(&self, key_id: &KeyId) -> Result<Registered, ContractViolation> {
+    pub(super) fn row(&self, key_id: &KeyId) -> Result<ServerRegistration, ContractViolation> {
         let row = self.find(&Address::Key(*key_id))?;
         row.ok_or(ContractViolation::Broken("a granted registration is found by its key id"))
     }
@@ -200,8 +202,8 @@ impl Case<'_> {
         self.admit(Admission { key_id: key(n), address, next_alias: next, spend: None }, now)
     }
 
-    pub(super) fn stands(&self, n: u8, now: UnixTime, standing: Standing, clause: &'static str) -> Kept {
-        ensure(self.admit_by_key(n, alias(n ^ 0xF0), now)? == Admitted::As(standing), clause)
+    pub(super) fn stands(&self, n: u8, now: UnixTime, status: Status, clause: &'static str) -> Kept {
+        ensure(self.admit_by_key(n, alias(n ^ 0xF0), now)? == Admitted::As(status), clause)
     }
 
     pub(super) fn is_known(&self, alias: Alias, n: u8, clause: &'static str) -> Kept {
@@ -214,9 +216,9 @@ pub(super) fn in_clause(clause: &'static str) -> impl FnOnce(StoreError) -> Cont
     move |error| ContractViolation::Store(clause, error)
 }
 
-pub(super) fn application(case: &Case<'_>, n: u8) -> WaitingApplication {
+pub(super) fn application(case: &Case<'_>, n: u8) -> WaitingRequest {
     let form = Form(alloc::vec![(0, FieldValue::Text(case.seeds.ann.as_str().into()))]);
-    WaitingApplication {
+    WaitingRequest {
         ticket_id: TicketId::new([n; 16]),
         ticket: secret(n, 7),
         name: case.seeds.ann.clone(),

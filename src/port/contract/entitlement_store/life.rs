@@ -3,8 +3,8 @@
 use super::case::{Case, DAY, Grant, NOW, application, in_clause, key, outcome, refused, request, response};
 use super::{ContractViolation, Kept, ensure, same};
 use crate::message::Address;
-use crate::port::entitlement_store::{Committed, Confirmed, Standing};
-use crate::record::{Effect, ExpectedTags, Lifecycle, ProofId, Registered, Takes, WaitingApplication};
+use crate::port::entitlement_store::{Committed, Confirmed, Status};
+use crate::record::{Effect, ExpectedTags, Lifecycle, ProofId, ServerRegistration, Takes, WaitingRequest};
 use crate::time::UnixTime;
 
 pub(super) fn outcomes_are_kept(case: &Case<'_>) -> Kept {
@@ -64,7 +64,7 @@ pub(super) fn one_winner_of_a_name(case: &Case<'_>) -> Kept {
     case.activate(2)?;
     ensure(case.confirm(1)? == Confirmed::Lost, "one registration alone wins a name")?;
     ensure(case.lifecycle(1)? == Lifecycle::Lost, "the rivals for a name are lost")?;
-    case.stands(3, NOW.after(2), Standing::Lost, "a rival cannot win by a session either")?;
+    case.stands(3, NOW.after(2), Status::Lost, "a rival cannot win by a session either")?;
     Grant::to(&case.seeds.ann, 4).commit(case)?;
     ensure(case.confirm(4)? == Confirmed::Lost, "a name once taken stays taken")
 }
@@ -110,7 +110,7 @@ pub(super) fn one_heir_of_a_key(case: &Case<'_>) -> Kept {
     ensure(case.confirm(3)? == Confirmed::Lost, "a key has one heir")?;
     renewal(4).commit(case)?;
     ensure(case.confirm(4)? == Confirmed::Lost, "a superseded key has no heir")?;
-    case.stands(1, NOW.after(2), Standing::Expired, "the session of a superseded key says that it is over")
+    case.stands(1, NOW.after(2), Status::Expired, "the session of a superseded key says that it is over")
 }
 
 pub(super) fn too_late(case: &Case<'_>) -> Kept {
@@ -125,7 +125,7 @@ pub(super) fn too_late(case: &Case<'_>) -> Kept {
     let confirmed = case.store.confirm(&key(1), late).map_err(in_clause("confirm answers"))?;
     ensure(confirmed == Confirmed::Lost, LATE)?;
     ensure(case.lifecycle(1)? == Lifecycle::Lost, LATE)?;
-    case.stands(2, late, Standing::Lost, "a registration first used too late is lost")
+    case.stands(2, late, Status::Lost, "a registration first used too late is lost")
 }
 
 pub(super) fn waiting_applications(case: &Case<'_>) -> Kept {
@@ -156,7 +156,7 @@ pub(super) fn waiting_applications(case: &Case<'_>) -> Kept {
     ensure(waiting(ticket, NOW)?.is_none(), "a ticket is used up by the registration that wins")?;
 
     let renews = Some(Takes::Place(key(3)));
-    let third = WaitingApplication { takes: renews, ..application(case, 4) };
+    let third = WaitingRequest { takes: renews, ..application(case, 4) };
     let ticket = third.ticket_id;
     let effect = Effect::Waiting { application: third.into(), instead_of: None };
     case.commit(outcome(4, effect), "an outcome for a new request is stored")?;
@@ -165,11 +165,11 @@ pub(super) fn waiting_applications(case: &Case<'_>) -> Kept {
     ensure(earlier, "a ticket for a renewal is shown the registration that it renews")
 }
 
-fn equal(a: &Registered, b: &Registered) -> bool {
+fn equal(a: &ServerRegistration, b: &ServerRegistration) -> bool {
     let keys = same(&a.keys.auth, &b.keys.auth)
         && same(&a.keys.derive, &b.keys.derive)
         && same(&a.keys.renew, &b.keys.renew);
-    let plain = |row: &Registered| {
+    let plain = |row: &ServerRegistration| {
         (row.key_id, row.user_id.clone(), row.name.clone(), row.access_path.clone(), row.expires)
     };
     keys && plain(a) == plain(b) && (a.suite, a.policy, a.lifecycle) == (b.suite, b.policy, b.lifecycle)

@@ -2,10 +2,10 @@
 
 use super::case::{Case, DAY, Grant, NOW, alias, in_clause, key};
 use super::{ContractViolation, Kept, ensure};
-use crate::id::{Application, UserId};
+use crate::id::{ApplicationName, UserId};
 use crate::message::Address;
 use crate::port::entitlement_store::{
-    Admission, Admitted, EntitlementQuery, Report, ReportResult, Serial, Standing, UserInformation,
+    Admission, Admitted, ConfigurationSerial, EntitlementQuery, Report, ReportResult, Status, UserInformation,
 };
 use crate::record::{Lifecycle, Takes};
 
@@ -14,12 +14,12 @@ pub(super) fn admission(case: &Case<'_>) -> Kept {
     let mut grant = Grant::to(&case.seeds.ann, 1);
     grant.expires = Some(NOW.after(DAY));
     grant.commit(case)?;
-    case.stands(1, NOW, Standing::Active, "a session confirms a pending registration")?;
+    case.stands(1, NOW, Status::Active, "a session confirms a pending registration")?;
     ensure(case.lifecycle(1)? == Lifecycle::Active, "a session confirms a pending registration")?;
     let expected = case.store.expected(&key(1)).map_err(in_clause("expected answers"))?;
     ensure(expected.is_none() && case.outcome(1, NOW)?.is_none(), FORGOTTEN)?;
     let late = case.admit_by_key(1, alias(9), NOW.after(DAY + 1))?;
-    ensure(late == Admitted::As(Standing::Expired), "an expired key is told so")
+    ensure(late == Admitted::As(Status::Expired), "an expired key is told so")
 }
 
 pub(super) fn challenges_are_spent(case: &Case<'_>) -> Kept {
@@ -32,10 +32,10 @@ pub(super) fn challenges_are_spent(case: &Case<'_>) -> Kept {
         next_alias: alias(next),
         spend: Some(([id; 16], NOW.after(60))),
     };
-    ensure(case.admit(parked(1, 11), NOW)? == Admitted::As(Standing::Active), "a parked challenge admits")?;
+    ensure(case.admit(parked(1, 11), NOW)? == Admitted::As(Status::Active), "a parked challenge admits")?;
     ensure(case.admit(parked(1, 12), NOW)? == Admitted::Spent, ONCE)?;
     ensure(case.find(&Address::Alias(alias(12)))?.is_none(), "a spent challenge has no effect")?;
-    ensure(case.admit(parked(2, 13), NOW)? == Admitted::As(Standing::Active), "another one admits again")?;
+    ensure(case.admit(parked(2, 13), NOW)? == Admitted::As(Status::Active), "another one admits again")?;
     ensure(case.admit(parked(1, 14), NOW.after(59))? == Admitted::Spent, ONCE)
 }
 
@@ -45,10 +45,10 @@ pub(super) fn aliases(case: &Case<'_>) -> Kept {
     let open = |by: u8, next: u8| -> Kept {
         let address = Address::Alias(alias(by));
         let admission = Admission { key_id: key(1), address, next_alias: alias(next), spend: None };
-        ensure(case.admit(admission, NOW)? == Admitted::As(Standing::Active), "an alias opens a session")
+        ensure(case.admit(admission, NOW)? == Admitted::As(Status::Active), "an alias opens a session")
     };
     let heard = |by: u8| -> Kept {
-        case.store.heard(&key(1), &Address::Alias(alias(by))).map_err(in_clause("heard answers"))
+        case.store.confirm_alias(&key(1), &Address::Alias(alias(by))).map_err(in_clause("heard answers"))
     };
     // Four answers are lost, then a fifth: the token still knows but the first alias.
     for next in 11..=15 {
@@ -85,7 +85,7 @@ pub(super) fn entitlements(case: &Case<'_>) -> Kept {
     let seeds = case.seeds;
     Grant::to(&seeds.ann, 1).commit(case)?;
     case.activate(1)?;
-    let query = |user: &UserId, application: &Application| EntitlementQuery {
+    let query = |user: &UserId, application: &ApplicationName| EntitlementQuery {
         key_id: key(1),
         user_id: user.clone(),
         access_path: seeds.path.clone(),
@@ -93,12 +93,12 @@ pub(super) fn entitlements(case: &Case<'_>) -> Kept {
         information: UserInformation::default(),
         held: None,
     };
-    let ask = |user: &UserId, application: &Application| {
+    let ask = |user: &UserId, application: &ApplicationName| {
         case.store.entitlement(&query(user, application), NOW).map_err(in_clause("entitlement answers"))
     };
     let name = |_| ContractViolation::Broken("the names of the contract are names");
     let (stranger, other) =
-        (UserId::new("stranger").map_err(name)?, Application::new("other").map_err(name)?);
+        (UserId::new("stranger").map_err(name)?, ApplicationName::new("other").map_err(name)?);
     let held = ask(&seeds.user, &seeds.application)?.ok_or(ContractViolation::Broken(DOCUMENT))?;
     ensure(held.document.as_ref() == Some(&seeds.document) && held.valid_for.is_none(), DOCUMENT)?;
     ensure(ask(&seeds.user, &other)?.is_none(), "nothing is said of an application that is not known")?;
@@ -112,7 +112,7 @@ pub(super) fn entitlements(case: &Case<'_>) -> Kept {
     let applied = || -> Result<_, ContractViolation> {
         Ok(ask(&seeds.user, &seeds.application)?.and_then(|held| held.last_applied))
     };
-    let newer = Serial { epoch: held.serial.epoch.saturating_add(1), ..held.serial };
+    let newer = ConfigurationSerial { epoch: held.serial.epoch.saturating_add(1), ..held.serial };
     report(1, newer, ReportResult::Failed)?;
     ensure(applied()?.is_none(), "what failed is not applied")?;
     report(1, newer, ReportResult::Applied)?;

@@ -1,15 +1,15 @@
 //! What the parts of the contract work with: a token, and the server's side of its runs.
 
 use super::{ContractViolation, Kept, ensure, same};
-use crate::id::{AccessPath, Application, Digest, KeyId, NameError, ServerName, TicketId, Txn, UserId};
+use crate::id::{AccessPath, ApplicationName, Digest, KeyId, NameError, ServerName, TicketId, Txn, UserId};
 use crate::key::KemPrivateKey;
-use crate::message::Serial;
+use crate::message::ConfigurationSerial;
 use crate::policy::{Policy, SuiteId};
 use crate::port::token::Join;
 use crate::port::{Token, TokenError};
 use crate::random::RandomSource;
-use crate::record::{Attempt, Half, HeldConfiguration, ProofKey, Registration, Standing, Waiting};
-use crate::schedule::{HalfUse, KeyContext, KeySet, Question, half};
+use crate::record::{Attempt, HeldConfiguration, InFlight, Progress, ProofKey, TokenRegistration, Waiting};
+use crate::schedule::{KeyContext, KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;
 use crate::suite::XWING;
 use crate::template::{FieldValue, Form};
@@ -52,8 +52,8 @@ fn server(n: u8) -> Result<ServerName, ContractViolation> {
 /// A configuration that a registration may hold.
 pub(super) fn configuration(n: u8) -> Result<HeldConfiguration, ContractViolation> {
     Ok(HeldConfiguration {
-        application: Application::new(&alloc::format!("application-{n}")).map_err(unnamed)?,
-        serial: Serial { epoch: 1, number: n.into() },
+        application: ApplicationName::new(&alloc::format!("application-{n}")).map_err(unnamed)?,
+        serial: ConfigurationSerial { epoch: 1, number: n.into() },
         digest: digest(n),
         valid_until: Some(NOW.after(60)),
         revoked: false,
@@ -75,20 +75,21 @@ impl Case<'_> {
     }
 
     pub(super) fn has_half(&mut self, n: u8, ssk1: &Secret, clause: &'static str) -> Kept {
-        for wanted in [HalfUse::Request, HalfUse::Outcome] {
-            let found = self.token.half(&txn(n), wanted, &digest(n)).map_err(in_clause(clause))?;
-            ensure(same(&found, &half(&XWING, ssk1, wanted, &digest(n))), clause)?;
+        for wanted in [Ssk1Use::Request, Ssk1Use::Outcome] {
+            let found =
+                self.token.derive_from_ssk1(&txn(n), wanted, &digest(n)).map_err(in_clause(clause))?;
+            ensure(same(&found, &derive_from_ssk1(&XWING, ssk1, wanted, &digest(n))), clause)?;
         }
         Ok(())
     }
 
     pub(super) fn has_no_half(&mut self, n: u8, clause: &'static str) -> Kept {
-        let found = self.token.half(&txn(n), HalfUse::Request, &digest(n));
-        ensure(found.err() == Some(TokenError::NoSuchHalf), clause)
+        let found = self.token.derive_from_ssk1(&txn(n), Ssk1Use::Request, &digest(n));
+        ensure(found.err() == Some(TokenError::NoSuchAttempt), clause)
     }
 
-    pub(super) fn hold(&mut self, attempt: Attempt) -> Kept {
-        self.token.hold(attempt).map_err(in_clause("an attempt is held"))
+    pub(super) fn save_attempt(&mut self, attempt: Attempt) -> Kept {
+        self.token.save_attempt(attempt).map_err(in_clause("an attempt is held"))
     }
 
     pub(super) fn attempt(&self, n: u8) -> Result<Option<Attempt>, ContractViolation> {
@@ -98,7 +99,7 @@ impl Case<'_> {
         Ok(held.pop())
     }
 
-    pub(super) fn registration(&self, n: u8) -> Result<Option<Registration>, ContractViolation> {
+    pub(super) fn registration(&self, n: u8) -> Result<Option<TokenRegistration>, ContractViolation> {
         let mut found = self.token.registrations().map_err(in_clause("registrations answers"))?;
         found.retain(|registration| registration.key_id == key(n));
         ensure(found.len() < 2, "a key has one registration")?;
@@ -116,7 +117,7 @@ impl Case<'_> {
     pub(super) fn joins(&mut self, server: &Server) -> Kept {
         const TAG: &str = "a join answers with the tag of R4";
         let tag_c = self.token.join(&server.join()).map_err(in_clause("a proven join succeeds"))?;
-        let expected = server.keys.answer(&XWING, &Question::Confirm(&server.transcript, &server.tag_s));
+        let expected = server.keys.answer(&XWING, &KeyUse::Confirm(&server.transcript, &server.tag_s));
         ensure(same(&Secret::new(tag_c), &expected), TAG)
     }
 
@@ -124,14 +125,14 @@ impl Case<'_> {
     pub(super) fn answers(&mut self, server: &Server, clause: &'static str) -> Kept {
         let (th, tag) = (digest(0x77), [0x66; 32]);
         for question in [
-            Question::Response(&th),
-            Question::Session(&th),
-            Question::Grant(&th),
-            Question::Confirm(&th, &tag),
-            Question::Done(&th, &tag),
-            Question::Lost(&th, &tag),
-            Question::Renew(&th),
-            Question::Mix(&th),
+            KeyUse::Response(&th),
+            KeyUse::Session(&th),
+            KeyUse::Grant(&th),
+            KeyUse::Confirm(&th, &tag),
+            KeyUse::Done(&th, &tag),
+            KeyUse::Lost(&th, &tag),
+            KeyUse::Renew(&th),
+            KeyUse::Binder(&th),
         ] {
             let answer = self.token.answer(&server.registration.key_id, &question);
             let answer = answer.map_err(in_clause(clause))?;
@@ -150,7 +151,7 @@ pub(super) struct Server {
     pub(super) transcript: Digest,
     pub(super) keys: KeySet,
     pub(super) tag_s: [u8; 32],
-    pub(super) registration: Registration,
+    pub(super) registration: TokenRegistration,
 }
 
 impl Server {
@@ -173,7 +174,7 @@ impl Server {
     ) -> Result<Self, ContractViolation> {
         let (ssk2, ss_e, transcript) = (secret(n ^ 0x40), secret(n ^ 0x41), digest(n ^ 0x42));
         let confirm_by = NOW.after(86_400);
-        let registration = Registration {
+        let registration = TokenRegistration {
             key_id,
             server_name: server(n)?,
             certificate: digest(n ^ 0x43),
@@ -183,7 +184,7 @@ impl Server {
             suite: SuiteId::XWing,
             policy: Policy::default(),
             alias: None,
-            standing: Standing::Joined { txn: txn(n), transcript, tag_c: [0; 32], confirm_by },
+            progress: Progress::Joined { txn: txn(n), transcript, tag_c: [0; 32], confirm_by },
             supersedes: None,
             configurations: alloc::vec::Vec::new(),
             clock_floor: NOW,
@@ -195,7 +196,7 @@ impl Server {
             key_id: &registration.key_id,
         };
         let keys = KeySet::join(&XWING, ssk1, &ssk2, &transcript, &ss_e, mix, &context);
-        let tag_s = *keys.answer(&XWING, &Question::Grant(&transcript)).expose();
+        let tag_s = *keys.answer(&XWING, &KeyUse::Grant(&transcript)).expose();
         Ok(Self { n, ssk2, ss_e, proof_key, transcript, keys, tag_s, registration })
     }
 
@@ -218,24 +219,24 @@ impl Server {
     }
 
     const fn txn(&self) -> &Txn {
-        match &self.registration.standing {
-            Standing::Joined { txn, .. } => txn,
-            Standing::Active => &const { txn(0) },
+        match &self.registration.progress {
+            Progress::Joined { txn, .. } => txn,
+            Progress::Active => &const { txn(0) },
         }
     }
 
     /// How the registration looks once it is joined.
-    pub(super) fn stored(&self) -> Registration {
-        let confirm = Question::Confirm(&self.transcript, &self.tag_s);
+    pub(super) fn stored(&self) -> TokenRegistration {
+        let confirm = KeyUse::Confirm(&self.transcript, &self.tag_s);
         let tag_c = *self.keys.answer(&XWING, &confirm).expose();
         let confirm_by = NOW.after(86_400);
-        let standing = Standing::Joined { txn: txn(self.n), transcript: self.transcript, tag_c, confirm_by };
-        Registration { standing, ..self.registration.clone() }
+        let progress = Progress::Joined { txn: txn(self.n), transcript: self.transcript, tag_c, confirm_by };
+        TokenRegistration { progress, ..self.registration.clone() }
     }
 }
 
-pub(super) fn half_attempt(n: u8, outcome_size: u16) -> Result<Half, ContractViolation> {
-    Ok(Half {
+pub(super) fn half_attempt(n: u8, outcome_size: u16) -> Result<InFlight, ContractViolation> {
+    Ok(InFlight {
         txn: txn(n),
         suite: SuiteId::XWing,
         server_name: server(n)?,
@@ -266,8 +267,8 @@ pub(super) fn waiting_attempt(n: u8) -> Result<Waiting, ContractViolation> {
     })
 }
 
-pub(super) fn equal_halves(a: &Half, b: &Half) -> bool {
-    let plain = |half: &Half| {
+pub(super) fn equal_halves(a: &InFlight, b: &InFlight) -> bool {
+    let plain = |half: &InFlight| {
         let names = (half.txn, half.suite, half.server_name.clone(), half.certificate, half.anchor);
         (names, half.transcript, half.renews, half.ticket.0, half.outcome_size, half.deadline)
     };

@@ -5,8 +5,8 @@ use super::{Kept, ensure};
 use crate::id::Alias;
 use crate::port::TokenError;
 use crate::port::token::Join;
-use crate::record::{Attempt, ProofKey, Registration, Standing};
-use crate::schedule::{Question, mix};
+use crate::record::{Attempt, Progress, ProofKey, TokenRegistration};
+use crate::schedule::{KeyUse, binder};
 use crate::secret::Secret;
 use crate::suite::XWING;
 
@@ -14,10 +14,10 @@ const RIGHT: &str = "a joined key answers as the server's does";
 
 pub(super) fn a_join(case: &mut Case<'_>) -> Kept {
     let ssk1 = case.wrap(1)?;
-    case.hold(Attempt::Half(half_attempt(1, 1024)?))?;
+    case.save_attempt(Attempt::InFlight(half_attempt(1, 1024)?))?;
     let other = case.wrap(2)?;
     let secret = Secret::new([0x55; 32]);
-    let mixed = mix(&XWING, &secret, &Server::transcript_of(1));
+    let mixed = binder(&XWING, &secret, &Server::transcript_of(1));
     let server = Server::new(1, &ssk1, ProofKey::Secret(secret), &mixed)?;
     case.joins(&server)?;
     let stored = case.registration(1)?;
@@ -28,14 +28,14 @@ pub(super) fn a_join(case: &mut Case<'_>) -> Kept {
     case.answers(&server, RIGHT)?;
     case.token.remove(&key(1)).map_err(in_clause("a key can be removed"))?;
     ensure(case.registration(1)?.is_none(), "removing a key removes its registration")?;
-    let answer = case.token.answer(&key(1), &Question::Mix(&server.transcript));
+    let answer = case.token.answer(&key(1), &KeyUse::Binder(&server.transcript));
     ensure(answer.err() == Some(TokenError::NoSuchKey), "a key that was removed is gone")
 }
 
 pub(super) fn a_wrong_proof(case: &mut Case<'_>) -> Kept {
     const KEPT: &str = "a wrong proof costs neither half nor attempt";
     let ssk1 = case.wrap(1)?;
-    case.hold(Attempt::Half(half_attempt(1, 1024)?))?;
+    case.save_attempt(Attempt::InFlight(half_attempt(1, 1024)?))?;
     let server = Server::new(1, &ssk1, ProofKey::None, &Secret::absent())?;
     for place in 0..server.tag_s.len() {
         let mut wrong = server.tag_s;
@@ -72,43 +72,43 @@ pub(super) fn joins_that_cannot_be(case: &mut Case<'_>) -> Kept {
     let ssk1 = case.wrap(1)?;
     let server = Server::new(1, &ssk1, ProofKey::None, &Secret::absent())?;
     let joined = case.token.join(&Join { txn: &txn(2), ..server.join() });
-    ensure(joined.err() == Some(TokenError::NoSuchHalf), "there is no join without a half")?;
+    ensure(joined.err() == Some(TokenError::NoSuchAttempt), "there is no join without a half")?;
     let stranger = ProofKey::Renewal(key(9));
     let joined = case.token.join(&Join { proof_key: &stranger, ..server.join() });
     ensure(joined.err() == Some(TokenError::NoSuchKey), "there is no renewal of a key that is not there")?;
     case.has_half(1, &ssk1, "a join refused keeps the half")?;
     case.joins(&server)?;
     let again = case.token.join(&server.join()).err();
-    let over = [Some(TokenError::NoSuchHalf), Some(TokenError::KeyExists)].contains(&again);
+    let over = [Some(TokenError::NoSuchAttempt), Some(TokenError::KeyExists)].contains(&again);
     ensure(over, "a half joins once")
 }
 
 pub(super) fn renewal(case: &mut Case<'_>) -> Kept {
     const OLD: &str = "the old key stays until the new one is active";
     let old = case.joined(1)?;
-    let mut active = Registration { standing: Standing::Active, ..old.stored() };
+    let mut active = TokenRegistration { progress: Progress::Active, ..old.stored() };
     active.configurations = alloc::vec![configuration(1)?];
     case.token.update(&active).map_err(in_clause("a registration can be updated"))?;
     ensure(case.registration(1)? == Some(active.clone()), "a registration is replaced by its update")?;
 
     let ssk1 = case.wrap(2)?;
-    let mixed = old.keys.answer(&XWING, &Question::Mix(&Server::transcript_of(2)));
+    let mixed = old.keys.answer(&XWING, &KeyUse::Binder(&Server::transcript_of(2)));
     let mut new = Server::new(2, &ssk1, ProofKey::Renewal(key(1)), &mixed)?;
     new.registration.supersedes = Some(key(1));
     case.joins(&new)?;
-    let joined = Registration { alias: Some(Alias::new([7; 16])), ..new.stored() };
+    let joined = TokenRegistration { alias: Some(Alias::new([7; 16])), ..new.stored() };
     case.token.update(&joined).map_err(in_clause("a registration can be updated"))?;
     ensure(case.registration(2)? == Some(joined.clone()), "a registration is replaced by its update")?;
     case.answers(&old, OLD)?;
     ensure(case.registration(1)? == Some(active.clone()), OLD)?;
 
-    let last = Registration { standing: Standing::Active, ..joined };
+    let last = TokenRegistration { progress: Progress::Active, ..joined };
     case.token.update(&last).map_err(in_clause("a registration can be updated"))?;
     ensure(case.registration(1)?.is_none(), "a key that became active erases the one it supersedes")?;
-    let answer = case.token.answer(&key(1), &Question::Renew(&old.transcript));
+    let answer = case.token.answer(&key(1), &KeyUse::Renew(&old.transcript));
     ensure(answer.err() == Some(TokenError::NoSuchKey), "a superseded key is gone")?;
-    let mut alone = Registration { supersedes: None, ..last };
-    alone.succeed(&active);
+    let mut alone = TokenRegistration { supersedes: None, ..last };
+    alone.inherit_from(&active);
     let found = case.registration(2)?;
     let configurations = found.as_ref().map(|found| &found.configurations);
     ensure(
@@ -117,7 +117,7 @@ pub(super) fn renewal(case: &mut Case<'_>) -> Kept {
     )?;
     ensure(found.as_ref() == Some(&alone), "an active key supersedes none any more")?;
     case.answers(&new, RIGHT)?;
-    let unknown = Registration { key_id: key(9), ..alone };
+    let unknown = TokenRegistration { key_id: key(9), ..alone };
     let updated = case.token.update(&unknown);
     ensure(updated.err() == Some(TokenError::NoSuchKey), "there is no update of a key that is not there")
 }

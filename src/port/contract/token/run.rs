@@ -6,7 +6,7 @@ use super::case::{
 use super::{Kept, ensure, same};
 use crate::port::TokenError;
 use crate::record::Attempt;
-use crate::schedule::Question;
+use crate::schedule::KeyUse;
 
 pub(super) fn a_blank_token(case: &mut Case<'_>) -> Kept {
     const BLANK: &str = "a blank token has anchors, and nothing else";
@@ -16,7 +16,7 @@ pub(super) fn a_blank_token(case: &mut Case<'_>) -> Kept {
     let registrations = case.token.registrations().map_err(in_clause(BLANK))?;
     ensure(registrations.is_empty(), BLANK)?;
     ensure(case.token.attempts().map_err(in_clause(BLANK))?.is_empty(), BLANK)?;
-    let answer = case.token.answer(&key(1), &Question::Response(&digest(1)));
+    let answer = case.token.answer(&key(1), &KeyUse::Response(&digest(1)));
     let no_key = Some(TokenError::NoSuchKey);
     ensure(answer.err() == no_key, "a key that is not there does not answer")?;
     ensure(case.token.remove(&key(1)).err() == no_key, "a key that is not there cannot be removed")
@@ -43,19 +43,19 @@ pub(super) fn attempts(case: &mut Case<'_>) -> Kept {
     let ssk1 = case.wrap(1)?;
     for size in [1024, 2048] {
         let attempt = half_attempt(1, size)?;
-        case.hold(Attempt::Half(attempt.clone()))?;
+        case.save_attempt(Attempt::InFlight(attempt.clone()))?;
         let held = case.attempt(1)?;
-        ensure(matches!(&held, Some(Attempt::Half(held)) if equal_halves(held, &attempt)), HELD)?;
+        ensure(matches!(&held, Some(Attempt::InFlight(held)) if equal_halves(held, &attempt)), HELD)?;
     }
     case.has_half(1, &ssk1, "a held attempt leaves the half as it is")
 }
 
 pub(super) fn waiting(case: &mut Case<'_>) -> Kept {
     case.wrap(1)?;
-    case.hold(Attempt::Half(half_attempt(1, 1024)?))?;
+    case.save_attempt(Attempt::InFlight(half_attempt(1, 1024)?))?;
     let other = case.wrap(2)?;
     let wait = waiting_attempt(1)?;
-    case.hold(Attempt::Waiting(wait.clone()))?;
+    case.save_attempt(Attempt::Waiting(wait.clone()))?;
     let held = case.attempt(1)?;
     let right = matches!(&held, Some(Attempt::Waiting(held)) if equal_waits(held, &wait));
     ensure(right, "a wait takes the place of the half it ends")?;
@@ -65,13 +65,13 @@ pub(super) fn waiting(case: &mut Case<'_>) -> Kept {
 
 pub(super) fn giving_up(case: &mut Case<'_>) -> Kept {
     const NOTHING: &str = "giving up what is not there is no error";
-    case.token.give_up(&txn(1)).map_err(in_clause(NOTHING))?;
+    case.token.abandon(&txn(1)).map_err(in_clause(NOTHING))?;
     case.wrap(1)?;
-    case.hold(Attempt::Half(half_attempt(1, 1024)?))?;
+    case.save_attempt(Attempt::InFlight(half_attempt(1, 1024)?))?;
     let other = case.wrap(2)?;
-    case.token.give_up(&txn(1)).map_err(in_clause("a run can be given up"))?;
+    case.token.abandon(&txn(1)).map_err(in_clause("a run can be given up"))?;
     case.has_no_half(1, "giving up erases the half")?;
     ensure(case.attempt(1)?.is_none(), "giving up erases the attempt")?;
     case.has_half(2, &other, "giving up leaves other runs as they are")?;
-    case.token.give_up(&txn(1)).map_err(in_clause(NOTHING))
+    case.token.abandon(&txn(1)).map_err(in_clause(NOTHING))
 }
