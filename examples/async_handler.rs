@@ -97,7 +97,7 @@ impl KeyService {
         later().await;
         self.0.sign_offer(certificate, transcript)
     }
-    async fn decapsulate(&self, sealed: &Encapsulated<'_>) -> Result<Decapsulated, AuthServerError> {
+    async fn decapsulate(&self, sealed: &Encapsulated) -> Result<Decapsulated, AuthServerError> {
         later().await;
         self.0.decapsulate(sealed, UnixTime::now())
     }

@@ -75,14 +75,14 @@ impl Token for Memory {
             return Err(TokenError::KeyExists);
         }
         let Joined { keys, registration, tag_c } =
-            join.with(suite, &ssk1, |id, asked| self.answer(id, asked))?;
+            join.with(suite, &ssk1, |id, asked| self.derive(id, asked))?;
         self.keys.insert(registration.key_id, (registration, suite, keys));
         self.abandon(join.txn)?;
         Ok(tag_c)
     }
-    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Answer<Secret> {
+    fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Answer<Secret> {
         let (_, suite, keys) = self.keys.get(key_id).ok_or(TokenError::NoSuchKey)?;
-        Ok(keys.answer(*suite, question))
+        Ok(keys.derive(*suite, question))
     }
     fn registrations(&self) -> Answer<Vec<TokenRegistration>> {
         Ok(self.keys.values().map(|(registration, ..)| registration.clone()).collect())

@@ -108,6 +108,7 @@
 extern crate alloc;
 
 mod id;
+mod moment;
 mod name;
 mod random;
 #[cfg(feature = "std")]
@@ -151,9 +152,10 @@ pub use id::{
     AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, IdError, KeyId,
     NameError, OfferId, ServerName, TicketId, Txn, UserId, UserName,
 };
-pub use random::RandomSource;
+pub use moment::Moment;
 #[cfg(feature = "std")]
 pub use random::SystemRandom;
+pub use random::{Purpose, RandomSource};
 pub use secret::Secret;
 pub use settings::ServerSettings;
 pub use step::{ErrorReason, Fault, Step};

@@ -8,6 +8,69 @@
 pub trait RandomSource {
     /// Fills `out` completely.
     fn fill(&mut self, out: &mut [u8]);
+
+    /// Fills `out` with bytes drawn for a purpose. A source may give each purpose a stream of its own, as
+    /// [`Moment`](crate::Moment) does; by default this is [`RandomSource::fill`].
+    fn fill_for(&mut self, _purpose: Purpose, out: &mut [u8]) {
+        self.fill(out);
+    }
+}
+
+/// The value that random bytes are drawn for (PROTOCOL.md names each).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// txn of R0, 16 bytes.
+    Txn = 1,
+    /// nonce_t of R0, 32 bytes.
+    TokenNonce = 2,
+    /// offer_id of R1, 16 bytes.
+    OfferId = 3,
+    /// nonce_s of R1, 32 bytes.
+    ServerNonce = 4,
+    /// The seed of an encapsulation or of an ephemeral key pair.
+    Kem = 5,
+    /// The fresh part of the salt of R3, 32 bytes.
+    Salt = 6,
+    /// SSK2, 32 bytes.
+    Ssk2 = 7,
+    /// A key id, 16 bytes.
+    KeyId = 8,
+    /// The alias for the next session, 16 bytes.
+    Alias = 9,
+    /// A user identification code, 16 bytes.
+    UserId = 10,
+    /// The tag of an R3 that grants nothing, 32 bytes.
+    NoTag = 11,
+    /// N_s of S1, 32 bytes.
+    ServerChallenge = 12,
+    /// N_c of S2, 32 bytes.
+    TokenChallenge = 13,
+    /// x of S3 in mode `psk`, 32 bytes.
+    Contribution = 14,
+    /// The id of a parked challenge, 16 bytes.
+    ChallengeId = 15,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 15] = [
+        Self::Txn,
+        Self::TokenNonce,
+        Self::OfferId,
+        Self::ServerNonce,
+        Self::Kem,
+        Self::Salt,
+        Self::Ssk2,
+        Self::KeyId,
+        Self::Alias,
+        Self::UserId,
+        Self::NoTag,
+        Self::ServerChallenge,
+        Self::TokenChallenge,
+        Self::Contribution,
+        Self::ChallengeId,
+    ];
 }
 
 impl<F: FnMut(&mut [u8])> RandomSource for F {
@@ -20,6 +83,13 @@ impl<F: FnMut(&mut [u8])> RandomSource for F {
 pub(crate) fn draw<const N: usize>(random: &mut dyn RandomSource) -> [u8; N] {
     let mut out = [0; N];
     random.fill(&mut out);
+    out
+}
+
+/// Draws `N` bytes for a purpose.
+pub(crate) fn draw_for<const N: usize>(random: &mut dyn RandomSource, purpose: Purpose) -> [u8; N] {
+    let mut out = [0; N];
+    random.fill_for(purpose, &mut out);
     out
 }
 

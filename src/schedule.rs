@@ -14,7 +14,7 @@ use crate::transcript::{label, lengthed};
 use alloc::vec::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// What the token's half SSK1 is asked for while it is the only shared secret.
+/// Uses of the token's contribution SSK1 while it is the only shared secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ssk1Use {
     /// p_B, which seals R2.
@@ -23,14 +23,25 @@ pub enum Ssk1Use {
     Outcome,
 }
 
-/// `p = prf(SSK1, label ‖ transcript)`: what a token that guards SSK1 lets out.
+impl Ssk1Use {
+    /// The bytes to authenticate under SSK1: `label ‖ 0x00 ‖ transcript ‖ 0x01`. Nothing in it is secret.
+    #[must_use]
+    pub fn input(self, transcript: &Digest) -> Vec<u8> {
+        [self.label(), &[0], transcript.as_bytes(), &[1]].concat()
+    }
+
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::Request => label::HALF_B,
+            Self::Outcome => label::HALF_G,
+        }
+    }
+}
+
+/// Derives p_B or p_G: `HMAC(SSK1, input)`, the value that a token which guards SSK1 gives out.
 #[must_use]
 pub fn derive_from_ssk1(suite: &dyn Suite, ssk1: &Secret, wanted: Ssk1Use, transcript: &Digest) -> Secret {
-    let label = match wanted {
-        Ssk1Use::Request => label::HALF_B,
-        Ssk1Use::Outcome => label::HALF_G,
-    };
-    prf(suite, ssk1, label, transcript.as_bytes())
+    prf(suite, ssk1, wanted.label(), transcript.as_bytes())
 }
 
 /// k2 or k3: seals one text, once, under the transcript before it.
@@ -172,46 +183,91 @@ impl KeySet {
         [&self.auth, &self.derive, &self.confirm, &self.renew]
     }
 
-    /// Answers the one thing that a question asks for.
+    /// Derives the one value that a use of the key gives: `HMAC(sub-key, input)` of
+    /// [`KeyUse::sub_key`] and [`KeyUse::input`].
     #[must_use]
-    pub fn answer(&self, suite: &dyn Suite, question: &KeyUse<'_>) -> Secret {
-        let tag = |key, label, th: &Digest| Secret::new(suite.mac(key, &[label, &[0], th.as_bytes()]));
-        let next = |label, th: &Digest, before: &[u8; 32]| {
-            Secret::new(suite.mac(&self.confirm, &[label, &[0], th.as_bytes(), before]))
+    pub fn derive(&self, suite: &dyn Suite, key_use: &KeyUse) -> Secret {
+        let key = match key_use.sub_key() {
+            SubKey::Auth => &self.auth,
+            SubKey::Derive => &self.derive,
+            SubKey::Confirm => &self.confirm,
+            SubKey::Renew => &self.renew,
         };
-        match *question {
-            KeyUse::Response(th_r) => tag(&self.auth, label::RESPONSE, th_r),
-            KeyUse::Session(th_a) => prf(suite, &self.derive, label::SESSION, th_a.as_bytes()),
-            KeyUse::Grant(th_j) => tag(&self.confirm, label::GRANT, th_j),
-            KeyUse::Confirm(th_j, tag_s) => next(label::CONFIRM, th_j, tag_s),
-            KeyUse::Done(th_j, tag_c) => next(label::DONE, th_j, tag_c),
-            KeyUse::Lost(th_j, tag_c) => next(label::LOST, th_j, tag_c),
-            KeyUse::Renew(th_b) => tag(&self.renew, label::RENEW, th_b),
-            KeyUse::Binder(th) => binder(suite, &self.renew, th),
-        }
+        Secret::new(suite.mac(key, &key_use.parts()))
     }
 }
 
-/// Everything that a key, once joined, is ever asked: labelled MACs and derived values.
+/// Names one of the four sub-keys of a shared key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SubKey {
+    /// K_auth: the token's proof in a session.
+    Auth,
+    /// K_derive: the shared key's part of a session's key.
+    Derive,
+    /// K_confirm: the proofs at the end of a registration (R3 to R5).
+    Confirm,
+    /// K_renew: the proof of a renewal.
+    Renew,
+}
+
+/// Everything that a key, once joined, is ever used for: labelled MACs and derived values.
+///
+/// Each is `HMAC-SHA-256(sub-key, input)`, 32 bytes. A token whose keys live in a device sends
+/// [`KeyUse::input`] to the key that [`KeyUse::sub_key`] names, and copies no label of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum KeyUse<'a> {
+pub enum KeyUse {
     /// tag_c of S2, over thR: under K_auth.
-    Response(&'a Digest),
+    Response(Digest),
     /// d, over thA: under K_derive.
-    Session(&'a Digest),
+    Session(Digest),
     /// tag_s of R3, over thJ: under K_confirm.
-    Grant(&'a Digest),
+    Grant(Digest),
     /// tag_c of R4, over thJ and tag_s: under K_confirm.
-    Confirm(&'a Digest, &'a [u8; 32]),
-    /// The tag of R5 when it counts, over thJ and tag_c: under K_confirm.
-    Done(&'a Digest, &'a [u8; 32]),
-    /// The tag of R5 when another was first: under K_confirm.
-    Lost(&'a Digest, &'a [u8; 32]),
+    Confirm(Digest, [u8; 32]),
+    /// The tag of R5 when the registration counts, over thJ and tag_c: under K_confirm.
+    Done(Digest, [u8; 32]),
+    /// The tag of R5 when another registration was first: under K_confirm.
+    Lost(Digest, [u8; 32]),
     /// The renewal proof of R2, over thB: under K_renew.
-    Renew(&'a Digest),
-    /// The mix of a renewal, over thJ (thB for a ticket): under K_renew.
-    Binder(&'a Digest),
+    Renew(Digest),
+    /// The binder of a renewal, over thJ (thB for a ticket): under K_renew.
+    Binder(Digest),
+}
+
+impl KeyUse {
+    /// The sub-key that is used.
+    #[must_use]
+    pub const fn sub_key(&self) -> SubKey {
+        match self {
+            Self::Response(_) => SubKey::Auth,
+            Self::Session(_) => SubKey::Derive,
+            Self::Grant(_) | Self::Confirm(..) | Self::Done(..) | Self::Lost(..) => SubKey::Confirm,
+            Self::Renew(_) | Self::Binder(_) => SubKey::Renew,
+        }
+    }
+
+    /// The bytes to authenticate, at most 128: `label ‖ 0x00 ‖ transcript`, and after it the tag
+    /// before, or the `0x01` of HKDF-Expand for a derived value. Nothing in it is secret.
+    #[must_use]
+    pub fn input(&self) -> Vec<u8> {
+        self.parts().concat()
+    }
+
+    /// [`KeyUse::input`] in four parts.
+    const fn parts(&self) -> [&[u8]; 4] {
+        let (label, transcript, last): (&[u8], &Digest, &[u8]) = match self {
+            Self::Response(th_r) => (label::RESPONSE, th_r, &[]),
+            Self::Session(th_a) => (label::SESSION, th_a, &[1]),
+            Self::Grant(th_j) => (label::GRANT, th_j, &[]),
+            Self::Confirm(th_j, tag_s) => (label::CONFIRM, th_j, tag_s),
+            Self::Done(th_j, tag_c) => (label::DONE, th_j, tag_c),
+            Self::Lost(th_j, tag_c) => (label::LOST, th_j, tag_c),
+            Self::Renew(th_b) => (label::RENEW, th_b, &[]),
+            Self::Binder(th) => (label::MIX, th, &[1]),
+        };
+        [label, &[0], transcript.as_bytes(), last]
+    }
 }
 
 impl KeyContext<'_> {

@@ -1,6 +1,6 @@
 //! Secrets as opaque values: zeroized when dropped, compared in constant time, never printed.
 
-use crate::random::RandomSource;
+use crate::random::{Purpose, RandomSource};
 use core::fmt;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -27,6 +27,13 @@ impl Secret {
     pub fn random(random: &mut dyn RandomSource) -> Self {
         let mut secret = Self::absent();
         random.fill(&mut secret.0);
+        secret
+    }
+
+    /// Draws 32 secret bytes for a purpose.
+    pub(crate) fn random_for(random: &mut dyn RandomSource, purpose: Purpose) -> Self {
+        let mut secret = Self::absent();
+        random.fill_for(purpose, &mut secret.0);
         secret
     }
 

@@ -81,7 +81,7 @@ impl AuthServer for Flawed {
         let other = OfferKey::generate(&mut Counting::new(99));
         Ok(if self.flaw == Flaw::SignsWithAnotherKey { other.sign(transcript) } else { signature })
     }
-    fn decapsulate(&self, sealed: &Encapsulated<'_>, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
+    fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
         let now = match self.flaw {
             Flaw::KeepsEphemeralKeys => NOW,
             Flaw::ErasesEphemeralKeysEarly => now.after(120),

@@ -5,6 +5,7 @@ use crate::id::{ApplicationName, KeyId};
 use crate::message::{Applied, ConfigurationSerial};
 use crate::port::EntitlementStore;
 use crate::port::entitlement_store::{Report, ReportResult};
+use crate::port::question::{StoreQuestion, TakeReport};
 use crate::time::UnixTime;
 use crate::wire::{Message, Problem, WireError};
 
@@ -58,7 +59,7 @@ impl AwaitApplied {
             }
         };
         let (key_id, application, serial) = (self.key_id, self.application, self.serial);
-        Ok(NeedReport { report: Report { key_id, application, serial, result } })
+        Ok(NeedReport { question: TakeReport { report: Report { key_id, application, serial, result } } })
     }
 }
 
@@ -66,20 +67,20 @@ impl AwaitApplied {
 #[derive(Debug)]
 #[must_use]
 pub struct NeedReport {
-    report: Report,
+    question: TakeReport,
 }
 
 impl NeedReport {
     /// What to keep, for [`EntitlementStore::report`].
     #[must_use]
-    pub const fn wanted(&self) -> &Report {
-        &self.report
+    pub const fn wanted(&self) -> &TakeReport {
+        &self.question
     }
 
     /// It is kept: that is the end of this configuration's way.
     #[must_use]
     pub fn supply(self) -> ReportResult {
-        self.report.result
+        self.question.report.result
     }
 
     /// Lets the store keep it.
@@ -91,7 +92,7 @@ impl NeedReport {
         store: &dyn EntitlementStore,
         now: UnixTime,
     ) -> Result<ReportResult, ServerConfigurationError> {
-        store.report(&self.report, now)?;
+        self.wanted().ask(store, now)?;
         Ok(self.supply())
     }
 }

@@ -7,6 +7,7 @@ use crate::message::{ConfigRequest, Configuration, Held, Scope, UserInformation}
 use crate::name::normalise_text;
 use crate::port::EntitlementStore;
 use crate::port::entitlement_store::{Entitlement, EntitlementQuery, Report, ReportResult};
+use crate::port::question::{FindEntitlement, StoreQuestion};
 use crate::step::Step;
 use crate::time::UnixTime;
 use crate::wire::{Bytes, Frame, Message, Problem, Text, WireError};
@@ -52,7 +53,12 @@ pub fn receive_request(
         held: c0.held.map(|held| held.serial),
     };
     let server_name = principal.server_name.clone();
-    Ok(NeedEntitlement { request_id: c0.request_id, server_name, held: c0.held, query })
+    Ok(NeedEntitlement {
+        request_id: c0.request_id,
+        server_name,
+        held: c0.held,
+        question: FindEntitlement { query },
+    })
 }
 
 fn check_information(information: &UserInformation) -> Result<(), WireError> {
@@ -77,14 +83,14 @@ pub struct NeedEntitlement {
     request_id: u32,
     server_name: ServerName,
     held: Option<Held>,
-    query: EntitlementQuery,
+    question: FindEntitlement,
 }
 
 impl NeedEntitlement {
     /// The question, for [`EntitlementStore::entitlement`].
     #[must_use]
-    pub const fn wanted(&self) -> &EntitlementQuery {
-        &self.query
+    pub const fn wanted(&self) -> &FindEntitlement {
+        &self.question
     }
 
     /// Makes C1 of the answer (patent step 390); `None` where nothing is known of the application, and then
@@ -97,7 +103,7 @@ impl NeedEntitlement {
         answer: Option<Entitlement>,
         now: UnixTime,
     ) -> Result<Step<Configuration<'static>, Option<AwaitApplied>>, ServerConfigurationError> {
-        let EntitlementQuery { key_id, user_id, application, held, .. } = self.query;
+        let EntitlementQuery { key_id, user_id, application, held, .. } = self.question.query;
         let scope = Scope { user_id, server_name: self.server_name, application };
         let Some(entitlement) = answer else {
             return Ok(Step { send: knows_nothing(self.request_id, scope, now).encode(), next: None });
@@ -121,7 +127,7 @@ impl NeedEntitlement {
         store: &dyn EntitlementStore,
         now: UnixTime,
     ) -> Result<Step<Configuration<'static>, Option<AwaitApplied>>, ServerConfigurationError> {
-        let answer = store.entitlement(self.wanted(), now)?;
+        let answer = self.wanted().ask(store, now)?;
         let step = self.supply(answer, now)?;
         if let Some(report) = step.next.as_ref().and_then(AwaitApplied::regression) {
             store.report(report, now)?;

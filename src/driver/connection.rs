@@ -185,7 +185,7 @@ impl Connection {
         };
         if let Some((key_id, address)) = live.session.heard() {
             // Forgetting older aliases late costs nothing: the next session does it.
-            let _ = gateway.store.confirm_alias(&key_id, &address);
+            let _ = gateway.store.confirm_alias(&key_id, &address, now);
         }
         match received {
             OpenedRecord::Data(data) => {

@@ -9,7 +9,7 @@ use crate::random::RandomSource;
 use crate::record::{Effect, RejectionRecord};
 use crate::registration::ServerRegistrationError;
 use crate::registration::server::{
-    Decision, EnrolmentRequest, Stored, receive_confirm, receive_hello, receive_request,
+    Decision, EnrolmentRequest, Lookup, receive_confirm, receive_hello, receive_request,
 };
 use crate::session::{ChannelError, SessionError};
 use crate::settings::ServerSettings;
@@ -137,15 +137,15 @@ impl Gateway<'_> {
 
     fn outcome(&self, peer: &[u8], frame: &[u8], now: UnixTime, random: &mut dyn RandomSource) -> Answered {
         let need = match receive_request(frame)?.supply_from(self.store, peer, self.settings, now)? {
-            Stored::Before(outcome) => return Ok((outcome.into_bytes(), ServerEvent::Repeated)),
-            Stored::New(need) => need,
+            Lookup::Before(outcome) => return Ok((outcome.into_bytes(), ServerEvent::Repeated)),
+            Lookup::New(need) => need,
         };
         self.limit(peer, RequestKind::Request)?;
         let need = need.supply_from(self.server, self.settings, now)?;
         let judged = need.supply_from(self.store, self.settings, now)?;
         let decide = |application: &EnrolmentRequest| self.approval.decide(application);
         let commit = judged.decide(decide, self.settings, now, random)?;
-        let event = match &commit.wanted().effect {
+        let event = match &commit.wanted().outcome.effect {
             Effect::Granted(new) => ServerEvent::Granted(new.registered.key_id),
             Effect::Waiting { .. } => ServerEvent::Waiting,
             Effect::Refused(refusal) => ServerEvent::Refused(refusal.clone()),
@@ -155,7 +155,7 @@ impl Gateway<'_> {
 
     fn confirm(&self, frame: &[u8], now: UnixTime) -> Answered {
         let need = receive_confirm(frame)?.supply_from(self.store)?;
-        let key_id = *need.wanted();
+        let key_id = need.wanted().key_id;
         Ok((need.supply_from(self.store, now)?.into_bytes(), ServerEvent::Confirmed(key_id)))
     }
 }

@@ -187,22 +187,22 @@ impl AuthServer for Server {
         Ok(self.identity(certificate)?.offer_key.sign(transcript))
     }
 
-    fn decapsulate(&self, sealed: &Encapsulated<'_>, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
-        let identity = self.identity(sealed.certificate)?;
+    fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
+        let identity = self.identity(&sealed.certificate)?;
         let (seed, ss_e) = {
             let mut inner = self.lock();
             inner.forget_lapsed(now, self.offer_ttl);
             let kem = find(sealed.suite).map(Suite::kem);
             let key =
-                inner.ephemerals.iter().find(|key| key.id == *sealed.ephemeral && key.suite == sealed.suite);
-            let ss_e = key.zip(kem).map(|(key, kem)| kem.decapsulate(&key.private, sealed.ct_e));
+                inner.ephemerals.iter().find(|key| key.id == sealed.ephemeral && key.suite == sealed.suite);
+            let ss_e = key.zip(kem).map(|(key, kem)| kem.decapsulate(&key.private, &sealed.ct_e));
             (Zeroizing::new(draw::<32>(&mut *inner.random)), ss_e)
         };
         let ss_e = ss_e.ok_or(AuthServerError::NoSuchKey)?;
         // Drawn under the lock, used without it.
         let mut drawn =
             |out: &mut [u8]| out.iter_mut().zip(seed.iter()).for_each(|(slot, byte)| *slot = *byte);
-        let ssk1 = identity.kem_key.decapsulate(sealed.ct, sealed.fallback, &mut drawn);
+        let ssk1 = identity.kem_key.decapsulate(&sealed.ct, &sealed.fallback, &mut drawn);
         let ss_e = ss_e.map_err(|_| AuthServerError::Ciphertext)?;
         Ok(Decapsulated { ssk1, ss_e })
     }

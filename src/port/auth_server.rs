@@ -47,20 +47,20 @@ pub struct OfferMaterial {
 }
 
 /// Two ciphertexts to open: SSK1 under P_u and ss_e under pk_e.
-#[derive(Clone, Copy, Debug)]
-pub struct Encapsulated<'a> {
+#[derive(Clone, Debug)]
+pub struct Encapsulated {
     /// The suite.
     pub suite: SuiteId,
     /// The certificate whose P_u it is.
-    pub certificate: &'a Digest,
+    pub certificate: Digest,
     /// The name of the ephemeral key.
-    pub ephemeral: &'a [u8; 16],
+    pub ephemeral: [u8; 16],
     /// SSK1, encapsulated.
-    pub ct: &'a [u8],
+    pub ct: Vec<u8>,
     /// ss_e, encapsulated.
-    pub ct_e: &'a [u8],
+    pub ct_e: Vec<u8>,
     /// What to answer in place of an SSK1 that does not decapsulate: implicit rejection.
-    pub fallback: &'a Secret,
+    pub fallback: Secret,
 }
 
 /// What was encapsulated.
@@ -77,7 +77,7 @@ pub struct Decapsulated {
 /// Methods take `&self`: one server answers many tokens at once. An implementation over an HSM may
 /// block; an asynchronous one is asked through the suspended states instead and never implements
 /// this trait.
-pub trait AuthServer {
+pub trait AuthServer: Send + Sync {
     /// What to offer to a token that speaks `suites` (best first). Issues one ephemeral key for at
     /// most 60 s, and keeps its private half, in volatile memory only, until the last offer made
     /// with it has ended: `offer_ttl` seconds after its last issue.
@@ -100,5 +100,5 @@ pub trait AuthServer {
     ///
     /// # Errors
     /// [`AuthServerError`], for the operator alone.
-    fn decapsulate(&self, sealed: &Encapsulated<'_>, now: UnixTime) -> Result<Decapsulated, AuthServerError>;
+    fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError>;
 }

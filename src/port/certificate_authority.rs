@@ -30,7 +30,7 @@ pub enum AuthorityError {
 /// applicant may have the name and holds P_r, the authority must know before it is asked to
 /// [`Self::issue`]; a [`CertificateRequest`] proves neither. [`contract::certificate_authority`](crate::port::contract::certificate_authority) tests an
 /// implementation.
-pub trait CertificateAuthority {
+pub trait CertificateAuthority: Send {
     /// The name and key that tokens embed to believe this authority: its own, or those of the
     /// authority at the top of its chains. Always the same. Tokens made from a wrong answer
     /// believe somebody else.

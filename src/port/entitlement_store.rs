@@ -175,7 +175,7 @@ pub enum ReportResult {
 ///
 /// Each method is one transaction. The price of a wrong answer stands with each; a store that
 /// cannot answer says so with [`StoreError`] rather than guess.
-pub trait EntitlementStore {
+pub trait EntitlementStore: Send + Sync {
     /// R3 as it was sent for the request with this hash, if it was, until its `keep_until`.
     ///
     /// Forgetting one early: a token whose R3 was lost must register anew.
@@ -199,14 +199,14 @@ pub trait EntitlementStore {
     ///
     /// # Errors
     /// [`StoreError`]; then nothing is stored.
-    fn commit(&self, outcome: NewOutcome, now: UnixTime) -> Result<Committed, StoreError>;
+    fn commit(&self, outcome: &NewOutcome, now: UnixTime) -> Result<Committed, StoreError>;
 
     /// The tags that R4 and R5 of this key will carry, if it was granted and no session has been
     /// opened with it.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError>;
+    fn expected(&self, key_id: &KeyId, now: UnixTime) -> Result<Option<ExpectedTags>, StoreError>;
 
     /// Makes a pending registration active by compare-and-set: takes its name and its code, puts it
     /// in the place of the key it renews (`Superseded`), marks the other pending ones of the same
@@ -223,7 +223,11 @@ pub trait EntitlementStore {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError>;
+    fn registration(
+        &self,
+        address: &Address,
+        now: UnixTime,
+    ) -> Result<Option<ServerRegistration>, StoreError>;
 
     /// Lets a proven session in: spends the parked challenge, confirms a pending registration (as
     /// [`EntitlementStore::confirm`] does), forgets its expected tags and stored R3, and issues the
@@ -242,7 +246,7 @@ pub trait EntitlementStore {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError>;
+    fn confirm_alias(&self, key_id: &KeyId, address: &Address, now: UnixTime) -> Result<(), StoreError>;
 
     /// What the user is entitled to (patent step 380); `None` where nothing is known of that
     /// application.

@@ -8,6 +8,7 @@ pub mod auth_server;
 pub mod certificate_authority;
 pub mod contract;
 pub mod entitlement_store;
+pub mod question;
 pub mod token;
 
 pub use auth_server::{AuthServer, AuthServerError};

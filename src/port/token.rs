@@ -80,7 +80,7 @@ impl TokenError {
 ///
 /// Every method that changes something is one transaction: durable when it returns `Ok`, as though
 /// never called when it returns `Err`.
-pub trait Token {
+pub trait Token: Send {
     /// P_i: whom the token trusts to certify servers (patent step 60).
     ///
     /// # Errors
@@ -138,7 +138,7 @@ pub trait Token {
     ///
     /// # Errors
     /// [`TokenError::NoSuchKey`], or another.
-    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError>;
+    fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError>;
 
     /// Every registration on the token.
     ///
@@ -205,15 +205,15 @@ impl Join<'_> {
         &self,
         suite: &dyn Suite,
         ssk1: &Secret,
-        earlier: impl FnOnce(&KeyId, &KeyUse<'_>) -> Result<Secret, TokenError>,
+        earlier: impl FnOnce(&KeyId, &KeyUse) -> Result<Secret, TokenError>,
     ) -> Result<Joined, TokenError> {
         let mix = self.binder(suite, earlier)?;
         let keys = KeySet::join(suite, ssk1, self.ssk2, self.transcript, self.ss_e, &mix, &self.context());
-        let tag_s = keys.answer(suite, &KeyUse::Grant(self.transcript));
+        let tag_s = keys.derive(suite, &KeyUse::Grant(*self.transcript));
         if !bool::from(tag_s.expose().ct_eq(self.tag_s)) {
             return Err(TokenError::WrongProof);
         }
-        let tag_c = *keys.answer(suite, &KeyUse::Confirm(self.transcript, self.tag_s)).expose();
+        let tag_c = *keys.derive(suite, &KeyUse::Confirm(*self.transcript, *self.tag_s)).expose();
         Ok(Joined { keys, registration: self.joined(tag_c), tag_c })
     }
 
@@ -224,12 +224,12 @@ impl Join<'_> {
     pub fn binder(
         &self,
         suite: &dyn Suite,
-        earlier: impl FnOnce(&KeyId, &KeyUse<'_>) -> Result<Secret, TokenError>,
+        earlier: impl FnOnce(&KeyId, &KeyUse) -> Result<Secret, TokenError>,
     ) -> Result<Secret, TokenError> {
         match self.proof_key {
             ProofKey::None => Ok(Secret::absent()),
             ProofKey::Secret(secret) => Ok(binder(suite, secret, self.transcript)),
-            ProofKey::Renewal(key_id) => earlier(key_id, &KeyUse::Binder(self.transcript)),
+            ProofKey::Renewal(key_id) => earlier(key_id, &KeyUse::Binder(*self.transcript)),
         }
     }
 

@@ -1,16 +1,10 @@
 //! The store for programs that block.
 
 use super::Store;
-use crate::id::{Digest, KeyId};
-use crate::message::Address;
-use crate::port::entitlement_store::{
-    Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
-};
+use crate::port::question::{AsyncEntitlementStore, every_store_question};
 use crate::port::{EntitlementStore, StoreError};
-use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
 use crate::store::Operation;
 use crate::time::UnixTime;
-use alloc::vec::Vec;
 use core::time::Duration;
 use std::sync::mpsc;
 use tokio::runtime::Handle;
@@ -72,57 +66,14 @@ impl Blocking {
     }
 }
 
-impl EntitlementStore for Blocking {
-    fn outcome(&self, request: &Digest, now: UnixTime) -> Result<Option<Vec<u8>>, StoreError> {
-        let request = *request;
-        self.wait(async move |store| store.outcome(&request, now).await)
-    }
-
-    fn applicant(&self, applicant: &Applicant, now: UnixTime) -> Result<ApplicantRecord, StoreError> {
-        let applicant = applicant.clone();
-        self.wait(async move |store| store.applicant(&applicant, now).await)
-    }
-
-    fn commit(&self, outcome: NewOutcome, now: UnixTime) -> Result<Committed, StoreError> {
-        self.wait(async move |store| store.commit(&outcome, now).await)
-    }
-
-    fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
-        let key_id = *key_id;
-        self.wait(async move |store| store.expected(&key_id).await)
-    }
-
-    fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Result<Confirmed, StoreError> {
-        let key_id = *key_id;
-        self.wait(async move |store| store.confirm(&key_id, now).await)
-    }
-
-    fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
-        let address = *address;
-        self.wait(async move |store| store.registration(&address).await)
-    }
-
-    fn admit(&self, admission: &Admission, now: UnixTime) -> Result<Admitted, StoreError> {
-        let admission = *admission;
-        self.wait(async move |store| store.admit(&admission, now).await)
-    }
-
-    fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
-        let (key_id, address) = (*key_id, *address);
-        self.wait(async move |store| store.confirm_alias(&key_id, &address).await)
-    }
-
-    fn entitlement(
-        &self,
-        query: &EntitlementQuery,
-        now: UnixTime,
-    ) -> Result<Option<Entitlement>, StoreError> {
-        let query = query.clone();
-        self.wait(async move |store| store.entitlement(&query, now).await)
-    }
-
-    fn report(&self, report: &Report, now: UnixTime) -> Result<(), StoreError> {
-        let report = report.clone();
-        self.wait(async move |store| store.report(&report, now).await)
-    }
+macro_rules! blocking_verbs {
+    ([] $($(#[$doc:meta])* $name:ident $verb:ident ($($field:ident: $type:ty),+) -> $answer:ty;)*) => {
+        impl EntitlementStore for Blocking {
+            $(fn $verb(&self, $($field: &$type,)+ now: UnixTime) -> Result<$answer, StoreError> {
+                $(let $field = $field.clone();)+
+                self.wait(async move |store| AsyncEntitlementStore::$verb(&store, $(&$field,)+ now).await)
+            })*
+        }
+    };
 }
+every_store_question!(blocking_verbs);

@@ -2,23 +2,12 @@
 
 use super::connection::Lent;
 use super::transact::{Work, transact};
-use crate::id::{Digest, KeyId};
-use crate::message::Address;
 use crate::port::StoreError;
-use crate::port::entitlement_store::{
-    Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
-};
-use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
 use crate::sql::{self, OpenError, Rows, Shared};
 use crate::store::entity::Trouble;
-use crate::store::rules::{
-    Admit, Commit, Confirm, FindApplicant, FindEntitlement, FindExpected, FindOutcome, FindRegistration,
-    Heard, TakeReport,
-};
-use crate::store::{Operation, StorageKeys, UniqueNames};
+use crate::store::{Operation, StorageKeys, UniqueNames, entitlement_store};
 use crate::time::UnixTime;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use deadpool_postgres::Pool;
@@ -70,95 +59,9 @@ impl Store {
     pub async fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
         transact(&self.pool, &Perform { operation, now, shared: &self.shared }).await
     }
-
-    /// [`crate::port::EntitlementStore::outcome`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn outcome(&self, request: &Digest, now: UnixTime) -> Result<Option<Vec<u8>>, StoreError> {
-        self.run(&FindOutcome(request), now).await
-    }
-
-    /// [`crate::port::EntitlementStore::applicant`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn applicant(
-        &self,
-        applicant: &Applicant,
-        now: UnixTime,
-    ) -> Result<ApplicantRecord, StoreError> {
-        self.run(&FindApplicant(applicant), now).await
-    }
-
-    /// [`crate::port::EntitlementStore::commit`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn commit(&self, outcome: &NewOutcome, now: UnixTime) -> Result<Committed, StoreError> {
-        self.run(&Commit(outcome, TIDY), now).await
-    }
-
-    /// [`crate::port::EntitlementStore::expected`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
-        self.run(&FindExpected(key_id), UnixTime::default()).await
-    }
-
-    /// [`crate::port::EntitlementStore::confirm`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Result<Confirmed, StoreError> {
-        self.run(&Confirm(key_id), now).await
-    }
-
-    /// [`crate::port::EntitlementStore::registration`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
-        self.run(&FindRegistration(address), UnixTime::default()).await
-    }
-
-    /// [`crate::port::EntitlementStore::admit`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn admit(&self, admission: &Admission, now: UnixTime) -> Result<Admitted, StoreError> {
-        self.run(&Admit(admission), now).await
-    }
-
-    /// [`crate::port::EntitlementStore::confirm_alias`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
-        self.run(&Heard(key_id, address), UnixTime::default()).await
-    }
-
-    /// [`crate::port::EntitlementStore::entitlement`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn entitlement(
-        &self,
-        query: &EntitlementQuery,
-        now: UnixTime,
-    ) -> Result<Option<Entitlement>, StoreError> {
-        self.run(&FindEntitlement(query), now).await
-    }
-
-    /// [`crate::port::EntitlementStore::report`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn report(&self, report: &Report, now: UnixTime) -> Result<(), StoreError> {
-        self.run(&TakeReport(report), now).await
-    }
 }
+
+entitlement_store!(async Store, TIDY);
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -14,7 +14,8 @@ use crate::id::Digest;
 use crate::message::{Address, Challenge, Response};
 use crate::policy::Mode;
 use crate::port::EntitlementStore;
-use crate::random::{RandomSource, draw};
+use crate::port::question::{FindRegistration, StoreQuestion};
+use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::ServerRegistration;
 use crate::settings::ServerSettings;
 use crate::suite::{Suite, XWING};
@@ -51,7 +52,7 @@ impl NeedRegistration {
         random: &mut dyn RandomSource,
     ) -> Result<Frame<Challenge<'static>>, SessionError> {
         let (core, state) = self.challenge(registered, now, random)?;
-        let state = AwaitResponse { parked: Parked::Cookie(draw(random)), ..state };
+        let state = AwaitResponse { parked: Parked::Cookie(draw_for(random, Purpose::ChallengeId)), ..state };
         let cookie = state.park(settings, random);
         Ok(Frame::stored(encode(&Challenge { core: Bytes(&core), cookie: Some(Bytes(&cookie)) })))
     }
@@ -64,7 +65,7 @@ impl AwaitResponse {
     pub fn park(self, settings: &ServerSettings, random: &mut dyn RandomSource) -> Vec<u8> {
         // Parked again, it stays the same challenge: good for one use in all.
         let (id, in_cookie) = match self.parked {
-            Parked::Never => (draw(random), false),
+            Parked::Never => (draw_for(random, Purpose::ChallengeId), false),
             Parked::Recoverable(id) => (id, false),
             Parked::Cookie(id) => (id, true),
         };
@@ -129,7 +130,7 @@ fn take_up(
         suite: settings.suite(ticket.suite).ok_or(SessionError::Suite(ticket.suite))?,
         mode: Mode::from_code(ticket.mode).ok_or(SessionError::Mode)?,
         decoy: Claimant::decoy(settings, &ticket.address),
-        address: ticket.address,
+        question: FindRegistration { address: ticket.address },
         transcript: ticket.transcript,
         lapses,
         parked: if ticket.in_cookie { Parked::Cookie(ticket.id) } else { Parked::Recoverable(ticket.id) },
@@ -146,7 +147,7 @@ fn tag(settings: &ServerSettings, ticket: &[u8]) -> [u8; 32] {
 pub struct NeedRegistrationAgain {
     suite: &'static dyn Suite,
     mode: Mode,
-    address: Address,
+    question: FindRegistration,
     decoy: Claimant,
     transcript: Digest,
     lapses: UnixTime,
@@ -156,8 +157,8 @@ pub struct NeedRegistrationAgain {
 impl NeedRegistrationAgain {
     /// The address to look up.
     #[must_use]
-    pub const fn wanted(&self) -> &Address {
-        &self.address
+    pub const fn wanted(&self) -> &FindRegistration {
+        &self.question
     }
 
     /// Goes on with what the store holds under the address.
@@ -166,7 +167,8 @@ impl NeedRegistrationAgain {
     /// [`SessionError::Suite`] or [`SessionError::Mode`] when the policy no longer allows what S1
     /// chose.
     pub fn supply(self, registered: Option<ServerRegistration>) -> Result<AwaitResponse, SessionError> {
-        let Self { suite, mode, address, decoy, transcript, lapses, parked } = self;
+        let Self { suite, mode, question: FindRegistration { address }, decoy, transcript, lapses, parked } =
+            self;
         let claimant = decoy.or(registered);
         if !claimant.policy.suites.allows(suite.id()) {
             return Err(SessionError::Suite(suite.id().code()));
@@ -182,7 +184,7 @@ impl NeedRegistrationAgain {
     /// # Errors
     /// [`SessionError::Store`], or those of [`NeedRegistrationAgain::supply`].
     pub fn supply_from(self, store: &dyn EntitlementStore) -> Result<AwaitResponse, SessionError> {
-        let registered = store.registration(self.wanted())?;
+        let registered = self.wanted().ask(store, UnixTime::default())?;
         self.supply(registered)
     }
 }

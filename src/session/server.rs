@@ -12,7 +12,8 @@ use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, 
 use crate::policy::Mode;
 use crate::port::EntitlementStore;
 use crate::port::entitlement_store::{Admission, Admitted, Status};
-use crate::random::{RandomSource, draw};
+use crate::port::question::{Admit, FindRegistration, StoreQuestion};
+use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::ServerRegistration;
 use crate::schedule::{KeySet, KeyUse};
 use crate::secret::Secret;
@@ -44,7 +45,7 @@ pub fn receive_open(bytes: &[u8], settings: &ServerSettings) -> Result<NeedRegis
     Ok(NeedRegistration {
         suite,
         decoy: Claimant::decoy(settings, &open.address),
-        address: open.address,
+        question: FindRegistration { address: open.address },
         modes: open.modes,
         open: bytes.to_vec(),
     })
@@ -54,7 +55,7 @@ pub fn receive_open(bytes: &[u8], settings: &ServerSettings) -> Result<NeedRegis
 #[must_use = "the token waits for S1"]
 pub struct NeedRegistration {
     suite: &'static dyn Suite,
-    address: Address,
+    question: FindRegistration,
     modes: Codes,
     decoy: Claimant,
     open: Vec<u8>,
@@ -63,8 +64,8 @@ pub struct NeedRegistration {
 impl NeedRegistration {
     /// The address to look up.
     #[must_use]
-    pub const fn wanted(&self) -> &Address {
-        &self.address
+    pub const fn wanted(&self) -> &FindRegistration {
+        &self.question
     }
 
     /// Goes on with what the store holds under the address, in whatever state of its life, or with
@@ -94,7 +95,7 @@ impl NeedRegistration {
         now: UnixTime,
         random: &mut dyn RandomSource,
     ) -> Result<Step<Challenge<'static>, AwaitResponse>, SessionError> {
-        let registered = store.registration(self.wanted())?;
+        let registered = self.wanted().ask(store, now)?;
         self.supply(registered, now, random)
     }
 
@@ -105,13 +106,18 @@ impl NeedRegistration {
         now: UnixTime,
         random: &mut dyn RandomSource,
     ) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
-        let Self { suite, address, modes, decoy, open } = self;
+        let Self { suite, question: FindRegistration { address }, modes, decoy, open } = self;
         let claimant = decoy.or(registered);
         if !claimant.policy.suites.allows(suite.id()) {
             return Err(SessionError::Suite(suite.id().code()));
         }
         let mode = claimant.policy.modes.best_in(&modes).ok_or(SessionError::Mode)?;
-        let core = ChallengeCore { version: VERSION, mode: mode.code(), n_s: draw(random), ext: None };
+        let core = ChallengeCore {
+            version: VERSION,
+            mode: mode.code(),
+            n_s: draw_for(random, Purpose::ServerChallenge),
+            ext: None,
+        };
         let core = encode(&core);
         let transcript = keys::challenge(suite, &open, &core);
         let lapses = now.after(CHALLENGE_SECS);
@@ -173,14 +179,14 @@ impl AwaitResponse {
         let pk_e = response.pk_e.map_or(&[][..], |pk_e| pk_e.0);
 
         let th_r = keys::response(suite, &transcript, &response.n_c, pk_e);
-        let expected = claimant.keys.answer(suite, &KeyUse::Response(&th_r));
+        let expected = claimant.keys.derive(suite, &KeyUse::Response(th_r));
         let proved = bool::from(expected.expose().ct_eq(&response.tag_c));
         let (true, Some(person)) = (proved, claimant.person) else {
             return Err(SessionError::WrongProof);
         };
 
         let (x, ss_e) = match mode {
-            Mode::Psk => (draw::<32>(random).to_vec(), Secret::absent()),
+            Mode::Psk => (draw_for::<32>(random, Purpose::Contribution).to_vec(), Secret::absent()),
             Mode::PskKem => suite.kem().encapsulate(pk_e, random)?,
         };
         let spend = match parked {
@@ -192,7 +198,14 @@ impl AwaitResponse {
             mode,
             transcript: keys::accept(suite, &th_r, &response.tag_c, &x),
             keys: claimant.keys,
-            admission: Admission { key_id: person.key_id, address, next_alias: Alias(draw(random)), spend },
+            question: Admit {
+                admission: Admission {
+                    key_id: person.key_id,
+                    address,
+                    next_alias: Alias(draw_for(random, Purpose::Alias)),
+                    spend,
+                },
+            },
             person,
             ss_e,
             x,
@@ -217,14 +230,14 @@ pub struct NeedAdmission {
     transcript: Digest,
     ss_e: Secret,
     x: Vec<u8>,
-    admission: Admission,
+    question: Admit,
 }
 
 impl NeedAdmission {
     /// What to ask the store: [`EntitlementStore::admit`].
     #[must_use]
-    pub const fn wanted(&self) -> &Admission {
-        &self.admission
+    pub const fn wanted(&self) -> &Admit {
+        &self.question
     }
 
     /// Goes on with the store's answer. S3 says how the registration stands; it opens a channel only
@@ -237,13 +250,13 @@ impl NeedAdmission {
         admitted: Admitted,
         now: UnixTime,
     ) -> Result<Step<Accept<'static>, Entry>, SessionError> {
-        let Self { suite, mode, keys, person, transcript, ss_e, x, admission } = self;
+        let Self { suite, mode, keys, person, transcript, ss_e, x, question: Admit { admission } } = self;
         let status = match admitted {
             Admitted::Spent => return Err(SessionError::Spent),
             Admitted::As(Status::Active) if person.expires.is_some_and(|at| at <= now) => Status::Expired,
             Admitted::As(status) => status,
         };
-        let d = keys.answer(suite, &KeyUse::Session(&transcript));
+        let d = keys.derive(suite, &KeyUse::Session(transcript));
         let ses = SessionKeys::derive(suite, &transcript, &d, &ss_e);
         let tag_s = ses.tag_s(suite, &transcript);
         let mut channel = Channel::of_server(suite, ses);
@@ -271,7 +284,7 @@ impl NeedAdmission {
         store: &dyn EntitlementStore,
         now: UnixTime,
     ) -> Result<Step<Accept<'static>, Entry>, SessionError> {
-        let admitted = store.admit(self.wanted(), now)?;
+        let admitted = self.wanted().ask(store, now)?;
         self.supply(admitted, now)
     }
 }

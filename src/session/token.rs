@@ -10,7 +10,7 @@ use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, 
 use crate::policy::{Mode, Modes};
 use crate::port::Token;
 use crate::port::entitlement_store::Status;
-use crate::random::{RandomSource, draw};
+use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::{self, TokenRegistration};
 use crate::schedule::KeyUse;
 use crate::secret::Secret;
@@ -106,7 +106,7 @@ impl AwaitChallenge {
         let mode = Mode::from_code(core.mode).filter(|mode| modes.allows(*mode)).ok_or(SessionError::Mode)?;
         let th_c = keys::challenge(suite, &open, &challenge.core);
 
-        let n_c = draw(random);
+        let n_c = draw_for(random, Purpose::TokenChallenge);
         let (sk_e, pk_e) = match mode {
             Mode::Psk => (None, Vec::new()),
             Mode::PskKem => {
@@ -137,8 +137,8 @@ pub struct NeedResponse {
 impl NeedResponse {
     /// Which key to ask what.
     #[must_use]
-    pub const fn wanted(&self) -> (KeyId, KeyUse<'_>) {
-        (self.key_id, KeyUse::Response(&self.transcript))
+    pub const fn wanted(&self) -> (KeyId, KeyUse) {
+        (self.key_id, KeyUse::Response(self.transcript))
     }
 
     /// Makes S2 of the answer.
@@ -164,7 +164,7 @@ impl NeedResponse {
         token: &mut dyn Token,
     ) -> Result<Step<Response<'static>, AwaitAccept>, SessionError> {
         let (key_id, question) = self.wanted();
-        let tag_c = token.answer(&key_id, &question)?;
+        let tag_c = token.derive(&key_id, &question)?;
         Ok(self.supply(&tag_c))
     }
 }
@@ -226,8 +226,8 @@ pub struct NeedSeed {
 impl NeedSeed {
     /// Which key to ask what.
     #[must_use]
-    pub const fn wanted(&self) -> (KeyId, KeyUse<'_>) {
-        (self.key_id, KeyUse::Session(&self.transcript))
+    pub const fn wanted(&self) -> (KeyId, KeyUse) {
+        (self.key_id, KeyUse::Session(self.transcript))
     }
 
     /// Checks with the answer that the server knows the session's key (patent step 350), and reads
@@ -258,7 +258,7 @@ impl NeedSeed {
     /// [`SessionError::Token`], or those of [`NeedSeed::supply`].
     pub fn supply_from(self, token: &mut dyn Token) -> Result<SessionOutcome, SessionError> {
         let (key_id, question) = self.wanted();
-        let d = token.answer(&key_id, &question)?;
+        let d = token.derive(&key_id, &question)?;
         self.supply(&d)
     }
 }

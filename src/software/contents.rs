@@ -169,8 +169,7 @@ impl Contents {
             return Err(TokenError::KeyExists);
         }
         self.room(join.txn, join.registration.supersedes)?;
-        let earlier =
-            |key_id: &KeyId, question: &KeyUse<'_>| Ok(self.key(key_id)?.keys.answer(suite, question));
+        let earlier = |key_id: &KeyId, question: &KeyUse| Ok(self.key(key_id)?.keys.derive(suite, question));
         let Joined { keys, registration, tag_c } = join.with(suite, ssk1, earlier)?;
         self.keys.push(Key { registration, keys, label: None });
         self.abandon(join.txn);
@@ -197,10 +196,10 @@ impl Contents {
         self.keys.iter().find(|key| key.registration.key_id == *key_id).ok_or(TokenError::NoSuchKey)
     }
 
-    pub(super) fn answer(&self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
+    pub(super) fn derive(&self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {
         let key = self.key(key_id)?;
         let suite = find(key.registration.suite).ok_or(TokenError::UnknownSuite)?;
-        Ok(key.keys.answer(suite, question))
+        Ok(key.keys.derive(suite, question))
     }
 
     pub(super) fn registrations(&self) -> Vec<TokenRegistration> {

@@ -49,8 +49,8 @@ impl Token for SoftwareToken {
         self.change(|contents, _| contents.join(join))
     }
 
-    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
-        self.look()?.answer(key_id, question)
+    fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {
+        self.look()?.derive(key_id, question)
     }
 
     fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {

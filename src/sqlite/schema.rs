@@ -219,7 +219,7 @@ fn no_question_of_the_protocol_reads_a_whole_table() {
         let admission = Admission { key_id: key, address, next_alias, spend: Some(([4; 16], NOW.after(9))) };
         watch(store, scans, &rules::FindRegistration(&address));
         watch(store, scans, &rules::Admit(&admission));
-        watch(store, scans, &rules::Heard(&key, &Address::Alias(next_alias)));
+        watch(store, scans, &rules::ConfirmAlias(&key, &Address::Alias(next_alias)));
         let query = EntitlementQuery {
             key_id: key,
             user_id: user_id.clone(),

@@ -71,83 +71,39 @@ pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-/// Makes a store that performs operations an [`crate::port::EntitlementStore`]; with each outcome go
-/// `$tidy` rows of each kind that have expired.
+/// Makes a store that performs operations a port of the steps: an
+/// [`EntitlementStore`](crate::port::EntitlementStore) where `run` answers at once, an
+/// [`AsyncEntitlementStore`](crate::port::question::AsyncEntitlementStore) where it is `async`. With each
+/// outcome go `$tidy` rows of each kind that have expired.
 macro_rules! entitlement_store {
-    ($store:ty, $tidy:expr) => {
-        impl $crate::port::EntitlementStore for $store {
-            fn outcome(
-                &self,
-                request: &$crate::Digest,
-                now: $crate::UnixTime,
-            ) -> Result<Option<alloc::vec::Vec<u8>>, $crate::port::StoreError> {
-                self.run(&$crate::store::rules::FindOutcome(request), now)
-            }
-            fn applicant(
-                &self,
-                applicant: &$crate::record::Applicant,
-                now: $crate::UnixTime,
-            ) -> Result<$crate::record::ApplicantRecord, $crate::port::StoreError> {
-                self.run(&$crate::store::rules::FindApplicant(applicant), now)
-            }
-            fn commit(
-                &self,
-                outcome: $crate::record::NewOutcome,
-                now: $crate::UnixTime,
-            ) -> Result<$crate::port::entitlement_store::Committed, $crate::port::StoreError> {
-                self.run(&$crate::store::rules::Commit(&outcome, $tidy), now)
-            }
-            fn expected(
-                &self,
-                key_id: &$crate::KeyId,
-            ) -> Result<Option<$crate::record::ExpectedTags>, $crate::port::StoreError> {
-                self.run(&$crate::store::rules::FindExpected(key_id), $crate::UnixTime::default())
-            }
-            fn confirm(
-                &self,
-                key_id: &$crate::KeyId,
-                now: $crate::UnixTime,
-            ) -> Result<$crate::port::entitlement_store::Confirmed, $crate::port::StoreError> {
-                self.run(&$crate::store::rules::Confirm(key_id), now)
-            }
-            fn registration(
-                &self,
-                address: &$crate::message::Address,
-            ) -> Result<Option<$crate::record::ServerRegistration>, $crate::port::StoreError> {
-                self.run(&$crate::store::rules::FindRegistration(address), $crate::UnixTime::default())
-            }
-            fn admit(
-                &self,
-                admission: &$crate::port::entitlement_store::Admission,
-                now: $crate::UnixTime,
-            ) -> Result<$crate::port::entitlement_store::Admitted, $crate::port::StoreError> {
-                self.run(&$crate::store::rules::Admit(admission), now)
-            }
-            fn confirm_alias(
-                &self,
-                key_id: &$crate::KeyId,
-                address: &$crate::message::Address,
-            ) -> Result<(), $crate::port::StoreError> {
-                self.run(&$crate::store::rules::Heard(key_id, address), $crate::UnixTime::default())
-            }
-            fn entitlement(
-                &self,
-                query: &$crate::port::entitlement_store::EntitlementQuery,
-                now: $crate::UnixTime,
-            ) -> Result<Option<$crate::port::entitlement_store::Entitlement>, $crate::port::StoreError> {
-                self.run(&$crate::store::rules::FindEntitlement(query), now)
-            }
-            fn report(
-                &self,
-                report: &$crate::port::entitlement_store::Report,
-                now: $crate::UnixTime,
-            ) -> Result<(), $crate::port::StoreError> {
-                self.run(&$crate::store::rules::TakeReport(report), now)
-            }
-        }
+    (async $store:tt, $tidy:tt) => {
+        $crate::port::question::every_store_question! { $crate::store::entitlement_store_verbs, $store, $tidy, waiting }
+    };
+    ($store:tt, $tidy:tt) => {
+        $crate::port::question::every_store_question! { $crate::store::entitlement_store_verbs, $store, $tidy, blocking }
     };
 }
 pub(crate) use entitlement_store;
+
+macro_rules! entitlement_store_verbs {
+    ([$store:tt, $tidy:tt, blocking] $($(#[$doc:meta])* $name:ident $verb:ident ($($field:ident: $type:ty),+) -> $answer:ty;)*) => {
+        impl $crate::port::EntitlementStore for $store {
+            $(fn $verb(&self, $($field: &$type,)+ now: $crate::UnixTime) -> Result<$answer, $crate::port::StoreError> {
+                self.run(&$crate::store::entitlement_store_verbs!(@ $name, $tidy, $($field),+), now)
+            })*
+        }
+    };
+    ([$store:tt, $tidy:tt, waiting] $($(#[$doc:meta])* $name:ident $verb:ident ($($field:ident: $type:ty),+) -> $answer:ty;)*) => {
+        impl $crate::port::question::AsyncEntitlementStore for $store {
+            $(async fn $verb(&self, $($field: &$type,)+ now: $crate::UnixTime) -> Result<$answer, $crate::port::StoreError> {
+                self.run(&$crate::store::entitlement_store_verbs!(@ $name, $tidy, $($field),+), now).await
+            })*
+        }
+    };
+    (@ Commit, $tidy:expr, $field:ident) => { $crate::store::rules::Commit($field, $tidy) };
+    (@ $name:ident, $tidy:expr, $($field:ident),+) => { $crate::store::rules::$name($($field),+) };
+}
+pub(crate) use entitlement_store_verbs;
 
 #[cfg(test)]
 mod tests;

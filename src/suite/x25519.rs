@@ -2,7 +2,7 @@
 
 use super::{Kem, KemError, standard};
 use crate::id::Digest;
-use crate::random::RandomSource;
+use crate::random::{Purpose, RandomSource};
 use crate::secret::Secret;
 use alloc::vec::Vec;
 use x25519_dalek::{PublicKey, StaticSecret};
@@ -24,7 +24,7 @@ impl Kem for DhKem {
     }
 
     fn generate(&self, random: &mut dyn RandomSource) -> (Secret, Vec<u8>) {
-        let private = Secret::random(random);
+        let private = Secret::random_for(random, Purpose::Kem);
         let public = PublicKey::from(&StaticSecret::from(*private.expose()));
         (private, public.as_bytes().to_vec())
     }

@@ -1,7 +1,7 @@
 //! X-Wing (draft-connolly-cfrg-xwing-kem-10): X25519 and ML-KEM-768, as an ephemeral KEM.
 
 use super::{Kem, KemError};
-use crate::random::RandomSource;
+use crate::random::{Purpose, RandomSource};
 use crate::secret::Secret;
 use alloc::vec::Vec;
 use x_wing::{
@@ -22,7 +22,7 @@ impl Kem for XWingKem {
     }
 
     fn generate(&self, random: &mut dyn RandomSource) -> (Secret, Vec<u8>) {
-        let seed = Secret::random(random);
+        let seed = Secret::random_for(random, Purpose::Kem);
         let public = DecapsulationKey::from(*seed.expose()).encapsulation_key().to_bytes().to_vec();
         (seed, public)
     }

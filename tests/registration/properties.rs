@@ -22,8 +22,8 @@ const TH: Digest = Digest::new([0xAB; 32]);
 
 /// What a token's keys answer, as a fingerprint of all of them.
 fn fingerprint(token: &mut dyn Token, key_id: &KeyId) -> Vec<[u8; 32]> {
-    [KeyUse::Response(&TH), KeyUse::Session(&TH), KeyUse::Renew(&TH), KeyUse::Binder(&TH)]
-        .map(|question| *token.answer(key_id, &question).unwrap().expose())
+    [KeyUse::Response(TH), KeyUse::Session(TH), KeyUse::Renew(TH), KeyUse::Binder(TH)]
+        .map(|question| *token.derive(key_id, &question).unwrap().expose())
         .into()
 }
 
@@ -139,7 +139,7 @@ impl AuthServer for Worse<'_> {
     fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError> {
         self.0.sign_offer(certificate, transcript)
     }
-    fn decapsulate(&self, sealed: &Encapsulated<'_>, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
+    fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
         self.0.decapsulate(sealed, now)
     }
 }

@@ -83,7 +83,7 @@ impl AuthServer for RecordingServer<'_> {
         self.inner.sign_offer(certificate, transcript)
     }
 
-    fn decapsulate(&self, sealed: &Encapsulated<'_>, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
+    fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
         let suite = if let SuiteId::Private(_) = sealed.suite { SuiteId::XWing } else { sealed.suite };
         let opened = self.inner.decapsulate(&Encapsulated { suite, ..*sealed }, now)?;
         self.opened.borrow_mut().push(opened.clone());

@@ -143,8 +143,8 @@ impl<T: Token> Token for WatchedToken<T> {
         let join = Join { suite, registration: &registration, ..join.clone() };
         self.power.call("join", OUT, || self.inner.join(&join))
     }
-    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
-        self.power.call("answer", OUT, || self.inner.answer(key_id, question))
+    fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {
+        self.power.call("answer", OUT, || self.inner.derive(key_id, question))
     }
     fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {
         self.power.call("registrations", OUT, || self.inner.registrations())

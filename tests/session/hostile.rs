@@ -206,7 +206,7 @@ fn a_kem_key_that_does_not_contribute_is_refused() {
     let core = Challenge::decode(&s1).unwrap().core;
     let th_c = by_hand("challenge", &[(1, &s0), (1, &core)]);
     let th_r = by_hand("response", &[(2, th_c.as_bytes()), (3, &n_c), (4, &[0; 32])]);
-    let tag_c = keys().answer(&halfkey::suite::X25519, &halfkey::schedule::KeyUse::Response(&th_r));
+    let tag_c = keys().derive(&halfkey::suite::X25519, &halfkey::schedule::KeyUse::Response(th_r));
     let s2 = halfkey::message::Response {
         n_c,
         pk_e: Some(halfkey::wire::Bytes(&[0; 32])),

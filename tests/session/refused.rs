@@ -63,8 +63,8 @@ impl EntitlementStore for Store {
 struct Card(Result<(), TokenError>);
 
 impl Token for Card {
-    fn answer(&mut self, _: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
-        self.0.map(|()| keys().answer(&suite::XWING, question))
+    fn derive(&mut self, _: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {
+        self.0.map(|()| keys().derive(&suite::XWING, question))
     }
     fn anchors(&self) -> Result<TrustAnchors, TokenError> {
         Err(TokenError::Full)

@@ -162,9 +162,9 @@ impl World {
         need.supply(&d)
     }
 
-    pub(crate) fn ask(&self, (key_id, question): (KeyId, KeyUse<'_>)) -> Secret {
+    pub(crate) fn ask(&self, (key_id, question): (KeyId, KeyUse)) -> Secret {
         assert_eq!(key_id, self.registration.key_id);
-        keys().answer(&suite::XWING, &question)
+        keys().derive(&suite::XWING, &question)
     }
 
     pub(crate) fn admit(&self, admission: &Admission) -> Admitted {

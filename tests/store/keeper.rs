@@ -133,14 +133,14 @@ impl Token for Keeper {
         let ssk1 = self.halves.get(join.txn).ok_or(TokenError::NoSuchAttempt)?.clone();
         let suite = find(join.suite).ok_or(TokenError::UnknownSuite)?;
         let Joined { keys, registration, tag_c } =
-            join.with(suite, &ssk1, |id, asked| self.answer(id, asked))?;
+            join.with(suite, &ssk1, |id, asked| self.derive(id, asked))?;
         self.keys.insert(registration.key_id, (registration, keys));
         self.abandon(join.txn)?;
         Ok(tag_c)
     }
-    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Answer<Secret> {
+    fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Answer<Secret> {
         let (registration, keys) = self.keys.get(key_id).ok_or(TokenError::NoSuchKey)?;
-        Ok(keys.answer(find(registration.suite).ok_or(TokenError::UnknownSuite)?, question))
+        Ok(keys.derive(find(registration.suite).ok_or(TokenError::UnknownSuite)?, question))
     }
     fn registrations(&self) -> Answer<Vec<TokenRegistration>> {
         Ok(self.keys.values().map(|(registration, _)| registration.clone()).collect())

@@ -84,22 +84,22 @@ impl Token for Card {
             ProofKey::Secret(secret) => binder(suite, secret, join.transcript),
             ProofKey::Renewal(old) => {
                 let (keys, _) = self.keys.get(old).ok_or(TokenError::NoSuchKey)?;
-                keys.answer(suite, &KeyUse::Binder(join.transcript))
+                keys.derive(suite, &KeyUse::Binder(*join.transcript))
             }
         };
         let context = KeyContext { certificate, server_name, user_id, key_id };
         let keys = KeySet::join(suite, ssk1, join.ssk2, join.transcript, join.ss_e, &mix, &context);
-        if keys.answer(suite, &KeyUse::Grant(join.transcript)).expose() != join.tag_s {
+        if keys.derive(suite, &KeyUse::Grant(*join.transcript)).expose() != join.tag_s {
             return Err(TokenError::WrongProof);
         }
-        let tag_c = *keys.answer(suite, &KeyUse::Confirm(join.transcript, join.tag_s)).expose();
+        let tag_c = *keys.derive(suite, &KeyUse::Confirm(*join.transcript, *join.tag_s)).expose();
         self.keys.insert(*key_id, (keys, join.registration.clone()));
         self.abandon(join.txn)?;
         Ok(tag_c)
     }
 
-    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
-        Ok(self.keys.get(key_id).ok_or(TokenError::NoSuchKey)?.0.answer(&XWING, question))
+    fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {
+        Ok(self.keys.get(key_id).ok_or(TokenError::NoSuchKey)?.0.derive(&XWING, question))
     }
 
     fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {

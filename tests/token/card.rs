@@ -56,13 +56,13 @@ mod chip {
             self.keys.insert(*key_id.as_bytes(), keys);
         }
         /// Whether `tag` is this key's over what the question says.
-        pub(crate) fn verify(&self, key_id: &KeyId, question: &KeyUse<'_>, tag: &[u8; 32]) -> bool {
-            let right = self.answer(key_id, question);
+        pub(crate) fn verify(&self, key_id: &KeyId, question: &KeyUse, tag: &[u8; 32]) -> bool {
+            let right = self.derive(key_id, question);
             right
                 .is_some_and(|right| right.expose().iter().zip(tag).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0)
         }
-        pub(crate) fn answer(&self, key_id: &KeyId, question: &KeyUse<'_>) -> Option<Secret> {
-            self.keys.get(key_id.as_bytes()).map(|keys| keys.answer(&XWING, question))
+        pub(crate) fn derive(&self, key_id: &KeyId, question: &KeyUse) -> Option<Secret> {
+            self.keys.get(key_id.as_bytes()).map(|keys| keys.derive(&XWING, question))
         }
         pub(crate) fn erase_half(&mut self, txn: &Txn) {
             self.halves.remove(txn.as_bytes());
@@ -131,20 +131,20 @@ impl Token for CardToken {
         let digest = XWING.hash(&[join.ssk2.expose(), join.transcript.as_bytes()]);
         let j = self.card.join(join.txn, &digest).ok_or(TokenError::NoSuchAttempt)?;
         let mix = join
-            .binder(&XWING, |earlier, asked| self.card.answer(earlier, asked).ok_or(TokenError::NoSuchKey))?;
+            .binder(&XWING, |earlier, asked| self.card.derive(earlier, asked).ok_or(TokenError::NoSuchKey))?;
         self.card.import(&key_id, KeySet::from_j(&XWING, &j, join.ss_e, &mix, &join.context()));
-        if !self.card.verify(&key_id, &KeyUse::Grant(join.transcript), join.tag_s) {
+        if !self.card.verify(&key_id, &KeyUse::Grant(*join.transcript), join.tag_s) {
             self.card.erase_key(&key_id);
             return Err(TokenError::WrongProof);
         }
-        let confirm = KeyUse::Confirm(join.transcript, join.tag_s);
-        let tag_c = *self.card.answer(&key_id, &confirm).ok_or(TokenError::NoSuchKey)?.expose();
+        let confirm = KeyUse::Confirm(*join.transcript, *join.tag_s);
+        let tag_c = *self.card.derive(&key_id, &confirm).ok_or(TokenError::NoSuchKey)?.expose();
         self.registrations.push(join.joined(tag_c));
         self.abandon(join.txn)?;
         Ok(tag_c)
     }
-    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
-        self.card.answer(key_id, question).ok_or(TokenError::NoSuchKey)
+    fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {
+        self.card.derive(key_id, question).ok_or(TokenError::NoSuchKey)
     }
     fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {
         Ok(self.registrations.clone())

@@ -133,12 +133,12 @@ impl Token for Flawed {
             }
         }
     }
-    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
-        match self.inner.answer(key_id, question) {
+    fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {
+        match self.inner.derive(key_id, question) {
             Err(TokenError::NoSuchKey) if self.has(Flaw::AnswersForStrangers) => Ok(Secret::absent()),
             Ok(_) if self.has(Flaw::OneKeyForAll) => {
                 let first = self.inner.registrations()?.first().map(|first| first.key_id);
-                self.inner.answer(&first.unwrap_or(*key_id), question)
+                self.inner.derive(&first.unwrap_or(*key_id), question)
             }
             answer => answer,
         }

@@ -66,8 +66,8 @@ impl Token for Restarting {
     fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
         self.token().join(join)
     }
-    fn answer(&mut self, key_id: &KeyId, question: &KeyUse<'_>) -> Result<Secret, TokenError> {
-        self.token().answer(key_id, question)
+    fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {
+        self.token().derive(key_id, question)
     }
     fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {
         self.token().registrations()
@@ -122,7 +122,7 @@ pub(crate) fn renew(
     };
     let absent = Secret::absent();
     let keys = KeySet::join(&XWING, &ssk1, &ssk2, &transcript, &absent, &absent, &context);
-    let tag_s = *keys.answer(&XWING, &KeyUse::Grant(&transcript)).expose();
+    let tag_s = *keys.derive(&XWING, &KeyUse::Grant(transcript)).expose();
     token.join(&Join {
         txn: &txn,
         suite: SuiteId::XWing,
@@ -167,12 +167,12 @@ fn a_locked_token_answers_nothing() {
     assert_eq!(token.save_attempt(waiting(1)).err(), locked);
     assert_eq!(token.attempts().err(), locked);
     assert_eq!(token.abandon(&txn).err(), locked);
-    assert_eq!(token.answer(&key, &KeyUse::Response(&digest)).err(), locked);
+    assert_eq!(token.derive(&key, &KeyUse::Response(digest)).err(), locked);
     assert_eq!(token.registrations().err(), locked);
     assert_eq!(token.remove(&key).err(), locked);
     token.unlock(&pin("1234")).unwrap();
     assert_eq!(token.registrations().unwrap().len(), 1);
-    assert!(token.answer(&key, &KeyUse::Response(&digest)).is_ok());
+    assert!(token.derive(&key, &KeyUse::Response(digest)).is_ok());
 }
 
 #[test]

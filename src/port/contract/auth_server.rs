@@ -162,12 +162,12 @@ impl ServerUnderTest<'_> {
         };
         let last = run.ct.len().saturating_sub(1);
         for ct in [flip(last), flip(last / 2), alloc::vec![0xFF; run.ct.len()], Vec::new()] {
-            let wrong = Encapsulated { ct: &ct, ..run.sealed() };
+            let wrong = Encapsulated { ct, ..run.sealed() };
             let found = self.server.decapsulate(&wrong, self.now).map_err(in_clause(FALLBACK))?;
             ensure(same(&found.ssk1, &FALLBACK_SECRET), FALLBACK)?;
             ensure(same(&found.ss_e, &run.ss_e), "a wrong ciphertext leaves the other as it is")?;
         }
-        let short = Encapsulated { ct_e: &[], ..run.sealed() };
+        let short = Encapsulated { ct_e: Vec::new(), ..run.sealed() };
         let found = self.server.decapsulate(&short, self.now).err();
         ensure(found == Some(AuthServerError::Ciphertext), "an ephemeral ciphertext of no length is none")?;
         let again = self.open(&run, self.now).map_err(in_clause(OPENS))?;
@@ -181,10 +181,9 @@ impl ServerUnderTest<'_> {
         let (certificate, ephemeral) = (Digest::new([0; 32]), [0; 16]);
         let signature = self.server.sign_offer(&certificate, &certificate).err();
         ensure(signature == no_key, "nothing is signed for a certificate that is not held")?;
-        for sealed in [
-            Encapsulated { certificate: &certificate, ..run.sealed() },
-            Encapsulated { ephemeral: &ephemeral, ..run.sealed() },
-        ] {
+        for sealed in
+            [Encapsulated { certificate, ..run.sealed() }, Encapsulated { ephemeral, ..run.sealed() }]
+        {
             let found = self.server.decapsulate(&sealed, self.now).err();
             ensure(found == no_key, "nothing is found under a key that is not held")?;
         }
@@ -217,14 +216,14 @@ impl ServerUnderTest<'_> {
 static FALLBACK_SECRET: Secret = Secret::new([0xFB; 32]);
 
 impl Run {
-    fn sealed(&self) -> Encapsulated<'_> {
+    fn sealed(&self) -> Encapsulated {
         Encapsulated {
             suite: self.offer_material.suite,
-            certificate: &self.offer_material.certificate,
-            ephemeral: &self.offer_material.ephemeral,
-            ct: &self.ct,
-            ct_e: &self.ct_e,
-            fallback: &FALLBACK_SECRET,
+            certificate: self.offer_material.certificate,
+            ephemeral: self.offer_material.ephemeral,
+            ct: self.ct.clone(),
+            ct_e: self.ct_e.clone(),
+            fallback: FALLBACK_SECRET.clone(),
         }
     }
 }

@@ -104,7 +104,7 @@ impl Claim {
         match self {
             Self::Open => Secret::absent(),
             Self::Activation(activation) => binder(suite, &activation.secret, transcript),
-            Self::Renewal(earlier) => earlier.keys.key_set().answer(suite, &KeyUse::Binder(transcript)),
+            Self::Renewal(earlier) => earlier.keys.key_set().derive(suite, &KeyUse::Binder(*transcript)),
             Self::Ticket(waiting, _) => binder(suite, &waiting.ticket, transcript),
         }
     }

@@ -1,9 +1,9 @@
 //! R4 and R5: the registration counts from here on.
 
-use crate::id::KeyId;
-use crate::message::{Confirm, Done};
+use crate::message::{self, Done};
 use crate::port::EntitlementStore;
 use crate::port::entitlement_store::Confirmed;
+use crate::port::question::{Confirm, FindExpected, StoreQuestion};
 use crate::record::ExpectedTags;
 use crate::registration::ServerRegistrationError;
 use crate::secret::Secret;
@@ -16,21 +16,23 @@ use subtle::ConstantTimeEq;
 /// # Errors
 /// [`ServerRegistrationError::Wire`].
 pub fn receive_confirm(bytes: &[u8]) -> Result<NeedExpected, ServerRegistrationError> {
-    Ok(NeedExpected { confirm: Confirm::decode(bytes)? })
+    let confirm = message::Confirm::decode(bytes)?;
+    Ok(NeedExpected { tag_c: confirm.tag_c, question: FindExpected { key_id: confirm.key_id } })
 }
 
 /// The tags that this key's R4 and R5 carry are needed.
 #[must_use]
 #[derive(Debug)]
 pub struct NeedExpected {
-    confirm: Confirm,
+    tag_c: [u8; 32],
+    question: FindExpected,
 }
 
 impl NeedExpected {
     /// Whose ([`EntitlementStore::expected`]).
     #[must_use]
-    pub const fn wanted(&self) -> &KeyId {
-        &self.confirm.key_id
+    pub const fn wanted(&self) -> &FindExpected {
+        &self.question
     }
 
     /// Compares in constant time; an unknown key is compared with something too.
@@ -40,9 +42,11 @@ impl NeedExpected {
     pub fn supply(self, expected: Option<ExpectedTags>) -> Result<NeedConfirm, ServerRegistrationError> {
         let nothing = Secret::absent();
         let tag = expected.as_ref().map_or(&nothing, |expected| &expected.confirm);
-        let equal = bool::from(tag.expose().ct_eq(&self.confirm.tag_c));
+        let equal = bool::from(tag.expose().ct_eq(&self.tag_c));
         match expected {
-            Some(expected) if equal => Ok(NeedConfirm { key_id: self.confirm.key_id, expected }),
+            Some(expected) if equal => {
+                Ok(NeedConfirm { question: Confirm { key_id: self.question.key_id }, expected })
+            }
             _ => Err(ServerRegistrationError::WrongProof),
         }
     }
@@ -52,7 +56,7 @@ impl NeedExpected {
     /// # Errors
     /// [`ServerRegistrationError`], the store's among them.
     pub fn supply_from(self, store: &dyn EntitlementStore) -> Result<NeedConfirm, ServerRegistrationError> {
-        let expected = store.expected(self.wanted())?;
+        let expected = self.wanted().ask(store, UnixTime::default())?;
         self.supply(expected)
     }
 }
@@ -61,15 +65,15 @@ impl NeedExpected {
 #[must_use]
 #[derive(Debug)]
 pub struct NeedConfirm {
-    key_id: KeyId,
+    question: Confirm,
     expected: ExpectedTags,
 }
 
 impl NeedConfirm {
     /// Which ([`EntitlementStore::confirm`]).
     #[must_use]
-    pub const fn wanted(&self) -> &KeyId {
-        &self.key_id
+    pub const fn wanted(&self) -> &Confirm {
+        &self.question
     }
 
     /// It is durable: R5 may leave.
@@ -90,7 +94,7 @@ impl NeedConfirm {
         store: &dyn EntitlementStore,
         now: UnixTime,
     ) -> Result<Frame<Done>, ServerRegistrationError> {
-        let confirmed = store.confirm(self.wanted(), now)?;
+        let confirmed = self.wanted().ask(store, now)?;
         Ok(self.supply(confirmed))
     }
 }

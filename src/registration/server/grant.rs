@@ -6,7 +6,8 @@ use crate::message::{Outcome, OutcomeBody, OutcomeCore};
 use crate::policy::Policy;
 use crate::port::EntitlementStore;
 use crate::port::entitlement_store::Committed;
-use crate::random::{RandomSource, draw};
+use crate::port::question::{Commit, StoreQuestion};
+use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::{
     Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ServerRegistration, StoredKeys,
     WaitingRequest,
@@ -34,7 +35,7 @@ pub(super) enum Ruling {
 #[must_use]
 #[derive(Debug)]
 pub struct NeedCommit {
-    outcome: NewOutcome,
+    question: Commit,
 }
 
 impl NeedCommit {
@@ -50,7 +51,12 @@ impl NeedCommit {
                 let body = OutcomeBody::Refused { code: refusal.code.code(), fields };
                 let sealed = Sealed::new(&read, &body, random)?;
                 let keep_until = now.after(settings.offer_ttl.into());
-                Ok(sealed.commit(&read, draw(random), Effect::Refused(refusal), keep_until))
+                Ok(sealed.commit(
+                    &read,
+                    draw_for(random, Purpose::NoTag),
+                    Effect::Refused(refusal),
+                    keep_until,
+                ))
             }
             Ruling::Wait { retry_after, application, claim } => {
                 wait(&read, retry_after, application, &claim, settings, now, random)
@@ -63,14 +69,14 @@ impl NeedCommit {
 
     /// What to store ([`EntitlementStore::commit`]).
     #[must_use]
-    pub const fn wanted(&self) -> &NewOutcome {
-        &self.outcome
+    pub const fn wanted(&self) -> &Commit {
+        &self.question
     }
 
     /// It is stored, or another replica was first: R3 may leave.
     pub fn supply(self, committed: Committed) -> Frame<Outcome<'static>> {
         Frame::stored(match committed {
-            Committed::Stored => self.outcome.response,
+            Committed::Stored => self.question.outcome.response,
             Committed::Existing(bytes) => bytes,
         })
     }
@@ -84,7 +90,7 @@ impl NeedCommit {
         store: &dyn EntitlementStore,
         now: UnixTime,
     ) -> Result<Frame<Outcome<'static>>, ServerRegistrationError> {
-        let committed = store.commit(self.outcome.clone(), now)?;
+        let committed = self.wanted().ask(store, now)?;
         Ok(self.supply(committed))
     }
 }
@@ -107,7 +113,7 @@ impl Sealed {
         let padded = padding::pad_to(&encoded, read.cookie.outcome_size.into())
             .ok_or(ServerRegistrationError::Setting("outcome_size is too small for the outcome"))?;
         let suite = read.suite;
-        let salt_g = suite.mac(&Secret::random(random), &[&padded]);
+        let salt_g = suite.mac(&Secret::random_for(random, Purpose::Salt), &[&padded]);
         let items = [Item::Transcript(&read.th_b), Item::Message(&read.request), Item::Fresh(&salt_g)];
         let th_g = transcript(suite, b"outcome", items);
         let p_g = derive_from_ssk1(suite, &read.secrets.ssk1, Ssk1Use::Outcome, &th_g);
@@ -119,7 +125,8 @@ impl Sealed {
 
     fn commit(self, read: &Read, tag_s: [u8; 32], effect: Effect, keep_until: UnixTime) -> NeedCommit {
         let response = Outcome { core: Bytes(&self.core), tag_s }.encode().into_bytes();
-        NeedCommit { outcome: NewOutcome { request: read.digest, response, keep_until, effect } }
+        let outcome = NewOutcome { request: read.digest, response, keep_until, effect };
+        NeedCommit { question: Commit { outcome } }
     }
 }
 
@@ -145,7 +152,7 @@ fn wait(
         hold_until,
     };
     let effect = Effect::Waiting { application: Box::new(waiting), instead_of: claim.ticket() };
-    Ok(sealed.commit(read, draw(random), effect, hold_until))
+    Ok(sealed.commit(read, draw_for(random, Purpose::NoTag), effect, hold_until))
 }
 
 fn granted(
@@ -161,7 +168,9 @@ fn granted(
         Some(earlier) => (earlier.user_id.clone(), Policy::renewed(&earlier.policy, &grant.policy)),
         None => (grant.user_id.map_or_else(|| draw_user_id(random), Ok)?, grant.policy),
     };
-    let (ssk2, key_id, alias) = (Secret::random(random), KeyId(draw(random)), Alias(draw(random)));
+    let ssk2 = Secret::random_for(random, Purpose::Ssk2);
+    let key_id = KeyId(draw_for(random, Purpose::KeyId));
+    let alias = Alias(draw_for(random, Purpose::Alias));
     let body = OutcomeBody::Granted {
         user_id: user_id.clone(),
         ssk2: ssk2.clone(),
@@ -182,12 +191,12 @@ fn granted(
     };
     let mix = claim.binder(suite, &th_j);
     let keys = KeySet::join(suite, &read.secrets.ssk1, &ssk2, &th_j, &read.secrets.ss_e, &mix, &context);
-    let tag_s = *keys.answer(suite, &KeyUse::Grant(&th_j)).expose();
-    let confirm = keys.answer(suite, &KeyUse::Confirm(&th_j, &tag_s));
+    let tag_s = *keys.derive(suite, &KeyUse::Grant(th_j)).expose();
+    let confirm = keys.derive(suite, &KeyUse::Confirm(th_j, tag_s));
     let expected = ExpectedTags {
         txn: read.cookie.txn,
-        done: keys.answer(suite, &KeyUse::Done(&th_j, confirm.expose())),
-        lost: keys.answer(suite, &KeyUse::Lost(&th_j, confirm.expose())),
+        done: keys.derive(suite, &KeyUse::Done(th_j, *confirm.expose())),
+        lost: keys.derive(suite, &KeyUse::Lost(th_j, *confirm.expose())),
         confirm,
     };
     let confirm_by = now.after(settings.confirm_within.into());
@@ -208,5 +217,6 @@ fn granted(
 
 /// A user identification code of 32 hexadecimal digits (patent step 160).
 fn draw_user_id(random: &mut dyn RandomSource) -> Result<UserId, ServerRegistrationError> {
-    UserId::new(&KeyId(draw(random)).to_string()).map_err(|_| ServerRegistrationError::Setting("user_id"))
+    UserId::new(&KeyId(draw_for(random, Purpose::UserId)).to_string())
+        .map_err(|_| ServerRegistrationError::Setting("user_id"))
 }

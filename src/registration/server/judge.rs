@@ -5,6 +5,7 @@ use super::decide::{Judged, NeedDecision};
 use crate::id::{Digest, UserName};
 use crate::message::{FieldFault, Proof};
 use crate::port::EntitlementStore;
+use crate::port::question::{FindApplicant, StoreQuestion};
 use crate::record::{Applicant, ApplicantRecord, Lifecycle, ProofId, ServerRegistration, Takes};
 use crate::registration::error::RejectionDraft;
 use crate::registration::{RejectionCause, ServerRegistrationError};
@@ -24,25 +25,25 @@ use subtle::ConstantTimeEq;
 pub struct NeedApplicant {
     read: Box<Read>,
     opened: Option<OpenedRequest>,
-    applicant: Applicant,
+    question: FindApplicant,
 }
 
 impl NeedApplicant {
     pub(super) fn new(read: Read, opened: Option<OpenedRequest>) -> Self {
         let named = opened.as_ref().and_then(|(body, name)| Some((name.as_ref().ok()?, body.proof.as_ref())));
-        let applicant = applicant(named, &read.digest);
-        Self { read: Box::new(read), opened, applicant }
+        let question = FindApplicant { applicant: applicant(named, &read.digest) };
+        Self { read: Box::new(read), opened, question }
     }
 
     /// Who it is ([`EntitlementStore::applicant`]).
     #[must_use]
-    pub const fn wanted(&self) -> &Applicant {
-        &self.applicant
+    pub const fn wanted(&self) -> &FindApplicant {
+        &self.question
     }
 
     /// Checks the proof against what is known of the applicant.
     pub fn supply(self, known: ApplicantRecord, settings: &ServerSettings, now: UnixTime) -> Judged {
-        let Self { read, opened, applicant } = self;
+        let Self { read, opened, question: FindApplicant { applicant } } = self;
         let Some((body, name)) = opened else {
             return Judged::refuse(read, RejectionDraft::new(RejectionCause::Unreadable, None));
         };
@@ -76,7 +77,7 @@ impl NeedApplicant {
         settings: &ServerSettings,
         now: UnixTime,
     ) -> Result<Judged, ServerRegistrationError> {
-        let known = store.applicant(self.wanted(), now)?;
+        let known = self.wanted().ask(store, now)?;
         Ok(self.supply(known, settings, now))
     }
 }

@@ -29,4 +29,4 @@ pub use decide::{Judged, NeedDecision, NeedRefusal};
 pub use grant::NeedCommit;
 pub use judge::NeedApplicant;
 pub use offer::{NeedOfferMaterial, NeedSignature, receive_hello};
-pub use request::{NeedSecrets, NeedStored, Stored, receive_request};
+pub use request::{Lookup, NeedOutcome, NeedSecrets, receive_request};

@@ -1,26 +1,27 @@
 //! R0 and R1: offer certificate and template (patent step 90).
 
-use crate::id::{Digest, OfferId};
+use crate::id::{Digest, OfferId, Txn};
 use crate::message::{EXT_CRL, Hello, Offer, OfferCore, VERSION};
 use crate::port::auth_server::OfferMaterial;
+use crate::port::question::{FindOfferMaterial, KeysQuestion, SignOffer};
 use crate::port::{AuthServer, AuthServerError};
-use crate::random::{RandomSource, draw};
+use crate::random::{Purpose, RandomSource, draw_for};
 use crate::registration::ServerRegistrationError;
 use crate::registration::cookie::Cookie;
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
 use crate::transcript::{Item, transcript};
-use crate::wire::{self, Bytes, Codes, Ext, Frame, Message};
+use crate::wire::{self, Bytes, Ext, Frame, Message};
 use alloc::vec::Vec;
 
-/// R0. `bytes` is kept until R1 is made; nothing is remembered after that.
+/// Takes R0. Nothing of it is remembered after R1 is made.
 ///
 /// # Errors
 /// [`ServerRegistrationError`]; the peer is told [`ServerRegistrationError::refusal`].
-pub fn receive_hello<'b>(
-    bytes: &'b [u8],
+pub fn receive_hello(
+    bytes: &[u8],
     settings: &ServerSettings,
-) -> Result<NeedOfferMaterial<'b>, ServerRegistrationError> {
+) -> Result<NeedOfferMaterial, ServerRegistrationError> {
     let hello = Hello::decode(bytes)?;
     if hello.server_name != settings.name {
         return Err(ServerRegistrationError::WrongServer);
@@ -28,22 +29,24 @@ pub fn receive_hello<'b>(
     if !hello.versions.contains(VERSION) {
         return Err(ServerRegistrationError::NothingInCommon);
     }
-    Ok(NeedOfferMaterial { bytes, hello })
+    let question = FindOfferMaterial { suites: hello.suites };
+    Ok(NeedOfferMaterial { bytes: bytes.to_vec(), txn: hello.txn, question })
 }
 
 /// The server's certificate and ephemeral key are needed.
 #[must_use]
 #[derive(Debug)]
-pub struct NeedOfferMaterial<'b> {
-    bytes: &'b [u8],
-    hello: Hello<'b>,
+pub struct NeedOfferMaterial {
+    bytes: Vec<u8>,
+    txn: Txn,
+    question: FindOfferMaterial,
 }
 
-impl NeedOfferMaterial<'_> {
+impl NeedOfferMaterial {
     /// The suites that the token speaks, best first ([`AuthServer::offer_material`]).
     #[must_use]
-    pub const fn wanted(&self) -> &Codes {
-        &self.hello.suites
+    pub const fn wanted(&self) -> &FindOfferMaterial {
+        &self.question
     }
 
     /// Takes certificate and ephemeral key, and writes the offer. `peer` is whatever names the
@@ -62,7 +65,7 @@ impl NeedOfferMaterial<'_> {
     ) -> Result<NeedSignature, ServerRegistrationError> {
         let suite =
             settings.suite(offer_material.suite.code()).ok_or(ServerRegistrationError::Setting("suites"))?;
-        if !self.hello.suites.contains(offer_material.suite.code()) {
+        if !self.question.suites.contains(offer_material.suite.code()) {
             return Err(ServerRegistrationError::NothingInCommon);
         }
         check(settings, offer_material)?;
@@ -71,17 +74,17 @@ impl NeedOfferMaterial<'_> {
             suite: offer_material.suite.code(),
             chain: offer_material.chain.iter().map(|certificate| Bytes(certificate)).collect(),
             template: settings.template.clone(),
-            offer_id: OfferId(draw(random)),
+            offer_id: OfferId(draw_for(random, Purpose::OfferId)),
             offer_ttl: settings.offer_ttl,
             outcome_size: settings.outcome_size,
-            nonce_s: draw(random),
+            nonce_s: draw_for(random, Purpose::ServerNonce),
             pk_e: Bytes(&offer_material.pk_e),
             ext: offer_material.crl.as_deref().map(|crl| Ext::one(EXT_CRL, crl)),
         };
         let encoded = wire::encode(&core);
-        let th_o = transcript(suite, b"offer", [Item::Message(self.bytes), Item::Message(&encoded)]);
+        let th_o = transcript(suite, b"offer", [Item::Message(&self.bytes), Item::Message(&encoded)]);
         let cookie = Cookie {
-            txn: self.hello.txn,
+            txn: self.txn,
             offer_id: core.offer_id,
             transcript: th_o,
             expires: now.after(settings.offer_ttl.into()).as_secs(),
@@ -92,7 +95,8 @@ impl NeedOfferMaterial<'_> {
             outcome_size: settings.outcome_size,
         };
         let cookie = cookie.seal(&settings.secrets.cookie, peer);
-        Ok(NeedSignature { core: encoded, th_o, certificate: offer_material.certificate, cookie })
+        let question = SignOffer { certificate: offer_material.certificate, transcript: th_o };
+        Ok(NeedSignature { core: encoded, question, cookie })
     }
 
     /// Asks the authentication server.
@@ -107,7 +111,7 @@ impl NeedOfferMaterial<'_> {
         now: UnixTime,
         random: &mut dyn RandomSource,
     ) -> Result<NeedSignature, ServerRegistrationError> {
-        let offer_material = match server.offer_material(self.wanted(), now) {
+        let offer_material = match self.wanted().ask(server, now) {
             Err(AuthServerError::NoSuite) => return Err(ServerRegistrationError::NothingInCommon),
             other => other?,
         };
@@ -144,16 +148,15 @@ pub(super) fn template_digest(settings: &ServerSettings) -> Digest {
 #[derive(Debug)]
 pub struct NeedSignature {
     core: Vec<u8>,
-    th_o: Digest,
-    certificate: Digest,
+    question: SignOffer,
     cookie: Vec<u8>,
 }
 
 impl NeedSignature {
     /// Which certificate's offer key is to sign which transcript ([`AuthServer::sign_offer`]).
     #[must_use]
-    pub const fn wanted(&self) -> (&Digest, &Digest) {
-        (&self.certificate, &self.th_o)
+    pub const fn wanted(&self) -> &SignOffer {
+        &self.question
     }
 
     /// R1.
@@ -170,8 +173,7 @@ impl NeedSignature {
         self,
         server: &dyn AuthServer,
     ) -> Result<Frame<Offer<'static>>, ServerRegistrationError> {
-        let (certificate, th_o) = self.wanted();
-        let signature = server.sign_offer(certificate, th_o)?;
+        let signature = self.wanted().ask(server, UnixTime::default())?;
         Ok(self.supply(signature))
     }
 }

@@ -3,9 +3,10 @@
 use super::application::Read;
 use super::judge::NeedApplicant;
 use super::offer::template_digest;
-use crate::id::Digest;
-use crate::message::{Outcome, Request, RequestBody, RequestCore};
+use crate::id::{Digest, OfferId, Txn};
+use crate::message::{Outcome, Request, RequestBody};
 use crate::port::auth_server::{Decapsulated, Encapsulated};
+use crate::port::question::{FindOutcome, KeysQuestion, StoreQuestion};
 use crate::port::{AuthServer, AuthServerError, EntitlementStore};
 use crate::registration::cookie::Cookie;
 use crate::registration::{ServerRegistrationError, padding};
@@ -18,71 +19,99 @@ use crate::transcript::{Item, transcript};
 use crate::wire::{self, Frame, Message};
 use alloc::vec::Vec;
 
-/// R2.
+/// Takes R2.
 ///
 /// # Errors
 /// [`ServerRegistrationError::Wire`].
-pub fn receive_request(bytes: &[u8]) -> Result<NeedStored<'_>, ServerRegistrationError> {
+pub fn receive_request(bytes: &[u8]) -> Result<NeedOutcome, ServerRegistrationError> {
     let request = Request::decode(bytes)?;
     let core = request.read_core()?;
-    Ok(NeedStored { bytes, request, core, digest: XWING.hash(&[bytes]) })
+    Ok(NeedOutcome {
+        question: FindOutcome { request: XWING.hash(&[bytes]) },
+        read: Unopened {
+            txn: core.txn,
+            offer_id: core.offer_id,
+            cookie: core.cookie.to_vec(),
+            ct: core.ct.to_vec(),
+            ct_e: core.ct_e.to_vec(),
+            core: request.core.0.to_vec(),
+            sealed: request.sealed.to_vec(),
+            bytes: bytes.to_vec(),
+        },
+    })
 }
 
-/// Was this very R2 answered before?
+/// R2, read and not yet opened.
+#[derive(Debug)]
+struct Unopened {
+    txn: Txn,
+    offer_id: OfferId,
+    cookie: Vec<u8>,
+    ct: Vec<u8>,
+    ct_e: Vec<u8>,
+    core: Vec<u8>,
+    sealed: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+/// The store is to say whether this very R2 was answered before.
 #[must_use]
 #[derive(Debug)]
-pub struct NeedStored<'b> {
-    bytes: &'b [u8],
-    request: Request<'b>,
-    core: RequestCore<'b>,
-    digest: Digest,
+pub struct NeedOutcome {
+    question: FindOutcome,
+    read: Unopened,
 }
 
-/// What to do about an R2.
+/// The two ways to go on with an R2.
 #[must_use]
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one, and it is moved once")]
-pub enum Stored<'b> {
+pub enum Lookup {
     /// It was answered before: send the same bytes again.
     Before(Frame<Outcome<'static>>),
     /// It is new.
-    New(NeedSecrets<'b>),
+    New(NeedSecrets),
 }
 
-impl<'b> NeedStored<'b> {
-    /// H(R2), to look up ([`EntitlementStore::outcome`]).
+impl NeedOutcome {
+    /// The question for the store: H(R2).
     #[must_use]
-    pub const fn wanted(&self) -> &Digest {
-        &self.digest
+    pub const fn wanted(&self) -> &FindOutcome {
+        &self.question
     }
 
     /// Takes the stored R3, if there is one; otherwise checks the cookie, before any private-key
     /// operation.
     ///
     /// # Errors
-    /// [`ServerRegistrationError::NoSuchOffer`] when the cookie is not this server's for this peer, has lapsed,
-    /// or the template has changed since.
+    /// [`ServerRegistrationError::NoSuchOffer`] when the cookie is not this server's for this peer, has
+    /// lapsed, or the template has changed since.
     pub fn supply(
         self,
         stored: Option<Vec<u8>>,
         peer: &[u8],
         settings: &ServerSettings,
         now: UnixTime,
-    ) -> Result<Stored<'b>, ServerRegistrationError> {
+    ) -> Result<Lookup, ServerRegistrationError> {
         if let Some(outcome) = stored {
-            return Ok(Stored::Before(Frame::stored(outcome)));
+            return Ok(Lookup::Before(Frame::stored(outcome)));
         }
-        let cookie = Cookie::open(&settings.secrets.cookie, peer, &self.core.cookie, now);
+        let read = self.read;
+        let cookie = Cookie::open(&settings.secrets.cookie, peer, &read.cookie, now);
         let known = cookie.filter(|cookie| {
-            cookie.txn == self.core.txn
-                && cookie.offer_id == self.core.offer_id
+            cookie.txn == read.txn
+                && cookie.offer_id == read.offer_id
                 && cookie.template == template_digest(settings)
         });
         let cookie = known.ok_or(ServerRegistrationError::NoSuchOffer)?;
         let suite = settings.suite(cookie.suite).ok_or(ServerRegistrationError::NoSuchOffer)?;
-        let fallback = prf(suite, &settings.secrets.reject, b"halfkey/1 no ssk1", &self.core.ct);
-        let fallback_e = prf(suite, &settings.secrets.reject, b"halfkey/1 no ss_e", &self.core.ct_e);
-        Ok(Stored::New(NeedSecrets { read: self, cookie, suite, fallback, fallback_e }))
+        let Unopened { ct, ct_e, core, sealed, bytes, .. } = read;
+        let fallback = prf(suite, &settings.secrets.reject, b"halfkey/1 no ssk1", &ct);
+        let fallback_e = prf(suite, &settings.secrets.reject, b"halfkey/1 no ss_e", &ct_e);
+        let (certificate, ephemeral) = (cookie.certificate, cookie.ephemeral);
+        let question = Encapsulated { suite: suite.id(), certificate, ephemeral, ct, ct_e, fallback };
+        let digest = self.question.request;
+        Ok(Lookup::New(NeedSecrets { question, cookie, suite, fallback_e, core, sealed, bytes, digest }))
     }
 
     /// Asks the store.
@@ -95,8 +124,8 @@ impl<'b> NeedStored<'b> {
         peer: &[u8],
         settings: &ServerSettings,
         now: UnixTime,
-    ) -> Result<Stored<'b>, ServerRegistrationError> {
-        let stored = store.outcome(self.wanted(), now)?;
+    ) -> Result<Lookup, ServerRegistrationError> {
+        let stored = self.wanted().ask(store, now)?;
         self.supply(stored, peer, settings, now)
     }
 }
@@ -104,26 +133,22 @@ impl<'b> NeedStored<'b> {
 /// SSK1 and ss_e are to be decapsulated (patent step 140).
 #[must_use]
 #[derive(Debug)]
-pub struct NeedSecrets<'b> {
-    read: NeedStored<'b>,
+pub struct NeedSecrets {
+    question: Encapsulated,
     cookie: Cookie,
     suite: &'static dyn Suite,
-    fallback: Secret,
     fallback_e: Secret,
+    core: Vec<u8>,
+    sealed: Vec<u8>,
+    bytes: Vec<u8>,
+    digest: Digest,
 }
 
-impl NeedSecrets<'_> {
-    /// The ciphertexts ([`AuthServer::decapsulate`]).
+impl NeedSecrets {
+    /// The ciphertexts ([`AuthServer::decapsulate`](crate::port::AuthServer::decapsulate)).
     #[must_use]
-    pub fn wanted(&self) -> Encapsulated<'_> {
-        Encapsulated {
-            suite: self.suite.id(),
-            certificate: &self.cookie.certificate,
-            ephemeral: &self.cookie.ephemeral,
-            ct: &self.read.core.ct,
-            ct_e: &self.read.core.ct_e,
-            fallback: &self.fallback,
-        }
+    pub const fn wanted(&self) -> &Encapsulated {
+        &self.question
     }
 
     /// Takes the secrets and opens the form.
@@ -145,19 +170,19 @@ impl NeedSecrets<'_> {
             Ok(secrets) => secrets,
             Err(AuthServerError::Device(code)) => return Err(AuthServerError::Device(code).into()),
             Err(AuthServerError::NoSuchKey) => return Err(ServerRegistrationError::NoSuchOffer),
-            Err(_) => Decapsulated { ssk1: self.fallback.clone(), ss_e: self.fallback_e.clone() },
+            Err(_) => Decapsulated { ssk1: self.question.fallback.clone(), ss_e: self.fallback_e.clone() },
         };
         let suite = self.suite;
-        let items = [Item::Transcript(&self.cookie.transcript), Item::Message(self.read.request.core.0)];
+        let items = [Item::Transcript(&self.cookie.transcript), Item::Message(&self.core)];
         let th_b = transcript(suite, b"request", items);
         let p_b = derive_from_ssk1(suite, &secrets.ssk1, Ssk1Use::Request, &th_b);
         let envelope = Envelope::new(suite, Ssk1Use::Request, th_b, &p_b, &secrets.ss_e);
-        let body = open(&envelope, &self.read.request.sealed);
+        let body = open(&envelope, &self.sealed);
         let read = Read {
             suite,
             cookie: self.cookie,
-            request: self.read.bytes.to_vec(),
-            digest: self.read.digest,
+            request: self.bytes,
+            digest: self.digest,
             secrets,
             th_b,
             envelope,
@@ -179,7 +204,7 @@ impl NeedSecrets<'_> {
         settings: &ServerSettings,
         now: UnixTime,
     ) -> Result<NeedApplicant, ServerRegistrationError> {
-        let secrets = server.decapsulate(&self.wanted(), now);
+        let secrets = self.wanted().ask(server, now);
         self.supply(secrets, settings)
     }
 }

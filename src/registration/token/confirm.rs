@@ -71,11 +71,11 @@ pub struct NeedSettle {
 impl NeedSettle {
     /// Which key to ask what.
     #[must_use]
-    pub const fn wanted(&self) -> (&KeyId, KeyUse<'_>) {
+    pub const fn wanted(&self) -> (&KeyId, KeyUse) {
         let question = if self.done.lost {
-            KeyUse::Lost(&self.th_j, &self.tag_c)
+            KeyUse::Lost(self.th_j, self.tag_c)
         } else {
-            KeyUse::Done(&self.th_j, &self.tag_c)
+            KeyUse::Done(self.th_j, self.tag_c)
         };
         (&self.state.registration.key_id, question)
     }
@@ -104,7 +104,7 @@ impl NeedSettle {
         let (key_id, question) = self.wanted();
         let registration = self.state.registration.clone();
         let keep = |error| Recoverable { state: AwaitDone { registration }, error };
-        let tag = match token.answer(key_id, &question) {
+        let tag = match token.derive(key_id, &question) {
             Ok(tag) => tag,
             Err(error) => return Err(keep(TokenRegistrationError::Token(error))),
         };

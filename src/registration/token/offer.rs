@@ -6,7 +6,7 @@ use super::{Credential, refusal};
 use crate::certificate::{self, Revocation, TrustAnchors, VerifiedServer};
 use crate::id::{ServerName, Txn};
 use crate::message::{EXT_CRL, Hello, Offer, OfferCore, VERSION};
-use crate::random::{RandomSource, draw};
+use crate::random::{Purpose, RandomSource, draw_for};
 use crate::registration::TokenRegistrationError;
 use crate::step::Step;
 use crate::suite::Suite;
@@ -27,13 +27,13 @@ pub fn hello(
 ) -> Result<Step<Hello<'static>, AwaitOffer>, TokenRegistrationError> {
     let codes =
         Codes::new(suites.iter().map(|suite| suite.id().code())).ok_or(TokenRegistrationError::NotWanted)?;
-    let txn = Txn(draw(random));
+    let txn = Txn(draw_for(random, Purpose::Txn));
     let hello = Hello {
         versions: Codes::one(VERSION),
         suites: codes,
         txn,
         server_name: server_name.clone(),
-        nonce_t: draw(random),
+        nonce_t: draw_for(random, Purpose::TokenNonce),
         ext: None,
     };
     let send = hello.encode();

@@ -223,8 +223,8 @@ impl NeedSeal {
         let answers = match self.wanted_of() {
             None => None,
             Some(key_id) => Some(RenewalTags {
-                proof: token.answer(key_id, &KeyUse::Renew(&self.th_b))?,
-                mix: token.answer(key_id, &KeyUse::Binder(&self.th_b))?,
+                proof: token.derive(key_id, &KeyUse::Renew(self.th_b))?,
+                mix: token.derive(key_id, &KeyUse::Binder(self.th_b))?,
             }),
         };
         self.supply(&p_b, answers.as_ref(), now)

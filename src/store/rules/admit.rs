@@ -108,9 +108,9 @@ async fn issue<T: Tables>(tables: &mut T, key_id: &KeyId, alias: Alias, by: &Add
 }
 
 /// [`crate::port::EntitlementStore::confirm_alias`].
-pub(crate) struct Heard<'a>(pub(crate) &'a KeyId, pub(crate) &'a Address);
+pub(crate) struct ConfirmAlias<'a>(pub(crate) &'a KeyId, pub(crate) &'a Address);
 
-operation! { Heard<'_> writes -> (), StoreError; |self, tables, _now| {
+operation! { ConfirmAlias<'_> writes -> (), StoreError; |self, tables, _now| {
     let held = aliases(tables, self.0).await?;
     let place = match self.1 {
         Address::Alias(alias) => held.iter().position(|handed| handed.alias == *alias),

@@ -10,7 +10,7 @@ mod confirm;
 mod entitle;
 mod find;
 
-pub(crate) use admit::{Admit, Heard};
+pub(crate) use admit::{Admit, ConfirmAlias};
 pub(crate) use applicant::FindApplicant;
 pub(crate) use commit::Commit;
 pub(crate) use confirm::Confirm;

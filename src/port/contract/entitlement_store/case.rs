@@ -148,7 +148,7 @@ pub(super) fn refused() -> Effect {
 
 impl Case<'_> {
     pub(super) fn commit(&self, outcome: NewOutcome, clause: &'static str) -> Kept {
-        let committed = self.store.commit(outcome, NOW).map_err(in_clause(clause))?;
+        let committed = self.store.commit(&outcome, NOW).map_err(in_clause(clause))?;
         ensure(committed == Committed::Stored, clause)
     }
 
@@ -175,7 +175,7 @@ impl Case<'_> {
     }
 
     pub(super) fn find(&self, address: &Address) -> Result<Option<ServerRegistration>, ContractViolation> {
-        self.store.registration(address).map_err(in_clause("registration answers"))
+        self.store.registration(address, NOW).map_err(in_clause("registration answers"))
     }
 
     pub(super) fn row(&self, key_id: &KeyId) -> Result<ServerRegistration, ContractViolation> {

@@ -19,7 +19,7 @@ pub(super) fn the_first_outcome_counts(case: &Case<'_>) -> Kept {
     case.commit(outcome(1, refused()), "an outcome for a new request is stored")?;
     let mut second = Grant::to(&case.seeds.ann, 2).outcome(case)?;
     second.request = request(1);
-    let committed = case.store.commit(second, NOW).map_err(in_clause(EXISTING))?;
+    let committed = case.store.commit(&second, NOW).map_err(in_clause(EXISTING))?;
     ensure(committed == Committed::Existing(response(1)), EXISTING)?;
     ensure(case.outcome(1, NOW)? == Some(response(1)), EXISTING)?;
     let effect = case.find(&Address::Key(key(2)))?;
@@ -34,7 +34,7 @@ pub(super) fn a_grant_is_pending(case: &Case<'_>) -> Kept {
     let granted = grant.registered(case)?;
     ensure(equal(&case.row(&key(1))?, &granted), FOUND)?;
     case.is_known(super::case::alias(1), 1, "a granted registration is found by its first alias")?;
-    let expected = case.store.expected(&key(1)).map_err(in_clause("expected answers"))?;
+    let expected = case.store.expected(&key(1), NOW).map_err(in_clause("expected answers"))?;
     let right = expected.is_some_and(|tags| equal_tags(&tags, &Grant::expected(1)));
     ensure(right, "the tags that R4 and R5 will carry are kept")?;
     let applicant = case.applicant(&case.seeds.ann, None, NOW)?;
@@ -52,7 +52,7 @@ pub(super) fn confirmation(case: &Case<'_>) -> Kept {
     let applicant = case.applicant(&case.seeds.ann, None, NOW)?;
     ensure(applicant.name_taken, "an active registration has taken its name")?;
     ensure((applicant.pending_same, applicant.pending_total) == (0, 0), "an active one is not pending")?;
-    let expected = case.store.expected(&key(1)).map_err(in_clause("expected answers"))?;
+    let expected = case.store.expected(&key(1), NOW).map_err(in_clause("expected answers"))?;
     ensure(expected.is_some(), "R4 may be repeated until the first session")?;
     ensure(case.outcome(1, NOW)? == Some(response(1)), "so may R2")
 }

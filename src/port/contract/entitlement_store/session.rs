@@ -16,7 +16,7 @@ pub(super) fn admission(case: &Case<'_>) -> Kept {
     grant.commit(case)?;
     case.stands(1, NOW, Status::Active, "a session confirms a pending registration")?;
     ensure(case.lifecycle(1)? == Lifecycle::Active, "a session confirms a pending registration")?;
-    let expected = case.store.expected(&key(1)).map_err(in_clause("expected answers"))?;
+    let expected = case.store.expected(&key(1), NOW).map_err(in_clause("expected answers"))?;
     ensure(expected.is_none() && case.outcome(1, NOW)?.is_none(), FORGOTTEN)?;
     let late = case.admit_by_key(1, alias(9), NOW.after(DAY + 1))?;
     ensure(late == Admitted::As(Status::Expired), "an expired key is told so")
@@ -48,7 +48,7 @@ pub(super) fn aliases(case: &Case<'_>) -> Kept {
         ensure(case.admit(admission, NOW)? == Admitted::As(Status::Active), "an alias opens a session")
     };
     let heard = |by: u8| -> Kept {
-        case.store.confirm_alias(&key(1), &Address::Alias(alias(by))).map_err(in_clause("heard answers"))
+        case.store.confirm_alias(&key(1), &Address::Alias(alias(by)), NOW).map_err(in_clause("heard answers"))
     };
     // Four answers are lost, then a fifth: the token still knows but the first alias.
     for next in 11..=15 {

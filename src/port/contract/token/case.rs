@@ -117,7 +117,7 @@ impl Case<'_> {
     pub(super) fn joins(&mut self, server: &Server) -> Kept {
         const TAG: &str = "a join answers with the tag of R4";
         let tag_c = self.token.join(&server.join()).map_err(in_clause("a proven join succeeds"))?;
-        let expected = server.keys.answer(&XWING, &KeyUse::Confirm(&server.transcript, &server.tag_s));
+        let expected = server.keys.derive(&XWING, &KeyUse::Confirm(server.transcript, server.tag_s));
         ensure(same(&Secret::new(tag_c), &expected), TAG)
     }
 
@@ -125,18 +125,18 @@ impl Case<'_> {
     pub(super) fn answers(&mut self, server: &Server, clause: &'static str) -> Kept {
         let (th, tag) = (digest(0x77), [0x66; 32]);
         for question in [
-            KeyUse::Response(&th),
-            KeyUse::Session(&th),
-            KeyUse::Grant(&th),
-            KeyUse::Confirm(&th, &tag),
-            KeyUse::Done(&th, &tag),
-            KeyUse::Lost(&th, &tag),
-            KeyUse::Renew(&th),
-            KeyUse::Binder(&th),
+            KeyUse::Response(th),
+            KeyUse::Session(th),
+            KeyUse::Grant(th),
+            KeyUse::Confirm(th, tag),
+            KeyUse::Done(th, tag),
+            KeyUse::Lost(th, tag),
+            KeyUse::Renew(th),
+            KeyUse::Binder(th),
         ] {
-            let answer = self.token.answer(&server.registration.key_id, &question);
+            let answer = self.token.derive(&server.registration.key_id, &question);
             let answer = answer.map_err(in_clause(clause))?;
-            ensure(same(&answer, &server.keys.answer(&XWING, &question)), clause)?;
+            ensure(same(&answer, &server.keys.derive(&XWING, &question)), clause)?;
         }
         Ok(())
     }
@@ -196,7 +196,7 @@ impl Server {
             key_id: &registration.key_id,
         };
         let keys = KeySet::join(&XWING, ssk1, &ssk2, &transcript, &ss_e, mix, &context);
-        let tag_s = *keys.answer(&XWING, &KeyUse::Grant(&transcript)).expose();
+        let tag_s = *keys.derive(&XWING, &KeyUse::Grant(transcript)).expose();
         Ok(Self { n, ssk2, ss_e, proof_key, transcript, keys, tag_s, registration })
     }
 
@@ -227,8 +227,8 @@ impl Server {
 
     /// How the registration looks once it is joined.
     pub(super) fn stored(&self) -> TokenRegistration {
-        let confirm = KeyUse::Confirm(&self.transcript, &self.tag_s);
-        let tag_c = *self.keys.answer(&XWING, &confirm).expose();
+        let confirm = KeyUse::Confirm(self.transcript, self.tag_s);
+        let tag_c = *self.keys.derive(&XWING, &confirm).expose();
         let confirm_by = NOW.after(86_400);
         let progress = Progress::Joined { txn: txn(self.n), transcript: self.transcript, tag_c, confirm_by };
         TokenRegistration { progress, ..self.registration.clone() }

@@ -28,7 +28,7 @@ pub(super) fn a_join(case: &mut Case<'_>) -> Kept {
     case.answers(&server, RIGHT)?;
     case.token.remove(&key(1)).map_err(in_clause("a key can be removed"))?;
     ensure(case.registration(1)?.is_none(), "removing a key removes its registration")?;
-    let answer = case.token.answer(&key(1), &KeyUse::Binder(&server.transcript));
+    let answer = case.token.derive(&key(1), &KeyUse::Binder(server.transcript));
     ensure(answer.err() == Some(TokenError::NoSuchKey), "a key that was removed is gone")
 }
 
@@ -92,7 +92,7 @@ pub(super) fn renewal(case: &mut Case<'_>) -> Kept {
     ensure(case.registration(1)? == Some(active.clone()), "a registration is replaced by its update")?;
 
     let ssk1 = case.wrap(2)?;
-    let mixed = old.keys.answer(&XWING, &KeyUse::Binder(&Server::transcript_of(2)));
+    let mixed = old.keys.derive(&XWING, &KeyUse::Binder(Server::transcript_of(2)));
     let mut new = Server::new(2, &ssk1, ProofKey::Renewal(key(1)), &mixed)?;
     new.registration.supersedes = Some(key(1));
     case.joins(&new)?;
@@ -105,7 +105,7 @@ pub(super) fn renewal(case: &mut Case<'_>) -> Kept {
     let last = TokenRegistration { progress: Progress::Active, ..joined };
     case.token.update(&last).map_err(in_clause("a registration can be updated"))?;
     ensure(case.registration(1)?.is_none(), "a key that became active erases the one it supersedes")?;
-    let answer = case.token.answer(&key(1), &KeyUse::Renew(&old.transcript));
+    let answer = case.token.derive(&key(1), &KeyUse::Renew(old.transcript));
     ensure(answer.err() == Some(TokenError::NoSuchKey), "a superseded key is gone")?;
     let mut alone = TokenRegistration { supersedes: None, ..last };
     alone.inherit_from(&active);

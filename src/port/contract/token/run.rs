@@ -16,7 +16,7 @@ pub(super) fn a_blank_token(case: &mut Case<'_>) -> Kept {
     let registrations = case.token.registrations().map_err(in_clause(BLANK))?;
     ensure(registrations.is_empty(), BLANK)?;
     ensure(case.token.attempts().map_err(in_clause(BLANK))?.is_empty(), BLANK)?;
-    let answer = case.token.answer(&key(1), &KeyUse::Response(&digest(1)));
+    let answer = case.token.derive(&key(1), &KeyUse::Response(digest(1)));
     let no_key = Some(TokenError::NoSuchKey);
     ensure(answer.err() == no_key, "a key that is not there does not answer")?;
     ensure(case.token.remove(&key(1)).err() == no_key, "a key that is not there cannot be removed")
