@@ -123,6 +123,7 @@ pub mod certificate;
 pub mod configuration;
 #[cfg(feature = "std")]
 pub mod driver;
+pub mod exchange;
 #[cfg(feature = "historic")]
 pub mod historic;
 pub mod key;

@@ -2,6 +2,7 @@
 
 use crate::id::NameError;
 use crate::port::StoreError;
+use crate::session::ChannelError;
 use crate::step::{ErrorReason, Fault};
 use crate::wire::WireError;
 use thiserror::Error;
@@ -73,6 +74,9 @@ pub enum ServerConfigurationError {
     /// The operator's: the store.
     #[error("the store: {0}")]
     Store(#[from] StoreError),
+    /// The session cannot carry it: it is closed, or not open.
+    #[error("the session: {0}")]
+    Channel(#[from] ChannelError),
 }
 
 impl ServerConfigurationError {
@@ -81,7 +85,7 @@ impl ServerConfigurationError {
     pub const fn refusal(&self) -> ErrorReason {
         match self {
             Self::Wire(_) | Self::WrongReport => ErrorReason::Refused,
-            Self::MediaType | Self::BodyTooLong(_) | Self::Store(_) => ErrorReason::Busy,
+            Self::MediaType | Self::BodyTooLong(_) | Self::Store(_) | Self::Channel(_) => ErrorReason::Busy,
         }
     }
 
@@ -91,6 +95,7 @@ impl ServerConfigurationError {
         match self {
             Self::Wire(_) | Self::WrongReport => Fault::Peer,
             Self::MediaType | Self::BodyTooLong(_) | Self::Store(_) => Fault::Operator,
+            Self::Channel(_) => Fault::Caller,
         }
     }
 }

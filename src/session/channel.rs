@@ -150,6 +150,52 @@ impl Channel {
         self.send(Kind::Data, data, step.into())
     }
 
+    /// Seals a message of any length: one record for each [`MAX_DATA`] bytes of application data, with a
+    /// change of keys before a record where it is due.
+    ///
+    /// # Errors
+    /// [`ChannelError::TooLong`] for a message of the configuration flow that does not fit into one record;
+    /// otherwise as [`Channel::seal`].
+    pub fn seal_records(&mut self, content: Content, data: &[u8]) -> Result<Vec<Vec<u8>>, ChannelError> {
+        if content == Content::Configuration && data.len() > MAX_DATA {
+            return Err(ChannelError::TooLong);
+        }
+        let mut records = Vec::with_capacity(1);
+        let mut rest = data;
+        loop {
+            let (part, after) = rest.split_at_checked(MAX_DATA).unwrap_or((rest, &[]));
+            match self.seal(content, part) {
+                Err(ChannelError::RekeyNeeded) => {
+                    records.push(self.rekey()?);
+                    records.push(self.seal(content, part)?);
+                }
+                sealed => records.push(sealed?),
+            }
+            rest = after;
+            if rest.is_empty() {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// Appends the records of [`Channel::seal_records`] to `out`, each after its length in four bytes.
+    ///
+    /// # Errors
+    /// As [`Channel::seal_records`].
+    pub fn seal_into(
+        &mut self,
+        content: Content,
+        data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), ChannelError> {
+        for record in self.seal_records(content, data)? {
+            let length = u32::try_from(record.len()).map_err(|_| ChannelError::TooLong)?;
+            out.extend_from_slice(&length.to_be_bytes());
+            out.extend_from_slice(&record);
+        }
+        Ok(())
+    }
+
     /// The record that tells the peer that this side goes on under its next key, and the step to
     /// it. What was sent before stays secret even if the keys from now on leak.
     ///

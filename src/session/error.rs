@@ -48,6 +48,9 @@ pub enum SessionError {
     /// The parked challenge has let a session in before.
     #[error("the challenge was used before")]
     Spent,
+    /// The operator's: the limiter says no.
+    #[error("the limiter says no")]
+    RateLimited,
     /// The server answered E0. Nobody vouches for that answer.
     #[error("the server says: {0}")]
     Refused(ErrorReason),
@@ -69,7 +72,7 @@ impl SessionError {
         match self {
             Self::NothingToOffer | Self::AliasRequired => Fault::Caller,
             Self::Lapsed | Self::Refused(_) => Fault::Nobody,
-            Self::Store(_) => Fault::Operator,
+            Self::Store(_) | Self::RateLimited => Fault::Operator,
             Self::Token(error) => error.fault(),
             Self::Wire(_)
             | Self::Version(_)
@@ -89,7 +92,7 @@ impl SessionError {
     pub const fn refusal(&self) -> ErrorReason {
         match self {
             Self::Lapsed | Self::NotParked => ErrorReason::Restart,
-            Self::Store(_) => ErrorReason::Busy,
+            Self::Store(_) | Self::RateLimited => ErrorReason::Busy,
             _ => ErrorReason::Refused,
         }
     }
