@@ -1,9 +1,9 @@
 //! One connection to a server: registration messages, then perhaps a session.
 
 use super::Gateway;
-use super::gateway::{RequestKind, ServerEvent};
 use crate::configuration::ServerConfigurationError as ConfigurationError;
 use crate::configuration::server::{self as configuration, AwaitApplied, Principal};
+use crate::exchange::{RequestKind, ServerEvent};
 use crate::id::ApplicationName;
 use crate::message::{ConfigRequest, Open};
 use crate::port::entitlement_store::Entitlement;

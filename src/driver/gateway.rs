@@ -1,89 +1,18 @@
 //! A server's part (the patent's "gateway"): frames in, frames out, the ports in between.
 
-use crate::configuration::ServerConfigurationError as ConfigurationError;
-use crate::id::KeyId;
+use super::hooks::{Approval, Observer};
+use crate::exchange::{RequestKind, ServerEvent};
 use crate::message::{Confirm, Hello, Request};
-use crate::port::entitlement_store::{ReportResult, Status};
 use crate::port::{AuthServer, EntitlementStore};
 use crate::random::RandomSource;
-use crate::record::{Effect, RejectionRecord};
+use crate::record::Effect;
 use crate::registration::ServerRegistrationError;
 use crate::registration::server::{
-    Decision, EnrolmentRequest, Lookup, receive_confirm, receive_hello, receive_request,
+    EnrolmentRequest, Lookup, receive_confirm, receive_hello, receive_request,
 };
-use crate::session::{ChannelError, SessionError};
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
 use crate::wire::{self, Message, Problem, WireError};
-
-/// Decides on applications: the operator.
-pub trait Approval {
-    /// Decides on an application whose proof, if it has one, has been verified.
-    fn decide(&self, application: &EnrolmentRequest) -> Decision;
-}
-
-impl<F: Fn(&EnrolmentRequest) -> Decision> Approval for F {
-    fn decide(&self, application: &EnrolmentRequest) -> Decision {
-        self(application)
-    }
-}
-
-/// What a peer asks the server to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestKind {
-    /// Make and sign an offer.
-    Offer,
-    /// Decapsulate a request: the costly one.
-    Request,
-    /// Challenge a token for a session.
-    Session,
-}
-
-/// What has happened, for the operator's log. Nothing in it is secret.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum ServerEvent {
-    /// R1 was sent.
-    Offered,
-    /// R3 grants this key.
-    Granted(KeyId),
-    /// R3 says to wait.
-    Waiting,
-    /// R3 refuses; what it says, and why.
-    Refused(RejectionRecord),
-    /// R3 was sent again.
-    Repeated,
-    /// R5 was sent.
-    Confirmed(KeyId),
-    /// A session was opened with this key.
-    Opened(KeyId),
-    /// A key was proved that opens no session.
-    NotActive(KeyId, Status),
-    /// What became of a configuration.
-    Configured(KeyId, ReportResult),
-    /// Registration went no further.
-    RegistrationFailed(ServerRegistrationError),
-    /// A session did not come about.
-    SessionFailed(SessionError),
-    /// A session ended with an error.
-    ChannelFailed(ChannelError),
-    /// A configuration went no further.
-    ConfigurationFailed(ConfigurationError),
-}
-
-/// Looks on, and holds back peers that ask too much.
-pub trait Observer {
-    /// Whether `peer` may have this done now.
-    fn admits(&self, _peer: &[u8], _work: RequestKind) -> bool {
-        true
-    }
-
-    /// Something has happened.
-    fn event(&self, _peer: &[u8], _event: &ServerEvent) {}
-}
-
-/// Lets everybody in and keeps no log.
-impl Observer for () {}
 
 /// A server: its settings, ports and hooks.
 #[derive(Clone, Copy)]
@@ -148,7 +77,7 @@ impl Gateway<'_> {
         let event = match &commit.wanted().outcome.effect {
             Effect::Granted(new) => ServerEvent::Granted(new.registered.key_id),
             Effect::Waiting { .. } => ServerEvent::Waiting,
-            Effect::Refused(refusal) => ServerEvent::Refused(refusal.clone()),
+            Effect::Refused(refusal) => ServerEvent::Rejected(refusal.clone()),
         };
         Ok((commit.supply_from(self.store, now)?.into_bytes(), event))
     }

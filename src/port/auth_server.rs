@@ -102,3 +102,17 @@ pub trait AuthServer: Send + Sync {
     /// [`AuthServerError`], for the operator alone.
     fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError>;
 }
+
+impl<T: AuthServer + ?Sized> AuthServer for alloc::sync::Arc<T> {
+    fn offer_material(&self, suites: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
+        (**self).offer_material(suites, now)
+    }
+
+    fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError> {
+        (**self).sign_offer(certificate, transcript)
+    }
+
+    fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
+        (**self).decapsulate(sealed, now)
+    }
+}
