@@ -107,6 +107,7 @@
 
 extern crate alloc;
 
+mod cause;
 mod id;
 mod moment;
 mod name;
@@ -149,6 +150,7 @@ pub mod suite;
 pub mod template;
 pub mod wire;
 
+pub use cause::Cause;
 pub use id::{
     AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, IdError, KeyId,
     NameError, OfferId, ServerName, TicketId, Txn, UserId, UserName,

@@ -20,10 +20,10 @@ pub enum AnchorError {
     #[error("the trust anchor's encoding is malformed")]
     Malformed,
     /// The issuer's name is of no use.
-    #[error("the issuer's name: {0}")]
+    #[error(transparent)]
     Name(#[from] NameError),
     /// The issuer's key is of no use.
-    #[error("the issuer's key: {0}")]
+    #[error(transparent)]
     Key(#[from] KeyError),
     /// The certificate is not one of an authority that may sign certificates.
     #[error("the certificate is not one of an authority")]

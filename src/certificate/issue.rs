@@ -42,7 +42,7 @@ pub enum IssueError {
     #[error("the certificate or revocation list cannot be encoded")]
     Encoding,
     /// The issuer's key failed.
-    #[error("the issuer's key: {0}")]
+    #[error(transparent)]
     Signing(#[from] KeyError),
 }
 

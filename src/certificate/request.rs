@@ -26,7 +26,7 @@ pub enum RequestError {
     #[error("the certificate request's version is not supported")]
     Version,
     /// The server's name is of no use.
-    #[error("the server's name: {0}")]
+    #[error(transparent)]
     Name(#[from] NameError),
     /// No suite, more than [`super::MAX_SUITES`], or one twice.
     #[error("the list of suites is empty, too long or repeats one")]

@@ -8,11 +8,11 @@ use crate::wire::WireError;
 use thiserror::Error;
 
 /// Why a token goes no further with a message. Nothing has changed; the session should end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TokenConfigurationError {
     /// The server's: its message is malformed.
-    #[error("malformed message: {0}")]
+    #[error(transparent)]
     Wire(#[from] WireError),
     /// The server answers with one word.
     #[error("the server answers: {0}")]
@@ -30,7 +30,7 @@ pub enum TokenConfigurationError {
     #[error("the server calls unchanged what is not held")]
     NotHeld,
     /// The user's: text about the user's place or system that does not fit.
-    #[error("the information about the user: {0}")]
+    #[error(transparent)]
     Information(#[from] NameError),
     /// The caller's: the registration is not the one of the question.
     #[error("the registration is not the one of the question")]
@@ -56,11 +56,11 @@ impl TokenConfigurationError {
 }
 
 /// Why a server goes no further with a message. The token is told one word: [`ServerConfigurationError::refusal`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ServerConfigurationError {
     /// The token's: its message is malformed.
-    #[error("malformed message: {0}")]
+    #[error(transparent)]
     Wire(#[from] WireError),
     /// The token's: a report about another configuration than was sent.
     #[error("the report is about another configuration")]
@@ -72,10 +72,10 @@ pub enum ServerConfigurationError {
     #[error("the document is {0} bytes long, and at most 57344 fit")]
     BodyTooLong(usize),
     /// The operator's: the store.
-    #[error("the store: {0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// The session cannot carry it: it is closed, or not open.
-    #[error("the session: {0}")]
+    #[error(transparent)]
     Channel(#[from] ChannelError),
 }
 

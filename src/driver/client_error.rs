@@ -14,28 +14,28 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum ClientError {
     /// The transport's.
-    #[error("the connection: {0}")]
+    #[error(transparent)]
     Transport(#[from] io::Error),
     /// The peer ended the connection where an answer was due.
     #[error("the connection ended where an answer was due")]
     Ended,
     /// In registration.
-    #[error("registration: {0}")]
+    #[error(transparent)]
     Registration(#[from] TokenRegistrationError),
     /// In opening a session.
-    #[error("session: {0}")]
+    #[error(transparent)]
     Session(#[from] SessionError),
     /// The server has proved that the key opens no session.
     #[error("the registration stands as {0:?}")]
     NotActive(Status),
     /// In the session's channel.
-    #[error("channel: {0}")]
+    #[error(transparent)]
     Channel(#[from] ChannelError),
     /// In configuration.
-    #[error("configuration: {0}")]
+    #[error(transparent)]
     Configuration(#[from] ConfigurationError),
     /// The token's.
-    #[error("the token: {0}")]
+    #[error(transparent)]
     Token(#[from] TokenError),
     /// The user's: the form.
     #[error(transparent)]

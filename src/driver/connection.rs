@@ -145,7 +145,7 @@ impl Connection {
 
     fn refused(&mut self, gateway: &Gateway<'_>, error: SessionError) -> Handled {
         self.state = State::Idle;
-        gateway.observer.event(&self.peer, &ServerEvent::SessionFailed(error));
+        gateway.observer.event(&self.peer, &ServerEvent::SessionFailed(error.clone()));
         Handled { send: vec![error.refusal().frame().into_bytes()], ..Handled::default() }
     }
 
@@ -208,7 +208,7 @@ impl Connection {
                     }
                     Ok(Some(answer)) => self.seal(gateway, live, Content::Configuration, &answer),
                     Err(error) => {
-                        gateway.observer.event(&self.peer, &ServerEvent::ConfigurationFailed(error));
+                        gateway.observer.event(&self.peer, &ServerEvent::ConfigurationFailed(error.clone()));
                         let refusal = error.refusal().frame();
                         self.seal(gateway, live, Content::Configuration, refusal.as_bytes())
                     }

@@ -8,7 +8,7 @@ use crate::{Fault, NameError};
 use thiserror::Error;
 
 /// Why a step of 1996 does not go on. Never holds key material.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The server's: its certificate does not hold. Step 90: "the communication is terminated".

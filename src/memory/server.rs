@@ -60,7 +60,7 @@ struct Ephemeral {
 #[non_exhaustive]
 pub enum ServerKeyError {
     /// The certificate is not one for this name.
-    #[error("the server's certificate: {0}")]
+    #[error(transparent)]
     Certificate(#[from] CertificateError),
     /// The certificate is for other keys.
     #[error("the certificate is for other keys")]

@@ -1,5 +1,6 @@
 //! The authentication server (patent's 20): what only it holds, P_r above all.
 
+use crate::cause::Cause;
 use crate::id::Digest;
 use crate::policy::SuiteId;
 use crate::secret::Secret;
@@ -9,7 +10,7 @@ use alloc::vec::Vec;
 use thiserror::Error;
 
 /// Why an authentication server cannot serve. It is the operator's to mend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AuthServerError {
     /// No certificate that is valid now.
@@ -27,6 +28,9 @@ pub enum AuthServerError {
     /// The device that holds the keys failed; its driver's number for it.
     #[error("the device that holds the server's keys failed ({0})")]
     Device(u32),
+    /// The holder of the keys failed, with the cause that its driver gives.
+    #[error("the holder of the server's keys failed")]
+    Failed(#[source] Cause),
 }
 
 /// What goes into an offer.

@@ -1,5 +1,6 @@
 //! The certificate authority (35 in the patent's Figure 1): certifies servers, and takes it back.
 
+use crate::cause::Cause;
 use crate::certificate::{
     CertificateRequest, Chain, IssueError, RevocationList, SerialNumber, TrustAnchor, Validity,
 };
@@ -7,7 +8,7 @@ use crate::{RandomSource, UnixTime};
 use thiserror::Error;
 
 /// Why an authority did not do what it was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AuthorityError {
     /// It will not certify this: its policy is against the name, the suites or the validity.
@@ -19,6 +20,9 @@ pub enum AuthorityError {
     /// It cannot be reached, or its storage or key cannot. Nothing changed; ask again later.
     #[error("the authority is unavailable")]
     Unavailable,
+    /// It failed, with the cause that its driver gives. Nothing changed.
+    #[error("the authority failed")]
+    Failed(#[source] Cause),
     /// The certificate or list could not be made.
     #[error(transparent)]
     Issue(#[from] IssueError),

@@ -18,7 +18,7 @@ use crate::port::{AuthServerError, StoreError, TokenError};
 use thiserror::Error;
 
 /// A broken contract: the clause that does not hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ContractViolation {
     /// What was found is not what this clause says.

@@ -1,5 +1,6 @@
 //! The user entitlement database (patent's 30): registrations, and what each user is entitled to.
 
+use crate::cause::Cause;
 use crate::id::{AccessPath, Alias, ApplicationName, Digest, KeyId, UserId};
 use crate::message::Address;
 use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
@@ -11,7 +12,7 @@ use thiserror::Error;
 pub use crate::message::{ConfigurationSerial, UserInformation};
 
 /// Why a store cannot answer. It is the operator's to mend; the peer is told `busy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// It does not answer now.
@@ -32,6 +33,9 @@ pub enum StoreError {
     /// A row is sealed under a storage key that is not at hand.
     #[error("the store is sealed under another storage key")]
     StorageKey,
+    /// It failed, with the cause that its driver gives.
+    #[error("the store failed")]
+    Failed(#[source] Cause),
 }
 
 /// The answer to [`EntitlementStore::commit`].

@@ -1,5 +1,6 @@
 //! The token (patent's 10): what holds the user's half and, later, the shared key.
 
+use crate::cause::Cause;
 use crate::certificate::TrustAnchors;
 use crate::id::{Digest, KeyId, Txn};
 use crate::key::KemPublicKey;
@@ -14,7 +15,7 @@ use subtle::ConstantTimeEq;
 use thiserror::Error;
 
 /// Why a token does not do as asked. Nothing has changed when it says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TokenError {
     /// The user's: the token wants its PIN first.
@@ -56,6 +57,9 @@ pub enum TokenError {
     /// The device's: it failed, or was taken away; its driver's number for it.
     #[error("the token's device failed ({0})")]
     Device(u32),
+    /// The device's or the operator's: it failed, with the cause that its driver gives.
+    #[error("the token failed")]
+    Failed(#[source] Cause),
 }
 
 impl TokenError {
@@ -66,7 +70,7 @@ impl TokenError {
             Self::Locked | Self::WrongPin { .. } | Self::Blocked | Self::UnfitPin => Fault::User,
             Self::NoSuchAttempt | Self::NoSuchKey | Self::UnknownSuite => Fault::Caller,
             Self::KeyExists | Self::WrongProof | Self::UnfitServerKey => Fault::Peer,
-            Self::Full | Self::Device(_) => Fault::Operator,
+            Self::Full | Self::Device(_) | Self::Failed(_) => Fault::Operator,
         }
     }
 }

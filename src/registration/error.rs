@@ -18,14 +18,14 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum TokenRegistrationError {
     /// The server's: its message is malformed.
-    #[error("malformed message: {0}")]
+    #[error(transparent)]
     Wire(#[from] WireError),
     /// The server refuses, without proof that it is the server: a fact about the offer, not about
     /// the application. Nothing has changed.
     #[error("the server answers: {0}")]
     ErrorMessage(ErrorReason),
     /// The server's: its certificate does not hold. Patent step 90: the call is ended.
-    #[error("the server's certificate: {0}")]
+    #[error(transparent)]
     Certificate(#[from] CertificateError),
     /// The server's: it chose a version or suite that it should not have chosen.
     #[error("the server chose a version or suite that does not fit what was offered")]
@@ -34,7 +34,7 @@ pub enum TokenRegistrationError {
     #[error("the offer's signature: {0}")]
     Signature(KeyError),
     /// The server's: a template that cannot be filled in, or lengths that make no sense.
-    #[error("the server's template: {0}")]
+    #[error(transparent)]
     Template(#[from] TemplateError),
     /// The server's: offer times, sizes or keys outside what the protocol allows.
     #[error("the offer's bounds make no sense")]
@@ -58,7 +58,7 @@ pub enum TokenRegistrationError {
     #[error("the server's proof is wrong")]
     Proof,
     /// The token's.
-    #[error("the token: {0}")]
+    #[error(transparent)]
     Token(#[from] TokenError),
     /// The caller's: the answer supplied is not to what was wanted.
     #[error("the answer supplied is not to what was wanted")]
@@ -113,7 +113,7 @@ impl<S: fmt::Debug> core::error::Error for Recoverable<S> {
 #[non_exhaustive]
 pub enum ServerRegistrationError {
     /// The token's: its message is malformed.
-    #[error("malformed message: {0}")]
+    #[error(transparent)]
     Wire(#[from] WireError),
     /// The token's: it means another server.
     #[error("the message is for another server")]
@@ -134,10 +134,10 @@ pub enum ServerRegistrationError {
     #[error("a setting does not fit: {0}")]
     Setting(&'static str),
     /// The operator's: the keys.
-    #[error("the authentication server: {0}")]
+    #[error(transparent)]
     AuthServer(#[from] AuthServerError),
     /// The operator's: the store.
-    #[error("the store: {0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 

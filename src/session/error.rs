@@ -8,7 +8,7 @@ use crate::wire::WireError;
 use thiserror::Error;
 
 /// Why a session does not come about. Whatever was stored on either side is as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SessionError {
     /// A message is not what it should be.

@@ -28,7 +28,7 @@ use thiserror::Error;
 const UNNUMBERED: u32 = u32::MAX;
 
 /// Why a token's file is not opened or created. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FileError {
     /// There is no such file; where one is to be created, no such directory.

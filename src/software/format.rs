@@ -39,7 +39,7 @@ pub enum LoadError {
     #[error("the token file is of version {0}, which a newer release made")]
     Newer(u32),
     /// It is damaged where it can be seen without the PIN.
-    #[error("the token file is damaged: {0}")]
+    #[error(transparent)]
     Damaged(#[from] WireError),
     /// A guess at its PIN costs less than [`PinSettings`] allow.
     #[error("the token file's PIN is guessed too easily: its settings are below what is allowed")]
@@ -80,8 +80,8 @@ impl Sealed {
             Self::Version1(sealed) => sealed::open(data_key, version_1::HEADER, &[], sealed),
             Self::Version2(sealed) => sealed::open(data_key, HEADER, &encode(header), sealed),
         };
-        let damaged = TokenError::Device(super::DAMAGED);
-        decode(&text.map_err(|_| damaged)?, "token", usize::MAX).map_err(|_| damaged)
+        let damaged = || TokenError::Device(super::DAMAGED);
+        decode(&text.map_err(|_| damaged())?, "token", usize::MAX).map_err(|_| damaged())
     }
 }
 

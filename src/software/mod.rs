@@ -70,7 +70,7 @@ pub const STRETCHING_FAILED: u32 = 0x8000_0002;
 const MAX_FILE: usize = 0x0400_0000;
 
 /// Why a token is not unblocked. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UnblockError {
     /// It is not the unblocking code of this token.

@@ -13,7 +13,7 @@ use core::sync::atomic::AtomicU32;
 use thiserror::Error;
 
 /// Why a database is not opened as a store. It is as good, or bad, as before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// There is no store in it.

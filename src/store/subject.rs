@@ -30,7 +30,7 @@ impl fmt::Display for Subject {
 }
 
 /// Why a string is no subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubjectError {
     /// It does not begin with a kind of subject.

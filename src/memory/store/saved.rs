@@ -30,7 +30,7 @@ pub enum LoadError {
     #[error("the store file was sealed under another key, or is damaged")]
     Seal,
     /// It was sealed under this key and does not hold a store all the same.
-    #[error("the store file does not hold a store: {0}")]
+    #[error(transparent)]
     Contents(#[from] WireError),
 }
 

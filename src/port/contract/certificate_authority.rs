@@ -9,7 +9,7 @@ use crate::{RandomSource, UnixTime};
 use thiserror::Error;
 
 /// The clause of the contract that an authority violates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AuthorityViolation {
     /// A call failed that should have succeeded.

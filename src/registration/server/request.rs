@@ -168,7 +168,9 @@ impl NeedSecrets {
     ) -> Result<NeedApplicant, ServerRegistrationError> {
         let secrets = match secrets {
             Ok(secrets) => secrets,
-            Err(AuthServerError::Device(code)) => return Err(AuthServerError::Device(code).into()),
+            Err(error @ (AuthServerError::Device(_) | AuthServerError::Failed(_))) => {
+                return Err(error.into());
+            }
             Err(AuthServerError::NoSuchKey) => return Err(ServerRegistrationError::NoSuchOffer),
             Err(_) => Decapsulated { ssk1: self.question.fallback.clone(), ss_e: self.fallback_e.clone() },
         };

@@ -24,7 +24,7 @@ impl<O> Batch<O> {
 }
 
 /// Why a batch is not done. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BatchError<E> {
     /// One of its operations cannot be done. Those before it could be.

@@ -83,7 +83,7 @@ macro_rules! operation {
 pub(crate) use operation;
 
 /// Why a store does not do what its operator asks. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OperatorError {
     /// No registration has this key id.
