@@ -22,11 +22,12 @@ use halfkey::message::{Address, Confirm, Hello, Open, Request, Response};
 use halfkey::policy::Policy;
 use halfkey::port::auth_server::{Decapsulated, Encapsulated, OfferMaterial};
 use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed};
+use halfkey::port::question::SignOffer;
 use halfkey::port::{AuthServer, AuthServerError, EntitlementStore, StoreError};
 use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
 use halfkey::registration::ServerRegistrationError;
 use halfkey::registration::server::{
-    Decision, EnrolmentRequest, Grant, Judged, Stored, receive_confirm, receive_hello, receive_request,
+    Decision, EnrolmentRequest, Grant, Judged, Lookup, receive_confirm, receive_hello, receive_request,
 };
 use halfkey::registration::token::Credential;
 use halfkey::session::park::resume_from_response;
@@ -61,11 +62,11 @@ impl Database {
     /// Durable when it returns.
     async fn commit(&self, outcome: &NewOutcome) -> Result<Committed, StoreError> {
         later().await;
-        self.0.commit(outcome.clone(), UnixTime::now())
+        self.0.commit(outcome, UnixTime::now())
     }
     async fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
         later().await;
-        self.0.expected(key_id)
+        self.0.expected(key_id, UnixTime::now())
     }
     async fn confirm(&self, key_id: &KeyId) -> Result<Confirmed, StoreError> {
         later().await;
@@ -73,7 +74,7 @@ impl Database {
     }
     async fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
         later().await;
-        self.0.registration(address)
+        self.0.registration(address, UnixTime::now())
     }
     async fn admit(&self, admission: &Admission) -> Result<Admitted, StoreError> {
         later().await;
@@ -143,9 +144,9 @@ impl Machine<'_> {
     /// R0 → R1.
     async fn offer(&self, peer: &[u8], body: &[u8]) -> Result<Vec<u8>, ServerRegistrationError> {
         let need = receive_hello(body, self.settings)?;
-        let offer_material = self.keys.offer_material(need.wanted()).await?;
+        let offer_material = self.keys.offer_material(&need.wanted().suites).await?;
         let need = need.supply(&offer_material, peer, self.settings, UnixTime::now(), &mut SystemRandom)?;
-        let (certificate, transcript) = need.wanted();
+        let SignOffer { certificate, transcript } = need.wanted();
         let signature = self.keys.sign_offer(certificate, transcript).await?;
         Ok(need.supply(signature).into_bytes())
     }
@@ -154,14 +155,14 @@ impl Machine<'_> {
     async fn outcome(&self, peer: &[u8], body: &[u8]) -> Result<Vec<u8>, ServerRegistrationError> {
         let (settings, now, random) = (self.settings, UnixTime::now(), &mut SystemRandom);
         let need = receive_request(body)?;
-        let stored = self.database.outcome(need.wanted()).await?;
+        let stored = self.database.outcome(&need.wanted().request).await?;
         let need = match need.supply(stored, peer, settings, now)? {
-            Stored::Before(outcome) => return Ok(outcome.into_bytes()),
-            Stored::New(need) => need,
+            Lookup::Before(outcome) => return Ok(outcome.into_bytes()),
+            Lookup::New(need) => need,
         };
-        let secrets = self.keys.decapsulate(&need.wanted()).await;
+        let secrets = self.keys.decapsulate(need.wanted()).await;
         let need = need.supply(secrets, settings)?;
-        let known = self.database.applicant(need.wanted()).await?;
+        let known = self.database.applicant(&need.wanted().applicant).await?;
         let need = match need.supply(known, settings, now) {
             Judged::Ask(need) => {
                 let decision = approve(need.wanted()).await;
@@ -169,23 +170,23 @@ impl Machine<'_> {
             }
             Judged::Refuse(need) => need.supply(settings, now, random)?,
         };
-        let committed = self.database.commit(need.wanted()).await?;
+        let committed = self.database.commit(&need.wanted().outcome).await?;
         Ok(need.supply(committed).into_bytes())
     }
 
     /// R4 → R5.
     async fn confirm(&self, body: &[u8]) -> Result<Vec<u8>, ServerRegistrationError> {
         let need = receive_confirm(body)?;
-        let expected = self.database.expected(need.wanted()).await?;
+        let expected = self.database.expected(&need.wanted().key_id).await?;
         let need = need.supply(expected)?;
-        let confirmed = self.database.confirm(need.wanted()).await?;
+        let confirmed = self.database.confirm(&need.wanted().key_id).await?;
         Ok(need.supply(confirmed).into_bytes())
     }
 
     /// S0 → S1, with the challenge in it.
     async fn challenge(&self, body: &[u8]) -> Result<Vec<u8>, SessionError> {
         let need = receive_open(body, self.settings)?;
-        let registered = self.database.registration(need.wanted()).await?;
+        let registered = self.database.registration(&need.wanted().address).await?;
         let challenge =
             need.supply_with_cookie(registered, UnixTime::now(), self.settings, &mut SystemRandom)?;
         Ok(challenge.into_bytes())
@@ -194,10 +195,10 @@ impl Machine<'_> {
     /// S2 → S3, on whichever machine it arrives.
     async fn accept(&self, body: &[u8]) -> Result<Answer, SessionError> {
         let need = resume_from_response(body, self.settings, UnixTime::now())?;
-        let registered = self.database.registration(need.wanted()).await?;
+        let registered = self.database.registration(&need.wanted().address).await?;
         let state = need.supply(registered)?;
         let need = state.receive_response(body, UnixTime::now(), &mut SystemRandom)?;
-        let admitted = self.database.admit(need.wanted()).await?;
+        let admitted = self.database.admit(&need.wanted().admission).await?;
         let step = need.supply(admitted, UnixTime::now())?;
         Ok((
             step.send.into_bytes(),

@@ -43,23 +43,23 @@ impl<S: EntitlementStore> EntitlementStore for Audited<S> {
     fn applicant(&self, applicant: &Applicant, now: UnixTime) -> Answer<ApplicantRecord> {
         self.0.applicant(applicant, now)
     }
-    fn commit(&self, outcome: NewOutcome, now: UnixTime) -> Answer<Committed> {
+    fn commit(&self, outcome: &NewOutcome, now: UnixTime) -> Answer<Committed> {
         self.note("commit", outcome.request, self.0.commit(outcome, now))
     }
-    fn expected(&self, key_id: &KeyId) -> Answer<Option<ExpectedTags>> {
-        self.0.expected(key_id)
+    fn expected(&self, key_id: &KeyId, now: UnixTime) -> Answer<Option<ExpectedTags>> {
+        self.0.expected(key_id, now)
     }
     fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Answer<Confirmed> {
         self.note("confirm", key_id, self.0.confirm(key_id, now))
     }
-    fn registration(&self, address: &Address) -> Answer<Option<ServerRegistration>> {
-        self.0.registration(address)
+    fn registration(&self, address: &Address, now: UnixTime) -> Answer<Option<ServerRegistration>> {
+        self.0.registration(address, now)
     }
     fn admit(&self, admission: &Admission, now: UnixTime) -> Answer<Admitted> {
         self.note("admit", admission.key_id, self.0.admit(admission, now))
     }
-    fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Answer<()> {
-        self.0.confirm_alias(key_id, address)
+    fn confirm_alias(&self, key_id: &KeyId, address: &Address, now: UnixTime) -> Answer<()> {
+        self.0.confirm_alias(key_id, address, now)
     }
     fn entitlement(&self, query: &EntitlementQuery, now: UnixTime) -> Answer<Option<Entitlement>> {
         self.0.entitlement(query, now)

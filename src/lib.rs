@@ -72,7 +72,7 @@
 //! let need = need.supply(form, token::Credential::None)?.supply_from(&mut card, random)?;
 //! let request = need.supply_from(&mut card, now)?.supply_from(&mut card)?;
 //! let need = server::receive_request(request.send.as_bytes())?;
-//! let server::Stored::New(need) = need.supply_from(&store, b"peer", &settings, now)? else { panic!() };
+//! let server::Lookup::New(need) = need.supply_from(&store, b"peer", &settings, now)? else { panic!() };
 //! let judged = need.supply_from(&auth, &settings, now)?.supply_from(&store, &settings, now)?;
 //! let granted = server::Grant {
 //!     user_id: None,

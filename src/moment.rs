@@ -146,7 +146,7 @@ mod tests {
         };
         let mut moment = Moment::new(UnixTime::default(), &mut source);
         for purpose in Purpose::ALL {
-            drop(drawn(&mut moment, purpose));
+            let _ = drawn(&mut moment, purpose);
         }
         moment.fill(&mut [0; 4096]);
         assert_eq!(calls, [32]);

@@ -87,11 +87,11 @@ impl AuthServer for Flawed {
             Flaw::ErasesEphemeralKeysEarly => now.after(120),
             _ => now,
         };
-        let mut sealed = *sealed;
+        let mut sealed = sealed.clone();
         if self.flaw == Flaw::OpensForStrangers {
-            sealed.certificate = &self.certificate;
+            sealed.certificate = self.certificate;
         }
-        if self.flaw == Flaw::UsesEphemeralKeysOnce && !self.used.lock().unwrap().insert(*sealed.ephemeral) {
+        if self.flaw == Flaw::UsesEphemeralKeysOnce && !self.used.lock().unwrap().insert(sealed.ephemeral) {
             return Err(AuthServerError::NoSuchKey);
         }
         let mut found = self.inner.decapsulate(&sealed, now)?;
@@ -165,11 +165,11 @@ fn a_new_certificate_is_offered_and_the_old_one_still_opens() {
     assert_ne!(server.offer_material(&suites, now).unwrap().certificate, old.certificate);
     let sealed = Encapsulated {
         suite: SuiteId::XWing,
-        certificate: &old.certificate,
-        ephemeral: &old.ephemeral,
-        ct: &ct,
-        ct_e: &ct_e,
-        fallback: &Secret::absent(),
+        certificate: old.certificate,
+        ephemeral: old.ephemeral,
+        ct,
+        ct_e,
+        fallback: Secret::absent(),
     };
     // Many threads at once, as a server's are.
     std::thread::scope(|scope| {

@@ -19,7 +19,7 @@ use halfkey::port::entitlement_store::Document;
 use halfkey::port::token::Join;
 use halfkey::port::{EntitlementStore, Token, TokenError};
 use halfkey::record::{Activation, Effect, ExpectedTags, ProofKey, StoredKeys, WaitingRequest};
-use halfkey::registration::server::{Decision, Stored, receive_confirm, receive_hello, receive_request};
+use halfkey::registration::server::{Decision, Lookup, receive_confirm, receive_hello, receive_request};
 use halfkey::registration::token::{Credential, RenewalTags, ServerDecision, hello};
 use halfkey::registration::{ActivationCode, Recoverable};
 use halfkey::schedule::KeySet;
@@ -218,7 +218,7 @@ fn every_state_on_the_way() {
     mute(token.attempts().unwrap());
 
     let need = receive_request(step.send.as_bytes()).unwrap();
-    let Stored::New(need) = need.supply_from(store, b"peer", settings, now).unwrap() else { panic!() };
+    let Lookup::New(need) = need.supply_from(store, b"peer", settings, now).unwrap() else { panic!() };
     mute(need.wanted());
     let need = need.supply_from(server, settings, now).unwrap();
     secrets_alone(&need);
@@ -226,7 +226,7 @@ fn every_state_on_the_way() {
     secrets_alone(&judged);
     let need = judged.decide(|_| common::grant(), settings, now, marked).unwrap();
     secrets_alone(&need);
-    let Effect::Granted(_) = &need.wanted().effect else { panic!() };
+    let Effect::Granted(_) = &need.wanted().outcome.effect else { panic!() };
     let outcome = need.supply_from(store, now).unwrap();
 
     let Err(Recoverable { state, error }) = step.next.receive_outcome(&[MARK; 99]) else { panic!() };
@@ -243,7 +243,7 @@ fn every_state_on_the_way() {
     let _ = mute(need.supply_from(token).unwrap());
 
     let registration = token.registrations().unwrap().remove(0);
-    secrets_alone(&store.registration(&Address::Key(registration.key_id)).unwrap());
+    secrets_alone(&store.registration(&Address::Key(registration.key_id), now).unwrap());
     secrets_alone(&world.registrations());
     secrets_alone(&world.run(&Events::default()));
     let step = mute(session::open(&registration, &Options::default()).unwrap());

@@ -97,7 +97,7 @@ fn grant(store: &Store, n: u8, name: &str, takes: Option<Takes>) -> Result<Commi
         keep_until: NOW.after(100),
         effect: Effect::Granted(new.into()),
     };
-    store.commit(outcome, NOW)
+    store.commit(&outcome, NOW)
 }
 
 fn issue(store: &Store, name: &str, secret: u8) -> Result<CodeId, OperatorError> {
@@ -110,7 +110,7 @@ fn key(n: u8) -> KeyId {
 }
 
 fn lifecycle(store: &Store, n: u8) -> Option<Lifecycle> {
-    store.registration(&Address::Key(key(n))).unwrap().map(|row| row.lifecycle)
+    store.registration(&Address::Key(key(n)), NOW).unwrap().map(|row| row.lifecycle)
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_lost_registration_is_told_for_a_while_and_then_forgotten() {
     let comes = |n: u8, now: UnixTime| {
         let (request, keep_until) = (Digest::new([n; 32]), now);
         let effect = Effect::Refused(refusal.clone());
-        store.commit(NewOutcome { request, response: Vec::new(), keep_until, effect }, now).unwrap();
+        store.commit(&NewOutcome { request, response: Vec::new(), keep_until, effect }, now).unwrap();
     };
     comes(50, NOW.after(100));
     assert_eq!(lifecycle(&store, 1), Some(row(1, "ann").lifecycle));
@@ -225,7 +225,10 @@ fn a_lost_registration_is_told_for_a_while_and_then_forgotten() {
     assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Lost));
     comes(53, NOW.after(102 + 30 * 86_400));
     assert_eq!(lifecycle(&store, 1), None);
-    assert_eq!(store.registration(&Address::Alias(Alias::new([1; 16]))).map(|row| row.is_none()), Ok(true));
+    assert_eq!(
+        store.registration(&Address::Alias(Alias::new([1; 16])), NOW).map(|row| row.is_none()),
+        Ok(true)
+    );
 }
 
 #[test]
@@ -281,8 +284,8 @@ fn a_key_named_twice_is_not_overwritten() {
         keep_until: NOW,
         effect: Effect::Granted(new.into()),
     };
-    assert_eq!(store.commit(outcome, NOW), Err(StoreError::Damaged));
-    let row = store.registration(&Address::Key(key(1))).unwrap().unwrap();
+    assert_eq!(store.commit(&outcome, NOW), Err(StoreError::Damaged));
+    let row = store.registration(&Address::Key(key(1)), NOW).unwrap().unwrap();
     assert_eq!((row.name.as_str(), row.keys.auth.expose()), ("ann", &[1; 32]));
     assert_eq!(store.outcome(&Digest::new([9; 32]), NOW), Ok(None));
 }

@@ -7,11 +7,11 @@ use criterion::{BatchSize, Criterion};
 use halfkey::certificate::{Revocation, TrustAnchors};
 use halfkey::memory::Server;
 use halfkey::policy::{Policy, SuiteId};
-use halfkey::port::AuthServer;
 use halfkey::port::entitlement_store::{Committed, Confirmed};
+use halfkey::port::question::KeysQuestion;
 use halfkey::record::{ApplicantRecord, Attempt, Effect, ExpectedTags, InFlight};
 use halfkey::registration::server::{
-    Decision, Grant, Judged, NeedApplicant, NeedCommit, NeedSecrets, Stored, receive_confirm, receive_hello,
+    Decision, Grant, Judged, Lookup, NeedApplicant, NeedCommit, NeedSecrets, receive_confirm, receive_hello,
     receive_request,
 };
 use halfkey::registration::token::{
@@ -48,7 +48,7 @@ impl Run {
         let half = request(need, form);
         let r2 = half.request.clone();
         let commit = grant(judged(secrets(&r2, &settings), &server, &settings), &settings);
-        let Effect::Granted(new) = &commit.wanted().effect else { panic!("not granted") };
+        let Effect::Granted(new) = &commit.wanted().outcome.effect else { panic!("not granted") };
         let expected = new.expected.clone();
         let r3 = commit.supply(Committed::Stored).into_bytes();
         let r4 = join(outcome(&half, only(suite)), &r3);
@@ -89,14 +89,14 @@ fn request(need: NeedForm, form: Form) -> InFlight {
     half
 }
 
-fn secrets<'r>(r2: &'r [u8], settings: &ServerSettings) -> NeedSecrets<'r> {
-    let Stored::New(need) = receive_request(r2).unwrap().supply(None, PEER, settings, NOW).unwrap() else {
+fn secrets(r2: &[u8], settings: &ServerSettings) -> NeedSecrets {
+    let Lookup::New(need) = receive_request(r2).unwrap().supply(None, PEER, settings, NOW).unwrap() else {
         panic!("answered before")
     };
     need
 }
 
-fn judged(need: NeedSecrets<'_>, server: &Server, settings: &ServerSettings) -> NeedApplicant {
+fn judged(need: NeedSecrets, server: &Server, settings: &ServerSettings) -> NeedApplicant {
     need.supply_from(server, settings, NOW).unwrap()
 }
 
@@ -156,7 +156,7 @@ pub(crate) fn server(c: &mut Criterion) {
                 BatchSize::SmallInput,
             );
         });
-        let opened = server.decapsulate(&secrets(&run.r2, settings).wanted(), NOW).unwrap();
+        let opened = secrets(&run.r2, settings).wanted().ask(server, NOW).unwrap();
         group.bench_function(format!("{name} R3, join and sealing"), |b| {
             b.iter_batched(
                 || secrets(&run.r2, settings).supply(Ok(opened.clone()), settings).unwrap(),

@@ -308,7 +308,7 @@ fn a_report_is_about_what_was_sent() {
     for (result, expected) in (0..).zip([Done, RolledBack, Equivocation, Failed, NoRoom]) {
         let c2 = Applied { result, ..fits.clone() }.encode();
         let need = sent().receive_applied(c2.as_bytes()).unwrap();
-        assert_eq!((need.wanted().serial, need.wanted().result), (serial(5), expected));
+        assert_eq!((need.wanted().report.serial, need.wanted().report.result), (serial(5), expected));
         assert_eq!(need.supply(), expected);
     }
     let unknown = Applied { result: 5, ..fits }.encode();

@@ -9,27 +9,27 @@ use halfkey::port::entitlement_store::{
     StoreError,
 };
 use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
-use std::cell::RefCell;
+use std::sync::Mutex;
 
 /// A store that knows one user and one application.
 #[derive(Default)]
 struct Store {
     down: Option<StoreError>,
-    entitlement: RefCell<Option<Entitlement>>,
-    queries: RefCell<Vec<EntitlementQuery>>,
-    reports: RefCell<Vec<(ConfigurationSerial, ReportResult)>>,
+    entitlement: Mutex<Option<Entitlement>>,
+    queries: Mutex<Vec<EntitlementQuery>>,
+    reports: Mutex<Vec<(ConfigurationSerial, ReportResult)>>,
 }
 
 impl EntitlementStore for Store {
     fn entitlement(&self, query: &EntitlementQuery, _: UnixTime) -> Result<Option<Entitlement>, StoreError> {
-        self.queries.borrow_mut().push(query.clone());
-        self.down.map_or_else(|| Ok(self.entitlement.borrow().clone()), Err)
+        self.queries.lock().unwrap().push(query.clone());
+        self.down.map_or_else(|| Ok(self.entitlement.lock().unwrap().clone()), Err)
     }
     fn report(&self, report: &Report, _: UnixTime) -> Result<(), StoreError> {
         assert_eq!((report.key_id, &report.application), (principal().key_id, &mail()));
-        self.reports.borrow_mut().push((report.serial, report.result));
+        self.reports.lock().unwrap().push((report.serial, report.result));
         if let (ReportResult::Applied, Some(entitlement)) =
-            (report.result, &mut *self.entitlement.borrow_mut())
+            (report.result, &mut *self.entitlement.lock().unwrap())
         {
             entitlement.last_applied = entitlement.last_applied.max(Some(report.serial));
         }
@@ -41,30 +41,30 @@ impl EntitlementStore for Store {
     fn applicant(&self, _: &Applicant, _: UnixTime) -> Result<ApplicantRecord, StoreError> {
         unreachable!()
     }
-    fn commit(&self, _: NewOutcome, _: UnixTime) -> Result<Committed, StoreError> {
+    fn commit(&self, _: &NewOutcome, _: UnixTime) -> Result<Committed, StoreError> {
         unreachable!()
     }
-    fn expected(&self, _: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
+    fn expected(&self, _: &KeyId, _: UnixTime) -> Result<Option<ExpectedTags>, StoreError> {
         unreachable!()
     }
     fn confirm(&self, _: &KeyId, _: UnixTime) -> Result<Confirmed, StoreError> {
         unreachable!()
     }
-    fn registration(&self, _: &Address) -> Result<Option<ServerRegistration>, StoreError> {
+    fn registration(&self, _: &Address, _: UnixTime) -> Result<Option<ServerRegistration>, StoreError> {
         unreachable!()
     }
     fn admit(&self, _: &Admission, _: UnixTime) -> Result<Admitted, StoreError> {
         unreachable!()
     }
-    fn confirm_alias(&self, _: &KeyId, _: &Address) -> Result<(), StoreError> {
+    fn confirm_alias(&self, _: &KeyId, _: &Address, _: UnixTime) -> Result<(), StoreError> {
         unreachable!()
     }
 }
 
 impl Store {
     fn entitle(&self, entitlement: Entitlement) {
-        let last = self.entitlement.borrow().as_ref().and_then(|old| old.last_applied);
-        *self.entitlement.borrow_mut() = Some(Entitlement { last_applied: last, ..entitlement });
+        let last = self.entitlement.lock().unwrap().as_ref().and_then(|old| old.last_applied);
+        *self.entitlement.lock().unwrap() = Some(Entitlement { last_applied: last, ..entitlement });
     }
 
     fn serve(&self, c0: &[u8]) -> Step<Configuration<'static>, Option<AwaitApplied>> {
@@ -136,7 +136,7 @@ fn an_entitlement_comes_down_changes_and_goes() {
 
     use ReportResult::{Applied, Failed};
     let expected = [(1, Applied), (1, Applied), (2, Failed), (2, Applied), (3, Applied), (3, Applied)];
-    assert_eq!(*store.reports.borrow(), expected.map(|(number, result)| (serial(number), result)));
+    assert_eq!(*store.reports.lock().unwrap(), expected.map(|(number, result)| (serial(number), result)));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn the_store_is_asked_with_the_key_s_identity_and_the_token_s_information() {
     let id = NonZeroU32::new(9).unwrap();
     let step = token::request(&record, &mail(), &information, id, at(T)).unwrap();
     let answer = store.serve(step.send.as_bytes());
-    let query = &store.queries.borrow()[0];
+    let query = &store.queries.lock().unwrap()[0];
     let Principal { key_id, user_id, access_path, .. } = principal();
     assert_eq!((query.key_id, &query.user_id, &query.access_path), (key_id, &user_id, &access_path));
     assert_eq!((&query.application, query.held), (&mail(), Some(serial(4))));
@@ -169,13 +169,13 @@ fn a_token_set_back_is_an_event() {
     let (backup, _) = store.round(registration(), 1, Applying::Applied);
     store.entitle(entitled(2, "second"));
     let (_, _) = store.round(backup.clone(), 2, Applying::Applied);
-    assert!(store.reports.borrow().iter().all(|(_, result)| *result != ReportResult::Regressed));
+    assert!(store.reports.lock().unwrap().iter().all(|(_, result)| *result != ReportResult::Regressed));
 
     for restored in [backup, registration()] {
-        store.reports.borrow_mut().clear();
+        store.reports.lock().unwrap().clear();
         let (c0, _) = ask(&restored, 3, T);
         let step = store.serve(&c0);
-        assert_eq!(*store.reports.borrow(), [(serial(2), ReportResult::Regressed)]);
+        assert_eq!(*store.reports.lock().unwrap(), [(serial(2), ReportResult::Regressed)]);
         // It is served all the same.
         assert_eq!(Configuration::decode(step.send.as_bytes()).unwrap().kind, 2);
         assert_eq!(step.next.unwrap().regression().unwrap().serial, serial(2));

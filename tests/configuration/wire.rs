@@ -61,7 +61,7 @@ fn the_longest_messages_are_as_long_as_allowed() {
     let types = [&c0.as_bytes(), &c1.as_bytes(), &c2.as_bytes()].map(|bytes| message_type(bytes).unwrap());
     assert_eq!(types, [12, 13, 14]);
     let need = receive_request(c0.as_bytes(), &principal()).unwrap();
-    assert_eq!(need.wanted().held, Some(LAST));
+    assert_eq!(need.wanted().query.held, Some(LAST));
 
     let entitlement = Entitlement { document: Some(longest_document()), ..entitled(1, "") };
     let step = push(&principal(), &mail(), &entitlement, at(SERVER)).unwrap();

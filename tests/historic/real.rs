@@ -12,7 +12,7 @@ use halfkey::port::entitlement_store::Document;
 use halfkey::record::{Effect, TokenRegistration};
 use halfkey::registration::ServerRegistrationError;
 use halfkey::registration::server::{
-    self as registration, Decision, Grant, NeedApplicant, NeedSecrets, Stored,
+    self as registration, Decision, Grant, Lookup, NeedApplicant, NeedSecrets,
 };
 use halfkey::registration::token::{AwaitOffer, AwaitOutcome, Credential, NeedWrap, hello};
 use halfkey::session::server::{self, AwaitResponse, Entry, Established};
@@ -179,7 +179,7 @@ pub(crate) fn open(registration: &TokenRegistration) -> (Vec<u8>, AwaitChallenge
 
 pub(crate) fn challenge(world: &World, s0: &[u8]) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
     let need = server::receive_open(s0, &world.settings)?;
-    assert!(matches!(need.wanted(), Address::Key(_)));
+    assert!(matches!(need.wanted().address, Address::Key(_)));
     let Step { send, next } = need.supply_from(&world.store, world.now(), &mut *world.random.borrow_mut())?;
     Ok((send.into_bytes(), next))
 }
@@ -231,11 +231,11 @@ pub(crate) fn apply(
 }
 
 /// R2 in: SSK1 is to be recovered.
-pub(crate) fn requested<'b>(world: &World, r2: &'b [u8]) -> Result<NeedSecrets<'b>, ServerRegistrationError> {
+pub(crate) fn requested(world: &World, r2: &[u8]) -> Result<NeedSecrets, ServerRegistrationError> {
     let need = registration::receive_request(r2).unwrap();
     match need.supply_from(&world.store, PEER, &world.settings, world.now())? {
-        Stored::New(need) => Ok(need),
-        Stored::Before(_) => panic!("answered before"),
+        Lookup::New(need) => Ok(need),
+        Lookup::Before(_) => panic!("answered before"),
     }
 }
 
@@ -251,7 +251,7 @@ pub(crate) fn grant(world: &World, need: NeedApplicant, random: &mut dyn RandomS
         })
     };
     let commit = judged.decide(grant, settings, now, random).unwrap();
-    assert!(matches!(commit.wanted().effect, Effect::Granted(_)));
+    assert!(matches!(commit.wanted().outcome.effect, Effect::Granted(_)));
     commit.supply_from(&world.store, now).unwrap().into_bytes()
 }
 

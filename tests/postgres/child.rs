@@ -4,6 +4,7 @@ use super::world::*;
 use super::{connect, server::block_on};
 use halfkey::message::Address;
 use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Document, Status};
+use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::postgres::Store;
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, JoinGroup};

@@ -6,6 +6,7 @@ use halfkey::message::Address;
 use halfkey::port::entitlement_store::{
     Admission, Admitted, Committed, Confirmed, Document, EntitlementQuery, Status, UserInformation,
 };
+use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::record::{Lifecycle, Takes};
 use halfkey::store::operation::{
     Entitle, Entitlements, Events, IssueCode, JoinGroup, LeaveGroup, Members, OperatorError, Purge,
@@ -96,7 +97,7 @@ fn one_of_a_crowd_uses_a_challenge() {
         let mut aliases = 0;
         for n in 0..CROWD {
             let address = Address::Alias(Alias::new(id(n, 77)));
-            aliases += u64::from(store.registration(&address).await.unwrap().is_some());
+            aliases += u64::from(store.registration(&address, NOW).await.unwrap().is_some());
         }
         assert_eq!(aliases, 1, "a challenge that was spent has no effect");
         super::audit::check(&database).await;
@@ -117,7 +118,7 @@ fn many_sessions_of_one_key_keep_its_aliases_in_bounds() {
         let admitted = insist!(store.admit(&admission, NOW));
         // Asked again after an answer that was lost on the way, it says that the challenge is spent.
         assert!(matches!(admitted, Admitted::As(Status::Active) | Admitted::Spent));
-        insist!(store.confirm_alias(&key(1), &address));
+        insist!(store.confirm_alias(&key(1), &address, NOW));
     });
     server::block_on(async {
         let client = connect(&database).await;

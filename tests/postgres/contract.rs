@@ -3,6 +3,7 @@
 use super::world::{NOW, create, runtime, there};
 use super::{connect, server};
 use halfkey::port::contract::{Seed, entitlement_store};
+use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::postgres::{Blocking, Store};
 use halfkey::{Digest, KeyId};
@@ -38,8 +39,8 @@ fn the_store_keeps_the_contract() {
 fn futures_may_go_from_thread_to_thread() {
     fn is_send<T: Send>(_: &T) {}
     fn all(store: &Store, request: &Digest, key_id: &KeyId) {
-        is_send(&store.outcome(request, NOW));
-        is_send(&store.confirm(key_id, NOW));
+        is_send(&AsyncEntitlementStore::outcome(store, request, NOW));
+        is_send(&AsyncEntitlementStore::confirm(store, key_id, NOW));
         is_send(&store.run(&halfkey::store::operation::Purge { limit: 1 }, NOW));
     }
     let _ = all;

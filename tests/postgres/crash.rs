@@ -11,6 +11,7 @@ use halfkey::message::Address;
 use halfkey::port::entitlement_store::{
     Admission, Admitted, Committed, Confirmed, EntitlementQuery, Status, UserInformation,
 };
+use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::postgres::Store;
 use halfkey::record::Lifecycle;
 use halfkey::store::operation::Members;
@@ -64,7 +65,7 @@ impl Told {
 
 async fn check(store: &Store, n: u64, stages: &[Stage]) {
     let outcome = granted(n, user(n), wanted(n), None);
-    let row = store.registration(&Address::Key(key(n))).await.unwrap();
+    let row = store.registration(&Address::Key(key(n)), NOW).await.unwrap();
     let row = row.unwrap_or_else(|| panic!("{n} was granted: {stages:?}"));
     // Its token sends R2 again, and R4; or opens a session, if it had R5.
     if !stages.contains(&Stage::Admitted) && !matches!(row.lifecycle, Lifecycle::Active) {
@@ -80,7 +81,7 @@ async fn check(store: &Store, n: u64, stages: &[Stage]) {
     }
     if stages.contains(&Stage::Admitted) {
         assert_eq!(store.admit(&session(n), NOW).await, Ok(Admitted::Spent), "{n}: {stages:?}");
-        let issued = store.registration(&Address::Alias(session(n).next_alias)).await.unwrap();
+        let issued = store.registration(&Address::Alias(session(n).next_alias), NOW).await.unwrap();
         assert_eq!(issued.map(|row| row.key_id), Some(key(n)), "its token was given this alias");
         assert_eq!(store.outcome(&request(n), NOW).await, Ok(None));
     }

@@ -5,6 +5,7 @@ use super::world::*;
 use halfkey::message::Address;
 use halfkey::port::StoreError;
 use halfkey::port::entitlement_store::{Committed, Confirmed};
+use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::postgres::{OpenError, Store};
 use halfkey::store::operation::{Cursor, OperatorError, RegistrationFilter, Registrations, Reseal};
 use halfkey::store::{StorageKeys, UniqueNames};
@@ -94,7 +95,7 @@ fn a_row_that_was_changed_is_damaged_and_the_others_are_not() {
             ("key_id = lower(key_id)", "key_id = key_id"),
         ] {
             client.batch_execute(&format!("UPDATE halfkey_registration SET {change} {of}")).await.unwrap();
-            let found = store.registration(&Address::Key(key(1))).await.map(|_| ());
+            let found = store.registration(&Address::Key(key(1)), NOW).await.map(|_| ());
             let wanted = match change.split(' ').next() {
                 Some("sealed_by") => Err(StoreError::StorageKey),
                 Some("key_id") => Ok(()),
@@ -102,10 +103,10 @@ fn a_row_that_was_changed_is_damaged_and_the_others_are_not() {
             };
             assert_eq!(found, wanted, "{change}");
             assert_eq!(store.confirm(&key(1), NOW).await.map(|_| ()), wanted, "{change}");
-            assert!(store.registration(&Address::Key(key(2))).await.unwrap().is_some());
+            assert!(store.registration(&Address::Key(key(2)), NOW).await.unwrap().is_some());
             assert_eq!(store.confirm(&key(2), NOW).await, Ok(Confirmed::Active));
             client.batch_execute(&format!("UPDATE halfkey_registration SET {back} {of}")).await.unwrap();
-            assert!(store.registration(&Address::Key(key(1))).await.unwrap().is_some(), "{back}");
+            assert!(store.registration(&Address::Key(key(1)), NOW).await.unwrap().is_some(), "{back}");
         }
         // A secret moved to another row opens there no more than an invented one.
         let swap = format!(
@@ -113,7 +114,7 @@ fn a_row_that_was_changed_is_damaged_and_the_others_are_not() {
             key(2)
         );
         client.batch_execute(&swap).await.unwrap();
-        let found = store.registration(&Address::Key(key(1))).await.map(|_| ());
+        let found = store.registration(&Address::Key(key(1)), NOW).await.map(|_| ());
         assert_eq!(found, Err(StoreError::Damaged));
         client
             .batch_execute("ALTER TABLE halfkey_outcome ALTER keep_until TYPE boolean USING true")

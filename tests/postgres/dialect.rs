@@ -5,6 +5,7 @@ use super::contract::in_schema;
 use super::server::{self, Server};
 use super::world::*;
 use halfkey::port::contract::entitlement_store;
+use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::postgres::{Blocking, Store};
 use halfkey::store::operation::*;
 use halfkey::store::{State, StorageKeys};

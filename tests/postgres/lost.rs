@@ -6,6 +6,7 @@ use super::world::*;
 use halfkey::message::Address;
 use halfkey::port::StoreError;
 use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Status};
+use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::postgres::tokio_postgres::Client;
 use halfkey::store::operation::{OperatorError, Purge};
 use halfkey::{Alias, Digest};

@@ -13,11 +13,12 @@ use halfkey::message::{ConfigRequest, Confirm, Hello, Open, Request, Response, U
 use halfkey::policy::Policy;
 use halfkey::port::Token;
 use halfkey::port::entitlement_store::Document;
+use halfkey::port::question::{AsyncEntitlementStore, StoreQuestion};
 use halfkey::postgres::Store;
 use halfkey::record::Attempt;
 use halfkey::registration::ActivationCode;
 use halfkey::registration::server::{
-    Decision, Grant, Judged, Stored, receive_confirm, receive_hello, receive_request,
+    Decision, Grant, Judged, Lookup, receive_confirm, receive_hello, receive_request,
 };
 use halfkey::registration::token::Credential;
 use halfkey::session::park::resume_from_response;
@@ -54,14 +55,14 @@ impl Machine<'_> {
             Request::TYPE => self.outcome(body).await,
             Confirm::TYPE => {
                 let need = receive_confirm(body).unwrap();
-                let expected = self.store.expected(need.wanted()).await.unwrap();
+                let expected = need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
                 let need = need.supply(expected).unwrap();
-                let confirmed = self.store.confirm(need.wanted(), CLOCK).await.unwrap();
+                let confirmed = need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
                 need.supply(confirmed).into_bytes()
             }
             Open::TYPE => {
                 let need = receive_open(body, settings).unwrap();
-                let registered = self.store.registration(need.wanted()).await.unwrap();
+                let registered = need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
                 need.supply_with_cookie(registered, CLOCK, settings, random).unwrap().into_bytes()
             }
             Response::TYPE => return self.accept(body).await,
@@ -73,26 +74,26 @@ impl Machine<'_> {
     async fn outcome(&self, body: &[u8]) -> Vec<u8> {
         let (settings, random) = (self.settings, &mut SystemRandom);
         let need = receive_request(body).unwrap();
-        let stored = self.store.outcome(need.wanted(), CLOCK).await.unwrap();
+        let stored = need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
         let need = match need.supply(stored, PEER, settings, CLOCK).unwrap() {
-            Stored::Before(outcome) => return outcome.into_bytes(),
-            Stored::New(need) => need.supply_from(self.server, settings, CLOCK).unwrap(),
+            Lookup::Before(outcome) => return outcome.into_bytes(),
+            Lookup::New(need) => need.supply_from(self.server, settings, CLOCK).unwrap(),
         };
-        let known = self.store.applicant(need.wanted(), CLOCK).await.unwrap();
+        let known = need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
         let Judged::Ask(need) = need.supply(known, settings, CLOCK) else { panic!("refused") };
         let access_path = AccessPath::new("/staff").unwrap();
         let grant = Grant { user_id: None, access_path, policy: Policy::default() };
         let need = need.supply(Decision::Grant(grant), settings, CLOCK, random).unwrap();
-        let committed = self.store.commit(need.wanted(), CLOCK).await.unwrap();
+        let committed = need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
         need.supply(committed).into_bytes()
     }
 
     async fn accept(&self, body: &[u8]) -> (Vec<u8>, Option<Established>) {
         let need = resume_from_response(body, self.settings, CLOCK).unwrap();
-        let registered = self.store.registration(need.wanted()).await.unwrap();
+        let registered = need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
         let state = need.supply(registered).unwrap();
         let need = state.receive_response(body, CLOCK, &mut SystemRandom).unwrap();
-        let admitted = self.store.admit(need.wanted(), CLOCK).await.unwrap();
+        let admitted = need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
         let Ok(step) = need.supply(admitted, CLOCK) else { return (Vec::new(), None) };
         let Entry::Session(session) = step.next else { panic!("barred") };
         (step.send.into_bytes(), Some(session))
@@ -107,7 +108,7 @@ impl Machine<'_> {
     ) -> Vec<Vec<u8>> {
         let received = session.channel.open(record).unwrap();
         if let Some((key_id, address)) = session.heard() {
-            self.store.confirm_alias(&key_id, &address).await.unwrap();
+            self.store.confirm_alias(&key_id, &address, CLOCK).await.unwrap();
         }
         let message = match received {
             OpenedRecord::Configuration(message) => message,
@@ -122,13 +123,13 @@ impl Machine<'_> {
                 server_name: self.settings.name.clone(),
             };
             let need = configuration::receive_request(&message, &principal).unwrap();
-            let entitlement = self.store.entitlement(need.wanted(), CLOCK).await.unwrap();
+            let entitlement = need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
             let step = need.supply(entitlement, CLOCK).unwrap();
             *awaited = step.next;
             return vec![session.channel.seal(Content::Configuration, step.send.as_bytes()).unwrap()];
         }
         let need = awaited.take().unwrap().receive_applied(&message).unwrap();
-        self.store.report(need.wanted(), CLOCK).await.unwrap();
+        need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
         let _ = need.supply();
         Vec::new()
     }

@@ -10,7 +10,7 @@ use halfkey::message::{Outcome, Request};
 use halfkey::policy::Policy;
 use halfkey::port::{EntitlementStore, Token};
 use halfkey::record::{Attempt, Lifecycle, Progress, TokenRegistration};
-use halfkey::registration::server::{Decision, Grant, NeedCommit, Stored, receive_request};
+use halfkey::registration::server::{Decision, Grant, Lookup, NeedCommit, receive_request};
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RejectionCode};
 use halfkey::session::token::Options;
@@ -262,7 +262,7 @@ fn everywhere(proof: Proof) {
     let credential = quiet.credential();
     let end = quiet.run(Mishap::default(), None, credential).unwrap();
     assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
-    let calls = quiet.card.applicant.token.power.calls.borrow().len();
+    let calls = quiet.card.applicant.token.power.calls.lock().unwrap().len();
     assert!(calls >= 8, "{calls}");
 
     let mut worst = 0;
@@ -313,7 +313,7 @@ fn p8_power_fails_while_messages_are_lost() {
 fn judged(world: &World, r2: &[u8], random: &mut Counting) -> NeedCommit {
     let (settings, now) = (&world.settings, world.now());
     let new = receive_request(r2).unwrap().supply(None, b"peer", settings, now).unwrap();
-    let Stored::New(need) = new else { panic!() };
+    let Lookup::New(need) = new else { panic!() };
     let server = RecordingServer::new(&world.server);
     let judged = need.supply_from(&server, settings, now).unwrap();
     let judged = judged.supply_from(&world.store, settings, now).unwrap();
@@ -363,7 +363,7 @@ fn p8_replicas_and_changes_of_mind_never_seal_two_texts_alike() {
     assert_eq!(recording::all_under_their_own_key(), 1 + 10, "R2, and ten different outcomes");
     // Two replicas at once: the first to store it has answered for both.
     let (one, two) = (sealed.pop().unwrap(), sealed.pop().unwrap());
-    assert_ne!(one.wanted().response, two.wanted().response);
+    assert_ne!(one.wanted().outcome.response, two.wanted().outcome.response);
     let first = one.supply_from(&world.store, world.now()).unwrap().into_bytes();
     let second = two.supply_from(&world.store, world.now()).unwrap().into_bytes();
     assert_eq!(first, second);

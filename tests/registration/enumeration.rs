@@ -28,7 +28,7 @@ fn judged(
         Ok(other) => panic!("{other:?}"),
         Err(_) => None,
     };
-    (store.power.calls.take(), r3.len(), said)
+    (store.power.calls.into_inner().unwrap(), r3.len(), said)
 }
 
 fn tag(proof: &[u8], flip: bool) -> Vec<u8> {

@@ -9,6 +9,7 @@ use halfkey::certificate::{Revocation, TrustAnchors};
 use halfkey::message::{Address, Offer, Outcome};
 use halfkey::policy::SuiteId;
 use halfkey::port::auth_server::{Decapsulated, Encapsulated, OfferMaterial};
+use halfkey::port::question::KeysQuestion;
 use halfkey::port::{AuthServer, AuthServerError, CertificateAuthority, EntitlementStore, Token};
 use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::server::receive_hello;
@@ -28,7 +29,7 @@ fn fingerprint(token: &mut dyn Token, key_id: &KeyId) -> Vec<[u8; 32]> {
 }
 
 fn row(world: &World, key_id: &KeyId) -> halfkey::record::ServerRegistration {
-    world.store.registration(&Address::Key(*key_id)).unwrap().unwrap()
+    world.store.registration(&Address::Key(*key_id), world.now()).unwrap().unwrap()
 }
 
 #[test]
@@ -180,7 +181,7 @@ fn p3_no_downgrade_of_suite_or_version() {
     // Another version, signed by the server itself.
     let error = asks(&world, &anchors, |r0| {
         let need = receive_hello(r0, &world.settings).unwrap();
-        let offer_material = world.server.offer_material(need.wanted(), world.now()).unwrap();
+        let offer_material = need.wanted().ask(&world.server, world.now()).unwrap();
         let mut random = Counting::new(3);
         let need = need.supply(&offer_material, b"peer", &world.settings, world.now(), &mut random).unwrap();
         let r1 = need.supply([0; 64]).into_bytes();
@@ -280,7 +281,7 @@ fn p4_no_key_is_taken_for_another() {
     let mut fixed = fixed;
     let settings = &two.settings;
     let new = halfkey::registration::server::receive_request(&applied.r2).unwrap();
-    let halfkey::registration::server::Stored::New(need) =
+    let halfkey::registration::server::Lookup::New(need) =
         new.supply_from(&two.store, b"peer", settings, two.now()).unwrap()
     else {
         panic!()
@@ -288,9 +289,9 @@ fn p4_no_key_is_taken_for_another() {
     let judged = need.supply_from(&two.server, settings, two.now()).unwrap();
     let judged = judged.supply_from(&two.store, settings, two.now()).unwrap();
     let commit = judged.decide(|_| crate::common::grant(), settings, two.now(), &mut fixed).unwrap();
-    let halfkey::record::Effect::Granted(new) = &commit.wanted().effect else { panic!() };
+    let halfkey::record::Effect::Granted(new) = &commit.wanted().outcome.effect else { panic!() };
     assert_eq!(new.registered.key_id, held.key_id);
-    let r3 = commit.wanted().response.clone();
+    let r3 = commit.wanted().outcome.response.clone();
     let error = applicant.refuses(&two, &applied.half, &r3);
     assert_eq!(error, TokenRegistrationError::Token(halfkey::port::TokenError::KeyExists));
     assert_eq!(applicant.token.registrations().unwrap(), std::slice::from_ref(&held));

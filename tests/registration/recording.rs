@@ -8,6 +8,7 @@ use halfkey::wire::Codes;
 use halfkey::{Digest, Secret, UnixTime};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 pub(crate) const PRIVATE: u16 = 0xFF01;
 
@@ -61,12 +62,12 @@ impl Suite for Recording {
 /// remembers what it has decapsulated.
 pub(crate) struct RecordingServer<'s> {
     pub(crate) inner: &'s dyn AuthServer,
-    pub(crate) opened: RefCell<Vec<Decapsulated>>,
+    pub(crate) opened: Mutex<Vec<Decapsulated>>,
 }
 
 impl<'s> RecordingServer<'s> {
     pub(crate) fn new(inner: &'s dyn AuthServer) -> Self {
-        Self { inner, opened: RefCell::default() }
+        Self { inner, opened: Mutex::default() }
     }
 }
 
@@ -85,8 +86,8 @@ impl AuthServer for RecordingServer<'_> {
 
     fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
         let suite = if let SuiteId::Private(_) = sealed.suite { SuiteId::XWing } else { sealed.suite };
-        let opened = self.inner.decapsulate(&Encapsulated { suite, ..*sealed }, now)?;
-        self.opened.borrow_mut().push(opened.clone());
+        let opened = self.inner.decapsulate(&Encapsulated { suite, ..sealed.clone() }, now)?;
+        self.opened.lock().unwrap().push(opened.clone());
         Ok(opened)
     }
 }

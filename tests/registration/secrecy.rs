@@ -60,7 +60,7 @@ fn p5_registration_is_forward_secret() {
     let server = crate::recording::RecordingServer::new(&world.server);
     let applied = applicant.applied(&world, "alice", Credential::None);
     let r3 = answer_through(&world, &server, &world.store, b"peer", &applied.r2);
-    let Decapsulated { ssk1, ss_e } = server.opened.borrow()[0].clone();
+    let Decapsulated { ssk1, ss_e } = server.opened.lock().unwrap()[0].clone();
     let before = token_text(&mut applicant, 7);
     assert!(found(&ssk1, &before) && found(&ss_e, &before), "so the search finds what is there");
 
@@ -130,14 +130,13 @@ fn p5_registration_is_forward_secret() {
     // The ephemeral key is gone when the last offer made with it has ended.
     for (passes, gone) in [(660, false), (1, true)] {
         world.pass(passes);
-        let certificate = held.certificate;
         let sealed = Encapsulated {
             suite: SuiteId::XWing,
-            certificate: &certificate,
-            ephemeral: &ephemeral(&content(&content(&applied.r2, 1), 3)),
-            ct: &ct,
-            ct_e: &content(&content(&applied.r2, 1), 5),
-            fallback: &Secret::absent(),
+            certificate: held.certificate,
+            ephemeral: ephemeral(&content(&content(&applied.r2, 1), 3)),
+            ct: ct.clone(),
+            ct_e: content(&content(&applied.r2, 1), 5),
+            fallback: Secret::absent(),
         };
         assert_eq!(world.server.decapsulate(&sealed, world.now()).is_err(), gone);
     }

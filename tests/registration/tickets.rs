@@ -3,9 +3,10 @@
 use crate::applicant::{Applicant, active, answer, decide, setting, states, user};
 use crate::common::{Counting, World, grant};
 use halfkey::driver::RegistrationOutcome;
-use halfkey::port::{EntitlementStore, Token};
+use halfkey::port::Token;
+use halfkey::port::question::StoreQuestion;
 use halfkey::record::{Attempt, Lifecycle, Waiting};
-use halfkey::registration::server::{Decision, EnrolmentProof, EnrolmentRequest, Stored, receive_request};
+use halfkey::registration::server::{Decision, EnrolmentProof, EnrolmentRequest, Lookup, receive_request};
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RejectionCode, TokenRegistrationError};
 use halfkey::store::operation::{Dismiss, FreeName, Suspend};
@@ -68,9 +69,9 @@ fn a_ticket_held_too_long_is_refused_whatever_the_store_says() {
     let (settings, now) = (&world.settings, world.now());
     for (late, refused) in [(0, None), (1, Some(RejectionCode::Unspecified))] {
         let new = receive_request(&applied.r2).unwrap().supply(None, b"peer", settings, now).unwrap();
-        let Stored::New(need) = new else { panic!() };
+        let Lookup::New(need) = new else { panic!() };
         let need = need.supply_from(&world.server, settings, now).unwrap();
-        let known = world.store.applicant(need.wanted(), now).unwrap();
+        let known = need.wanted().ask(&world.store, now).unwrap();
         assert!(known.waiting.is_some());
         assert_eq!(
             need.supply(known, settings, now.after(late)).refused().map(|refusal| refusal.code),

@@ -14,7 +14,7 @@ use halfkey::record::{
 };
 use halfkey::schedule::{KeyUse, Ssk1Use};
 use halfkey::{Digest, KeyId, Secret, Txn, UnixTime};
-use std::cell::{Cell, RefCell};
+use std::sync::Mutex;
 
 /// When a call fails: before anything has happened, or when all of it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,19 +29,20 @@ pub(crate) type Fall = Option<(usize, Moment)>;
 /// Notes calls; from the one that falls on, none succeeds.
 #[derive(Default)]
 pub(crate) struct Power {
-    pub(crate) calls: RefCell<Vec<&'static str>>,
-    pub(crate) fall: Cell<Fall>,
+    pub(crate) calls: Mutex<Vec<&'static str>>,
+    pub(crate) fall: Mutex<Fall>,
 }
 
 impl Power {
     pub(crate) fn falling(fall: Fall) -> Self {
-        Self { calls: RefCell::default(), fall: Cell::new(fall) }
+        Self { calls: Mutex::default(), fall: Mutex::new(fall) }
     }
 
     fn call<T, E>(&self, name: &'static str, gone: E, act: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let at = self.calls.borrow().len();
-        self.calls.borrow_mut().push(name);
-        match self.fall.get() {
+        let at = self.calls.lock().unwrap().len();
+        self.calls.lock().unwrap().push(name);
+        let fall = *self.fall.lock().unwrap();
+        match fall {
             Some((fall, Moment::After)) if at == fall => act().and(Err(gone)),
             Some((fall, _)) if at >= fall => Err(gone),
             _ => act(),
@@ -52,12 +53,12 @@ impl Power {
 pub(crate) struct WatchedStore<'s> {
     pub(crate) inner: &'s dyn EntitlementStore,
     pub(crate) power: Power,
-    pub(crate) outcomes: RefCell<Vec<NewOutcome>>,
+    pub(crate) outcomes: Mutex<Vec<NewOutcome>>,
 }
 
 impl<'s> WatchedStore<'s> {
     pub(crate) fn new(inner: &'s dyn EntitlementStore, fall: Fall) -> Self {
-        Self { inner, power: Power::falling(fall), outcomes: RefCell::default() }
+        Self { inner, power: Power::falling(fall), outcomes: Mutex::default() }
     }
 }
 
@@ -70,24 +71,28 @@ impl EntitlementStore for WatchedStore<'_> {
     fn applicant(&self, applicant: &Applicant, now: UnixTime) -> Result<ApplicantRecord, StoreError> {
         self.power.call("applicant", GONE, || self.inner.applicant(applicant, now))
     }
-    fn commit(&self, outcome: NewOutcome, now: UnixTime) -> Result<Committed, StoreError> {
-        self.outcomes.borrow_mut().push(outcome.clone());
+    fn commit(&self, outcome: &NewOutcome, now: UnixTime) -> Result<Committed, StoreError> {
+        self.outcomes.lock().unwrap().push(outcome.clone());
         self.power.call("commit", GONE, || self.inner.commit(outcome, now))
     }
-    fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
-        self.power.call("expected", GONE, || self.inner.expected(key_id))
+    fn expected(&self, key_id: &KeyId, now: UnixTime) -> Result<Option<ExpectedTags>, StoreError> {
+        self.power.call("expected", GONE, || self.inner.expected(key_id, now))
     }
     fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Result<Confirmed, StoreError> {
         self.power.call("confirm", GONE, || self.inner.confirm(key_id, now))
     }
-    fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
-        self.power.call("registration", GONE, || self.inner.registration(address))
+    fn registration(
+        &self,
+        address: &Address,
+        now: UnixTime,
+    ) -> Result<Option<ServerRegistration>, StoreError> {
+        self.power.call("registration", GONE, || self.inner.registration(address, now))
     }
     fn admit(&self, admission: &Admission, now: UnixTime) -> Result<Admitted, StoreError> {
         self.power.call("admit", GONE, || self.inner.admit(admission, now))
     }
-    fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
-        self.power.call("confirm_alias", GONE, || self.inner.confirm_alias(key_id, address))
+    fn confirm_alias(&self, key_id: &KeyId, address: &Address, now: UnixTime) -> Result<(), StoreError> {
+        self.power.call("confirm_alias", GONE, || self.inner.confirm_alias(key_id, address, now))
     }
     fn entitlement(
         &self,

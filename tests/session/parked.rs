@@ -29,7 +29,7 @@ impl Spending {
         s2: &[u8],
     ) -> Result<(Vec<u8>, server::Entry), SessionError> {
         let need = state.receive_response(s2, NOW, &mut world.dice)?;
-        let answer = self.admit(need.wanted());
+        let answer = self.admit(&need.wanted().admission);
         need.supply(answer, NOW).map(|step| (step.send.into_bytes(), step.next))
     }
 }
@@ -75,8 +75,8 @@ fn a_challenge_kept_elsewhere_is_good_once() {
         let third = park::resume(&second.park(&settings, &mut world.dice), &settings, NOW).unwrap();
         let third = world.again(third).unwrap();
         let need = first.receive_response(&s2, NOW, &mut world.dice).unwrap();
-        assert_eq!(need.wanted().spend.map(|(_, until)| until), Some(lapses()));
-        let answer = spending.admit(need.wanted());
+        assert_eq!(need.wanted().admission.spend.map(|(_, until)| until), Some(lapses()));
+        let answer = spending.admit(&need.wanted().admission);
         let (s3, entry) = need.supply(answer, NOW).map(|s| (s.send.into_bytes(), s.next)).unwrap();
         assert_eq!(spending.accept(&mut world, third, &s2).unwrap_err(), SessionError::Spent);
         let opened = world.finish(token, &s3).unwrap();
@@ -90,7 +90,7 @@ fn a_challenge_never_parked_needs_no_spending() {
     let (s0, token) = world.open();
     let (s1, state) = world.challenge(&s0).unwrap();
     let (s2, _) = world.respond(token, &s1).unwrap();
-    assert_eq!(state.receive_response(&s2, NOW, &mut world.dice).unwrap().wanted().spend, None);
+    assert_eq!(state.receive_response(&s2, NOW, &mut world.dice).unwrap().wanted().admission.spend, None);
 }
 
 /// The store failed, and let the same challenge in twice: one key is never used twice.

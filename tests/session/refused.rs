@@ -16,24 +16,24 @@ use halfkey::session::server::{self, Entry};
 use halfkey::session::token::{self, Options, SessionOutcome};
 use halfkey::session::{SessionError, park};
 use halfkey::{Digest, ErrorReason, Fault, KeyId, Secret, ServerName, Txn, UnixTime, suite};
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Answers what sessions ask, and counts what they write.
 struct Store {
     world: World,
-    admitted: Cell<u32>,
+    admitted: AtomicU32,
     down: bool,
 }
 
 impl EntitlementStore for Store {
-    fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
+    fn registration(&self, address: &Address, _: UnixTime) -> Result<Option<ServerRegistration>, StoreError> {
         if self.down { Err(StoreError::Unavailable(1)) } else { Ok(self.world.look_up(address)) }
     }
     fn admit(&self, admission: &Admission, _: UnixTime) -> Result<Admitted, StoreError> {
-        self.admitted.set(self.admitted.get() + 1);
+        self.admitted.fetch_add(1, Ordering::Relaxed);
         if self.down { Err(StoreError::Unavailable(1)) } else { Ok(self.world.admit(admission)) }
     }
-    fn confirm_alias(&self, _: &KeyId, _: &Address) -> Result<(), StoreError> {
+    fn confirm_alias(&self, _: &KeyId, _: &Address, _: UnixTime) -> Result<(), StoreError> {
         Ok(())
     }
     fn outcome(&self, _: &Digest, _: UnixTime) -> Result<Option<Vec<u8>>, StoreError> {
@@ -42,10 +42,10 @@ impl EntitlementStore for Store {
     fn applicant(&self, _: &Applicant, _: UnixTime) -> Result<ApplicantRecord, StoreError> {
         Err(StoreError::Damaged)
     }
-    fn commit(&self, _: NewOutcome, _: UnixTime) -> Result<Committed, StoreError> {
+    fn commit(&self, _: &NewOutcome, _: UnixTime) -> Result<Committed, StoreError> {
         Err(StoreError::Damaged)
     }
-    fn expected(&self, _: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
+    fn expected(&self, _: &KeyId, _: UnixTime) -> Result<Option<ExpectedTags>, StoreError> {
         Err(StoreError::Damaged)
     }
     fn confirm(&self, _: &KeyId, _: UnixTime) -> Result<Confirmed, StoreError> {
@@ -99,7 +99,7 @@ impl Token for Card {
 }
 
 fn store(world: World) -> Store {
-    Store { world, admitted: Cell::new(0), down: false }
+    Store { world, admitted: AtomicU32::new(0), down: false }
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn the_ports_answer_every_question() {
         let s3 = need.supply_from(&store, NOW).unwrap();
         let opened = s2.next.receive_accept(s3.send.as_bytes()).unwrap().supply_from(&mut card).unwrap();
         let _ = Run { server: Ok(s3.next), token: Some(Ok(opened)) }.session();
-        assert_eq!(store.admitted.get(), 1);
+        assert_eq!(store.admitted.load(Ordering::Relaxed), 1);
     }
 }
 
@@ -194,7 +194,7 @@ fn a_forgery_costs_the_store_no_write() {
     let accepted =
         at_server.receive_response(&s2, NOW, &mut dice).and_then(|need| need.supply_from(&store, NOW));
     assert_eq!(accepted.unwrap_err(), SessionError::WrongProof);
-    assert_eq!(store.admitted.get(), 0);
+    assert_eq!(store.admitted.load(Ordering::Relaxed), 0);
     // Nor a KEM operation.
     assert_eq!(dice.0, before.0);
 }

@@ -73,9 +73,9 @@ fn a_session_hands_out_the_alias_of_the_next() {
     let (s1, server) = world.challenge(&s0).unwrap();
     let (s2, token) = world.respond(token, &s1).unwrap();
     let need = server.receive_response(&s2, NOW, &mut world.dice).unwrap();
-    let alias = need.wanted().next_alias;
-    assert_eq!(need.wanted().address, Address::Alias(ALIAS));
-    let answer = world.admit(need.wanted());
+    let alias = need.wanted().admission.next_alias;
+    assert_eq!(need.wanted().admission.address, Address::Alias(ALIAS));
+    let answer = world.admit(&need.wanted().admission);
     let s3 = need.supply(answer, NOW).unwrap().send;
     let halfkey::session::token::SessionOutcome::Session(session) =
         world.finish(token, s3.as_bytes()).unwrap()

@@ -129,7 +129,7 @@ impl World {
 
     pub(crate) fn challenge(&mut self, s0: &[u8]) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
         let need = server::receive_open(s0, &self.settings)?;
-        let registered = self.look_up(need.wanted());
+        let registered = self.look_up(&need.wanted().address);
         let step = need.supply(registered, NOW, &mut self.dice)?;
         Ok((step.send.into_bytes(), step.next))
     }
@@ -151,7 +151,7 @@ impl World {
         s2: &[u8],
     ) -> Result<(Vec<u8>, Entry), SessionError> {
         let need = state.receive_response(s2, NOW, &mut self.dice)?;
-        let answer = self.admit(need.wanted());
+        let answer = self.admit(&need.wanted().admission);
         let step = need.supply(answer, NOW)?;
         Ok((step.send.into_bytes(), step.next))
     }
@@ -210,14 +210,14 @@ impl World {
     pub(crate) fn cookie_run(&mut self) -> (Vec<u8>, AwaitAccept) {
         let (s0, token) = self.open();
         let need = server::receive_open(&s0, &self.settings).unwrap();
-        let registered = self.look_up(need.wanted());
+        let registered = self.look_up(&need.wanted().address);
         let s1 = need.supply_with_cookie(registered, NOW, &self.settings, &mut self.dice).unwrap();
         self.respond(token, s1.as_bytes()).unwrap()
     }
 
     /// Takes a parked challenge up again.
     pub(crate) fn again(&self, need: park::NeedRegistrationAgain) -> Result<AwaitResponse, SessionError> {
-        let registered = self.look_up(need.wanted());
+        let registered = self.look_up(&need.wanted().address);
         need.supply(registered)
     }
 }

@@ -55,7 +55,7 @@ fn grant(store: &impl Run, rival: u8, n: u8, takes: Option<Takes>) {
         keep_until: NOW.after(100),
         effect: Effect::Granted(new.into()),
     };
-    assert_eq!(store.port().commit(outcome, NOW), Ok(Committed::Stored));
+    assert_eq!(store.port().commit(&outcome, NOW), Ok(Committed::Stored));
 }
 
 fn confirms(store: &impl Run, rival: u8, n: u8) -> bool {
@@ -172,7 +172,7 @@ fn who_waits_too_long_is_told_so() {
     assert_eq!(store.run(&issue, NOW), Err(OperatorError::Store(StoreError::Contended)));
     // Who only reads waits for nobody, also when it opens the store.
     for store in [store, Store::open(&path, keys()).unwrap()] {
-        assert!(store.registration(&Address::Key(KeyId::new(key(1, 1)))).unwrap().is_some());
+        assert!(store.registration(&Address::Key(KeyId::new(key(1, 1))), NOW).unwrap().is_some());
     }
     let store = Store::open(&path, keys()).unwrap();
     other.execute_batch("ROLLBACK").unwrap();

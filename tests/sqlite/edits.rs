@@ -45,13 +45,13 @@ fn read(path: &Path, now: UnixTime) -> Result<Vec<String>, OperatorError> {
     let heidi = Applicant { name: UserName::new("heidi").unwrap(), proof: Some(ProofId::Activation) };
     store.applicant(&heidi, now)?;
     for row in store.run(&Registrations::default(), now)?.entries {
-        store.registration(&Address::Key(row.key_id))?;
+        store.registration(&Address::Key(row.key_id), now)?;
         let connection = shell(path);
         let sql = "SELECT alias FROM halfkey_alias WHERE key_id = $1";
         let mut aliases = connection.prepare(sql).unwrap();
         let aliases = aliases.query_map([row.key_id.to_string()], |row| row.get::<_, String>(0)).unwrap();
         for alias in aliases {
-            store.registration(&Address::Alias(alias.unwrap().parse().unwrap()))?;
+            store.registration(&Address::Alias(alias.unwrap().parse().unwrap()), now)?;
         }
     }
     Ok(lines)

@@ -55,7 +55,7 @@ fn a_server_goes_on_after_a_restart() {
     let store = Store::open(&path, StorageKeys::new(OLD)).unwrap();
     gate.holder(&store, &mut alice).session().unwrap();
     let states = [first.key_id, second.key_id]
-        .map(|key_id| store.registration(&Address::Key(key_id)).unwrap().unwrap().lifecycle);
+        .map(|key_id| store.registration(&Address::Key(key_id), gate.now.get()).unwrap().unwrap().lifecycle);
     assert_eq!(states, [Lifecycle::Superseded, Lifecycle::Active]);
 }
 
@@ -124,9 +124,9 @@ fn a_stolen_file_shows_who_is_registered_and_no_key() {
     let mut secrets: Vec<[u8; 32]> = alice.secrets();
     secrets.push(*OLD.expose());
     for row in store.run(&Registrations::default(), now).unwrap().entries {
-        let keys = store.registration(&Address::Key(row.key_id)).unwrap().unwrap().keys;
+        let keys = store.registration(&Address::Key(row.key_id), now).unwrap().unwrap().keys;
         secrets.extend([keys.auth, keys.derive, keys.renew].map(|key| *key.expose()));
-        let tags = store.expected(&row.key_id).unwrap();
+        let tags = store.expected(&row.key_id, now).unwrap();
         secrets.extend(
             tags.iter().flat_map(|tags| [&tags.confirm, &tags.done, &tags.lost]).map(|tag| *tag.expose()),
         );

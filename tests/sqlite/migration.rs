@@ -85,7 +85,7 @@ fn go_on(gate: &Gate, store: &Store, fixture: &Value) {
     let second = holder.registered("alice", Credential::Renewal(first.key_id));
     assert_ne!(second.key_id, first.key_id);
     holder.session().unwrap();
-    let earlier = store.registration(&Address::Key(first.key_id)).unwrap().unwrap();
+    let earlier = store.registration(&Address::Key(first.key_id), gate.now.get()).unwrap().unwrap();
     assert_eq!(earlier.lifecycle, Lifecycle::Superseded);
 
     // R4 was lost then: once more.

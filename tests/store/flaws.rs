@@ -64,7 +64,7 @@ struct Flawed<S> {
     code: OnceLock<Activation>,
 }
 
-trait Reach {
+trait Reach: Send + Sync {
     fn reach<T>(&self, with: impl FnOnce(&Store) -> T) -> T;
 }
 impl Reach for Store {
@@ -83,10 +83,10 @@ impl<S: Reach> Flawed<S> {
         self.flaw == flaw
     }
     /// Some registration, if there is one.
-    fn any(&self) -> Result<Option<ServerRegistration>, StoreError> {
+    fn any(&self, now: UnixTime) -> Result<Option<ServerRegistration>, StoreError> {
         self.inner.reach(|store| {
             let last = store.run(&Registrations::default(), NOW).unwrap().entries.pop();
-            last.map_or(Ok(None), |row| store.registration(&Address::Key(row.key_id)))
+            last.map_or(Ok(None), |row| store.registration(&Address::Key(row.key_id), now))
         })
     }
 }
@@ -114,16 +114,17 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
         }
         Ok(record)
     }
-    fn commit(&self, mut outcome: NewOutcome, now: UnixTime) -> Result<Committed, StoreError> {
+    fn commit(&self, outcome: &NewOutcome, now: UnixTime) -> Result<Committed, StoreError> {
+        let mut outcome = outcome.clone();
         if self.has(Flaw::OverwritesOutcomes) {
             let call = self.calls.fetch_add(1, Ordering::Relaxed);
             outcome.request = Digest::new([0x80 | call as u8; 32]);
         }
-        self.inner.reach(|store| store.commit(outcome, now))
+        self.inner.reach(|store| store.commit(&outcome, now))
     }
-    fn expected(&self, key_id: &KeyId) -> Result<Option<ExpectedTags>, StoreError> {
+    fn expected(&self, key_id: &KeyId, now: UnixTime) -> Result<Option<ExpectedTags>, StoreError> {
         let tag = || Secret::new([1; 32]);
-        match self.inner.reach(|store| store.expected(key_id))? {
+        match self.inner.reach(|store| store.expected(key_id, now))? {
             None if self.has(Flaw::KeepsTags) => {
                 let txn = Txn::new([1; 16]);
                 Ok(Some(ExpectedTags { txn, confirm: tag(), done: tag(), lost: tag() }))
@@ -132,7 +133,7 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
         }
     }
     fn confirm(&self, key_id: &KeyId, now: UnixTime) -> Result<Confirmed, StoreError> {
-        let before = self.registration(&Address::Key(*key_id))?.map(|row| row.lifecycle);
+        let before = self.registration(&Address::Key(*key_id), now)?.map(|row| row.lifecycle);
         if self.has(Flaw::ConfirmsLate) && now > UnixTime::from_secs(1_800_000_000 + 86_400) {
             return Ok(Confirmed::Active);
         }
@@ -144,13 +145,17 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
             confirmed => Ok(confirmed),
         }
     }
-    fn registration(&self, address: &Address) -> Result<Option<ServerRegistration>, StoreError> {
-        let found = self.inner.reach(|store| store.registration(address))?;
+    fn registration(
+        &self,
+        address: &Address,
+        now: UnixTime,
+    ) -> Result<Option<ServerRegistration>, StoreError> {
+        let found = self.inner.reach(|store| store.registration(address, now))?;
         if self.has(Flaw::MakesUpRegistrations) && found.is_none() {
-            return Ok(self.any()?.or(Some(row(1, "made-up"))));
+            return Ok(self.any(now)?.or(Some(row(1, "made-up"))));
         }
         if self.has(Flaw::KeepsEveryAlias) && found.is_none() && matches!(address, Address::Alias(_)) {
-            return self.any();
+            return self.any(now);
         }
         Ok(found)
     }
@@ -170,13 +175,13 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
         let admitted = self.inner.reach(|store| store.admit(&admission, now))?;
         if self.has(Flaw::DropsAliasesEarly) {
             self.inner.reach(|store| {
-                store.confirm_alias(&admission.key_id, &Address::Alias(admission.next_alias))
+                store.confirm_alias(&admission.key_id, &Address::Alias(admission.next_alias), now)
             })?;
         }
         Ok(admitted)
     }
-    fn confirm_alias(&self, key_id: &KeyId, address: &Address) -> Result<(), StoreError> {
-        self.inner.reach(|store| store.confirm_alias(key_id, address))
+    fn confirm_alias(&self, key_id: &KeyId, address: &Address, now: UnixTime) -> Result<(), StoreError> {
+        self.inner.reach(|store| store.confirm_alias(key_id, address, now))
     }
     fn entitlement(
         &self,

@@ -87,7 +87,7 @@ impl Play {
         let (dice, now) = (&mut self.dice(n), time(n));
         let port = store.port();
         match dice.roll(24) {
-            0..4 => said(port.commit(self.granted(store, n), now)),
+            0..4 => said(port.commit(&self.granted(store, n), now)),
             // The same once more, of some step before that may have been such a one.
             4 => said(port.outcome(&digest(dice.recent(n)), now)),
             5..9 => said(port.confirm(&dice.key(n), now)),
@@ -100,14 +100,14 @@ impl Play {
                 };
                 // Of a stranger's challenge nobody would see that it is spent. It lapses at a step's own
                 // time, so that a purge before the step and one in it take the same.
-                let known = port.registration(&Address::Key(key_id)).unwrap().is_some();
+                let known = port.registration(&Address::Key(key_id), now).unwrap().is_some();
                 let spend = (known && dice.roll(2) == 0).then(|| (id(n - n % 5), now.after(21)));
                 let next_alias = Alias::new(id(n));
                 said(port.admit(&Admission { key_id, address, next_alias, spend }, now))
             }
             12 => {
                 let key_id = dice.key(n);
-                said(port.confirm_alias(&key_id, &Address::Alias(Alias::new(id(dice.recent(n))))))
+                said(port.confirm_alias(&key_id, &Address::Alias(Alias::new(id(dice.recent(n)))), now))
             }
             13 => {
                 let serial = ConfigurationSerial { epoch: 0, number: u64::from(dice.roll(9)) };
@@ -153,7 +153,7 @@ impl Play {
                     _ => said(store.run(&SetExpiry { key_id, expires: Some(now.after(60)) }, now)),
                 }
             }
-            _ => said(port.commit(self.otherwise(n), now)),
+            _ => said(port.commit(&self.otherwise(n), now)),
         }
     }
 
@@ -173,7 +173,7 @@ impl Play {
             }
             1 => {
                 let earlier = dice.key(n);
-                let known = store.port().registration(&Address::Key(earlier)).unwrap();
+                let known = store.port().registration(&Address::Key(earlier), time(n)).unwrap();
                 known.map(|earlier| {
                     user_id = earlier.user_id;
                     Takes::Place(earlier.key_id)
@@ -226,13 +226,13 @@ impl Play {
         let trace = |n: u32| {
             let [by_key, by_alias] = [Address::Key(KeyId::new(id(n))), Address::Alias(Alias::new(id(n)))]
                 .map(|address| {
-                    let row = port.registration(&address).unwrap();
+                    let row = port.registration(&address, time(n)).unwrap();
                     let keys = row.as_ref().map(|row| {
                         [&row.keys.auth, &row.keys.derive, &row.keys.renew].map(|key| *key.expose())
                     });
                     format!("{row:?} {keys:?}")
                 });
-            let expected = port.expected(&KeyId::new(id(n))).unwrap();
+            let expected = port.expected(&KeyId::new(id(n)), time(n)).unwrap();
             let tags = expected.map(|tags| (tags.txn, *tags.confirm.expose(), *tags.done.expose()));
             format!("{n}: {by_key}; {by_alias}; {tags:?}; {:?}", port.outcome(&digest(n), time(n)))
         };

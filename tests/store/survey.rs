@@ -91,7 +91,7 @@ pub fn hangs_together(store: &impl Run, now: UnixTime) -> Result<(), StoreError>
         assert!(held.insert(row.name.clone()), "{row:?} is alone under its name");
     }
     for row in rows.iter().filter(|row| matches!(row.lifecycle, Lifecycle::Pending { .. })) {
-        assert!(store.port().expected(&row.key_id)?.is_some(), "{row:?} can be confirmed");
+        assert!(store.port().expected(&row.key_id, now)?.is_some(), "{row:?} can be confirmed");
     }
     Ok(())
 }

@@ -100,7 +100,7 @@ impl Scene {
         let c0 = self.meddle(play, &c0);
         let Ok(need) = receive_request(&c0, &self.principal) else { return };
         let asked = ConfigRequest::decode(&c0).unwrap();
-        let EntitlementQuery { user_id, key_id, application, .. } = need.wanted().clone();
+        let EntitlementQuery { user_id, key_id, application, .. } = need.wanted().query.clone();
         assert!(user_id == self.principal.user_id && key_id == self.principal.key_id);
         let step = need.supply_from(&self.store, self.now).unwrap();
         let c1 = step.send.into_bytes();
@@ -115,8 +115,8 @@ impl Scene {
         };
         let c2 = self.meddle(play, &c2.unwrap_or_default());
         let Ok(need) = reported.receive_applied(&c2) else { return };
-        assert_eq!(Some(need.wanted().serial), said.serial);
-        assert!(need.wanted().application == application);
+        assert_eq!(Some(need.wanted().report.serial), said.serial);
+        assert!(need.wanted().report.application == application);
         let result = need.supply_from(&self.store, self.now).unwrap();
         assert_eq!(result == ReportResult::Applied, Applied::decode(&c2).unwrap().result == 0);
     }

@@ -7,7 +7,7 @@ use halfkey::certificate::Revocation;
 use halfkey::memory::{Server, Store};
 use halfkey::message::{Offer, Outcome};
 use halfkey::port::Token;
-use halfkey::registration::server::{self as steps, Decision, EnrolmentRequest, Grant, Stored};
+use halfkey::registration::server::{self as steps, Decision, EnrolmentRequest, Grant, Lookup};
 use halfkey::registration::token::{
     AwaitDone, AwaitOffer, AwaitOutcome, Credential, NeedForm, ServerDecision, Settled, hello, resume,
 };
@@ -181,8 +181,8 @@ impl Scene {
         let (settings, now) = (&*settings, *now);
         let asked = Cell::new(false);
         let outcome = match steps::receive_request(frame)?.supply_from(store, peer, settings, now)? {
-            Stored::Before(frame) => frame,
-            Stored::New(need) => {
+            Lookup::Before(frame) => frame,
+            Lookup::New(need) => {
                 let need = need.supply_from(server, settings, now)?;
                 let decide = |_: &EnrolmentRequest| {
                     asked.set(true);

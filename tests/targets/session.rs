@@ -7,6 +7,7 @@ use halfkey::memory::Store;
 use halfkey::message::Challenge;
 use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::Status;
+use halfkey::port::question::StoreQuestion;
 use halfkey::record::TokenRegistration;
 use halfkey::session::server::{AwaitResponse, Entry, receive_open};
 use halfkey::session::token::{AwaitAccept, Options, SessionOutcome, open};
@@ -157,7 +158,7 @@ impl Scene {
         let Self { settings, store, random, now, .. } = self;
         let need = receive_open(s0, settings)?;
         if play.byte() % 3 == 1 {
-            let registered = store.registration(need.wanted())?;
+            let registered = need.wanted().ask(store, *now)?;
             let s1 = need.supply_with_cookie(registered, *now, settings, random)?;
             return Ok((s1.into_bytes(), None));
         }
@@ -225,7 +226,7 @@ impl Scene {
                 assert_eq!(established.channel.session_id(), session.channel.session_id());
                 session.note(registration);
                 self.card.keys.get_mut(&registration.key_id).unwrap().1 = registration.clone();
-                self.store.confirm_alias(&established.key_id, &established.address)?;
+                self.store.confirm_alias(&established.key_id, &established.address, self.now)?;
                 Ok(Some((session.channel, established.channel)))
             }
             (SessionOutcome::NotActive(told), Entry::NotActive { key_id, status }) => {

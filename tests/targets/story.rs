@@ -9,10 +9,11 @@ use halfkey::memory::Store;
 use halfkey::message::{StatusMessage, UserInformation};
 use halfkey::policy::SuiteId;
 use halfkey::port::entitlement_store::{ConfigurationSerial, Document, Entitlement};
+use halfkey::port::question::StoreQuestion;
 use halfkey::port::{AuthServer, Token};
 use halfkey::record::TokenRegistration;
 use halfkey::registration::server::receive_request as receive_registration;
-use halfkey::registration::server::{Decision, Grant, Stored, receive_confirm, receive_hello};
+use halfkey::registration::server::{Decision, Grant, Lookup, receive_confirm, receive_hello};
 use halfkey::registration::token::{Credential, ServerDecision, hello};
 use halfkey::session::server::receive_open;
 use halfkey::session::token::{Options, open};
@@ -85,7 +86,7 @@ fn register(all: &mut Messages, what: &str, skip: usize, decision: Decision, car
     note(all, "R2", what, &step.send);
 
     let need = receive_registration(step.send.as_bytes()).unwrap();
-    let Stored::New(need) = need.supply_from(&store, b"here", &settings, now).unwrap() else { panic!() };
+    let Lookup::New(need) = need.supply_from(&store, b"here", &settings, now).unwrap() else { panic!() };
     let judged = need.supply_from(&server, &settings, now).unwrap();
     let judged = judged.supply_from(&store, &settings, now).unwrap();
     let need = judged.decide(|_| decision, &settings, now, random).unwrap();
@@ -118,7 +119,7 @@ fn session(all: &mut Messages, what: &str, policy: usize, cookie: bool) {
     note(all, "S0", what, &step.send);
     let need = receive_open(step.send.as_bytes(), &settings).unwrap();
     let (challenge, state) = if cookie {
-        let registered = halfkey::port::EntitlementStore::registration(&store, need.wanted()).unwrap();
+        let registered = need.wanted().ask(&store, now).unwrap();
         (need.supply_with_cookie(registered, now, &settings, random).unwrap(), None)
     } else {
         let step = need.supply_from(&store, now, random).unwrap();

@@ -139,7 +139,7 @@ pub fn enrol(store: &Store, n: u8, policy: Policy) -> Enrolled {
     let new = NewRegistration { registered: registered.clone(), alias, expected, takes: None, ticket: None };
     let (request, effect) = (Digest::new([n; 32]), Effect::Granted(Box::new(new)));
     let outcome = NewOutcome { request, response: Vec::new(), keep_until: at(600), effect };
-    store.commit(outcome, at(0)).unwrap();
+    store.commit(&outcome, at(0)).unwrap();
     store.confirm(&key_id, at(0)).unwrap();
     let ServerRegistration { user_id, access_path, suite, .. } = registered;
     let registration = TokenRegistration {

@@ -10,7 +10,7 @@ use halfkey::policy::Policy;
 use halfkey::port::{CertificateAuthority, Token};
 use halfkey::record::{TokenRegistration, Waiting};
 use halfkey::registration::server::{
-    Decision, Grant, Stored, receive_confirm, receive_hello, receive_request,
+    Decision, Grant, Lookup, receive_confirm, receive_hello, receive_request,
 };
 use halfkey::registration::token::{Credential, ServerDecision, Settled, hello};
 use halfkey::software::{PinSettings, SoftwareToken};
@@ -195,8 +195,8 @@ impl Stage {
 
         let need = receive_request(&r2).unwrap();
         let need = match need.supply_from(&self.store, PEER, &self.settings, now).unwrap() {
-            Stored::New(need) => need,
-            Stored::Before(_) => panic!("answered before"),
+            Lookup::New(need) => need,
+            Lookup::Before(_) => panic!("answered before"),
         };
         let need = need.supply_from(&self.server, &self.settings, now).unwrap();
         let judged = need.supply_from(&self.store, &self.settings, now).unwrap();

@@ -2,8 +2,8 @@
 
 use super::{Result, Setting, ensure, secret_bytes};
 use halfkey::driver::{ClientError, Transport};
-use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::Status;
+use halfkey::port::question::StoreQuestion;
 use halfkey::record::TokenRegistration;
 use halfkey::session::server::{Entry, receive_open};
 use halfkey::session::token::{Options, open};
@@ -51,7 +51,7 @@ pub fn copied_challenge(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     // A server that keeps nothing puts the challenge into S1, sealed, and gets it back in S2.
     let s0 = open(&registration, &Options::default())?;
     let need = receive_open(s0.send.as_bytes(), settings)?;
-    let registered = store.registration(need.wanted())?;
+    let registered = need.wanted().ask(store, now)?;
     let s1 = need.supply_with_cookie(registered, now, settings, random)?;
     let need = s0.next.receive_challenge(s1.as_bytes(), random)?;
     let s2 = need.supply_from(&mut setting.alice.token)?.send;

@@ -46,7 +46,8 @@ fn no_real_server_chooses_the_key() {
     // The shop registers with the gate, and knows all the keys of that.
     let mut mallory_token = token(real.issuer.anchors(), 8);
     let mallory = real::register(&real.world, &mut mallory_token, &mut Counting::new(108), "mallory");
-    let target = real.world.store.registration(&Address::Key(mallory.key_id)).unwrap().unwrap().keys;
+    let target =
+        real.world.store.registration(&Address::Key(mallory.key_id), real.world.now()).unwrap().unwrap().keys;
 
     // Alice registers with the shop, which runs the server's steps with a half of its own choice: each
     // of its keys, and each of them xor SSK1.
@@ -59,7 +60,8 @@ fn no_real_server_chooses_the_key() {
             let seed = 110 + 2 * at as u8 + u8::from(mixed);
             let (mut alice, mut random) = (token(real.issuer.anchors(), 9), Counting::new(seed));
             let registration = register_with(&shop, &mut alice, &mut random, &chosen);
-            let row = shop.store.registration(&Address::Key(registration.key_id)).unwrap().unwrap();
+            let row =
+                shop.store.registration(&Address::Key(registration.key_id), shop.now()).unwrap().unwrap();
             for key in [&row.keys.auth, &row.keys.derive, &row.keys.renew] {
                 for target in [&target.auth, &target.derive, &target.renew] {
                     assert_ne!(key.expose(), target.expose());

@@ -73,7 +73,7 @@ fn a_real_key_is_not_found_by_searching() {
     let ([s0, s1, s2, _], ..) = real.session();
     let n_s = Challenge::decode(&s1).unwrap().core.last_chunk::<32>().copied().unwrap();
     let key_id = real.world.registrations().remove(0).key_id;
-    let row = real.world.store.registration(&Address::Key(key_id)).unwrap().unwrap();
+    let row = real.world.store.registration(&Address::Key(key_id), real.world.now()).unwrap().unwrap();
     let fits = |key: Secret| {
         let keys = StoredKeys { auth: key, ..row.keys.clone() };
         let row = ServerRegistration { keys, ..row.clone() };

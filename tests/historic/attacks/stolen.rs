@@ -8,8 +8,8 @@ use halfkey::Secret;
 use halfkey::historic::configuration;
 use halfkey::historic::session::{Challenge, earlier};
 use halfkey::historic::{Combiner, Des, Key};
-use halfkey::port::AuthServer;
 use halfkey::port::auth_server::Decapsulated;
+use halfkey::port::question::KeysQuestion;
 
 #[test]
 fn a_stolen_private_key_opens_every_recorded_registration_and_session() {
@@ -41,13 +41,13 @@ fn a_stolen_private_key_opens_no_real_registration_of_the_past() {
     let need = real::requested(world, r2.as_bytes()).unwrap();
     let ct = need.wanted().ct.to_vec();
     let ssk1 = kem_key(0).decapsulate(&ct, &Secret::absent(), &mut random);
-    let right = world.server.decapsulate(&need.wanted(), now).unwrap();
+    let right = need.wanted().ask(&world.server, now).unwrap();
     assert_eq!(ssk1.expose(), right.ssk1.expose());
     // The form needs the ephemeral secret as well, which nobody has any more.
     let stolen = Decapsulated { ssk1, ss_e: Secret::absent() };
     let need = need.supply(Ok(stolen), &world.settings).unwrap();
-    assert_ne!(need.wanted().name.as_str(), "bob");
+    assert_ne!(need.wanted().applicant.name.as_str(), "bob");
     // With both it opens, as it did for the server at the time.
     let need = real::requested(world, r2.as_bytes()).unwrap().supply(Ok(right), &world.settings).unwrap();
-    assert_eq!(need.wanted().name.as_str(), "bob");
+    assert_eq!(need.wanted().applicant.name.as_str(), "bob");
 }

@@ -154,7 +154,7 @@ impl<S: Run> Desk<S> {
     pub fn commit(&self, n: u8, effect: Effect) -> Committed {
         let (request, keep_until) = (Digest::new([n; 32]), self.now().after(PENDING));
         let outcome = NewOutcome { request, response: vec![n; 8], keep_until, effect };
-        self.port().commit(outcome, self.now()).unwrap()
+        self.port().commit(&outcome, self.now()).unwrap()
     }
 
     pub fn pending(&self, grant: &Grant) -> KeyId {
@@ -288,9 +288,9 @@ impl<S: Run> Desk<S> {
         for n in rows.iter().map(|row| row.key_id.as_bytes()[0]) {
             all += &format!(
                 "{:?} {:?} {:?} {:?}\n",
-                self.port().registration(&Address::Key(key(n))).unwrap(),
-                self.port().registration(&Address::Alias(Alias::new([n; 16]))).unwrap(),
-                self.port().expected(&key(n)).unwrap(),
+                self.port().registration(&Address::Key(key(n)), self.now()).unwrap(),
+                self.port().registration(&Address::Alias(Alias::new([n; 16])), self.now()).unwrap(),
+                self.port().expected(&key(n), self.now()).unwrap(),
                 self.port().outcome(&Digest::new([n; 32]), self.now()).unwrap(),
             );
         }

@@ -122,7 +122,7 @@ pub fn a_session_is_told_how_it_stands<S: Run>(make: Make<'_, S>) {
         let desk = in_state(make, state);
         let logged = desk.logged(|| assert_eq!(desk.admit(1, 50, None), Admitted::As(status)));
         assert_eq!(logged, [format!("session refused status={word} key=1 user-1 ann")]);
-        let alias = desk.port().registration(&Address::Alias(Alias::new([50; 16]))).unwrap();
+        let alias = desk.port().registration(&Address::Alias(Alias::new([50; 16])), desk.now()).unwrap();
         assert!(alias.is_none(), "no alias is issued");
     }
     let desk = in_state(make, State::Suspended);
@@ -190,9 +190,9 @@ pub fn a_forgotten_one_is_a_stranger<S: Run>(make: Make<'_, S>) {
     for address in
         [Address::Key(key(1)), Address::Alias(Alias::new([1; 16])), Address::Alias(Alias::new([50; 16]))]
     {
-        assert!(desk.port().registration(&address).unwrap().is_none());
+        assert!(desk.port().registration(&address, desk.now()).unwrap().is_none());
     }
-    assert!(desk.port().expected(&key(1)).unwrap().is_none());
+    assert!(desk.port().expected(&key(1), desk.now()).unwrap().is_none());
     assert_eq!(desk.confirm(1), Confirmed::Lost);
     assert_eq!(desk.run(&Inspect(key(1))), None);
     assert_eq!(desk.admit(1, 51, None), Admitted::As(Status::Revoked));

@@ -18,7 +18,7 @@ pub fn a_name_is_changed<S: Run>(make: Make<'_, S>) {
     assert_eq!(desk.logged(|| rename(&desk, 1, "zoe")), ["renamed key=1 user-1 zoe"]);
     assert!(!desk.is_taken("ann") && desk.is_taken("zoe"));
     assert_eq!(desk.run(&Inspect(key(1))).unwrap().name, name("zoe"));
-    let row = desk.port().registration(&Address::Key(key(1))).unwrap().unwrap();
+    let row = desk.port().registration(&Address::Key(key(1)), desk.now()).unwrap().unwrap();
     assert_eq!((row.name, row.user_id.as_str()), (name("zoe"), "user-1"));
     assert_eq!(desk.logged(|| rename(&desk, 1, "zoe")), [""; 0], "it has that name");
     desk.active(&grant(2, "ann"));

@@ -155,9 +155,9 @@ impl Desk {
         };
         let alias = Alias::new([n; 16]);
         let new = NewRegistration { registered, alias, expected, takes: None, ticket: None };
-        store.commit(outcome(n, Effect::Granted(Box::new(new)), now), now).unwrap();
+        store.commit(&outcome(n, Effect::Granted(Box::new(new)), now), now).unwrap();
         store.confirm(&key_id, now).unwrap();
-        store.confirm_alias(&key_id, &Address::Alias(alias)).unwrap();
+        store.confirm_alias(&key_id, &Address::Alias(alias), now).unwrap();
         key_id
     }
 
@@ -175,7 +175,7 @@ impl Desk {
             hold_until: now.after(3600),
         };
         let effect = Effect::Waiting { application: Box::new(waiting), instead_of: None };
-        self.store().commit(outcome(n, effect, now), now).unwrap();
+        self.store().commit(&outcome(n, effect, now), now).unwrap();
     }
 
     /// The key reports a configuration as applied.
