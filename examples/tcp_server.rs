@@ -14,7 +14,8 @@
 mod tcp;
 
 use halfkey::certificate::{CertificateRequest, Chain, IssuerName, Validity};
-use halfkey::driver::{Connection, Framed, Gateway, Observer, RequestKind, ServerEvent, serve};
+use halfkey::driver::{Connection, Framed, Gateway, Observer, serve};
+use halfkey::exchange::{RequestKind, ServerEvent};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::{Modes, SuiteId};

@@ -60,14 +60,20 @@ mod tests {
     use alloc::vec::Vec;
 
     /// Every text of the chain, as `{:#}` of `anyhow` prints it.
-    fn chain(error: &dyn Error) -> Vec<String> {
-        core::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
+    fn chain(error: &(dyn Error + 'static)) -> Vec<String> {
+        let mut next: Option<&(dyn Error + 'static)> = Some(error);
+        core::iter::from_fn(|| {
+            let error = next?;
+            next = error.source();
+            Some(error.to_string())
+        })
+        .collect()
     }
 
     #[test]
     fn a_ports_cause_reaches_the_operator_once() {
         let store = StoreError::Failed(Cause::new("the disk is on fire"));
-        let errors: [Box<dyn Error>; 3] = [
+        let errors: [Box<dyn Error + 'static>; 3] = [
             Box::new(ServerRegistrationError::from(store.clone())),
             Box::new(crate::session::SessionError::from(store.clone())),
             Box::new(crate::configuration::ServerConfigurationError::from(store)),

@@ -114,7 +114,7 @@ fn plain_values() {
     mute(OpenedRecord::Data(vec![MARK; 64].into()));
     mute(OpenedRecord::Configuration(vec![MARK; 64].into()));
     mute(halfkey::driver::Incoming::Data(vec![MARK; 64].into()));
-    mute(halfkey::driver::Handled { data: Some(vec![MARK; 64].into()), ..Default::default() });
+    let _ = mute(halfkey::exchange::ServerReply { data: Some(vec![MARK; 64].into()), ..Default::default() });
     mute(common::settings("gate.example"));
     mute(OutcomeBody::Granted {
         user_id: "u".parse().unwrap(),

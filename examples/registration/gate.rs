@@ -2,7 +2,8 @@
 
 use super::cast::{Clock, Result, secret_bytes};
 use halfkey::certificate::Chain;
-use halfkey::driver::{Approval, Connection, Framed, Gateway, Handled, Observer, ServerEvent, Transport};
+use halfkey::driver::{Approval, Connection, Framed, Gateway, Handled, Observer, Transport};
+use halfkey::exchange::ServerEvent;
 use halfkey::key::{KemPrivateKey, OfferKey};
 use halfkey::memory::{Server, Store};
 use halfkey::policy::Policy;

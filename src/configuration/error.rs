@@ -8,7 +8,7 @@ use crate::wire::WireError;
 use thiserror::Error;
 
 /// Why a token goes no further with a message. Nothing has changed; the session should end.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TokenConfigurationError {
     /// The server's: its message is malformed.

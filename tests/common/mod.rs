@@ -1,8 +1,13 @@
 //! A world to test in: an issuer, certified servers, tokens, and a clock that stands still until told.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+#[path = "../support/gateway.rs"]
+pub mod gateway;
+
+use gateway::{Connection, Gateway, Observer};
 use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
-use halfkey::driver::{Connection, Gateway, Observer, ServerEvent, Transport};
+use halfkey::driver::Transport;
+use halfkey::exchange::ServerEvent;
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::Policy;

@@ -302,7 +302,7 @@ fn a_report_is_about_what_was_sent() {
     for wrong in wrong {
         assert!(!sent().answers(wrong.encode().as_bytes()));
         let error = sent().receive_applied(wrong.encode().as_bytes()).unwrap_err();
-        assert_eq!((error, error.fault()), (ServerConfigurationError::WrongReport, Fault::Peer));
+        assert_eq!((error.clone(), error.fault()), (ServerConfigurationError::WrongReport, Fault::Peer));
     }
     use ReportResult::{Applied as Done, Equivocation, Failed, NoRoom, RolledBack};
     for (result, expected) in (0..).zip([Done, RolledBack, Equivocation, Failed, NoRoom]) {

@@ -23,7 +23,7 @@ struct Store {
 impl EntitlementStore for Store {
     fn entitlement(&self, query: &EntitlementQuery, _: UnixTime) -> Result<Option<Entitlement>, StoreError> {
         self.queries.lock().unwrap().push(query.clone());
-        self.down.map_or_else(|| Ok(self.entitlement.lock().unwrap().clone()), Err)
+        self.down.clone().map_or_else(|| Ok(self.entitlement.lock().unwrap().clone()), Err)
     }
     fn report(&self, report: &Report, _: UnixTime) -> Result<(), StoreError> {
         assert_eq!((report.key_id, &report.application), (principal().key_id, &mail()));

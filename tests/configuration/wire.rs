@@ -85,7 +85,7 @@ fn a_byte_too_much_is_refused_by_its_field() {
     let error = receive_request(c0.encode().as_bytes(), &principal()).unwrap_err();
     let message = "C0 ConfigRequest.information";
     let expected = WireError { message, field: "location", problem: Problem::TooLong };
-    assert_eq!((error, error.fault()), (expected.into(), Fault::Peer));
+    assert_eq!((error.clone(), error.fault()), (expected.into(), Fault::Peer));
 }
 
 /// Whether the step that takes such a message accepts these bytes.

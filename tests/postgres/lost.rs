@@ -131,9 +131,9 @@ fn what_becomes_of_a_commit_that_is_not_answered_is_not_guessed() {
         both(cut("IPCSyncRep"), probe).await;
         let (outcome, request) = (granted(2, user(2), name("bob"), None), request(2));
         let ((), committed) = both(cut("IPCSyncRep"), store.commit(&outcome, NOW)).await;
-        assert_eq!(committed, unknown.map(|()| Committed::Stored));
+        assert_eq!(committed, unknown.clone().map(|()| Committed::Stored));
         let ((), confirmed) = both(cut("IPCSyncRep"), store.confirm(&key(2), NOW)).await;
-        assert_eq!(confirmed, unknown.map(|()| Confirmed::Active));
+        assert_eq!(confirmed, unknown.clone().map(|()| Confirmed::Active));
         let parked = Admission {
             key_id: key(1),
             address: Address::Key(key(1)),
@@ -141,10 +141,10 @@ fn what_becomes_of_a_commit_that_is_not_answered_is_not_guessed() {
             spend: Some(([9; 16], NOW.after(60))),
         };
         let ((), admitted) = both(cut("IPCSyncRep"), store.admit(&parked, NOW)).await;
-        assert_eq!(admitted, unknown.map(|()| Admitted::Spent));
+        assert_eq!(admitted, unknown.clone().map(|()| Admitted::Spent));
         let unparked = Admission { next_alias: Alias::new([10; 16]), spend: None, ..parked };
         let ((), admitted) = both(cut("IPCSyncRep"), store.admit(&unparked, NOW)).await;
-        assert_eq!(admitted, unknown.map(|()| Admitted::Spent));
+        assert_eq!(admitted, unknown.clone().map(|()| Admitted::Spent));
         standby("").await;
 
         // Asked again, each says what is so.

@@ -1,8 +1,9 @@
 //! A user with a token, and a link to a world through whatever store and authentication server.
 
+use crate::common::gateway::Gateway;
 use crate::common::{Counting, Issuer, World, grant, token};
 use halfkey::certificate::{Revocation, VerifiedServer};
-use halfkey::driver::{Client, ClientError, Gateway, RegistrationOutcome, Transport};
+use halfkey::driver::{Client, ClientError, RegistrationOutcome, Transport};
 use halfkey::port::{AuthServer, EntitlementStore, Token};
 use halfkey::record::{InFlight, Lifecycle, Progress, TokenRegistration};
 use halfkey::registration::server::EnrolmentRequest;

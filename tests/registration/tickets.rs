@@ -237,7 +237,7 @@ fn the_operator_knows_whose_application_comes_back() {
         assert!(matches!(application.proof, EnrolmentProof::None));
         if application.ticket == Some(approved) { grant() } else { Decision::Wait { retry_after: 60 } }
     };
-    let gateway = halfkey::driver::Gateway {
+    let gateway = crate::common::gateway::Gateway {
         settings: &world.settings,
         server: &world.server,
         store: &world.store,

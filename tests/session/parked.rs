@@ -118,7 +118,7 @@ fn nothing_forged_is_taken_up() {
     let parked = world.challenge(&s0).unwrap().1.park(&settings, &mut world.dice);
     let refused = |bytes: &[u8], settings: &halfkey::ServerSettings| {
         let error = park::resume(bytes, settings, NOW).unwrap_err();
-        assert_eq!((error, error.refusal()), (SessionError::NotParked, ErrorReason::Restart));
+        assert_eq!((error.clone(), error.refusal()), (SessionError::NotParked, ErrorReason::Restart));
     };
     for bit in 0..parked.len() * 8 {
         let mut copy = parked.clone();
@@ -164,7 +164,7 @@ fn a_challenge_lapses_after_a_minute() {
     let state = park::resume_from_response(&s2, &world.settings, lapses()).unwrap();
     let state = world.again(state).unwrap();
     let error = state.receive_response(&s2, late, &mut world.dice).unwrap_err();
-    assert_eq!((error, error.refusal()), (SessionError::Lapsed, ErrorReason::Restart));
+    assert_eq!((error.clone(), error.refusal()), (SessionError::Lapsed, ErrorReason::Restart));
 
     let (s0, token) = world.open();
     let (s1, state) = world.challenge(&s0).unwrap();

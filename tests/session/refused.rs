@@ -64,7 +64,7 @@ struct Card(Result<(), TokenError>);
 
 impl Token for Card {
     fn derive(&mut self, _: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {
-        self.0.map(|()| keys().derive(&suite::XWING, question))
+        self.0.clone().map(|()| keys().derive(&suite::XWING, question))
     }
     fn anchors(&self) -> Result<TrustAnchors, TokenError> {
         Err(TokenError::Full)
@@ -130,7 +130,7 @@ fn a_port_that_does_not_answer_is_the_operators_or_the_users_to_mend() {
     let (s1, at_server) = store.world.challenge(&s0).unwrap();
     let need = at_token.receive_challenge(&s1, &mut dice).unwrap();
     let error = need.supply_from(&mut Card(Err(TokenError::Locked))).unwrap_err();
-    assert_eq!((error, error.fault()), (SessionError::Token(TokenError::Locked), Fault::User));
+    assert_eq!((error.clone(), error.fault()), (SessionError::Token(TokenError::Locked), Fault::User));
 
     let (_, at_token) = store.world.open();
     let (s2, _) = store.world.respond(at_token, &s1).unwrap();
@@ -162,7 +162,7 @@ fn an_unknown_address_is_answered_like_a_wrong_key() {
             let need = mine.receive_challenge(&s1, &mut Dice(3)).unwrap();
             let s2 = need.supply(&Secret::new([0xEE; 32])).send;
             let error = state.receive_response(s2.as_bytes(), NOW, &mut world.dice).unwrap_err();
-            assert_eq!((error, error.refusal()), (SessionError::WrongProof, ErrorReason::Refused));
+            assert_eq!((error.clone(), error.refusal()), (SessionError::WrongProof, ErrorReason::Refused));
             (s1, world.dice.0)
         });
         assert_eq!(outcome[0], outcome[1]);
@@ -235,7 +235,7 @@ fn what_the_server_does_not_know_it_refuses() {
     world.registration.server_name = ServerName::new("other.example").unwrap();
     let (s0, _) = world.open();
     let error = world.challenge(&s0).unwrap_err();
-    assert_eq!((error, error.refusal()), (SessionError::OtherServer, ErrorReason::Refused));
+    assert_eq!((error.clone(), error.refusal()), (SessionError::OtherServer, ErrorReason::Refused));
 
     let mut world = World::new(SuiteId::X25519, Mode::Psk);
     let (s0, _) = world.open();
@@ -259,7 +259,7 @@ fn a_token_that_may_only_go_by_alias_does() {
     let world = World::with_policy(policy);
     let options = Options { by_key_id: true, ..Options::default() };
     let error = token::open(&world.registration, &options).unwrap_err();
-    assert_eq!((error, error.fault()), (SessionError::AliasRequired, Fault::Caller));
+    assert_eq!((error.clone(), error.fault()), (SessionError::AliasRequired, Fault::Caller));
     let options = Options { suites: ONLY_XWING, ..Options::default() };
     assert_eq!(token::open(&world.registration, &options).unwrap_err(), SessionError::NothingToOffer);
 }

@@ -1,11 +1,15 @@
 //! A server over any store, and tokens that talk to it.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+#[path = "../support/gateway.rs"]
+pub mod gateway;
+
 use super::common::{Counting, Issuer, grant, settings};
 use super::keeper::Keeper;
+use gateway::{Connection, Gateway};
 use halfkey::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
-use halfkey::driver::{Client, ClientError, Configured, Connection, Gateway, RegistrationOutcome, Transport};
+use halfkey::driver::{Client, ClientError, Configured, RegistrationOutcome, Transport};
 use halfkey::memory::Server;
 use halfkey::message::UserInformation;
 use halfkey::port::EntitlementStore;

@@ -2,14 +2,37 @@
 #![allow(dead_code, reason = "each test crate uses its part")]
 
 use halfkey::configuration::ServerConfigurationError;
-use halfkey::driver::{Approval, Observer, Transport};
-use halfkey::exchange::{ServerExchange, ServerReply, ServerTurn};
+use halfkey::driver::Transport;
+use halfkey::exchange::{RequestKind, ServerEvent, ServerExchange, ServerReply, ServerTurn};
 use halfkey::port::entitlement_store::Entitlement;
 use halfkey::port::{AuthServer, EntitlementStore};
+use halfkey::registration::server::{Decision, EnrolmentRequest};
 use halfkey::session::server::Established;
 use halfkey::{ApplicationName, Moment, RandomSource, ServerSettings, UnixTime};
 use std::sync::Arc;
 use zeroize::Zeroizing;
+
+/// The operator of a test, on one thread.
+pub trait Approval {
+    fn decide(&self, request: &EnrolmentRequest) -> Decision;
+}
+
+impl<F: Fn(&EnrolmentRequest) -> Decision> Approval for F {
+    fn decide(&self, request: &EnrolmentRequest) -> Decision {
+        self(request)
+    }
+}
+
+/// The limiter and the log of a test, on one thread.
+pub trait Observer {
+    fn admits(&self, _peer: &[u8], _kind: RequestKind) -> bool {
+        true
+    }
+
+    fn event(&self, _peer: &[u8], _event: &ServerEvent) {}
+}
+
+impl Observer for () {}
 
 /// A server: its settings, ports and hooks.
 #[derive(Clone, Copy)]
@@ -29,7 +52,13 @@ impl Gateway<'_> {
     }
 
     /// Performs every turn of one frame.
-    pub fn perform(&self, exchange: ServerExchange, peer: &[u8], frame: &[u8], moment: Moment) -> ServerReply {
+    pub fn perform(
+        &self,
+        exchange: ServerExchange,
+        peer: &[u8],
+        frame: &[u8],
+        moment: Moment,
+    ) -> ServerReply {
         let admits = |kind: Option<_>| kind.is_none_or(|kind| self.observer.admits(peer, kind));
         let mut turn = exchange.receive(frame, moment);
         let reply = loop {

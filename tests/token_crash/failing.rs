@@ -78,7 +78,7 @@ pub(crate) fn part(part: &str) {
             }
             assert_eq!(token.tries_left(), 5);
             let code = "0000-0000-0000-0000".parse().unwrap();
-            assert_eq!(token.unblock(&code, &PINS[1].into()), refused.map_err(UnblockError::Token));
+            assert_eq!(token.unblock(&code, &PINS[1].into()), refused.clone().map_err(UnblockError::Token));
             assert_eq!(fs::read(&path).unwrap(), before);
             // Enough to try the PIN, and too little to raise what a guess at it costs.
             let mut token = open(&path.with_extension("modest")).unwrap();

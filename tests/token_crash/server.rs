@@ -1,7 +1,11 @@
 //! The server, in the process that is not killed: whatever a token was told, it remembers.
 
+#[path = "../support/gateway.rs"]
+pub mod gateway;
+
+use gateway::{Gateway, serve};
 use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
-use halfkey::driver::{Framed, Gateway, serve};
+use halfkey::driver::Framed;
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::port::CertificateAuthority;

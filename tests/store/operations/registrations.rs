@@ -53,17 +53,17 @@ pub fn each_state_allows_what_it_allows<S: Run>(make: Make<'_, S>) {
         let can = from == Active;
         let after = desk(can, Suspended, "suspended", &|desk| desk.run(&Suspend(key(1))));
         if !can {
-            after.fails(&Suspend(key(1)), refused);
+            after.fails(&Suspend(key(1)), refused.clone());
         }
         let can = from == Suspended;
         let after = desk(can, Active, "resumed", &|desk| desk.run(&Resume(key(1))));
         if !can {
-            after.fails(&Resume(key(1)), refused);
+            after.fails(&Resume(key(1)), refused.clone());
         }
         let can = matches!(from, Revoked | Superseded | Lost);
         let after = desk(can, from, "forgotten", &|desk| desk.run(&Forget(key(1))));
         if !can {
-            after.fails(&Forget(key(1)), refused);
+            after.fails(&Forget(key(1)), refused.clone());
         }
         desk(true, Revoked, "revoked", &|desk| desk.run(&Revoke(key(1))));
         let never = SetExpiry { key_id: key(1), expires: None };
@@ -77,11 +77,11 @@ pub fn each_state_allows_what_it_allows<S: Run>(make: Make<'_, S>) {
 pub fn what_is_not_there_is_not_found<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     let (nobody, error): (KeyId, _) = (key(9), OperatorError::NoSuchKey);
-    desk.fails(&Suspend(nobody), error);
-    desk.fails(&Resume(nobody), error);
-    desk.fails(&Revoke(nobody), error);
-    desk.fails(&Forget(nobody), error);
-    desk.fails(&SetExpiry { key_id: nobody, expires: None }, error);
+    desk.fails(&Suspend(nobody), error.clone());
+    desk.fails(&Resume(nobody), error.clone());
+    desk.fails(&Revoke(nobody), error.clone());
+    desk.fails(&Forget(nobody), error.clone());
+    desk.fails(&SetExpiry { key_id: nobody, expires: None }, error.clone());
     desk.fails(&Rename { key_id: nobody, name: name("ann") }, error);
     desk.fails(&FreeName { name: name("ann"), held_by: user(9) }, OperatorError::NameFree);
     desk.fails(&Dismiss(ticket(9)), OperatorError::NoSuchTicket);
