@@ -108,6 +108,8 @@
 extern crate alloc;
 
 mod cause;
+mod aead;
+mod hash;
 mod id;
 mod moment;
 mod name;

@@ -1,8 +1,10 @@
 //! Sealing of what is written to files: one fresh key for each text.
 
+use crate::aead::{self, SealBroken};
+use crate::hash::prf;
 use crate::random::{RandomSource, draw};
 use crate::secret::Secret;
-use crate::suite::{SealBroken, Suite, XWING, prf};
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
@@ -28,7 +30,7 @@ pub(crate) fn seal(
     // Room for the tag, lest the text be moved and its copy stay behind.
     let mut sealed = Vec::with_capacity(text.len().saturating_add(TAG));
     sealed.extend_from_slice(text);
-    XWING.seal(&prf(&XWING, key, label, &salt), &[0; 12], aad, &mut sealed);
+    aead::seal(&prf(key, label, &salt), &[0; 12], aad, &mut sealed);
     [&salt, sealed.as_slice()].concat()
 }
 
@@ -41,6 +43,6 @@ pub(crate) fn open(
 ) -> Result<Zeroizing<Vec<u8>>, SealBroken> {
     let (salt, sealed) = sealed.split_at_checked(SALT).ok_or(SealBroken)?;
     let mut text = Zeroizing::new(Vec::from(sealed));
-    XWING.open(&prf(&XWING, key, label, salt), &[0; 12], aad, &mut text)?;
+    aead::open(&prf(key, label, salt), &[0; 12], aad, &mut text)?;
     Ok(text)
 }

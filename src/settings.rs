@@ -1,9 +1,10 @@
 //! What an operator decides for a server, and the secrets its replicas share.
 
+use crate::hash;
 use crate::id::ServerName;
 use crate::policy::Policy;
 use crate::secret::Secret;
-use crate::suite::{SUITES, Suite, prf};
+use crate::suite::{SUITES, Suite};
 use crate::template::Template;
 use crate::transcript::label;
 
@@ -94,7 +95,7 @@ pub(crate) struct ServerSecrets {
 impl ServerSecrets {
     /// Other names, other secrets: two servers on one machine may share a master.
     fn derive(master: &Secret, name: &ServerName) -> Self {
-        let key = |label| prf(&crate::suite::XWING, master, label, name.as_str().as_bytes());
+        let key = |label| hash::prf(master, label, name.as_str().as_bytes());
         Self {
             cookie: key(label::COOKIE),
             park: key(label::PARK),

@@ -6,10 +6,9 @@ use super::{
     SerialNumber, TrustAnchor, TrustAnchors, algorithm, item,
 };
 use crate::key::{KemPublicKey, OfferPublicKey};
-use crate::{Digest, ServerName, UnixTime};
+use crate::{Digest, ServerName, UnixTime, hash};
 use alloc::vec::Vec;
 use rustls_pki_types::{CertificateDer, DnsName};
-use sha2::{Digest as _, Sha256};
 use webpki::{CertRevocationList, EndEntityCert, ExpirationPolicy, RevocationOptionsBuilder};
 
 /// How far up the chain revocation lists are demanded.
@@ -145,7 +144,7 @@ pub fn verify(
         offer_key: said.offer_key,
         suites: said.suites,
         minimum_suite,
-        leaf: Digest::new(Sha256::digest(leaf).into()),
+        leaf: hash::sha256(&[leaf]),
         serial: said.serial,
         not_after: said.not_after,
         anchor,

@@ -1,10 +1,10 @@
 //! What a C1 may say: documents and their digests, and which fields belong to which kind.
 
 use super::error::ServerConfigurationError;
+use crate::hash;
 use crate::id::Digest;
 use crate::message::{Configuration, Held};
 use crate::port::entitlement_store::Document;
-use crate::suite::{Suite, XWING};
 use crate::transcript::{label, length};
 use crate::wire::{Bytes, Message, Problem, Text, WireError};
 
@@ -36,7 +36,7 @@ pub fn digest(document: Option<&Document>) -> Digest {
 
 fn digest_of(kind: u8, media_type: &str, body: &[u8]) -> Digest {
     let media_type = media_type.as_bytes();
-    XWING.hash(&[label::CONFIGURATION, &[0, kind], &length(media_type), media_type, &length(body), body])
+    hash::sha256(&[label::CONFIGURATION, &[0, kind], &length(media_type), media_type, &length(body), body])
 }
 
 /// Whether a document fits into C1.

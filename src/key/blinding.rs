@@ -3,9 +3,9 @@
 //! The RSA crate draws again until a number fits, so a source that repeats its bytes would hold it up
 //! for ever. Expanded, the numbers differ whatever the source does.
 
+use crate::hash;
 use crate::random::RandomSource;
 use crate::secret::Secret;
-use crate::suite::{Suite, XWING};
 
 pub(super) struct Blinding {
     seed: Secret,
@@ -21,7 +21,7 @@ impl Blinding {
 impl RandomSource for Blinding {
     fn fill(&mut self, out: &mut [u8]) {
         for part in out.chunks_mut(32) {
-            let block = XWING.mac(&self.seed, &[b"halfkey/1 blinding", &[0], &self.drawn.to_be_bytes()]);
+            let block = hash::hmac(&self.seed, &[b"halfkey/1 blinding", &[0], &self.drawn.to_be_bytes()]);
             self.drawn = self.drawn.wrapping_add(1);
             part.iter_mut().zip(block).for_each(|(slot, byte)| *slot = byte);
         }

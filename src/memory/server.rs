@@ -2,13 +2,14 @@
 
 use crate::certificate::leaf::Leaf;
 use crate::certificate::{CertificateError, Chain, RevocationList};
+use crate::hash;
 use crate::id::{Digest, ServerName};
 use crate::key::{KemPrivateKey, OfferKey};
 use crate::policy::SuiteId;
 use crate::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, OfferMaterial};
 use crate::random::{RandomSource, draw};
 use crate::secret::Secret;
-use crate::suite::{Suite, XWING, find};
+use crate::suite::{Suite, find};
 use crate::time::UnixTime;
 use crate::wire::Codes;
 use std::boxed::Box;
@@ -105,7 +106,7 @@ impl Server {
         }
         let chain: Vec<Vec<u8>> = chain.as_der().into_iter().map(Vec::from).collect();
         let identity = Identity {
-            certificate: XWING.hash(&[chain.first().map_or(&[][..], Vec::as_slice)]),
+            certificate: hash::sha256(&[chain.first().map_or(&[][..], Vec::as_slice)]),
             chain,
             suites: leaf.suites,
             not_after: leaf.not_after,

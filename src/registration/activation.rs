@@ -1,9 +1,9 @@
 //! Activation codes: how an operator says whom to expect, out of band.
 
+use crate::hash;
 use crate::id::{ServerName, UserName};
 use crate::random::RandomSource;
 use crate::secret::Secret;
-use crate::suite::{Suite, XWING, prf};
 use crate::transcript::{label, lengthed};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -90,9 +90,9 @@ impl ActivationCode {
     /// `prf(Extract("", code), "halfkey/1 activation" ‖ length(4) ‖ server ‖ length(4) ‖ name)`.
     #[must_use]
     pub fn secret(&self, server: &ServerName, name: &UserName) -> Secret {
-        let extracted = Secret::new(XWING.mac(&Secret::absent(), &[self.0.as_bytes()]));
+        let extracted = Secret::new(hash::hmac(&Secret::absent(), &[self.0.as_bytes()]));
         let info = lengthed([server.as_str().as_bytes(), name.as_str().as_bytes()]);
-        prf(&XWING, &extracted, label::ACTIVATION, &info)
+        hash::prf(&extracted, label::ACTIVATION, &info)
     }
 }
 

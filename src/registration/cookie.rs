@@ -3,9 +3,9 @@
 //! `cbor ‖ HMAC(cookie key, length(4) of peer ‖ peer ‖ cbor)`. It holds no secret and changes no
 //! state; it is checked before any private-key operation.
 
+use crate::hash;
 use crate::id::{Digest, OfferId, Txn};
 use crate::secret::Secret;
-use crate::suite::{Suite, XWING};
 use crate::time::UnixTime;
 use crate::transcript::length;
 use crate::wire::{self, map};
@@ -48,7 +48,7 @@ impl Cookie {
 }
 
 fn tag(key: &Secret, peer: &[u8], body: &[u8]) -> [u8; 32] {
-    XWING.mac(key, &[&length(peer), peer, body])
+    hash::hmac(key, &[&length(peer), peer, body])
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Whom S0 may come from: a registration, or a decoy that behaves like one until it fails.
 
+use crate::hash::prf;
 use crate::id::{AccessPath, KeyId, UserId};
 use crate::message::Address;
 use crate::policy::Policy;
@@ -7,7 +8,6 @@ use crate::record::ServerRegistration;
 use crate::schedule::KeySet;
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
-use crate::suite::{XWING, prf};
 use crate::time::UnixTime;
 use crate::transcript::label;
 
@@ -38,7 +38,7 @@ impl Claimant {
         };
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *id;
         let info = [kind, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p];
-        let auth = prf(&XWING, &settings.secrets.decoy, label::DECOY, &info);
+        let auth = prf(&settings.secrets.decoy, label::DECOY, &info);
         Self { policy: settings.policy, keys: session_keys(auth, Secret::absent()), person: None }
     }
 

@@ -10,6 +10,7 @@
 use super::decoy::Claimant;
 use super::server::{AwaitResponse, NeedRegistration, Parked};
 use super::{SessionError, decode};
+use crate::hash;
 use crate::id::Digest;
 use crate::message::{Address, Challenge, Response};
 use crate::policy::Mode;
@@ -18,7 +19,7 @@ use crate::port::question::{FindRegistration, StoreQuestion};
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::ServerRegistration;
 use crate::settings::ServerSettings;
-use crate::suite::{Suite, XWING};
+use crate::suite::Suite;
 use crate::time::UnixTime;
 use crate::transcript::label;
 use crate::wire::{Bytes, Frame, encode, map};
@@ -139,7 +140,7 @@ fn take_up(
 
 /// Bound to the server's name, for settings of several servers may share one master secret.
 fn tag(settings: &ServerSettings, ticket: &[u8]) -> [u8; 32] {
-    XWING.mac(&settings.secrets.park, &[label::PARK, &[0], settings.name.as_str().as_bytes(), &[0], ticket])
+    hash::hmac(&settings.secrets.park, &[label::PARK, &[0], settings.name.as_str().as_bytes(), &[0], ticket])
 }
 
 /// Wants the registration of a parked challenge again, as it is now.

@@ -1,7 +1,7 @@
 //! The keys under which a store in a database seals its rows.
 
+use crate::hash::prf;
 use crate::secret::Secret;
-use crate::suite::{XWING, prf};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -34,7 +34,7 @@ pub(crate) struct StorageKey {
 
 impl StorageKey {
     fn new(secret: Secret) -> Self {
-        let id = prf(&XWING, &secret, b"halfkey/1 storage key id", &[]);
+        let id = prf(&secret, b"halfkey/1 storage key id", &[]);
         let id = id.expose().iter().take(8).flat_map(|byte| [byte >> 4, byte & 15]);
         let digits = id.filter_map(|digit| char::from_digit(digit.into(), 16));
         Self { id: digits.collect(), secret }

@@ -12,9 +12,11 @@ use crate::id::Digest;
 use crate::policy::SuiteId;
 use crate::random::RandomSource;
 use crate::secret::Secret;
+use crate::{aead, hash};
 use alloc::vec::Vec;
 use thiserror::Error;
 
+pub use crate::aead::SealBroken;
 pub use standard::{X25519, XWING};
 
 /// What a run of the protocol needs of cryptography. `‖` over `parts` is plain concatenation; the
@@ -28,28 +30,28 @@ pub trait Suite: Send + Sync {
 
     /// A collision-resistant hash of 32 bytes.
     fn hash(&self, parts: &[&[u8]]) -> Digest {
-        standard::hash(parts)
+        hash::sha256(parts)
     }
 
     /// A pseudorandom function and MAC of 32 bytes (HMAC, RFC 2104).
     fn mac(&self, key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
-        standard::mac(key.expose(), parts)
+        hash::hmac(key, parts)
     }
 
     /// A pseudorandom key out of weak or several key material (HKDF-Extract, RFC 5869).
     fn extract(&self, salt: &Digest, material: &[&Secret]) -> Secret {
-        standard::extract(salt, material)
+        hash::extract(salt, material)
     }
 
     /// Key material for `info`, up to 8160 bytes (HKDF-Expand, RFC 5869).
     fn expand(&self, key: &Secret, info: &[&[u8]], out: &mut [u8]) {
-        standard::expand(key, info, out);
+        hash::expand(key, info, out);
     }
 
     /// Encrypts `text` in place and appends a tag of 16 bytes. No pair of key and nonce ever seals
     /// two texts.
     fn seal(&self, key: &Secret, nonce: &[u8; 12], aad: &[u8], text: &mut Vec<u8>) {
-        standard::seal(key, nonce, aad, text);
+        aead::seal(key, nonce, aad, text);
     }
 
     /// Undoes [`Suite::seal`] in place.
@@ -57,7 +59,7 @@ pub trait Suite: Send + Sync {
     /// # Errors
     /// [`SealBroken`] when any bit of key, nonce, aad or text is not what was sealed.
     fn open(&self, key: &Secret, nonce: &[u8; 12], aad: &[u8], text: &mut Vec<u8>) -> Result<(), SealBroken> {
-        standard::open(key, nonce, aad, text)
+        aead::open(key, nonce, aad, text)
     }
 }
 
@@ -66,11 +68,6 @@ impl core::fmt::Debug for dyn Suite {
         self.id().fmt(f)
     }
 }
-
-/// Something sealed does not open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the seal is broken")]
-pub struct SealBroken;
 
 /// A key encapsulation mechanism (NIST SP 800-227) for one-time keys.
 pub trait Kem: Send + Sync {

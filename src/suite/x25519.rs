@@ -1,8 +1,8 @@
 //! DHKEM(X25519, HKDF-SHA256) of RFC 9180, section 4.1, as an ephemeral KEM.
 
-use super::{Kem, KemError, standard};
-use crate::id::Digest;
-use crate::random::{Purpose, RandomSource};
+use super::{Kem, KemError};
+use crate::hash;
+use crate::random::RandomSource;
 use crate::secret::Secret;
 use alloc::vec::Vec;
 use x25519_dalek::{PublicKey, StaticSecret};
@@ -53,9 +53,9 @@ fn shared(ours: &Secret, theirs: &[u8], enc: &[u8], receiver: &[u8]) -> Result<S
         return Err(KemError);
     }
     // LabeledExtract with an empty salt is HMAC under a zero key.
-    let prk = Secret::new(standard::mac(&Digest([0; 32]).0, &[SUITE, b"eae_prk", dh.as_bytes()]));
+    let prk = Secret::new(hash::hmac(&Secret::absent(), &[SUITE, b"eae_prk", dh.as_bytes()]));
     let mut out = [0; 32];
-    standard::expand(&prk, &[&[0, 32], SUITE, b"shared_secret", enc, receiver], &mut out);
+    hash::expand(&prk, &[&[0, 32], SUITE, b"shared_secret", enc, receiver], &mut out);
     Ok(Secret::new(out))
 }
 

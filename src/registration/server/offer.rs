@@ -139,8 +139,7 @@ fn check(settings: &ServerSettings, offer_material: &OfferMaterial) -> Result<()
 }
 
 pub(super) fn template_digest(settings: &ServerSettings) -> Digest {
-    use crate::suite::Suite;
-    crate::suite::XWING.hash(&[&wire::encode(&settings.template)])
+    crate::hash::sha256(&[&wire::encode(&settings.template)])
 }
 
 /// The offer key is to sign.

@@ -13,7 +13,7 @@ use crate::registration::{ServerRegistrationError, padding};
 use crate::schedule::{Envelope, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
-use crate::suite::{Suite, XWING, prf};
+use crate::suite::{Suite, prf};
 use crate::time::UnixTime;
 use crate::transcript::{Item, transcript};
 use crate::wire::{self, Frame, Message};
@@ -27,7 +27,7 @@ pub fn receive_request(bytes: &[u8]) -> Result<NeedOutcome, ServerRegistrationEr
     let request = Request::decode(bytes)?;
     let core = request.read_core()?;
     Ok(NeedOutcome {
-        question: FindOutcome { request: XWING.hash(&[bytes]) },
+        question: FindOutcome { request: crate::hash::sha256(&[bytes]) },
         read: Unopened {
             txn: core.txn,
             offer_id: core.offer_id,
