@@ -43,6 +43,15 @@ impl SuiteId {
     }
 }
 
+impl<'b> Value<'b> for SuiteId {
+    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
+        self.code().put(to)
+    }
+    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
+        Self::from_code(u16::get(from)?).ok_or_else(|| Problem::OutOfRange.into())
+    }
+}
+
 /// How a session makes its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

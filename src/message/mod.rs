@@ -20,6 +20,7 @@
 //! A *core* is the part of a message that a transcript covers; it travels as one byte string, so
 //! what is hashed is what was sent.
 
+mod choice;
 mod configuration;
 mod registration;
 mod session;

@@ -1,5 +1,6 @@
 //! What each side remembers of a registration: plain data, and the lives it may lead.
 
+mod codec;
 mod refusal;
 mod server;
 mod token;

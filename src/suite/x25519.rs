@@ -2,7 +2,7 @@
 
 use super::{Kem, KemError};
 use crate::hash;
-use crate::random::RandomSource;
+use crate::random::{Purpose, RandomSource};
 use crate::secret::Secret;
 use alloc::vec::Vec;
 use x25519_dalek::{PublicKey, StaticSecret};

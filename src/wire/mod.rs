@@ -4,9 +4,7 @@
 //! very bytes received. There is one encoding of every message, so a transcript over bytes is a
 //! transcript over meaning. `wire/halfkey.cddl` is the grammar.
 
-mod choice;
 mod map;
-#[cfg(feature = "std")]
 pub(crate) mod stored;
 mod value;
 
@@ -20,8 +18,7 @@ use thiserror::Error;
 
 pub(crate) use map::{Fields, map};
 pub use value::{Bytes, Codes, Ext, Text};
-#[cfg(feature = "std")]
-pub(crate) use value::{list, problem};
+pub(crate) use value::{list, problem, put_list};
 
 /// The CDDL grammar (RFC 8610) of every message.
 pub const CDDL: &str = include_str!("halfkey.cddl");

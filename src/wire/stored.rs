@@ -1,12 +1,7 @@
-//! CBOR of what the two sides remember, as it is written to a file; never sent.
-
-mod server;
-mod token;
+//! The codec of what is kept rather than sent: maps without a bound of their own, and secrets.
 
 use super::value::problem;
 use super::{Problem, Put, Value, WireError};
-use crate::policy::SuiteId;
-use crate::schedule::KeySet;
 use crate::time::UnixTime;
 use alloc::vec::Vec;
 use core::convert::Infallible;
@@ -128,7 +123,7 @@ impl<'b, A: Value<'b>, B: Value<'b>> Value<'b> for (A, B) {
 }
 
 /// The head of `[kind, …]`: how many elements, and the kind.
-fn kind(from: &mut Decoder<'_>) -> Result<(u64, u8), WireError> {
+pub(crate) fn kind(from: &mut Decoder<'_>) -> Result<(u64, u8), WireError> {
     let length = from.array().map_err(problem)?.ok_or(Problem::NotCanonical)?;
     Ok((length, u8::get(from)?))
 }
@@ -141,17 +136,6 @@ impl<'b> Value<'b> for UnixTime {
         u64::get(from).map(Self::from_secs)
     }
 }
-
-impl<'b> Value<'b> for SuiteId {
-    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
-        self.code().put(to)
-    }
-    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
-        Self::from_code(u16::get(from)?).ok_or_else(|| Problem::OutOfRange.into())
-    }
-}
-
-stored! { KeySet, "stored keys" { 1 => auth, 2 => derive, 3 => confirm, 4 => renew } }
 
 /// Encodes a value that holds secrets: no copy stays behind in memory.
 pub(crate) fn encode_secret<'b, T: Value<'b>>(value: &T) -> Zeroizing<Vec<u8>> {

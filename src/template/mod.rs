@@ -3,6 +3,8 @@
 //! Both sides normalise and check by the same rules: the token when the user fills the form in, the
 //! server when it arrives. What a form says is what the user meant, or it is refused field by field.
 
+mod codec;
+
 use crate::id::{NameError, UserName};
 use crate::name::normalise_text;
 use crate::wire::map;

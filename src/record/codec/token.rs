@@ -1,13 +1,13 @@
 //! CBOR of the token's memory.
 
-use super::{kind, stored};
 use crate::record::{Attempt, HeldConfiguration, InFlight, Progress, ProofKey, TokenRegistration, Waiting};
+use crate::wire::stored::{blob, kind, many, stored};
 use crate::wire::{Problem, Put, Value, WireError};
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
 stored! { InFlight, "stored half" {
-    1 => txn, 2 => suite, 3 => server_name, 4 => certificate, 5 => anchor, 6 => request as super::blob,
+    1 => txn, 2 => suite, 3 => server_name, 4 => certificate, 5 => anchor, 6 => request as blob,
     7 => transcript, 8 => ss_e, 9 => proof_key, 10 => form, 11 => outcome_size, 12 => deadline, 13 => renews, 14 => ticket,
 } }
 
@@ -18,7 +18,7 @@ stored! { Waiting, "stored wait" {
 stored! { TokenRegistration, "stored registration" {
     1 => key_id, 2 => server_name, 3 => certificate, 4 => anchor, 5 => user_id, 6 => access_path,
     7 => suite, 8 => policy, 9 => alias, 10 => progress, 11 => supersedes,
-    12 => configurations as super::many, 13 => clock_floor,
+    12 => configurations as many, 13 => clock_floor,
 } }
 
 stored! { HeldConfiguration, "stored configuration" {
