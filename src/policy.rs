@@ -1,6 +1,6 @@
 //! What a registration's key may be used for: suites, modes, lifetime. Both sides keep it.
 
-use crate::wire::{Codes, Problem, Put, Value, WireError, map};
+use crate::wire::{Codes, Problem, Put, Value, WireError, code_points, map};
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
@@ -65,22 +65,10 @@ pub enum Mode {
 impl Mode {
     /// Every mode that this version of the crate knows, best first.
     pub const ALL: [Self; 2] = [Self::PskKem, Self::Psk];
-
-    /// The code point on the wire; 3 is kept for a ratchet.
-    #[must_use]
-    pub const fn code(self) -> u16 {
-        match self {
-            Self::Psk => 1,
-            Self::PskKem => 2,
-        }
-    }
-
-    /// The mode of a code point.
-    #[must_use]
-    pub fn from_code(code: u16) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.code() == code)
-    }
 }
+
+// 3 is kept for a ratchet.
+code_points! { Mode: u16 { 1 => Psk, 2 => PskKem } }
 
 map! {
     /// What a registration allows. It arrives inside R3 and is kept on both sides; it only shrinks.

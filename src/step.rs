@@ -1,7 +1,7 @@
 //! What a pure step gives back, and whose fault it is when it does not.
 
 use crate::message::ErrorMessage;
-use crate::wire::{Frame, Message};
+use crate::wire::{Frame, Message, code_points};
 use core::fmt;
 
 /// A message to send and the state to go on with.
@@ -40,26 +40,19 @@ pub enum ErrorReason {
     Busy,
 }
 
+code_points! { ErrorReason: u8 else Refused { 0 => Refused, 1 => Restart, 2 => Busy } }
+
 impl ErrorReason {
     /// The reason of a received E0; an unknown one is taken for [`ErrorReason::Refused`].
     #[must_use]
     pub const fn of(refusal: &ErrorMessage) -> Self {
-        match refusal.reason {
-            1 => Self::Restart,
-            2 => Self::Busy,
-            _ => Self::Refused,
-        }
+        Self::from_code(refusal.reason)
     }
 
     /// E0 with this reason.
     #[must_use]
     pub fn frame(self) -> Frame<ErrorMessage> {
-        let reason = match self {
-            Self::Refused => 0,
-            Self::Restart => 1,
-            Self::Busy => 2,
-        };
-        ErrorMessage { reason }.encode()
+        ErrorMessage { reason: self.code() }.encode()
     }
 
     /// The reason, if `bytes` are an E0.

@@ -1,6 +1,7 @@
 //! Why an application is refused: what its sender is told, and what the operator is.
 
 use crate::id::UserName;
+use crate::wire::code_points;
 use thiserror::Error;
 
 /// Why a registration is refused, inside R3: only the applicant who sealed R2 can read it.
@@ -30,35 +31,9 @@ pub enum RejectionCode {
     NotRenewable,
 }
 
-impl RejectionCode {
-    /// The code point on the wire.
-    #[must_use]
-    pub const fn code(self) -> u16 {
-        match self {
-            Self::Unspecified => 0,
-            Self::Form => 1,
-            Self::NameTaken => 2,
-            Self::Declined => 3,
-            Self::ProofNeeded => 4,
-            Self::TooMany => 5,
-            Self::NotRenewable => 6,
-        }
-    }
-
-    /// The reason of a code point; an unknown one gives no reason.
-    #[must_use]
-    pub const fn from_code(code: u16) -> Self {
-        match code {
-            1 => Self::Form,
-            2 => Self::NameTaken,
-            3 => Self::Declined,
-            4 => Self::ProofNeeded,
-            5 => Self::TooMany,
-            6 => Self::NotRenewable,
-            _ => Self::Unspecified,
-        }
-    }
-}
+code_points! { RejectionCode: u16 else Unspecified {
+    0 => Unspecified, 1 => Form, 2 => NameTaken, 3 => Declined, 4 => ProofNeeded, 5 => TooMany, 6 => NotRenewable,
+} }
 
 /// Why an application is refused, for the operator. The applicant is told a [`RejectionCode`], which may
 /// say less.

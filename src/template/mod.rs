@@ -7,7 +7,7 @@ mod codec;
 
 use crate::id::{NameError, UserName};
 use crate::name::normalise_text;
-use crate::wire::map;
+use crate::wire::{code_points, map};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -164,37 +164,9 @@ pub enum FieldError {
     NotAChoice,
 }
 
-impl FieldError {
-    const ALL: [Self; 7] = [
-        Self::Missing,
-        Self::Unknown,
-        Self::WrongKind,
-        Self::TooLong,
-        Self::Characters,
-        Self::OutOfRange,
-        Self::NotAChoice,
-    ];
-
-    /// The code point on the wire.
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Missing => 1,
-            Self::Unknown => 2,
-            Self::WrongKind => 3,
-            Self::TooLong => 4,
-            Self::Characters => 5,
-            Self::OutOfRange => 6,
-            Self::NotAChoice => 7,
-        }
-    }
-
-    /// The error of a code point.
-    #[must_use]
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|error| error.code() == code)
-    }
-}
+code_points! { FieldError: u8 {
+    1 => Missing, 2 => Unknown, 3 => WrongKind, 4 => TooLong, 5 => Characters, 6 => OutOfRange, 7 => NotAChoice,
+} }
 
 impl From<NameError> for FieldError {
     fn from(error: NameError) -> Self {

@@ -4,6 +4,7 @@
 //! very bytes received. There is one encoding of every message, so a transcript over bytes is a
 //! transcript over meaning. `wire/halfkey.cddl` is the grammar.
 
+mod code;
 mod map;
 pub(crate) mod stored;
 mod value;
@@ -16,6 +17,7 @@ use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 use thiserror::Error;
 
+pub(crate) use code::code_points;
 pub(crate) use map::{Fields, map};
 pub use value::{Bytes, Codes, Ext, Text};
 pub(crate) use value::{list, problem, put_list};
