@@ -1,6 +1,6 @@
 //! What a registration's key may be used for: suites, modes, lifetime. Both sides keep it.
 
-use crate::wire::{Codes, Problem, Put, Value, WireError, code_points, map};
+use crate::wire::{Codes, Problem, Put, Value, WireError, code_points, map, records};
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
@@ -84,6 +84,8 @@ map! {
         4 => allow_key_id: bool,
     }
 }
+
+records! { Policy, "stored policy", 256; }
 
 impl Default for Policy {
     /// Mode `psk-kem`, every suite, no expiry, falling back to the key id allowed.

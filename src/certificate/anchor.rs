@@ -3,10 +3,13 @@
 use super::{Certificate, IssuerName, item};
 use crate::NameError;
 use crate::key::{IssuerPublicKey, KeyError, pem};
+use crate::wire::{Bytes, Problem, Put, Value, WireError, list, records};
 use alloc::string::String;
 use alloc::vec::Vec;
 use der::asn1::AnyRef;
 use der::{Decode, Encode, Sequence};
+use minicbor::encode::Write;
+use minicbor::{Decoder, Encoder};
 use thiserror::Error;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, NameConstraints};
 
@@ -237,5 +240,25 @@ impl TrustAnchors {
 impl From<TrustAnchor> for TrustAnchors {
     fn from(anchor: TrustAnchor) -> Self {
         Self(alloc::vec![anchor])
+    }
+}
+
+records! { TrustAnchors, "stored anchors", 131_072; }
+
+/// An array of anchors in DER.
+impl<'b> Value<'b> for TrustAnchors {
+    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
+        to.array(self.0.len() as u64)?;
+        self.0.iter().try_for_each(|anchor| {
+            // A value of this type has been read from DER, or was made of parts that were.
+            let der = anchor.to_der().map_err(|_| minicbor::encode::Error::message("trust anchor"))?;
+            to.bytes(&der)?;
+            Ok(())
+        })
+    }
+    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
+        let der = list::<Bytes<'_, 1, { TrustAnchor::MAX }>>(from, 1, Self::MAX)?;
+        let read = der.iter().map(|der| TrustAnchor::from_der(der)).collect::<Result<_, _>>();
+        read.and_then(Self::new).map_err(|_| Problem::OutOfRange.into())
     }
 }

@@ -5,6 +5,7 @@ mod refusal;
 mod server;
 mod token;
 
+pub use crate::wire::Record;
 pub use refusal::{RejectionCause, RejectionCode, RejectionRecord};
 pub use server::{
     Activation, Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration,

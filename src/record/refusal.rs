@@ -90,6 +90,32 @@ impl RejectionCause {
     }
 }
 
+impl RejectionCause {
+    const NUMBERED: [Self; 10] = [
+        Self::Unreadable,
+        Self::UnknownProof,
+        Self::WrongProof,
+        Self::StaleTicket,
+        Self::Form,
+        Self::NameTaken,
+        Self::ProofNeeded,
+        Self::TooMany,
+        Self::NotRenewable,
+        Self::Declined,
+    ];
+
+    /// Returns the number that stands for the cause in a stored record: its place in the list.
+    pub(super) fn number(self) -> u8 {
+        let place = Self::NUMBERED.iter().position(|cause| *cause == self);
+        place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
+    }
+
+    /// Returns the cause under a stored number.
+    pub(super) fn of_number(number: u8) -> Option<Self> {
+        Self::NUMBERED.get(usize::from(number)).copied()
+    }
+}
+
 /// A refusal, for the operator's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectionRecord {

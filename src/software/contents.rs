@@ -1,7 +1,7 @@
 //! What the token holds: anchors, runs under way, and keys.
 
 use super::Label;
-use crate::certificate::{TrustAnchor, TrustAnchors};
+use crate::certificate::TrustAnchors;
 use crate::id::{Digest, KeyId, Txn};
 use crate::key::KemPublicKey;
 use crate::policy::SuiteId;
@@ -13,11 +13,8 @@ use crate::schedule::{KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;
 use crate::suite::{Suite, find};
 use crate::wire::stored::{many, stored};
-use crate::wire::{Problem, Put, Value, WireError};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use minicbor::encode::Write;
-use minicbor::{Decoder, Encoder};
 
 /// Most registrations on a token, a renewal and the key it supersedes being one.
 pub(super) const MAX_REGISTRATIONS: usize = 256;
@@ -26,16 +23,9 @@ pub(super) const MAX_RUNS: usize = 64;
 
 #[derive(Clone)]
 pub(super) struct Contents {
-    pub(super) anchors: Anchors,
+    pub(super) anchors: TrustAnchors,
     runs: Vec<Run>,
     keys: Vec<Key>,
-}
-
-/// The anchors, and their encoding.
-#[derive(Clone)]
-pub(super) struct Anchors {
-    pub(super) list: TrustAnchors,
-    der: Vec<Vec<u8>>,
 }
 
 /// A run: first SSK1 alone, then the attempt with it, then perhaps a wait without it.
@@ -58,32 +48,8 @@ stored! { Contents, "token" { 1 => anchors, 2 => runs as many, 3 => keys as many
 stored! { Run, "token.run" { 1 => txn, 2 => suite, 3 => ssk1, 4 => attempt } }
 stored! { Key, "token.key" { 1 => registration, 2 => keys, 3 => label } }
 
-/// An array of anchors in DER.
-impl<'b> Value<'b> for Anchors {
-    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
-        to.array(self.der.len() as u64)?;
-        self.der.iter().try_for_each(|der| {
-            to.bytes(der)?;
-            Ok(())
-        })
-    }
-    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
-        let bytes = crate::wire::list::<crate::wire::Bytes<'_, 1, { TrustAnchor::MAX }>>;
-        let der = bytes(from, 1, TrustAnchors::MAX)?;
-        let read = der.iter().map(|der| TrustAnchor::from_der(der)).collect::<Result<_, _>>();
-        read.and_then(TrustAnchors::new).and_then(Self::new).map_err(|_| Problem::OutOfRange.into())
-    }
-}
-
-impl Anchors {
-    pub(super) fn new(list: TrustAnchors) -> Result<Self, crate::certificate::AnchorError> {
-        let der = list.as_slice().iter().map(TrustAnchor::to_der).collect::<Result<_, _>>()?;
-        Ok(Self { list, der })
-    }
-}
-
 impl Contents {
-    pub(super) const fn blank(anchors: Anchors) -> Self {
+    pub(super) const fn blank(anchors: TrustAnchors) -> Self {
         Self { anchors, runs: Vec::new(), keys: Vec::new() }
     }
 

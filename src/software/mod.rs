@@ -53,7 +53,7 @@ use crate::sealed::Keep;
 use crate::secret::Secret;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use contents::{Anchors, Contents};
+use contents::Contents;
 use core::fmt;
 use format::Sealed;
 use lock::Lock;
@@ -146,7 +146,6 @@ impl SoftwareToken {
         mut random: Box<dyn RandomSource + Send>,
     ) -> Result<(Self, UnblockingCode), TokenError> {
         let pin = Pin::new(pin)?;
-        let anchors = Anchors::new(anchors).map_err(|_| TokenError::Device(DAMAGED))?;
         let data_key = Secret::random(random.as_mut());
         let (lock, code) = Lock::new(settings, &pin, &data_key, random.as_mut())?;
         let state = State::Open { data_key, contents: Contents::blank(anchors) };

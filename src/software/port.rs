@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 impl Token for SoftwareToken {
     fn anchors(&self) -> Result<TrustAnchors, TokenError> {
-        Ok(self.look()?.anchors.list.clone())
+        Ok(self.look()?.anchors.clone())
     }
 
     fn wrap(&mut self, txn: &Txn, suite: SuiteId, server_key: &KemPublicKey) -> Result<Vec<u8>, TokenError> {

@@ -1,12 +1,23 @@
 //! CBOR of a template's and a form's parts.
 
-use super::{FieldKind, FieldValue, Form};
-use crate::wire::{Problem, Put, Text, Value, WireError, list, problem, put_list};
+use super::{FieldKind, FieldValue, Form, Template};
+use crate::wire::{Problem, Put, Record, Text, Value, WireError, list, problem, put_list, records};
 use alloc::string::String;
 use alloc::vec::Vec;
 use minicbor::data::Type;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
+
+records! { Form, "stored form", 131_072; }
+
+impl Record for Template {
+    const NAME: &'static str = "stored template";
+    const MAX: usize = 131_072;
+
+    fn problem(&self) -> Option<Problem> {
+        self.validate().err().map(|_| Problem::OutOfRange)
+    }
+}
 
 /// `[0]` user name, `[1, max]` text, `[2, min, max]` integer, `[3]` boolean, `[4, [choices]]`.
 impl<'b> Value<'b> for FieldKind {

@@ -6,6 +6,7 @@
 
 mod code;
 mod map;
+mod record;
 pub(crate) mod stored;
 mod value;
 
@@ -19,6 +20,8 @@ use thiserror::Error;
 
 pub(crate) use code::code_points;
 pub(crate) use map::{Fields, map};
+pub use record::Record;
+pub(crate) use record::records;
 pub use value::{Bytes, Codes, Ext, Text};
 pub(crate) use value::{list, problem, put_list};
 
@@ -158,9 +161,7 @@ pub(crate) fn encode<'b, T: Value<'b>>(value: &T) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::with_capacity(ROOM));
     match value.put(&mut encoder) {
         Ok(()) => encoder.into_writer(),
-        // A vector takes every write; only a value that refuses to be encoded could come here, and
-        // none does. Nothing decodes from no bytes, so the peer would refuse it.
-        Err(_) => Vec::new(),
+        Err(_) => unreachable!("a vector takes every write, and every value can be encoded"),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::{Problem, Put, Value, WireError};
 use crate::id::{
-    AccessPath, Alias, ApplicationName, Digest, KeyId, OfferId, ServerName, TicketId, Txn, UserId, UserName,
+    AccessPath, Alias, ApplicationName, CodeId, Digest, KeyId, OfferId, ServerName, TicketId, Txn, UserId,
+    UserName,
 };
 use crate::secret::Secret;
 use alloc::boxed::Box;
@@ -85,7 +86,7 @@ macro_rules! identifier_value {
         }
     )*};
 }
-identifier_value!(Txn, OfferId, KeyId, Alias, TicketId, Digest);
+identifier_value!(Txn, OfferId, KeyId, Alias, TicketId, CodeId, Digest);
 
 impl<'b> Value<'b> for Secret {
     fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {

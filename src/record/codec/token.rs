@@ -1,10 +1,19 @@
 //! CBOR of the token's memory.
 
+use super::{SMALL, WITH_FORM};
 use crate::record::{Attempt, HeldConfiguration, InFlight, Progress, ProofKey, TokenRegistration, Waiting};
 use crate::wire::stored::{blob, kind, many, stored};
-use crate::wire::{Problem, Put, Value, WireError};
+use crate::wire::{Problem, Put, Value, WireError, records};
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
+
+records! {
+    Attempt, "stored attempt", WITH_FORM;
+    InFlight, "stored half", WITH_FORM;
+    Waiting, "stored wait", WITH_FORM;
+    TokenRegistration, "stored registration", 1_048_576;
+    HeldConfiguration, "stored configuration", SMALL;
+}
 
 stored! { InFlight, "stored half" {
     1 => txn, 2 => suite, 3 => server_name, 4 => certificate, 5 => anchor, 6 => request as blob,
