@@ -19,7 +19,7 @@ use halfkey::configuration::token::Applying;
 use halfkey::driver::{Client, Incoming, RegistrationOutcome, Transport};
 use halfkey::memory::{Server, Store};
 use halfkey::message::{Address, Confirm, Hello, Open, Request, Response};
-use halfkey::policy::Policy;
+use halfkey::policy::{Policy, SuiteList};
 use halfkey::port::auth_server::{Decapsulated, Encapsulated, OfferMaterial};
 use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed};
 use halfkey::port::question::SignOffer;
@@ -36,7 +36,7 @@ use halfkey::session::token::Options;
 use halfkey::session::{Content, OpenedRecord, SessionError};
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::template::Template;
-use halfkey::wire::{Codes, Message, message_type};
+use halfkey::wire::{Message, message_type};
 use halfkey::{AccessPath, Digest, ErrorReason, KeyId, ServerSettings, SystemRandom, UnixTime};
 use setting::{Outcome, Setting, say};
 use std::collections::VecDeque;
@@ -86,7 +86,7 @@ impl Database {
 struct KeyService(Server);
 
 impl KeyService {
-    async fn offer_material(&self, suites: &Codes) -> Result<OfferMaterial, AuthServerError> {
+    async fn offer_material(&self, suites: &SuiteList) -> Result<OfferMaterial, AuthServerError> {
         later().await;
         self.0.offer_material(suites, UnixTime::now())
     }

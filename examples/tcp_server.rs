@@ -18,7 +18,7 @@ use halfkey::driver::{Connection, Framed, Gateway, Observer, serve};
 use halfkey::exchange::{RequestKind, ServerEvent};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
-use halfkey::policy::{Modes, SuiteId};
+use halfkey::policy::{Modes, SuiteList};
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
 use halfkey::registration::ActivationCode;
@@ -138,8 +138,7 @@ impl Gate {
             read_or_make_text(&dir.join("offer-key.pem"), || Ok(OfferKey::generate(random).to_pkcs8_pem()?))?;
         let offer_key = OfferKey::from_pkcs8_pem(&offer_key)?;
         let chain = read_or_make_text(&dir.join("chain.pem"), || {
-            let suites = SuiteId::ALL.map(SuiteId::code);
-            let request = CertificateRequest::sign(&name, kem_key.public(), &suites, &offer_key)?;
+            let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
             let validity = Validity::new(now, now.after(365 * 86_400))?;
             let chain = authority.issue(&request, validity, random)?;
             replace(&register, &authority.state()?).map_err(|code| format!("the register: error {code}"))?;
@@ -156,8 +155,7 @@ impl Gate {
         if arguments.has("--psk") {
             settings.policy.modes = Modes::all();
         }
-        let ttl = settings.offer_ttl;
-        let server = Server::new(&settings.name, &chain, kem_key, offer_key, ttl, SystemRandom)?;
+        let server = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
 
         let (path, key) = (dir.join("store.sealed"), secret(&dir.join("store.key"))?);
         let file = read_or_make(&path, || Ok(Store::new().save(&key, random)))?;

@@ -38,6 +38,7 @@
 //! # #[cfg(feature = "std")] fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, Validity};
 //! use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+//! use halfkey::policy::SuiteList;
 //! use halfkey::port::CertificateAuthority;
 //! use halfkey::registration::{server, token};
 //! use halfkey::template::{Field, FieldKind, Template};
@@ -49,12 +50,12 @@
 //! let mut authority = memory::Authority::root(IssuerName::common_name("Issuer")?, issuer)?;
 //! let (name, offer_key) = (ServerName::new("gate.example")?, OfferKey::generate(random));
 //! let kem_key = KemPrivateKey::generate(2048, random)?;
-//! let request = CertificateRequest::sign(&name, kem_key.public(), &[2, 1], &offer_key)?;
+//! let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
 //! let chain = authority.issue(&request, Validity::new(now, now.after(3600))?, random)?;
-//! let auth = memory::Server::new(&name, &chain, kem_key, offer_key, 600, SystemRandom)?;
 //! let store = memory::Store::new();
 //! let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
 //! let settings = ServerSettings::new(name.clone(), template, &Secret::new([7; 32]));
+//! let auth = memory::Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
 //! let anchors = authority.trust_anchor()?.into();
 //! let (pin, quick) = (SecretString::from("2468"), PinSettings::for_tests());
 //! let (mut card, _unblocking) = SoftwareToken::new(anchors, &pin, quick, Box::new(SystemRandom))?;

@@ -13,11 +13,10 @@ use common::{Counting, Issuer, START, kem_key, name};
 use halfkey::certificate::{CertificateRequest, Chain, Validity};
 use halfkey::key::OfferKey;
 use halfkey::memory::{Server, ServerKeyError};
-use halfkey::policy::SuiteId;
+use halfkey::policy::{SuiteId, SuiteList};
 use halfkey::port::CertificateAuthority;
 use halfkey::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, OfferMaterial};
 use halfkey::port::contract::{ContractViolation, ServerUnderTest, auth_server};
-use halfkey::wire::Codes;
 use halfkey::{Digest, Secret, UnixTime};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -62,11 +61,11 @@ struct Flawed {
 }
 
 impl AuthServer for Flawed {
-    fn offer_material(&self, suites: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
-        let all = Codes::new([1, 2]).unwrap();
+    fn offer_material(&self, suites: &SuiteList, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
+        let all = SuiteList::of([SuiteId::X25519, SuiteId::XWing]).unwrap();
         let suites = match self.flaw {
             Flaw::OffersAnything => &all,
-            Flaw::PrefersItsOwnOrder if suites.iter().count() > 1 => &all,
+            Flaw::PrefersItsOwnOrder if suites.codes().count() > 1 => &all,
             _ => suites,
         };
         let now = if self.flaw == Flaw::NeverChangesTheEphemeralKey { NOW } else { now };
@@ -125,7 +124,7 @@ fn the_contract_notices_each_flaw() {
     ] {
         let mut issuer = Issuer::new(1);
         let inner = issuer.server(&name("gate.example"), 0, &[1, 2]);
-        let certificate = inner.offer_material(&Codes::one(1), NOW).unwrap().certificate;
+        let certificate = inner.offer_material(&SuiteList::only(SuiteId::X25519), NOW).unwrap().certificate;
         let server = Flawed { inner, flaw, used: Mutex::default(), certificate };
         let violation = contract(&issuer, &server).map_err(|violation| violation.clause());
         assert_eq!(violation, Err(clause), "{flaw:?}");
@@ -136,31 +135,33 @@ fn the_contract_notices_each_flaw() {
 fn chain(issuer: &mut Issuer, which: usize, offer_key: &OfferKey, seconds: u64) -> Chain {
     let (name, kem_key) = (name("gate.example"), kem_key(which));
     let request =
-        CertificateRequest::sign(&name, kem_key.public(), &[SuiteId::XWing.code()], offer_key).unwrap();
+        CertificateRequest::sign(&name, kem_key.public(), &SuiteList::only(SuiteId::XWing), offer_key)
+            .unwrap();
     let validity = Validity::new(NOW, NOW.after(seconds)).unwrap();
     issuer.authority.issue(&request, validity, &mut Counting::new(40 + which as u8)).unwrap()
 }
 
 #[test]
 fn a_new_certificate_is_offered_and_the_old_one_still_opens() {
-    let (mut issuer, server_name) = (Issuer::new(1), name("gate.example"));
+    let mut issuer = Issuer::new(1);
+    let settings = halfkey::ServerSettings::new(name("gate.example"), common::template(), &Secret::absent());
     let offer_keys = [50, 51].map(|seed| OfferKey::generate(&mut Counting::new(seed)));
     let first = chain(&mut issuer, 0, &offer_keys[0], 1000);
     let second = chain(&mut issuer, 1, &offer_keys[1], 5000);
     let new = |key, random| {
-        Server::new(&server_name, &first, kem_key(key), offer_keys[key].clone(), 600, Counting::new(random))
+        Server::new(&settings, &first, kem_key(key), offer_keys[key].clone(), Counting::new(random))
     };
     assert_eq!(new(1, 60).err(), Some(ServerKeyError::OtherKeys), "keys that the certificate is not for");
     let server = new(0, 60).unwrap();
 
-    let suites = Codes::one(SuiteId::XWing.code());
+    let suites = SuiteList::only(SuiteId::XWing);
     let old = server.offer_material(&suites, NOW).unwrap();
     let ssk1 = Secret::new([7; 32]);
     let ct = kem_key(0).public().encapsulate(&ssk1, &mut Counting::new(61)).unwrap();
     let kem = halfkey::suite::find(SuiteId::XWing).unwrap().kem();
     let (ct_e, ss_e) = kem.encapsulate(&old.pk_e, &mut Counting::new(62)).unwrap();
 
-    server.add_certificate(&server_name, &second, kem_key(1), offer_keys[1].clone()).unwrap();
+    server.add_certificate(&second, kem_key(1), offer_keys[1].clone()).unwrap();
     let now = NOW.after(10);
     assert_ne!(server.offer_material(&suites, now).unwrap().certificate, old.certificate);
     let sealed = Encapsulated {

@@ -7,7 +7,7 @@ use core::fmt::Debug;
 use halfkey::certificate::{IssuerName, TrustAnchor, TrustAnchors};
 use halfkey::key::IssuerKey;
 use halfkey::message::ConfigurationSerial;
-use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
+use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::record::*;
 use halfkey::schedule::KeySet;
 use halfkey::template::{Field, FieldKind, FieldValue, Form, Template};
@@ -61,7 +61,7 @@ prop_compose! {
         allow_key_id: bool,
     ) -> Policy {
         let [first, ..] = suites[..] else { unreachable!() };
-        let suites = Suites::of(suites).unwrap_or_else(|| Suites::only(first));
+        let suites = SuiteList::of(suites).unwrap_or_else(|| SuiteList::only(first));
         Policy { modes: if both { Modes::all() } else { Modes::only(Mode::Psk) }, suites, lifetime, allow_key_id }
     }
 }

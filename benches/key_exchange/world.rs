@@ -4,7 +4,7 @@ use crate::recorder::Party;
 use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server};
-use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
+use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::CertificateAuthority;
 use halfkey::record::{Lifecycle, Progress, ServerRegistration, StoredKeys, TokenRegistration};
 use halfkey::schedule::{KeySet, KeyUse};
@@ -53,12 +53,12 @@ pub(crate) fn certified(settings: &ServerSettings) -> (Server, TrustAnchors) {
     let issuer = IssuerKey::generate_ed25519(random).unwrap();
     let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), issuer).unwrap();
     let offer_key = OfferKey::generate(random);
-    let request = CertificateRequest::sign(&settings.name, kem_key().public(), &[2, 1], &offer_key).unwrap();
+    let request =
+        CertificateRequest::sign(&settings.name, kem_key().public(), &SuiteList::all(), &offer_key).unwrap();
     let validity = Validity::new(NOW, NOW.after(86_400)).unwrap();
     let chain = authority.issue(&request, validity, random).unwrap();
     let anchors = authority.trust_anchor().unwrap().into();
-    let server =
-        Server::new(&settings.name, &chain, kem_key().clone(), offer_key, settings.offer_ttl, Party::new(2));
+    let server = Server::new(settings, &chain, kem_key().clone(), offer_key, Party::new(2));
     (server.unwrap(), anchors)
 }
 
@@ -74,7 +74,7 @@ impl Pair {
     pub(crate) fn new(suite: SuiteId, mode: Mode) -> Self {
         let policy = Policy {
             modes: Modes::only(mode),
-            suites: Suites::only(suite),
+            suites: SuiteList::only(suite),
             lifetime: None,
             allow_key_id: true,
         };

@@ -7,7 +7,7 @@ use halfkey::driver::{Client, Connection, Gateway, RegistrationOutcome, Transpor
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::message::UserInformation;
-use halfkey::policy::{Policy, SuiteId};
+use halfkey::policy::{Policy, SuiteList};
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
@@ -63,14 +63,13 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
         Authority::root(IssuerName::common_name("Token Issuer")?, IssuerKey::generate_ed25519(random)?)?;
     let name = ServerName::new("gate.example")?;
     let (kem_key, offer_key) = (KemPrivateKey::generate(2048, random)?, OfferKey::generate(random));
-    let suites = SuiteId::ALL.map(SuiteId::code);
-    let request = CertificateRequest::sign(&name, kem_key.public(), &suites, &offer_key)?;
+    let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
     let chain = authority.issue(&request, Validity::new(now, now.after(86_400))?, random)?;
     let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
     let mut master = [0; Secret::LEN];
     halfkey::RandomSource::fill(random, &mut master);
     let settings = ServerSettings::new(name.clone(), template, &Secret::new(master));
-    let server = Server::new(&name, &chain, kem_key, offer_key, settings.offer_ttl, SystemRandom)?;
+    let server = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
     let (store, path) = (Store::new(), AccessPath::new("/users/alice")?);
     let grant = Grant { user_id: None, access_path: path.clone(), policy: Policy::default() };
     let approval = |_: &EnrolmentRequest| Decision::Grant(grant.clone());

@@ -11,6 +11,7 @@ use halfkey::driver::{Client, ClientError, ClientSession, Configured, Registrati
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::Authority;
 use halfkey::message::UserInformation;
+use halfkey::policy::SuiteList;
 use halfkey::port::{CertificateAuthority, Token};
 use halfkey::record::{Attempt, InFlight, TokenRegistration};
 use halfkey::registration::token::Credential;
@@ -82,7 +83,7 @@ impl Issuer {
         let random = &mut SystemRandom;
         let offer_key = OfferKey::generate(random);
         let server = ServerName::new(name)?;
-        let request = CertificateRequest::sign(&server, kem_key.public(), &[2, 1], &offer_key)?;
+        let request = CertificateRequest::sign(&server, kem_key.public(), &SuiteList::all(), &offer_key)?;
         let yesterday = UnixTime::from_secs(UnixTime::now().as_secs() - 86_400);
         let chain = self.0.issue(&request, Validity::new(yesterday, yesterday.after(YEAR))?, random)?;
         Files::new(name, kem_key, &offer_key, &chain)
@@ -139,12 +140,8 @@ impl User {
             narrator.act("100", "user", "sees who asks, and fills in: name, branch, terms");
             Ok((filled_in(template, name)?, credential.take().unwrap_or(Credential::None)))
         };
-        let list = self.revoked.clone();
-        let lists: Vec<&[u8]> = list.iter().map(RevocationList::as_der).collect();
-        let revocation = match lists.as_slice() {
-            [] => Revocation::Ignore,
-            lists => Revocation::Lists { lists, depth: Default::default() },
-        };
+        let demanded = |list: &RevocationList| Revocation::lists([list.as_der()], Default::default());
+        let revocation = self.revoked.as_ref().map_or(Revocation::Ignore, demanded);
         self.client(|client| client.register(&mut line, server, &revocation, &mut fill))
     }
 

@@ -75,11 +75,14 @@ impl Files {
         Ok(settings)
     }
 
-    fn server(&self, offer_ttl: u32) -> Result<Server> {
+    fn server(&self, settings: &ServerSettings) -> Result<Server> {
         let kem_key = KemPrivateKey::from_pkcs8_pem(&self.kem_key)?;
         let offer_key = OfferKey::from_pkcs8_pem(&self.offer_key)?;
-        let (name, chain) = (ServerName::new(&self.certified)?, Chain::from_pem(&self.chain)?);
-        Ok(Server::new(&name, &chain, kem_key, offer_key, offer_ttl, SystemRandom)?)
+        let chain = Chain::from_pem(&self.chain)?;
+        // The keys do as they are certified, whatever name the server plays.
+        let mut certified = settings.clone();
+        certified.name = ServerName::new(&self.certified)?;
+        Ok(Server::new(&certified, &chain, kem_key, offer_key, SystemRandom)?)
     }
 
     /// The store in the file, which writes to the file from now on.
@@ -124,7 +127,7 @@ impl Gate {
     pub fn start(files: Files) -> Result<Self> {
         let settings = files.settings()?;
         let inside = Arc::new(Inside {
-            server: files.server(settings.offer_ttl)?,
+            server: files.server(&settings)?,
             store: files.store()?,
             settings,
             clock: Clock::default(),

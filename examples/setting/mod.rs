@@ -5,7 +5,7 @@ use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, TrustAnch
 use halfkey::driver::{Client, Connection, Gateway, RegistrationOutcome, Transport};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server};
-use halfkey::policy::{Policy, SuiteId};
+use halfkey::policy::{Policy, SuiteList};
 use halfkey::port::{CertificateAuthority, EntitlementStore, Token};
 use halfkey::record::TokenRegistration;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
@@ -32,14 +32,12 @@ impl Setting {
         let mut authority = Authority::root(IssuerName::common_name("Example Issuer")?, issuer_key)?;
         let (name, offer_key) = (ServerName::new("gate.example")?, OfferKey::generate(random));
         let kem_key = KemPrivateKey::generate(2048, random)?;
-        let suites = SuiteId::ALL.map(SuiteId::code);
-        let request = CertificateRequest::sign(&name, kem_key.public(), &suites, &offer_key)?;
+        let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
         let chain = authority.issue(&request, Validity::new(now, now.after(86_400))?, random)?;
         let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
         // Every replica of a server has the same master secret; here there is but one.
         let settings = ServerSettings::new(name, template, &Secret::new([0x5E; Secret::LEN]));
-        let ttl = settings.offer_ttl;
-        let server = Server::new(&settings.name, &chain, kem_key, offer_key, ttl, SystemRandom)?;
+        let server = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
         Ok(Self { settings, server, anchors: authority.trust_anchor()?.into() })
     }
 

@@ -101,7 +101,8 @@ impl TrustAnchor {
         Ok(Self::new(IssuerName::from_der(&name)?, IssuerPublicKey::from_spki_der(&key)?))
     }
 
-    /// The same anchor, accepting only suites from `minimum` up.
+    /// The same anchor, accepting only suites from the code point `minimum` up
+    /// ([`SuiteId::code`](crate::policy::SuiteId::code)).
     #[must_use]
     pub const fn with_minimum_suite(mut self, minimum: u16) -> Self {
         self.minimum_suite = minimum;

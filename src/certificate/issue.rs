@@ -148,7 +148,7 @@ impl Issuer<'_> {
     ) -> Result<Certificate, IssueError> {
         let name = Ia5String::new(request.name().as_str()).map_err(encoding)?;
         let said = ServerExtension {
-            suites: request.suites().into(),
+            suites: request.suites().codes().collect(),
             offer_key: OctetStringRef::new(request.offer_key().as_bytes()).map_err(encoding)?,
         };
         let extensions = alloc::vec![

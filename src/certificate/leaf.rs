@@ -1,10 +1,10 @@
 //! The checks that webpki does not make: usage, the one name, the private extension, key sizes.
 
-use super::server::{ServerExtension, suites_fit};
+use super::server::ServerExtension;
 use super::{CertificateError, EXTENSION, PURPOSE, SerialNumber, Usage, item};
 use crate::key::{IssuerPublicKey, KemPublicKey, OfferPublicKey};
+use crate::policy::SuiteList;
 use crate::{ServerName, UnixTime};
-use alloc::vec::Vec;
 use der::oid::{AssociatedOid, ObjectIdentifier};
 use der::{Decode, Encode};
 use x509_cert::ext::pkix::name::GeneralName;
@@ -15,7 +15,7 @@ use x509_cert::{Certificate, TbsCertificate};
 pub(crate) struct Leaf {
     pub(crate) kem_key: KemPublicKey,
     pub(crate) offer_key: OfferPublicKey,
-    pub(crate) suites: Vec<u16>,
+    pub(crate) suites: SuiteList,
     pub(super) serial: SerialNumber,
     pub(crate) not_after: UnixTime,
 }
@@ -40,16 +40,14 @@ impl Leaf {
             Err(Repeated) => return Err(CertificateError::ExtensionRepeated),
         };
         let said = ServerExtension::from_der(value).map_err(|_| CertificateError::ExtensionMalformed)?;
-        if !suites_fit(&said.suites) {
-            return Err(CertificateError::ExtensionMalformed);
-        }
+        let suites = SuiteList::from_codes(said.suites).ok_or(CertificateError::ExtensionMalformed)?;
         let offer_key = said.offer_key.as_bytes().try_into();
         let offer_key = offer_key.map_err(|_| CertificateError::ExtensionMalformed)?;
         let spki = tbs.subject_public_key_info().to_der().map_err(|_| CertificateError::Malformed)?;
         Ok(Self {
             kem_key: KemPublicKey::from_spki_der(&spki).map_err(CertificateError::ServerKey)?,
             offer_key: OfferPublicKey::new(offer_key).map_err(CertificateError::OfferKey)?,
-            suites: said.suites,
+            suites,
             serial: SerialNumber::of(certificate)?,
             not_after: item::not_after(certificate),
         })

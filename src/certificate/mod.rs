@@ -34,6 +34,7 @@
 //! # fn main() {}
 //! # #[cfg(feature = "std")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use halfkey::policy::SuiteList;
 //! use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, Validity, verify};
 //! use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 //! use halfkey::{ServerName, SystemRandom, UnixTime, memory::Authority, port::CertificateAuthority};
@@ -47,7 +48,7 @@
 //! // The server asks for its certificate and gets it.
 //! let (name, offer_key) = (ServerName::new("gate.example")?, OfferKey::generate(random));
 //! let kem_key = KemPrivateKey::generate(2048, random)?;
-//! let request = CertificateRequest::sign(&name, kem_key.public(), &[1], &offer_key)?;
+//! let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
 //! let now = UnixTime::now();
 //! let chain = authority.issue(&request, Validity::new(now, now.after(3600))?, random)?;
 //!
@@ -75,6 +76,7 @@ pub use issue::{IssueError, Validity};
 pub use item::{Certificate, Chain, RevocationList, SerialNumber};
 pub use name::IssuerName;
 pub use request::{CertificateRequest, RequestError};
+pub(crate) use verify::verify_stapled;
 pub use verify::{Revocation, RevocationDepth, VerifiedServer, verify};
 
 pub(crate) use issue::{CrlFields, Issuer, key_id, stated_key_id};
@@ -89,8 +91,6 @@ pub const MAX_CERTIFICATE: usize = 8192;
 pub const MAX_REVOCATION_LISTS: usize = MAX_CHAIN;
 /// Longest revocation list in bytes: some 450 entries.
 pub const MAX_REVOCATION_LIST: usize = 16 * 1024;
-/// Most suites in a certificate.
-pub const MAX_SUITES: usize = 8;
 
 /// The extended key usage of a server's certificate, as text.
 ///

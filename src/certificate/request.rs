@@ -1,7 +1,7 @@
 //! How a server asks for its certificate (patent step 70), signed by its offer key.
 
-use super::server::suites_fit;
 use crate::key::{KemPublicKey, KeyError, OfferKey, OfferPublicKey, pem};
+use crate::policy::SuiteList;
 use crate::{NameError, ServerName};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,7 +9,6 @@ use der::asn1::{AnyRef, Ia5StringRef, OctetStringRef};
 use der::{Decode, Encode, Sequence};
 use thiserror::Error;
 
-const LABEL: &str = "HALFKEY CERTIFICATE REQUEST";
 const VERSION: u8 = 1;
 
 /// Why a certificate request was refused.
@@ -28,7 +27,7 @@ pub enum RequestError {
     /// The server's name is of no use.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// No suite, more than [`super::MAX_SUITES`], or one twice.
+    /// No suite, more than [`SuiteList::MAX`], or one twice.
     #[error("the list of suites is empty, too long or repeats one")]
     Suites,
     /// P_u is of no use.
@@ -63,7 +62,7 @@ pub enum RequestError {
 pub struct CertificateRequest {
     name: ServerName,
     kem_key: KemPublicKey,
-    suites: Vec<u16>,
+    suites: SuiteList,
     offer_key: OfferPublicKey,
     der: Vec<u8>,
 }
@@ -87,26 +86,26 @@ impl CertificateRequest {
     /// Longest DER encoding in bytes.
     pub const MAX: usize = 2048;
 
+    /// The label of the PEM form.
+    pub(crate) const LABEL: &str = "HALFKEY CERTIFICATE REQUEST";
+
     /// Asks for a certificate that says: the server `name` holds `kem_key`, speaks `suites` and signs
     /// its offers with `offer_key`.
     ///
     /// # Errors
-    /// [`RequestError::Suites`].
+    /// Only when memory cannot hold it.
     pub fn sign(
         name: &ServerName,
         kem_key: &KemPublicKey,
-        suites: &[u16],
+        suites: &SuiteList,
         offer_key: &OfferKey,
     ) -> Result<Self, RequestError> {
-        if !suites_fit(suites) {
-            return Err(RequestError::Suites);
-        }
         let public = offer_key.public();
         let info = Info {
             version: VERSION,
             name: Ia5StringRef::new(name.as_str()).map_err(malformed)?,
             kem_key: AnyRef::from_der(kem_key.as_spki_der()).map_err(malformed)?,
-            suites: suites.into(),
+            suites: suites.codes().collect(),
             offer_key: OctetStringRef::new(public.as_bytes()).map_err(malformed)?,
         }
         .to_der()
@@ -117,13 +116,7 @@ impl CertificateRequest {
             signature: OctetStringRef::new(&signature).map_err(malformed)?,
         };
         let der = signed.to_der().map_err(malformed)?;
-        Ok(Self {
-            name: name.clone(),
-            kem_key: kem_key.clone(),
-            suites: suites.into(),
-            offer_key: public,
-            der,
-        })
+        Ok(Self { name: name.clone(), kem_key: kem_key.clone(), suites: *suites, offer_key: public, der })
     }
 
     /// Reads and checks a DER request.
@@ -148,10 +141,8 @@ impl CertificateRequest {
         let name = ServerName::new(info.name.as_str())?;
         let kem_key = info.kem_key.to_der().map_err(malformed)?;
         let kem_key = KemPublicKey::from_spki_der(&kem_key).map_err(RequestError::KemKey)?;
-        if !suites_fit(&info.suites) {
-            return Err(RequestError::Suites);
-        }
-        Ok(Self { name, kem_key, suites: info.suites, offer_key, der: der.into() })
+        let suites = SuiteList::from_codes(info.suites).ok_or(RequestError::Suites)?;
+        Ok(Self { name, kem_key, suites, offer_key, der: der.into() })
     }
 
     /// Reads and checks a PEM `HALFKEY CERTIFICATE REQUEST`.
@@ -159,7 +150,7 @@ impl CertificateRequest {
     /// # Errors
     /// As [`Self::from_der`].
     pub fn from_pem(text: &str) -> Result<Self, RequestError> {
-        Self::from_der(&pem::decode(text, LABEL).map_err(|_| RequestError::Malformed)?)
+        Self::from_der(&pem::decode(text, Self::LABEL).map_err(|_| RequestError::Malformed)?)
     }
 
     /// The DER form.
@@ -173,7 +164,7 @@ impl CertificateRequest {
     /// # Errors
     /// Only when memory cannot hold the text.
     pub fn to_pem(&self) -> Result<String, RequestError> {
-        pem::encode(&self.der, LABEL).map_err(|_| RequestError::Malformed)
+        pem::encode(&self.der, Self::LABEL).map_err(|_| RequestError::Malformed)
     }
 
     /// The server's name.
@@ -190,7 +181,7 @@ impl CertificateRequest {
 
     /// The suites the server speaks.
     #[must_use]
-    pub fn suites(&self) -> &[u16] {
+    pub const fn suites(&self) -> &SuiteList {
         &self.suites
     }
 

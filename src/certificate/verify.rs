@@ -6,7 +6,9 @@ use super::{
     SerialNumber, TrustAnchor, TrustAnchors, algorithm, item,
 };
 use crate::key::{KemPublicKey, OfferPublicKey};
+use crate::policy::SuiteList;
 use crate::{Digest, ServerName, UnixTime, hash};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rustls_pki_types::{CertificateDer, DnsName};
 use webpki::{CertRevocationList, EndEntityCert, ExpirationPolicy, RevocationOptionsBuilder};
@@ -21,19 +23,40 @@ pub enum RevocationDepth {
     Chain,
 }
 
-/// The token's policy on revocation.
-#[derive(Clone, Copy, Debug)]
-pub enum Revocation<'a> {
+/// The token's policy on revocation. It owns its lists, so that it can wait in a state for the server's
+/// answer; cloning it shares them.
+#[derive(Clone, Debug, Default)]
+pub enum Revocation {
     /// Certificates are trusted until they expire; right only where they are short-lived.
+    #[default]
     Ignore,
     /// Each checked certificate must be covered by a list of its issuer that is not stale.
     Lists {
         /// DER CRLs, at most [`MAX_REVOCATION_LISTS`], each at most [`MAX_REVOCATION_LIST`] bytes.
         /// The first list of an issuer counts.
-        lists: &'a [&'a [u8]],
+        lists: Arc<[Vec<u8>]>,
         /// Which certificates are checked.
         depth: RevocationDepth,
     },
+}
+
+impl Revocation {
+    /// Demands that each checked certificate is covered by one of these lists, in DER, or by one that the
+    /// server staples to its offer.
+    ///
+    /// # Example
+    /// ```
+    /// use halfkey::certificate::{Revocation, RevocationDepth};
+    /// # let der: &[u8] = &[];
+    ///
+    /// let only_stapled = Revocation::lists::<Vec<u8>>([], RevocationDepth::Leaf);
+    /// let kept = Revocation::lists([der], RevocationDepth::Chain);
+    /// # drop((only_stapled, kept));
+    /// ```
+    #[must_use]
+    pub fn lists<L: Into<Vec<u8>>>(lists: impl IntoIterator<Item = L>, depth: RevocationDepth) -> Self {
+        Self::Lists { lists: lists.into_iter().map(Into::into).collect(), depth }
+    }
 }
 
 /// A server whose certificate chain was verified for the name that was asked for. Only [`verify`]
@@ -43,7 +66,7 @@ pub struct VerifiedServer {
     name: ServerName,
     kem_key: KemPublicKey,
     offer_key: OfferPublicKey,
-    suites: Vec<u16>,
+    suites: SuiteList,
     minimum_suite: u16,
     leaf: Digest,
     serial: SerialNumber,
@@ -72,14 +95,14 @@ impl VerifiedServer {
 
     /// All suites the certificate lists, in its order.
     #[must_use]
-    pub fn suites(&self) -> &[u16] {
+    pub const fn suites(&self) -> &SuiteList {
         &self.suites
     }
 
     /// Whether the certificate lists `suite` and the trust anchor finds it strong enough.
     #[must_use]
     pub fn accepts(&self, suite: u16) -> bool {
-        suite >= self.minimum_suite && self.suites.contains(&suite)
+        suite >= self.minimum_suite && self.suites.codes().any(|listed| listed == suite)
     }
 
     /// H(leaf certificate): SHA-256 of its DER.
@@ -121,7 +144,19 @@ pub fn verify(
     anchors: &TrustAnchors,
     name: &ServerName,
     now: UnixTime,
-    revocation: &Revocation<'_>,
+    revocation: &Revocation,
+) -> Result<VerifiedServer, CertificateError> {
+    verify_stapled(chain, anchors, name, now, revocation, None)
+}
+
+/// [`verify`] with a list that came with the chain: where lists are demanded, it is one more.
+pub(crate) fn verify_stapled(
+    chain: &[&[u8]],
+    anchors: &TrustAnchors,
+    name: &ServerName,
+    now: UnixTime,
+    revocation: &Revocation,
+    stapled: Option<&[u8]>,
 ) -> Result<VerifiedServer, CertificateError> {
     let (leaf, issuers) = chain.split_first().ok_or(CertificateError::EmptyChain)?;
     if chain.len() > MAX_CHAIN {
@@ -132,10 +167,10 @@ pub fn verify(
     }
     let parsed = item::parse(leaf)?;
     issuers.iter().try_for_each(|issuer| check_issuer(issuer))?;
-    let anchor = find_path(leaf, issuers, anchors, name, now, revocation)?;
+    let anchor = find_path(leaf, issuers, anchors, name, now, (revocation, stapled))?;
     let said = Leaf::read(&parsed, name)?;
     let minimum_suite = anchors.as_slice().get(anchor).map_or(u16::MAX, TrustAnchor::minimum_suite);
-    if said.suites.iter().all(|suite| *suite < minimum_suite) {
+    if said.suites.codes().all(|suite| suite < minimum_suite) {
         return Err(CertificateError::SuitesTooWeak);
     }
     Ok(VerifiedServer {
@@ -158,7 +193,7 @@ fn find_path(
     anchors: &TrustAnchors,
     name: &ServerName,
     now: UnixTime,
-    revocation: &Revocation<'_>,
+    (revocation, stapled): (&Revocation, Option<&[u8]>),
 ) -> Result<usize, CertificateError> {
     let leaf = CertificateDer::from(leaf);
     let leaf = EndEntityCert::try_from(&leaf).map_err(CertificateError::of)?;
@@ -166,7 +201,7 @@ fn find_path(
     let anchors = anchors.as_slice().iter().map(TrustAnchor::to_webpki);
     let anchors = anchors.collect::<Result<Vec<_>, _>>().map_err(|_| CertificateError::Malformed)?;
 
-    let lists = read_lists(revocation)?;
+    let lists = read_lists(revocation, stapled)?;
     let lists: Vec<_> = lists.iter().collect();
     let revocation = match revocation {
         Revocation::Ignore => None,
@@ -195,19 +230,22 @@ fn find_path(
     found.ok_or(CertificateError::UnknownIssuer)
 }
 
-fn read_lists<'a>(revocation: &Revocation<'a>) -> Result<Vec<CertRevocationList<'a>>, CertificateError> {
+fn read_lists<'a>(
+    revocation: &'a Revocation,
+    stapled: Option<&'a [u8]>,
+) -> Result<Vec<CertRevocationList<'a>>, CertificateError> {
     let Revocation::Lists { lists, .. } = revocation else {
         return Ok(Vec::new());
     };
-    if lists.len() > MAX_REVOCATION_LISTS {
+    if lists.len().saturating_add(stapled.iter().len()) > MAX_REVOCATION_LISTS {
         return Err(CertificateError::TooManyCrls);
     }
-    let read = |list: &&'a [u8]| {
+    let read = |list: &'a [u8]| {
         if list.len() > MAX_REVOCATION_LIST {
             return Err(CertificateError::CrlTooLong);
         }
         let list = webpki::BorrowedCertRevocationList::from_der(list);
         list.map(CertRevocationList::Borrowed).map_err(CertificateError::of_list)
     };
-    lists.iter().map(read).collect()
+    lists.iter().map(Vec::as_slice).chain(stapled).map(read).collect()
 }

@@ -65,7 +65,7 @@ impl<'a> Client<'a> {
         &mut self,
         transport: &mut dyn Transport,
         server_name: &ServerName,
-        revocation: &Revocation<'_>,
+        revocation: &Revocation,
         fill: &mut Fill<'_>,
     ) -> Result<RegistrationOutcome, ClientError> {
         abandon_lapsed(self.token, (self.clock)())?;

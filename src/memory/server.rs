@@ -5,13 +5,13 @@ use crate::certificate::{CertificateError, Chain, RevocationList};
 use crate::hash;
 use crate::id::{Digest, ServerName};
 use crate::key::{KemPrivateKey, OfferKey};
-use crate::policy::SuiteId;
+use crate::policy::{SuiteId, SuiteList};
 use crate::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, OfferMaterial};
 use crate::random::{RandomSource, draw};
 use crate::secret::Secret;
+use crate::settings::ServerSettings;
 use crate::suite::{Suite, find};
 use crate::time::UnixTime;
-use crate::wire::Codes;
 use std::boxed::Box;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
@@ -28,6 +28,7 @@ const ISSUED_FOR: u64 = 60;
 /// ephemeral keys; it is not held while RSA works.
 pub struct Server {
     inner: Mutex<Inner>,
+    name: ServerName,
     offer_ttl: u64,
 }
 
@@ -42,7 +43,7 @@ struct Inner {
 struct Identity {
     certificate: Digest,
     chain: Vec<Vec<u8>>,
-    suites: Vec<u16>,
+    suites: SuiteList,
     not_after: UnixTime,
     kem_key: KemPrivateKey,
     offer_key: OfferKey,
@@ -69,22 +70,26 @@ pub enum ServerKeyError {
 }
 
 impl Server {
-    /// A server with one certificate; `offer_ttl` is that of its settings, in seconds.
+    /// Makes a server with one certificate. Its name and the seconds for which an offer is good come from
+    /// the settings that the server's steps are given, too.
     ///
     /// # Errors
-    /// [`ServerKeyError`] when the certificate is not for `name` and these keys.
+    /// [`ServerKeyError`] when the certificate is not for the settings' name and these keys.
     pub fn new(
-        name: &ServerName,
+        settings: &ServerSettings,
         chain: &Chain,
         kem_key: KemPrivateKey,
         offer_key: OfferKey,
-        offer_ttl: u32,
         random: impl RandomSource + Send + 'static,
     ) -> Result<Self, ServerKeyError> {
         let inner =
             Inner { identities: Vec::new(), ephemerals: Vec::new(), crl: None, random: Box::new(random) };
-        let server = Self { inner: Mutex::new(inner), offer_ttl: offer_ttl.into() };
-        server.add_certificate(name, chain, kem_key, offer_key)?;
+        let server = Self {
+            inner: Mutex::new(inner),
+            name: settings.name.clone(),
+            offer_ttl: settings.offer_ttl.into(),
+        };
+        server.add_certificate(chain, kem_key, offer_key)?;
         Ok(server)
     }
 
@@ -92,15 +97,14 @@ impl Server {
     /// offered; requests to the others are answered until they expire.
     ///
     /// # Errors
-    /// [`ServerKeyError`] when it is not for `name` and these keys.
+    /// [`ServerKeyError`] when it is not for the server's name and these keys.
     pub fn add_certificate(
         &self,
-        name: &ServerName,
         chain: &Chain,
         kem_key: KemPrivateKey,
         offer_key: OfferKey,
     ) -> Result<(), ServerKeyError> {
-        let leaf = Leaf::of_chain(chain, name)?;
+        let leaf = Leaf::of_chain(chain, &self.name)?;
         if leaf.kem_key != *kem_key.public() || leaf.offer_key != offer_key.public() {
             return Err(ServerKeyError::OtherKeys);
         }
@@ -166,12 +170,12 @@ impl Inner {
 }
 
 impl AuthServer for Server {
-    fn offer_material(&self, suites: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
+    fn offer_material(&self, suites: &SuiteList, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
         let mut inner = self.lock();
         let valid = inner.identities.iter().filter(|identity| now <= identity.not_after);
         let identity =
             valid.max_by_key(|identity| identity.not_after).ok_or(AuthServerError::NoCertificate)?.clone();
-        let first = suites.iter().find(|code| identity.suites.contains(code));
+        let first = suites.codes().find(|code| identity.suites.codes().any(|certified| certified == *code));
         let suite = first.and_then(SuiteId::from_code).and_then(find).ok_or(AuthServerError::NoSuite)?;
         let (pk_e, ephemeral) = inner.ephemeral(suite, now, self.offer_ttl);
         Ok(OfferMaterial {

@@ -1,7 +1,7 @@
 //! R0 to R5 and E0.
 
 use crate::id::{AccessPath, Alias, KeyId, OfferId, ServerName, TicketId, Txn, UserId};
-use crate::policy::Policy;
+use crate::policy::{Policy, SuiteList};
 use crate::secret::Secret;
 use crate::template::{Form, Template};
 use crate::wire::{Bytes, Codes, Ext, map};
@@ -14,7 +14,7 @@ map! {
         /// Versions spoken, best first.
         1 => versions: Codes,
         /// Suites spoken, best first.
-        2 => suites: Codes,
+        2 => suites: SuiteList,
         /// Names this run.
         3 => txn: Txn,
         /// The server that the token means to register with.

@@ -2,10 +2,9 @@
 
 use crate::cause::Cause;
 use crate::id::Digest;
-use crate::policy::SuiteId;
+use crate::policy::{SuiteId, SuiteList};
 use crate::secret::Secret;
 use crate::time::UnixTime;
-use crate::wire::Codes;
 use alloc::vec::Vec;
 use thiserror::Error;
 
@@ -88,7 +87,7 @@ pub trait AuthServer: Send + Sync {
     ///
     /// # Errors
     /// [`AuthServerError`].
-    fn offer_material(&self, suites: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError>;
+    fn offer_material(&self, suites: &SuiteList, now: UnixTime) -> Result<OfferMaterial, AuthServerError>;
 
     /// Signs thO with the offer key certified in `certificate`
     /// ([`crate::key::OfferKey::sign`]).

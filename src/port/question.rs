@@ -9,7 +9,7 @@ use super::auth_server::{Decapsulated, OfferMaterial};
 use super::{AuthServer, AuthServerError, EntitlementStore, StoreError};
 use crate::id::Digest;
 use crate::time::UnixTime;
-use crate::wire::Codes;
+use crate::policy::SuiteList;
 
 /// Something that an exchange wants to know or to have done.
 pub trait Question: Send + 'static {
@@ -136,7 +136,7 @@ pub trait KeysQuestion: Question<Error = AuthServerError> {
 #[derive(Clone, Debug)]
 pub struct FindOfferMaterial {
     /// The suites that the token speaks, best first.
-    pub suites: Codes,
+    pub suites: SuiteList,
 }
 
 /// Asks for a signature on an offer ([`AuthServer::sign_offer`]).

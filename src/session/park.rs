@@ -171,7 +171,7 @@ impl NeedRegistrationAgain {
         let Self { suite, mode, question: FindRegistration { address }, decoy, transcript, lapses, parked } =
             self;
         let claimant = decoy.or(registered);
-        if !claimant.policy.suites.allows(suite.id()) {
+        if !claimant.policy.suites.contains(suite.id()) {
             return Err(SessionError::Suite(suite.id().code()));
         }
         if !claimant.policy.modes.allows(mode) {

@@ -108,7 +108,7 @@ impl NeedRegistration {
     ) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
         let Self { suite, question: FindRegistration { address }, modes, decoy, open } = self;
         let claimant = decoy.or(registered);
-        if !claimant.policy.suites.allows(suite.id()) {
+        if !claimant.policy.suites.contains(suite.id()) {
             return Err(SessionError::Suite(suite.id().code()));
         }
         let mode = claimant.policy.modes.best_in(&modes).ok_or(SessionError::Mode)?;

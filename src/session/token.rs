@@ -54,7 +54,7 @@ pub fn open(
     options: &Options,
 ) -> Result<Step<Open<'static>, AwaitChallenge>, SessionError> {
     let policy = &registration.policy;
-    let allowed = options.suites.iter().copied().filter(|suite| policy.suites.allows(suite.id()));
+    let allowed = options.suites.iter().copied().filter(|suite| policy.suites.contains(suite.id()));
     let suite = allowed.max_by_key(|suite| suite.id()).ok_or(SessionError::NothingToOffer)?;
     let modes = policy.modes.iter().filter(|mode| options.modes.allows(*mode));
     let modes = Modes::of(modes).ok_or(SessionError::NothingToOffer)?;

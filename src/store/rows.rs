@@ -8,7 +8,7 @@ use crate::id::{
     AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, TicketId, UserId,
     UserName,
 };
-use crate::policy::{Modes, Policy, SuiteId, Suites};
+use crate::policy::{Modes, Policy, SuiteId, SuiteList};
 use crate::port::entitlement_store::{Document, ReportResult, Status};
 use crate::record::{
     ExpectedTags, Lifecycle, NewRegistration, RejectionCause, ServerRegistration, StoredKeys, Takes,
@@ -67,7 +67,7 @@ entity! {
         access_path: AccessPath, indexed;
         suite: SuiteId;
         modes: Modes;
-        suites: Suites;
+        suites: SuiteList;
         lifetime: Option<u32>;
         allow_key_id: bool;
         state: State, indexed;

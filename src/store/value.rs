@@ -5,7 +5,7 @@ use crate::id::{
     AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, TicketId, UserId,
     UserName,
 };
-use crate::policy::{Modes, SuiteId, Suites};
+use crate::policy::{Modes, SuiteId, SuiteList};
 use crate::record::{ExpectedTags, StoredKeys};
 use crate::secret::Secret;
 use crate::time::UnixTime;
@@ -182,12 +182,14 @@ macro_rules! like {
 like!(UnixTime as u64, |time| time.as_secs(), |secs| Some(Self::from_secs(secs)));
 like!(SuiteId as u16, |suite| suite.code(), Self::from_code);
 like!(bool as u16, |yes| u16::from(*yes), |yes| (yes <= 1).then_some(yes == 1));
-like!(Modes as String, |modes| list(modes.codes()), |text| Self::from_codes(listed(&text)?));
-like!(Suites as String, |suites| list(suites.codes()), |text| Self::from_codes(listed(&text)?));
+like!(Modes as String, |modes| list(modes.codes().iter()), |text| Self::from_codes(listed(&text)?));
+like!(SuiteList as String, |suites| list(suites.codes()), |text| {
+    Self::from_codes(listed(&text)?.iter())?.with_one_known()
+});
 
 /// `2,1`: code points, best first.
-fn list(codes: &Codes) -> String {
-    codes.iter().map(|code| code.to_string()).collect::<Vec<_>>().join(",")
+fn list(codes: impl Iterator<Item = u16>) -> String {
+    codes.map(|code| code.to_string()).collect::<Vec<_>>().join(",")
 }
 
 fn listed(text: &str) -> Option<Codes> {

@@ -8,6 +8,7 @@ use halfkey::certificate::{CertificateError, Revocation, TrustAnchors, verify};
 use halfkey::certificate::{CertificateRequest, Chain, IssuerName, Validity, VerifiedServer};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::Authority;
+use halfkey::policy::SuiteList;
 use halfkey::port::CertificateAuthority;
 use halfkey::{RandomSource, ServerName, UnixTime};
 use sha2::{Digest, Sha256};
@@ -66,8 +67,12 @@ pub(crate) fn issuer_name(text: &str) -> IssuerName {
     IssuerName::common_name(text).unwrap()
 }
 
+pub(crate) fn suites(codes: &[u16]) -> SuiteList {
+    SuiteList::from_codes(codes.iter().copied()).unwrap()
+}
+
 pub(crate) fn request() -> CertificateRequest {
-    CertificateRequest::sign(&name(), kem_key().public(), SUITES, &offer_key()).unwrap()
+    CertificateRequest::sign(&name(), kem_key().public(), &suites(SUITES), &offer_key()).unwrap()
 }
 
 pub(crate) fn validity() -> Validity {

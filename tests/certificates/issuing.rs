@@ -6,10 +6,11 @@ use halfkey::certificate::{
     Revocation, RevocationList, SerialNumber, TrustAnchor, TrustAnchors, Validity, verify,
 };
 use halfkey::memory::{Authority, StateError};
+use halfkey::policy::SuiteList;
 use halfkey::port::CertificateAuthority;
 use halfkey::port::certificate_authority::AuthorityError;
 use halfkey::port::contract::{self, AuthorityViolation};
-use halfkey::{RandomSource, ServerName, UnixTime};
+use halfkey::{RandomSource, UnixTime};
 use sha2::{Digest, Sha256};
 
 #[test]
@@ -21,7 +22,7 @@ fn what_is_issued_verifies() {
         assert_eq!(server.name(), &name());
         assert_eq!(server.kem_key(), kem_key().public());
         assert_eq!(server.offer_key(), &offer_key().public());
-        assert_eq!(server.suites(), SUITES);
+        assert_eq!(*server.suites(), suites(SUITES));
         assert_eq!(server.serial(), chain.leaf().serial());
         assert_eq!(server.not_after(), NOW.after(YEAR));
         assert_eq!(server.anchor(), 0);
@@ -143,12 +144,16 @@ fn requests_are_signed_by_the_offer_key() {
     assert_eq!(CertificateRequest::from_der(&wrong), Err(RequestError::BadSignature));
     assert_eq!(CertificateRequest::from_der(&[0; 2049]), Err(RequestError::TooLong));
 
-    let sign = |name: &str, suites: &[u16]| {
-        let name = ServerName::new(name).unwrap();
-        CertificateRequest::sign(&name, kem_key().public(), suites, &offer_key()).map(drop)
-    };
-    assert_eq!(sign("gate.example", &[]), Err(RequestError::Suites));
-    assert_eq!(sign("gate.example", &[1, 1]), Err(RequestError::Suites));
+    // No list of suites can be made that a request must not have; one that says so is refused.
+    for codes in [&[][..], &[1, 1], &[1, 2, 3, 4, 5, 6, 7, 8, 9]] {
+        assert_eq!(SuiteList::from_codes(codes.iter().copied()), None);
+    }
+    assert!(SuiteList::from_codes([8, 7, 6, 5, 4, 3, 2, 1]).is_some());
+    let twice = request.as_der().windows(8).position(|at| at == [2, 2, 1, 2, 2, 2, 1, 1]).unwrap();
+    let mut repeated = request.as_der().to_vec();
+    repeated[twice + 7] = 2;
+    // Its signature is wrong now, which is looked at first.
+    assert_eq!(CertificateRequest::from_der(&repeated), Err(RequestError::BadSignature));
 }
 
 #[test]
@@ -226,7 +231,8 @@ impl CertificateAuthority for Broken {
         match self.1 {
             Fault::OtherContents => {
                 let other =
-                    CertificateRequest::sign(&name(), kem_key().public(), &[9], &offer_key()).unwrap();
+                    CertificateRequest::sign(&name(), kem_key().public(), &suites(&[9]), &offer_key())
+                        .unwrap();
                 self.0.issue(&other, validity, random)
             }
             Fault::Validity => {

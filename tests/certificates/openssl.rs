@@ -179,7 +179,7 @@ fn what_openssl_issues_is_accepted_here() {
     bench.run("genpkey -algorithm ED25519 -out offer.key");
     let offer = OfferKey::from_pkcs8_pem(&bench.read("offer.key")).unwrap().public();
     let hex: String = offer.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    // Suites 0x0101 and 7.
+    // SuiteList 0x0101 and 7.
     let extension = format!("302B3007020201010201070420{hex}");
     let server = |usage: &str| {
         format!(
@@ -223,15 +223,14 @@ fn what_openssl_issues_is_accepted_here() {
     let now = UnixTime::now();
     let check = |leaf: &str| {
         let chain = Chain::from_pem(&(bench.read(leaf) + &bench.read("middle.pem"))).unwrap();
-        let lists = [list.as_der()];
-        let revocation = Revocation::Lists { lists: &lists, depth: RevocationDepth::Leaf };
+        let revocation = Revocation::lists([list.as_der()], RevocationDepth::Leaf);
         verify(&chain.as_der(), &anchors, &name(), now, &revocation)
     };
     let found = check("server.pem").unwrap();
     let key = KemPrivateKey::from_pkcs8_pem(&bench.read("server.key")).unwrap();
     assert_eq!(found.kem_key(), key.public());
     assert_eq!(found.offer_key(), &offer);
-    assert_eq!(found.suites(), [0x0101, 7]);
+    assert!(found.suites().codes().eq([0x0101, 7]));
     assert_eq!(found.serial().to_string(), "80");
     assert!(matches!(check("wrong.pem"), Err(CertificateError::WrongUsage(_))));
     assert_eq!(check("revoked.pem"), Err(CertificateError::Revoked));

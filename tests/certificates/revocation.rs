@@ -15,7 +15,7 @@ fn against(
     anchors: &TrustAnchors,
     now: UnixTime,
 ) -> Result<VerifiedServer, CertificateError> {
-    let revocation = Revocation::Lists { lists, depth: RevocationDepth::Chain };
+    let revocation = Revocation::lists(lists.iter().copied(), RevocationDepth::Chain);
     verify(&chain.as_der(), anchors, &name(), now, &revocation)
 }
 
@@ -79,8 +79,7 @@ fn issuers_can_be_revoked() {
     assert_eq!(with(&[low_list.as_der(), before.as_der()]), Ok(()));
     assert_eq!(with(&[low_list.as_der(), after.as_der()]), Err(CertificateError::Revoked));
     assert_eq!(with(&[low_list.as_der()]), Err(CertificateError::RevocationUnknown));
-    let lists = [low_list.as_der()];
-    let leaf_only = Revocation::Lists { lists: &lists, depth: RevocationDepth::Leaf };
+    let leaf_only = Revocation::lists([low_list.as_der()], RevocationDepth::Leaf);
     assert!(verify(&chain.as_der(), &anchors, &name(), NOW, &leaf_only).is_ok());
 }
 

@@ -1,5 +1,6 @@
 //! A world to test in: an issuer, certified servers, tokens, and a clock that stands still until told.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+use halfkey::policy::SuiteList;
 
 #[path = "../support/gateway.rs"]
 pub mod gateway;
@@ -77,11 +78,13 @@ impl Issuer {
     pub fn server(&mut self, name: &ServerName, which: usize, suites: &[u16]) -> Server {
         let random = &mut Counting::new(10 + which as u8);
         let (kem_key, offer_key) = (kem_key(which), OfferKey::generate(random));
-        let request = CertificateRequest::sign(name, kem_key.public(), suites, &offer_key).unwrap();
+        let suites = SuiteList::from_codes(suites.iter().copied()).unwrap();
+        let request = CertificateRequest::sign(name, kem_key.public(), &suites, &offer_key).unwrap();
         let from = UnixTime::from_secs(START - 3600);
         let validity = Validity::new(from, from.after(365 * 86_400)).unwrap();
         let chain = self.authority.issue(&request, validity, random).unwrap();
-        Server::new(name, &chain, kem_key, offer_key, 600, Counting::new(20 + which as u8)).unwrap()
+        let settings = ServerSettings::new(name.clone(), template(), &Secret::absent());
+        Server::new(&settings, &chain, kem_key, offer_key, Counting::new(20 + which as u8)).unwrap()
     }
 }
 

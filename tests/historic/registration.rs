@@ -9,7 +9,7 @@ use halfkey::historic::registration::token::AwaitGrant;
 use halfkey::historic::registration::{Application, Grant, Offer};
 use halfkey::historic::{Cipher, Combiner, Des, Error, Step, TdesEde2, TdesEde3};
 use halfkey::key::{KemPrivateKey, OfferKey};
-use halfkey::policy::SuiteId;
+use halfkey::policy::{SuiteId, SuiteList};
 use halfkey::port::CertificateAuthority;
 use halfkey::template::FieldError;
 use halfkey::{Fault, UnixTime, UserName};
@@ -74,8 +74,7 @@ fn certificates_of_the_letter_and_of_the_real_protocol_do_not_mix() {
     let anchors = issuer.trust_anchor().unwrap().into();
     let (server, key) = (name("gate.example"), OfferKey::generate(random));
     let kem_key = KemPrivateKey::generate(2048, random).unwrap();
-    let codes = SuiteId::ALL.map(SuiteId::code);
-    let request = CertificateRequest::sign(&server, kem_key.public(), &codes, &key).unwrap();
+    let request = CertificateRequest::sign(&server, kem_key.public(), &SuiteList::all(), &key).unwrap();
     let chain = issuer.issue(&request, validity(), random).unwrap();
     let call = embed(&issuer).unwrap().call(&server);
     let offer = Offer { chain, template: template() };
@@ -85,7 +84,7 @@ fn certificates_of_the_letter_and_of_the_real_protocol_do_not_mix() {
     let call = embed(&issuer).unwrap().call(&server);
     let offer = Server::new(keys, template()).receive_call(&call.send);
     let verified = verify(&offer.chain.as_der(), &anchors, &server, NOW, &Revocation::Ignore).unwrap();
-    assert!(codes.into_iter().all(|code| !verified.accepts(code)));
+    assert!(SuiteId::ALL.into_iter().all(|suite| !verified.accepts(suite.code())));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::applicant::{Applicant, active, answer, setting, states, user};
 use crate::common::{Counting, World, grant};
 use halfkey::driver::RegistrationOutcome;
-use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
+use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Lifecycle};
 use halfkey::registration::server::{Decision, Grant};
@@ -189,10 +189,10 @@ fn granting(policy: Policy) -> Decision {
 fn a_renewal_keeps_name_and_policy() {
     let (issuer, world) = setting();
     let mut alice = Applicant::new(&issuer, 7);
-    let strong = Policy { suites: Suites::only(SuiteId::XWing), ..Policy::default() };
+    let strong = Policy { suites: SuiteList::only(SuiteId::XWing), ..Policy::default() };
     *world.decision.borrow_mut() = granting(strong);
     let old = alice.registered(&world, "alice");
-    let weak = Policy { modes: Modes::only(Mode::Psk), suites: Suites::all(), ..strong };
+    let weak = Policy { modes: Modes::only(Mode::Psk), suites: SuiteList::all(), ..strong };
     *world.decision.borrow_mut() = granting(weak);
     let renew = || Credential::Renewal(old.key_id);
     assert_eq!(refused(alice.register(&world, "bob", renew())), RejectionCode::NotRenewable);

@@ -7,7 +7,7 @@ use crate::common::{Counting, Issuer, World, token};
 use crate::distort::{bstr, content, with};
 use halfkey::certificate::{Revocation, TrustAnchors};
 use halfkey::message::{Address, Offer, Outcome};
-use halfkey::policy::SuiteId;
+use halfkey::policy::{SuiteId, SuiteList};
 use halfkey::port::auth_server::{Decapsulated, Encapsulated, OfferMaterial};
 use halfkey::port::question::KeysQuestion;
 use halfkey::port::{AuthServer, AuthServerError, CertificateAuthority, EntitlementStore, Token};
@@ -16,7 +16,6 @@ use halfkey::registration::server::receive_hello;
 use halfkey::registration::token::{Credential, hello};
 use halfkey::schedule::{KeyContext, KeySet, KeyUse};
 use halfkey::suite::{SUITES, Suite, XWING};
-use halfkey::wire::Codes;
 use halfkey::{Digest, ErrorReason, KeyId, Secret, ServerName, UnixTime, UserId};
 
 const TH: Digest = Digest::new([0xAB; 32]);
@@ -134,8 +133,8 @@ fn p2_p4_the_join_binds_all_of_it() {
 struct Worse<'s>(&'s dyn AuthServer, SuiteId);
 
 impl AuthServer for Worse<'_> {
-    fn offer_material(&self, _: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
-        self.0.offer_material(&Codes::one(self.1.code()), now)
+    fn offer_material(&self, _: &SuiteList, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
+        self.0.offer_material(&SuiteList::only(self.1), now)
     }
     fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError> {
         self.0.sign_offer(certificate, transcript)

@@ -1,10 +1,9 @@
 //! A private suite that is X-Wing's and notes every pair of key and nonce that seals.
 
-use halfkey::policy::SuiteId;
+use halfkey::policy::{SuiteId, SuiteList};
 use halfkey::port::auth_server::{Decapsulated, Encapsulated, OfferMaterial};
 use halfkey::port::{AuthServer, AuthServerError};
 use halfkey::suite::{Kem, Suite, XWING};
-use halfkey::wire::Codes;
 use halfkey::{Digest, Secret, UnixTime};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -72,11 +71,11 @@ impl<'s> RecordingServer<'s> {
 }
 
 impl AuthServer for RecordingServer<'_> {
-    fn offer_material(&self, suites: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
-        if !suites.contains(PRIVATE) {
+    fn offer_material(&self, suites: &SuiteList, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
+        if !suites.contains(SuiteId::Private(PRIVATE)) {
             return self.inner.offer_material(suites, now);
         }
-        let offer_material = self.inner.offer_material(&Codes::one(2), now)?;
+        let offer_material = self.inner.offer_material(&SuiteList::only(SuiteId::XWing), now)?;
         Ok(OfferMaterial { suite: SuiteId::Private(PRIVATE), ..offer_material })
     }
 

@@ -3,7 +3,7 @@
 use crate::world::*;
 use halfkey::ErrorReason;
 use halfkey::message::{Challenge, Open};
-use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
+use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::session::SessionError;
 use halfkey::wire::{Codes, Message, Problem, WireError};
 
@@ -102,7 +102,7 @@ fn nothing_reflected_gets_in() {
 /// Both would do psk and psk-kem; somebody takes psk-kem out of S0.
 #[test]
 fn a_mode_cannot_be_talked_down() {
-    let all = Policy { modes: Modes::all(), suites: Suites::all(), ..Policy::default() };
+    let all = Policy { modes: Modes::all(), suites: SuiteList::all(), ..Policy::default() };
     let mut world = World::with_policy(all);
     let run = world.run(|at, bytes| {
         if at == 0 {
@@ -158,7 +158,7 @@ fn a_policy_of_psk_kem_alone_holds_on_both_sides() {
     assert_eq!(world.challenge(&s0).unwrap_err(), SessionError::Mode);
 
     let mut world = World::new(SuiteId::XWing, Mode::PskKem);
-    world.registration.policy.suites = Suites::only(SuiteId::X25519);
+    world.registration.policy.suites = SuiteList::only(SuiteId::X25519);
     let (s0, _) = world.open();
     assert_eq!(world.challenge(&s0).unwrap_err(), SessionError::Suite(SuiteId::X25519.code()));
 }

@@ -184,7 +184,7 @@ fn a_parked_challenge_meets_the_registration_as_it_is_now() {
     world.registered.policy.modes = Modes::only(Mode::PskKem);
     assert_eq!(world.again(resume(&world)).unwrap_err(), SessionError::Mode);
     world.registered.policy = halfkey::policy::Policy {
-        suites: halfkey::policy::Suites::only(SuiteId::XWing),
+        suites: halfkey::policy::SuiteList::only(SuiteId::XWing),
         modes: Modes::only(Mode::Psk),
         ..world.registered.policy
     };

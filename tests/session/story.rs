@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use halfkey::message::{Accept, Address, Challenge, Response};
-use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
+use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::record;
 use halfkey::session::token::Options;
 use halfkey::session::{Channel, Content, OpenedRecord};
@@ -49,7 +49,7 @@ fn both_sides_agree_in_every_suite_and_mode() {
 
 #[test]
 fn the_best_suite_and_mode_in_common_are_taken() {
-    let all = Policy { modes: Modes::all(), suites: Suites::all(), ..Policy::default() };
+    let all = Policy { modes: Modes::all(), suites: SuiteList::all(), ..Policy::default() };
     let (_, server) = World::with_policy(all).session();
     assert_eq!(server.mode, Mode::PskKem);
 

@@ -1,7 +1,7 @@
 //! One token, one server, and the wire between them.
 
 use halfkey::message::{Address, VERSION};
-use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
+use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::entitlement_store::{Admission, Admitted, Status};
 use halfkey::record::{self, Lifecycle, ServerRegistration, StoredKeys, TokenRegistration};
 use halfkey::schedule::{KeySet, KeyUse};
@@ -63,7 +63,7 @@ impl World {
     pub(crate) fn new(suite: SuiteId, mode: Mode) -> Self {
         let policy = Policy {
             modes: Modes::only(mode),
-            suites: Suites::only(suite),
+            suites: SuiteList::only(suite),
             lifetime: None,
             allow_key_id: true,
         };

@@ -37,9 +37,8 @@ fn chain(play: &mut Play<'_>) {
         .collect();
     let list = play.meddle(&fixed.list, &honest);
     let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
-    let lists = [list.as_slice()];
     let depth = play.pick(&[RevocationDepth::Leaf, RevocationDepth::Chain]);
-    let revocation = play.pick(&[Revocation::Ignore, Revocation::Lists { lists: &lists, depth }]);
+    let revocation = play.pick(&[Revocation::Ignore, Revocation::lists([list.as_slice()], depth)]);
     let now = at(u64::from(play.byte()));
     if let Ok(server) = verify(&chain, &fixed.anchors, &name(), now, &revocation) {
         assert!(honest[..2].iter().any(|leaf| leaf.as_slice() == chain[0]), "a leaf that nobody signed");

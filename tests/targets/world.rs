@@ -3,7 +3,7 @@
 use halfkey::certificate::{CertificateRequest, Chain, IssuerName, TrustAnchors, Validity};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
-use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
+use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::{CertificateAuthority, EntitlementStore};
 use halfkey::record::{
     Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, Progress, ServerRegistration, StoredKeys,
@@ -65,7 +65,8 @@ pub fn fixed() -> &'static Fixed {
         let issuer = |text| IssuerName::common_name(text).unwrap();
         let kem_key = KemPrivateKey::from_pkcs8_pem(TEST_KEY_A).unwrap();
         let offer_key = OfferKey::generate(random);
-        let request = CertificateRequest::sign(&name(), kem_key.public(), &[2, 1], &offer_key).unwrap();
+        let request =
+            CertificateRequest::sign(&name(), kem_key.public(), &SuiteList::all(), &offer_key).unwrap();
         let validity = Validity::new(at(0), at(365 * 86_400)).unwrap();
 
         let mut root = Authority::root(issuer("Root"), IssuerKey::generate_ed25519(random).unwrap()).unwrap();
@@ -102,13 +103,13 @@ pub fn settings() -> ServerSettings {
 
 pub fn server() -> Server {
     let Fixed { chain, kem_key, offer_key, .. } = fixed();
-    Server::new(&name(), chain, kem_key.clone(), offer_key.clone(), 600, Counting::new(2)).unwrap()
+    Server::new(&settings(), chain, kem_key.clone(), offer_key.clone(), Counting::new(2)).unwrap()
 }
 
 /// A policy by number: modes and suites, alone and together.
 pub fn policy(number: usize) -> Policy {
     let modes = [Modes::only(Mode::Psk), Modes::only(Mode::PskKem), Modes::all()][number % 3];
-    let suites = [Suites::only(SuiteId::X25519), Suites::all()][number / 3 % 2];
+    let suites = [SuiteList::only(SuiteId::X25519), SuiteList::all()][number / 3 % 2];
     Policy { modes, suites, allow_key_id: (number / 6).is_multiple_of(2), ..Policy::default() }
 }
 

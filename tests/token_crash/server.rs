@@ -8,6 +8,7 @@ use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validit
 use halfkey::driver::Framed;
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
+use halfkey::policy::SuiteList;
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
@@ -37,14 +38,16 @@ impl Gate {
         let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), key).unwrap();
         let (name, offer_key) = (ServerName::new(SERVER).unwrap(), OfferKey::generate(random));
         let kem_key = KemPrivateKey::from_pkcs8_pem(include_str!("../data/test-key-rsa-2048-a.pem")).unwrap();
-        let request = CertificateRequest::sign(&name, kem_key.public(), &[2, 1], &offer_key).unwrap();
+        let request =
+            CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key).unwrap();
         let validity = Validity::new(now, now.after(86_400)).unwrap();
         let chain = authority.issue(&request, validity, random).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
+        let settings = ServerSettings::new(name, template, &Secret::random(random));
         let gate = Arc::new(Self {
-            settings: ServerSettings::new(name.clone(), template, &Secret::random(random)),
-            server: Server::new(&name, &chain, kem_key, offer_key, 600, SystemRandom).unwrap(),
+            server: Server::new(&settings, &chain, kem_key, offer_key, SystemRandom).unwrap(),
+            settings,
             // One name for all registrations: a renewal has to give the old one.
             store: Store::with_names(UniqueNames::Proven),
             anchors: authority.trust_anchor().unwrap().into(),

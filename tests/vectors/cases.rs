@@ -7,7 +7,7 @@ use crate::reference_registration::{self as registration, ProofKey};
 use crate::reference_session::{self as session, Way, configuration_digest};
 use crate::stage::{self, End, Record, Stage, grant};
 use crate::talk::{self, APPLICATION, EXPORT};
-use halfkey::policy::{Mode, Modes, Policy, SuiteId, Suites};
+use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::entitlement_store::Document;
 use halfkey::record::TokenRegistration;
 use halfkey::registration::server::Decision;
@@ -35,7 +35,7 @@ pub(crate) fn all() -> Vec<Case> {
 }
 
 fn policy(suite: SuiteId, mode: Mode) -> Policy {
-    Policy { modes: Modes::only(mode), suites: Suites::only(suite), lifetime: None, allow_key_id: true }
+    Policy { modes: Modes::only(mode), suites: SuiteList::only(suite), lifetime: None, allow_key_id: true }
 }
 
 fn psk() -> Decision {

@@ -7,6 +7,7 @@ use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, Validity}
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::Policy;
+use halfkey::policy::SuiteList;
 use halfkey::port::{CertificateAuthority, Token};
 use halfkey::record::{TokenRegistration, Waiting};
 use halfkey::registration::server::{
@@ -86,7 +87,8 @@ impl Stage {
         let name = ServerName::new(SERVER).unwrap();
         let kem_key = KemPrivateKey::from_pkcs8_pem(KEM_KEY).unwrap();
         let offer_key = OfferKey::generate(&mut Party::new(OFFER_SEED));
-        let request = CertificateRequest::sign(&name, kem_key.public(), &[2, 1], &offer_key).unwrap();
+        let request =
+            CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key).unwrap();
         let from = UnixTime::from_secs(START - 86_400);
         let validity = Validity::new(from, from.after(3650 * 86_400)).unwrap();
         let chain = authority.issue(&request, validity, &mut Party::new(CERTIFICATE_SEED)).unwrap();
@@ -103,7 +105,7 @@ impl Stage {
         let offer_public = *request.offer_key().as_bytes();
         let parties = [Party::new(0), Party::new(0)];
         let [of_token, of_server] = parties.clone();
-        let server = Server::new(&name, &chain, kem_key, offer_key, settings.offer_ttl, of_server).unwrap();
+        let server = Server::new(&settings, &chain, kem_key, offer_key, of_server).unwrap();
         let (anchor_name, anchor_key) =
             (anchor.name().as_der().to_vec(), anchor.key().as_spki_der().to_vec());
         let (pin, quick) = ("2468".into(), PinSettings::for_tests());

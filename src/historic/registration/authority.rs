@@ -4,13 +4,14 @@ use super::super::Error;
 use super::token::BlankToken;
 use crate::certificate::{CertificateRequest, Chain, Validity};
 use crate::key::{KemPrivateKey, OfferKey};
+use crate::policy::SuiteList;
 use crate::port::CertificateAuthority;
 use crate::{RandomSource, ServerName};
 use core::fmt;
 
 /// The suite in certificates for this module: none of the real protocol's, so that a real token
 /// never takes such a certificate for one of its own, nor this module's tokens a real one.
-pub(super) const SUITE: u16 = 0;
+pub(super) const SUITES: SuiteList = SuiteList::only_code(0);
 
 /// Distributes a token in which P_i is embedded, and no other key (step 60; claims 7, 8a, 13, 14a,
 /// 20, 21a, 26).
@@ -39,7 +40,7 @@ pub fn assign(
     let private = KemPrivateKey::generate(bits, random)?;
     // The profile wants an offer key, the letter has none: this one is thrown away.
     let offer_key = OfferKey::generate(random);
-    let request = CertificateRequest::sign(server, private.public(), &[SUITE], &offer_key)?;
+    let request = CertificateRequest::sign(server, private.public(), &SUITES, &offer_key)?;
     let chain = authority.issue(&request, validity, random)?;
     Ok(AssignedKeys { name: server.clone(), private, chain })
 }

@@ -1,7 +1,7 @@
 //! The client's side of registration: steps 80 to 130 and 200.
 
 use super::super::{Cipher, Combiner, Error, Key, Step, cipher};
-use super::authority::SUITE;
+use super::authority::SUITES;
 use super::{Application, Call, Grant, Granted, Offer, Token};
 use crate::certificate::{Revocation, TrustAnchors, VerifiedServer, verify};
 use crate::random::Lent;
@@ -47,7 +47,7 @@ impl AwaitOffer {
     pub fn receive_offer(self, offer: &Offer, now: UnixTime) -> Result<NeedForm, Error> {
         let chain = offer.chain.as_der();
         let server = verify(&chain, &self.anchors, &self.server, now, &Revocation::Ignore)?;
-        if server.suites() != [SUITE] {
+        if *server.suites() != SUITES {
             return Err(Error::NotHistoric);
         }
         offer.template.validate()?;

@@ -3,13 +3,12 @@
 use super::{ContractViolation, Kept, ensure, same};
 use crate::certificate::{Revocation, TrustAnchors, VerifiedServer, verify};
 use crate::id::{Digest, ServerName};
-use crate::policy::SuiteId;
+use crate::policy::{SuiteId, SuiteList};
 use crate::port::auth_server::{AuthServer, AuthServerError, Decapsulated, Encapsulated, OfferMaterial};
 use crate::random::RandomSource;
 use crate::secret::Secret;
 use crate::suite::{Suite, find};
 use crate::time::UnixTime;
-use crate::wire::Codes;
 use alloc::vec::Vec;
 
 /// A server under test, and what is known of it.
@@ -69,16 +68,16 @@ struct Run {
 impl ServerUnderTest<'_> {
     fn suites(&self) -> Result<Vec<SuiteId>, ContractViolation> {
         let offered =
-            |suite: &SuiteId| self.server.offer_material(&Codes::one(suite.code()), self.now).is_ok();
+            |suite: &SuiteId| self.server.offer_material(&SuiteList::only(*suite), self.now).is_ok();
         let suites: Vec<_> = SuiteId::ALL.into_iter().filter(offered).collect();
         ensure(!suites.is_empty(), SOME_SUITE)?;
-        let private = self.server.offer_material(&Codes::one(0xFFFF), self.now).err();
+        let private = self.server.offer_material(&SuiteList::only(SuiteId::Private(0xFFFF)), self.now).err();
         ensure(private == Some(AuthServerError::NoSuite), "a suite that is not certified is not offered")?;
         Ok(suites)
     }
 
     fn offer_material(&self, suite: SuiteId, now: UnixTime) -> Result<OfferMaterial, ContractViolation> {
-        self.server.offer_material(&Codes::one(suite.code()), now).map_err(in_clause(SOME_SUITE))
+        self.server.offer_material(&SuiteList::only(suite), now).map_err(in_clause(SOME_SUITE))
     }
 
     fn verified(&self, offer_material: &OfferMaterial) -> Result<VerifiedServer, ContractViolation> {
@@ -119,7 +118,7 @@ impl ServerUnderTest<'_> {
             "an offer names the hash of its certificate",
         )?;
         ensure(offer_material.suite == suite, "an offer is of a suite that was asked for")?;
-        ensure(server.suites().contains(&suite.code()), "a suite that is offered is certified")?;
+        ensure(server.suites().contains(suite), "a suite that is offered is certified")?;
         let transcript = Digest::new([0x5A; 32]);
         let signed = "an offer is signed with the certified offer key";
         let signature =
@@ -131,7 +130,7 @@ impl ServerUnderTest<'_> {
         let forwards = suites.to_vec();
         let backwards = suites.iter().rev().copied().collect();
         for order in [forwards, backwards] {
-            let asked = Codes::new(order.iter().map(|suite| suite.code()));
+            let asked = SuiteList::of(order.iter().copied());
             let asked = asked.ok_or(ContractViolation::Broken(SOME_SUITE))?;
             let offer_material =
                 self.server.offer_material(&asked, self.now).map_err(in_clause(SOME_SUITE))?;

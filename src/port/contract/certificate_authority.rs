@@ -107,7 +107,7 @@ impl Case<'_> {
         &self,
         chain: &Chain,
         now: UnixTime,
-        revocation: &Revocation<'_>,
+        revocation: &Revocation,
     ) -> Result<VerifiedServer, CertificateError> {
         verify(&chain.as_der(), &self.anchors, self.request.name(), now, revocation)
     }
@@ -140,8 +140,7 @@ impl Case<'_> {
         random: &mut dyn RandomSource,
     ) -> Result<(), AuthorityViolation> {
         let list = authority.revocation_list(now, random)?;
-        let lists = [list.as_der()];
-        let revocation = Revocation::Lists { lists: &lists, depth: RevocationDepth::Leaf };
+        let revocation = Revocation::lists([list.as_der()], RevocationDepth::Leaf);
         for (chain, revoked) in expected {
             match (self.verify(chain, now, &revocation), revoked) {
                 (Ok(_), false) | (Err(CertificateError::Revoked), true) => {}

@@ -65,7 +65,7 @@ impl NeedOfferMaterial {
     ) -> Result<NeedSignature, ServerRegistrationError> {
         let suite =
             settings.suite(offer_material.suite.code()).ok_or(ServerRegistrationError::Setting("suites"))?;
-        if !self.question.suites.contains(offer_material.suite.code()) {
+        if !self.question.suites.contains(offer_material.suite) {
             return Err(ServerRegistrationError::NothingInCommon);
         }
         check(settings, offer_material)?;

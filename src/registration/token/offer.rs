@@ -3,9 +3,10 @@
 use super::facts::OfferFacts;
 use super::request::NeedWrap;
 use super::{Credential, refusal};
-use crate::certificate::{self, Revocation, TrustAnchors, VerifiedServer};
+use crate::certificate::{Revocation, TrustAnchors, VerifiedServer, verify_stapled};
 use crate::id::{ServerName, Txn};
 use crate::message::{EXT_CRL, Hello, Offer, OfferCore, VERSION};
+use crate::policy::SuiteList;
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::registration::TokenRegistrationError;
 use crate::step::Step;
@@ -25,12 +26,12 @@ pub fn hello(
     suites: &'static [&'static dyn Suite],
     random: &mut dyn RandomSource,
 ) -> Result<Step<Hello<'static>, AwaitOffer>, TokenRegistrationError> {
-    let codes =
-        Codes::new(suites.iter().map(|suite| suite.id().code())).ok_or(TokenRegistrationError::NotWanted)?;
+    let spoken =
+        SuiteList::of(suites.iter().map(|suite| suite.id())).ok_or(TokenRegistrationError::NotWanted)?;
     let txn = Txn(draw_for(random, Purpose::Txn));
     let hello = Hello {
         versions: Codes::one(VERSION),
-        suites: codes,
+        suites: spoken,
         txn,
         server_name: server_name.clone(),
         nonce_t: draw_for(random, Purpose::TokenNonce),
@@ -62,7 +63,7 @@ impl AwaitOffer {
         self,
         bytes: &[u8],
         anchors: &TrustAnchors,
-        revocation: &Revocation<'_>,
+        revocation: &Revocation,
         now: UnixTime,
     ) -> Result<NeedForm, TokenRegistrationError> {
         refusal(bytes)?;
@@ -70,7 +71,7 @@ impl AwaitOffer {
         let core = offer.read_core()?;
         let chain: Vec<&[u8]> = core.chain.iter().map(|certificate| certificate.0).collect();
         let stapled = core.ext.as_ref().and_then(|ext| ext.get(EXT_CRL));
-        let server = verify(&chain, anchors, &self.server_name, now, revocation, stapled)?;
+        let server = verify_stapled(&chain, anchors, &self.server_name, now, revocation, stapled)?;
 
         let suite = self.chosen(&core, &server)?;
         let th_o =
@@ -110,37 +111,13 @@ impl AwaitOffer {
         core: &OfferCore<'_>,
         server: &VerifiedServer,
     ) -> Result<&'static dyn Suite, TokenRegistrationError> {
-        let first = self.suites.iter().copied().find(|suite| server.suites().contains(&suite.id().code()));
+        let first = self.suites.iter().copied().find(|suite| server.suites().contains(suite.id()));
         first
             .filter(|suite| {
                 core.version == VERSION && core.suite == suite.id().code() && server.accepts(core.suite)
             })
             .ok_or(TokenRegistrationError::Downgrade)
     }
-}
-
-fn verify(
-    chain: &[&[u8]],
-    anchors: &TrustAnchors,
-    server_name: &ServerName,
-    now: UnixTime,
-    revocation: &Revocation<'_>,
-    stapled: Option<&[u8]>,
-) -> Result<VerifiedServer, TokenRegistrationError> {
-    let verified = match (revocation, stapled) {
-        (Revocation::Lists { lists, depth }, Some(stapled)) => {
-            let lists: Vec<&[u8]> = lists.iter().copied().chain([stapled]).collect();
-            certificate::verify(
-                chain,
-                anchors,
-                server_name,
-                now,
-                &Revocation::Lists { lists: &lists, depth: *depth },
-            )
-        }
-        _ => certificate::verify(chain, anchors, server_name, now, revocation),
-    };
-    Ok(verified?)
 }
 
 /// The server is verified; the user is to fill the template in (patent step 100).
