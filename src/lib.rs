@@ -110,6 +110,8 @@ extern crate alloc;
 
 mod cause;
 mod aead;
+#[cfg(feature = "std")]
+mod durable;
 mod hash;
 mod id;
 mod moment;
@@ -140,6 +142,8 @@ pub mod postgres;
 pub mod record;
 pub mod registration;
 pub mod schedule;
+#[cfg(feature = "std")]
+pub mod server_files;
 pub mod session;
 #[cfg(feature = "std")]
 pub mod software;

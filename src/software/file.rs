@@ -17,11 +17,12 @@
 
 use super::{LoadError, MAX_FILE, PinSettings, SecretString, SoftwareToken, UnblockingCode};
 use crate::certificate::TrustAnchors;
+use crate::durable::{Place, PlaceError};
 use crate::port::TokenError;
 use crate::random::RandomSource;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use thiserror::Error;
 
 /// The number of a failure that the operating system gave none.
@@ -67,6 +68,19 @@ pub enum FileError {
     /// The PIN is unfit, or the token failed.
     #[error(transparent)]
     Token(#[from] TokenError),
+}
+
+impl From<PlaceError> for FileError {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Io(error) => Self::of(&error),
+            PlaceError::AlreadyExists => Self::AlreadyExists,
+            PlaceError::InUse => Self::InUse,
+            PlaceError::NotAFile => LoadError::NotAToken.into(),
+            PlaceError::Exposed => Self::Exposed,
+            PlaceError::Linked => Self::Linked,
+        }
+    }
 }
 
 impl FileError {
@@ -138,7 +152,7 @@ impl SoftwareToken {
         let (mut token, code) = Self::new(anchors, pin, settings, random)?;
         if let Err(error) = place.replace(&token.save()) {
             // Nobody is to find a token whose unblocking code nobody was shown.
-            let _ = fs::remove_file(&place.path);
+            let _ = fs::remove_file(place.path());
             return Err(FileError::of(&error));
         }
         Ok((token.saved_by(move |bytes| place.replace(bytes).map_err(|error| number(&error))), code))
@@ -159,142 +173,7 @@ impl SoftwareToken {
         let mut place = Place::new(&path).map_err(|error| FileError::of(&error))?;
         place.readable()?;
         place.save_attempt()?;
-        let token = Self::load(&place.read()?, settings, random)?;
+        let token = Self::load(&place.read(MAX_FILE)?, settings, random)?;
         Ok(token.saved_by(move |bytes| place.replace(bytes).map_err(|error| number(&error))))
     }
-}
-
-/// Where a token's file is.
-struct Place {
-    path: PathBuf,
-    beside: PathBuf,
-    dir: PathBuf,
-    held: Option<File>,
-}
-
-impl Place {
-    fn new(path: &Path) -> io::Result<Self> {
-        let name = path.file_name().ok_or(ErrorKind::NotFound)?;
-        let dir = match path.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => fs::canonicalize(dir)?,
-            _ => fs::canonicalize(".")?,
-        };
-        let mut beside = name.to_owned();
-        beside.push(".new");
-        Ok(Self { path: dir.join(name), beside: dir.join(beside), dir, held: None })
-    }
-
-    fn vacant(&self) -> Result<(), FileError> {
-        match fs::symlink_metadata(&self.path) {
-            Ok(_) => Err(FileError::AlreadyExists),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(FileError::of(&error)),
-        }
-    }
-
-    /// A file, and its owner's alone; looked at before it is opened, lest a pipe be waited for.
-    fn readable(&self) -> Result<(), FileError> {
-        let metadata = fs::metadata(&self.path).map_err(|error| FileError::of(&error))?;
-        if !metadata.is_file() {
-            return Err(LoadError::NotAToken.into());
-        }
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            if metadata.mode() & 0o077 != 0 {
-                return Err(FileError::Exposed);
-            }
-            // Each name would have a lock of its own.
-            if metadata.nlink() > 1 {
-                return Err(FileError::Linked);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes the lock, and then away what a crash left beside the file. What is found there is durable
-    /// before anything rests on it: who made it may have been killed just before that.
-    fn save_attempt(&mut self) -> Result<(), FileError> {
-        let dir = Directory::open(&self.dir).map_err(|error| FileError::of(&error))?;
-        let mut name = self.path.clone().into_os_string();
-        name.push(".lock");
-        let lock = owners(OpenOptions::new().read(true).write(true).create(true)).open(name);
-        let lock = lock.map_err(|error| FileError::of(&error))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => FileError::InUse,
-            TryLockError::Error(error) => FileError::of(&error),
-        })?;
-        self.held = Some(lock);
-        self.clear().and_then(|()| dir.sync()).map_err(|error| FileError::of(&error))
-    }
-
-    fn clear(&self) -> io::Result<()> {
-        match fs::remove_file(&self.beside) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    fn read(&self) -> Result<Vec<u8>, FileError> {
-        let mut bytes = Vec::new();
-        File::open(&self.path)
-            .and_then(|file| file.take(MAX_FILE as u64).read_to_end(&mut bytes))
-            .map_err(|error| FileError::of(&error))?;
-        Ok(bytes)
-    }
-
-    /// Puts `bytes` in the place of the file, durably and whole.
-    fn replace(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let written = self.write(bytes);
-        if written.is_err() {
-            // Room for others; what is left of it goes with the next change.
-            let _ = self.clear();
-        }
-        written
-    }
-
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        // Whoever may not read it cannot synchronise it: better known now than when all is done.
-        let dir = Directory::open(&self.dir)?;
-        self.clear()?;
-        // It must not be there: nobody's link is followed.
-        let mut file = owners(OpenOptions::new().write(true).create_new(true)).open(&self.beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&self.beside, &self.path)?;
-        dir.sync()
-    }
-}
-
-/// An open directory. What has a new name in it has that durably when it is synchronised, which is
-/// for Unix alone.
-struct Directory {
-    #[cfg(unix)]
-    opened: File,
-}
-
-impl Directory {
-    #[cfg(unix)]
-    fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { opened: File::open(path)? })
-    }
-    #[cfg(not(unix))]
-    fn open(_: &Path) -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg_attr(not(unix), allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "nothing to do"))]
-    fn sync(&self) -> io::Result<()> {
-        #[cfg(unix)]
-        self.opened.sync_all()?;
-        Ok(())
-    }
-}
-
-/// For files that only their owner may read.
-fn owners(options: &mut OpenOptions) -> &OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
 }

@@ -1,0 +1,306 @@
+//! The files that an authentication server keeps in one directory: its secrets, its keys and its certificate.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `master-secret.pem` | the master secret, which all replicas of the server share |
+//! | `kem-key.pem` | P_r, the RSA key whose public half is certified, in PKCS#8 |
+//! | `offer-key.pem` | the Ed25519 key that signs offers, in PKCS#8 |
+//! | `request.pem` | the certificate request, to be sent to the issuer |
+//! | `certificate.pem` | the certificate, and those of intermediate issuers, from the issuer |
+//! | `NAME.pem` | other secrets of 32 bytes that the program asks for ([`Ready::secret`]) |
+//!
+//! The issuer's private key is not among them: it belongs on another machine. A directory that was cut short
+//! while it was being made goes on where it stopped; a file that is missing although a later one is there is
+//! an error, because making it again would make another server of it.
+//!
+//! The directory is made with mode 0700 and each file with 0600. Files with secrets that others than their
+//! owner may read are refused, as is a directory that others may write to, and a file system that has no
+//! access rights at all. Each file is written durably and whole.
+//!
+//! # Example
+//! ```
+//! # use halfkey::certificate::{IssuerName, Validity};
+//! # use halfkey::key::IssuerKey;
+//! # use halfkey::port::CertificateAuthority;
+//! # use halfkey::template::{Field, FieldKind, Template};
+//! # use halfkey::{UnixTime, memory};
+//! use halfkey::server_files::ServerFiles;
+//! use halfkey::{ServerName, SystemRandom};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = std::env::temp_dir().join(format!("halfkey-files-{}", std::process::id()));
+//! # let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
+//! # let mut issuer = memory::Authority::root(
+//! #     IssuerName::common_name("Issuer")?, IssuerKey::generate_ed25519(&mut SystemRandom)?)?;
+//! # let validity = Validity::new(UnixTime::now(), UnixTime::now().after(3600))?;
+//! let name = ServerName::new("gate.example")?;
+//! # ServerFiles::load_or_create_sized(&dir, &name, 2048, &mut SystemRandom)?;
+//! let ready = match ServerFiles::load_or_create(&dir, &name, &mut SystemRandom)? {
+//!     ServerFiles::Ready(ready) => ready,
+//!     ServerFiles::Uncertified(files) => {
+//!         println!("send this to the issuer:\n{}", files.request().to_pem()?);
+//!         let chain = issuer.issue(files.request(), validity, &mut SystemRandom)?; // on another machine
+//!         files.install(&chain)?
+//!     }
+//! };
+//! let settings = ready.settings(template);
+//! let server = ready.server(&settings, SystemRandom)?;
+//! # drop(server);
+//! # std::fs::remove_dir_all(&dir)?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod directory;
+mod error;
+
+use crate::certificate::leaf::Leaf;
+use crate::certificate::{CertificateRequest, Chain};
+use crate::id::ServerName;
+use crate::key::{KemPrivateKey, OfferKey, pem};
+use crate::memory;
+use crate::policy::SuiteList;
+use crate::random::RandomSource;
+use crate::secret::Secret;
+use crate::settings::ServerSettings;
+use crate::template::Template;
+use directory::{Directory, block};
+use std::path::Path;
+use std::string::{String, ToString};
+use zeroize::Zeroizing;
+
+pub use error::{FileProblem, ServerFilesError};
+
+const MASTER: &str = "master-secret.pem";
+const KEM_KEY: &str = "kem-key.pem";
+const OFFER_KEY: &str = "offer-key.pem";
+const REQUEST: &str = "request.pem";
+const CERTIFICATE: &str = "certificate.pem";
+
+const SECRET_LABEL: &str = "HALFKEY SECRET";
+
+/// What there is in a server's directory.
+#[derive(Debug)]
+pub enum ServerFiles {
+    /// Secrets and keys, and the request for a certificate that an issuer has to answer.
+    Uncertified(Uncertified),
+    /// Everything that a server needs.
+    Ready(Ready),
+}
+
+/// A server's secrets and keys, without a certificate yet.
+#[derive(Debug)]
+pub struct Uncertified(Files);
+
+/// A server's secrets and keys, with the certificate for them.
+#[derive(Debug)]
+pub struct Ready {
+    files: Files,
+    chain: Chain,
+}
+
+struct Files {
+    dir: Directory,
+    name: ServerName,
+    master: Secret,
+    kem_key: KemPrivateKey,
+    offer_key: OfferKey,
+    request: CertificateRequest,
+}
+
+impl ServerFiles {
+    /// Length of the RSA key that [`Self::load_or_create`] makes, in bits.
+    pub const RSA_BITS: usize = 3072;
+
+    /// Reads the files in `dir` and makes those that are missing: the directory itself, the master secret, the
+    /// two keys and the certificate request. The certificate comes from the issuer, either through
+    /// [`Uncertified::install`] or as the file `certificate.pem` that somebody puts there.
+    ///
+    /// An RSA key that is made here has 3072 bits, which takes a second, and ten in a program without
+    /// optimisation. A key of one's own may be put there beforehand as `kem-key.pem`.
+    ///
+    /// # Errors
+    /// [`ServerFilesError`] names the file.
+    pub fn load_or_create(
+        dir: impl AsRef<Path>,
+        name: &ServerName,
+        random: &mut dyn RandomSource,
+    ) -> Result<Self, ServerFilesError> {
+        Self::load_or_create_sized(dir, name, Self::RSA_BITS, random)
+    }
+
+    /// As [`Self::load_or_create`], with the length in bits of the RSA key that is made where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::load_or_create`].
+    pub fn load_or_create_sized(
+        dir: impl AsRef<Path>,
+        name: &ServerName,
+        rsa_bits: usize,
+        random: &mut dyn RandomSource,
+    ) -> Result<Self, ServerFilesError> {
+        let dir = Directory::open(dir.as_ref())?;
+        let _held = dir.save_attempt()?;
+        // What rests on the secrets and keys is made after them.
+        let certified = dir.has(CERTIFICATE);
+        let complete = certified || dir.has(REQUEST);
+        let master = secret(&dir, MASTER, complete, random)?;
+        let kem_key = read_or_make(&dir, KEM_KEY, pem::PRIVATE_KEY, complete, || {
+            Ok(KemPrivateKey::generate(rsa_bits, random)?.to_pkcs8_pem()?)
+        })?;
+        let kem_key = KemPrivateKey::from_pkcs8_pem(&kem_key).map_err(at(&dir, KEM_KEY))?;
+        let offer_key = read_or_make(&dir, OFFER_KEY, pem::PRIVATE_KEY, complete, || {
+            Ok(OfferKey::generate(random).to_pkcs8_pem()?)
+        })?;
+        let offer_key = OfferKey::from_pkcs8_pem(&offer_key).map_err(at(&dir, OFFER_KEY))?;
+        let request = read_or_make(&dir, REQUEST, CertificateRequest::LABEL, false, || {
+            let request = CertificateRequest::sign(name, kem_key.public(), &SuiteList::all(), &offer_key)?;
+            Ok(Zeroizing::new(request.to_pem()?))
+        })?;
+        let request = CertificateRequest::from_pem(&request).map_err(at(&dir, REQUEST))?;
+        if request.name() != name {
+            return Err(at(&dir, REQUEST)(FileProblem::OtherName(request.name().to_string())));
+        }
+        if request.kem_key() != kem_key.public() || *request.offer_key() != offer_key.public() {
+            return Err(at(&dir, REQUEST)(FileProblem::OtherKeys));
+        }
+        let files = Files { dir, name: name.clone(), master, kem_key, offer_key, request };
+        let Some(chain) = files.dir.read(CERTIFICATE, "CERTIFICATE", false)? else {
+            return Ok(Self::Uncertified(Uncertified(files)));
+        };
+        let chain = Chain::from_pem(&chain).map_err(at(&files.dir, CERTIFICATE))?;
+        files.certified_by(&chain)?;
+        Ok(Self::Ready(Ready { files, chain }))
+    }
+}
+
+impl Files {
+    /// Checks that a certificate is for this server's name and keys.
+    fn certified_by(&self, chain: &Chain) -> Result<(), ServerFilesError> {
+        let leaf = Leaf::of_chain(chain, &self.name).map_err(at(&self.dir, CERTIFICATE))?;
+        if leaf.kem_key != *self.kem_key.public() || leaf.offer_key != self.offer_key.public() {
+            return Err(at(&self.dir, CERTIFICATE)(FileProblem::OtherKeys));
+        }
+        Ok(())
+    }
+}
+
+impl Uncertified {
+    /// Returns the request, which an issuer answers with a certificate. It stands in `request.pem` too.
+    #[must_use]
+    pub const fn request(&self) -> &CertificateRequest {
+        &self.0.request
+    }
+
+    /// Takes the issuer's answer and writes it to `certificate.pem`.
+    ///
+    /// The certificate is checked against the server's name and keys. Whether a token will trust the issuer,
+    /// only the token can tell.
+    ///
+    /// # Errors
+    /// [`ServerFilesError`] when the certificate is for another name or other keys, or cannot be written.
+    pub fn install(self, chain: &Chain) -> Result<Ready, ServerFilesError> {
+        let files = self.0;
+        files.certified_by(chain)?;
+        let text = chain.to_pem().map_err(at(&files.dir, CERTIFICATE))?;
+        files.dir.write(CERTIFICATE, &text)?;
+        Ok(Ready { files, chain: chain.clone() })
+    }
+}
+
+impl Ready {
+    /// Returns the certificate, and those of intermediate issuers.
+    #[must_use]
+    pub const fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Returns the request that was answered: for a renewal of the certificate under the same keys. The new
+    /// certificate takes effect when it stands in `certificate.pem` and the server is started anew.
+    #[must_use]
+    pub const fn request(&self) -> &CertificateRequest {
+        &self.files.request
+    }
+
+    /// Returns settings with the server's name, the given template, the master secret and defaults otherwise.
+    #[must_use]
+    pub fn settings(&self, template: Template) -> ServerSettings {
+        ServerSettings::new(self.files.name.clone(), template, &self.files.master)
+    }
+
+    /// Makes the server that holds these keys.
+    ///
+    /// # Errors
+    /// [`ServerFilesError`] when `settings` are those of a server with another name.
+    pub fn server(
+        &self,
+        settings: &ServerSettings,
+        random: impl RandomSource + Send + 'static,
+    ) -> Result<memory::Server, ServerFilesError> {
+        let Files { dir, kem_key, offer_key, .. } = &self.files;
+        let made = memory::Server::new(settings, &self.chain, kem_key.clone(), offer_key.clone(), random);
+        made.map_err(at(dir, CERTIFICATE))
+    }
+
+    /// Returns the secret of 32 bytes in the file `NAME.pem`, which is made where it is missing: for the key of
+    /// a store's file, say.
+    ///
+    /// # Errors
+    /// [`ServerFilesError`]; [`FileProblem::Name`] unless `name` has 1 to 64 lower-case letters, digits and
+    /// hyphens and is not one of the server's own files.
+    pub fn secret(&self, name: &str, random: &mut dyn RandomSource) -> Result<Secret, ServerFilesError> {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let file: String = [name, ".pem"].concat();
+        let own = [MASTER, KEM_KEY, OFFER_KEY, REQUEST, CERTIFICATE].contains(&file.as_str());
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(fits) || own {
+            return Err(at(&self.files.dir, name)(FileProblem::Name));
+        }
+        let _held = self.files.dir.save_attempt()?;
+        secret(&self.files.dir, &file, false, random)
+    }
+}
+
+impl core::fmt::Debug for Files {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Files({})", self.name)
+    }
+}
+
+/// Gives an error the name of its file.
+fn at<P: Into<FileProblem>>(dir: &Directory, name: &str) -> impl FnOnce(P) -> ServerFilesError {
+    let path = dir.path(name);
+    move |problem| ServerFilesError::at(&path, problem)
+}
+
+/// Reads a file with a secret, or makes it unless it is one that `must` be there.
+fn read_or_make(
+    dir: &Directory,
+    name: &str,
+    label: &'static str,
+    must: bool,
+    make: impl FnOnce() -> Result<Zeroizing<String>, FileProblem>,
+) -> Result<Zeroizing<String>, ServerFilesError> {
+    if let Some(text) = dir.read(name, label, name != REQUEST)? {
+        return Ok(text);
+    }
+    if must {
+        return Err(at(dir, name)(FileProblem::Missing));
+    }
+    let made = make().map_err(at(dir, name))?;
+    dir.write(name, &made)?;
+    Ok(made)
+}
+
+fn secret(
+    dir: &Directory,
+    name: &str,
+    must: bool,
+    random: &mut dyn RandomSource,
+) -> Result<Secret, ServerFilesError> {
+    let text =
+        read_or_make(dir, name, SECRET_LABEL, must, || block(Secret::random(random).expose(), SECRET_LABEL))?;
+    let bytes =
+        pem::decode(&text, SECRET_LABEL).map_err(|_| at(dir, name)(FileProblem::NoBlock(SECRET_LABEL)))?;
+    let bytes: Option<[u8; Secret::LEN]> = bytes.as_slice().try_into().ok();
+    bytes.map(Secret::new).ok_or_else(|| at(dir, name)(FileProblem::NoBlock(SECRET_LABEL)))
+}
