@@ -10,7 +10,7 @@ use core::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Error, ErrorCode, ToSql, ffi, params_from_iter};
+use rusqlite::{Connection, Error, ErrorCode, MAIN_DB, ToSql, ffi, params_from_iter};
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -43,7 +43,7 @@ pub(super) fn new_file(path: &Path) -> Result<(), OpenError> {
 pub(super) fn guard(connection: &Connection) -> Result<(), StoreError> {
     guards(connection).map_err(|error| trouble(&error))?;
     // SQLite is content with less than it was asked for.
-    match connection.is_readonly("main").map_err(|error| trouble(&error))? {
+    match connection.is_readonly(MAIN_DB).map_err(|error| trouble(&error))? {
         true => Err(StoreError::ReadOnly),
         false => Ok(()),
     }
@@ -62,8 +62,25 @@ fn guards(connection: &Connection) -> rusqlite::Result<()> {
     ] {
         connection.set_db_config(setting, on)?;
     }
-    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, ROW_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, ROW_MAX).done()?;
     connection.pragma_update(None, "cell_size_check", true)
+}
+
+/// The answer to setting a limit: until rusqlite 0.34 the earlier limit alone, since then a `Result`.
+trait Done {
+    fn done(self) -> rusqlite::Result<()>;
+}
+
+impl Done for i32 {
+    fn done(self) -> rusqlite::Result<()> {
+        Ok(())
+    }
+}
+
+impl Done for rusqlite::Result<i32> {
+    fn done(self) -> rusqlite::Result<()> {
+        self.map(drop)
+    }
 }
 
 /// A write-ahead log that is synchronised with every commit: what was answered survives a loss of power.
