@@ -9,27 +9,25 @@
 //!
 //! The first start makes an issuer, certifies this server, and writes what tokens are distributed
 //! with to `DIR/anchor.pem`. Frames on the wire are `u32 length ‖ message`, as PROTOCOL.md says.
-//! Keys lie in `DIR` as PEM, readable to their owner alone; a real issuer's key would lie elsewhere.
+//! Keys lie in `DIR` as PEM, readable to their owner alone; the issuer's files lie in `DIR/issuer`, and a real
+//! issuer's on another machine.
 
 mod tcp;
 
 use halfkey::certificate::{CertificateRequest, Chain, IssuerName, Validity};
-use halfkey::driver::{Connection, Framed, Gateway, Observer, serve};
-use halfkey::exchange::{RequestKind, ServerEvent};
-use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+use halfkey::driver::{Connection, Framed, Gateway, Observer, RequestKind, ServerEvent, serve};
+use halfkey::key::IssuerKey;
 use halfkey::memory::{Authority, Server, Store};
-use halfkey::policy::{Modes, SuiteList};
+use halfkey::policy::Modes;
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
 use halfkey::registration::ActivationCode;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
+use halfkey::server_files::ServerFiles;
 use halfkey::store::Subject;
 use halfkey::store::operation::{Applications, Entitle, IssueCode, Registrations, Revoke, RevokeEntitlement};
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{
-    AccessPath, ApplicationName, RandomSource, Secret, ServerName, ServerSettings, SystemRandom, UnixTime,
-    UserName,
-};
+use halfkey::{AccessPath, ApplicationName, ServerName, ServerSettings, SystemRandom, UnixTime, UserName};
 use std::collections::HashMap;
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -111,53 +109,31 @@ impl Gate {
     /// does not matter where an earlier start was cut short.
     fn open(dir: &Path, arguments: &Arguments) -> Outcome<Self> {
         let random = &mut SystemRandom;
-        let now = UnixTime::now();
         let name = ServerName::new(arguments.value("--name").unwrap_or("gate.example"))?;
 
-        let issuer_key = read_or_make_text(&dir.join("issuer-key.pem"), || {
-            Ok(IssuerKey::generate_ed25519(random)?.to_pkcs8_pem()?)
-        })?;
-        let issuer_name = IssuerName::common_name("Example Issuer")?;
-        let mut authority = Authority::root(issuer_name, IssuerKey::from_pkcs8_pem(&issuer_key)?)?;
-        let register = dir.join("issuer-register.der");
-        let issued = read_or_make(&register, || Ok(authority.state()?))?;
-        authority = authority.with_state(&issued)?;
-        read_or_make_text(&dir.join("anchor.pem"), || Ok(authority.trust_anchor()?.to_pem()?))?;
-        // Tokens need no root certificate; `openssl verify -CAfile` does.
-        read_or_make_text(&dir.join("issuer.pem"), || {
-            let validity = Validity::new(now, now.after(10 * 365 * 86_400))?;
-            Ok(authority.root_certificate(validity, random)?.to_pem()?)
-        })?;
-
-        let kem_key = read_or_make_text(&dir.join("kem-key.pem"), || {
-            say(format_args!("making an RSA key of 2048 bits, which may take a few seconds ..."));
-            Ok(KemPrivateKey::generate(2048, random)?.to_pkcs8_pem()?)
-        })?;
-        let kem_key = KemPrivateKey::from_pkcs8_pem(&kem_key)?;
-        let offer_key =
-            read_or_make_text(&dir.join("offer-key.pem"), || Ok(OfferKey::generate(random).to_pkcs8_pem()?))?;
-        let offer_key = OfferKey::from_pkcs8_pem(&offer_key)?;
-        let chain = read_or_make_text(&dir.join("chain.pem"), || {
-            let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
-            let validity = Validity::new(now, now.after(365 * 86_400))?;
-            let chain = authority.issue(&request, validity, random)?;
-            replace(&register, &authority.state()?).map_err(|code| format!("the register: error {code}"))?;
-            Ok(chain.to_pem()?)
-        })?;
-        let chain = Chain::from_pem(&chain)?;
+        say(format_args!("reading or making keys; an RSA key of 2048 bits may take a few seconds ..."));
+        let files = ServerFiles::load_or_create_sized(dir, &name, 2048, random)?;
+        let files = match files {
+            ServerFiles::Ready(files) => files,
+            ServerFiles::Uncertified(files) => {
+                files.install(&certify(&dir.join("issuer"), files.request())?)?
+            }
+        };
+        let anchor = || Ok(issuer(&dir.join("issuer"))?.trust_anchor()?.to_pem()?);
+        read_or_make_text(&dir.join("anchor.pem"), anchor)?;
 
         let template = Template::new(vec![
             Field::required("name", FieldKind::UserName).labelled("User name"),
             Field::optional("department", FieldKind::Text { max_len: 64 }).labelled("Department"),
         ])?;
-        let mut settings = ServerSettings::new(name, template, &secret(&dir.join("master.key"))?);
+        let mut settings = files.settings(template);
         settings.open_registration = !arguments.has("--closed");
         if arguments.has("--psk") {
             settings.policy.modes = Modes::all();
         }
-        let server = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
+        let server = files.server(&settings, SystemRandom)?;
 
-        let (path, key) = (dir.join("store.sealed"), secret(&dir.join("store.key"))?);
+        let (path, key) = (dir.join("store.sealed"), files.secret("store-key", random)?);
         let file = read_or_make(&path, || Ok(Store::new().save(&key, random)))?;
         let store = Store::load(&file, &key)?;
         // From here on every change is on the disk before the answer that rests on it leaves.
@@ -268,14 +244,30 @@ fn staff() -> Outcome<Subject> {
     Ok(Subject::AccessPath(AccessPath::new("/staff")?))
 }
 
-fn secret(path: &Path) -> Outcome<Secret> {
-    let bytes = read_or_make(path, || {
-        let mut bytes = [0; Secret::LEN];
-        SystemRandom.fill(&mut bytes);
-        Ok(bytes)
+/// The issuer, which is on another machine in earnest; its files are in a directory of their own.
+fn issuer(dir: &Path) -> Outcome<Authority> {
+    let random = &mut SystemRandom;
+    let key =
+        read_or_make_text(&dir.join("key.pem"), || Ok(IssuerKey::generate_ed25519(random)?.to_pkcs8_pem()?))?;
+    let authority =
+        Authority::root(IssuerName::common_name("Example Issuer")?, IssuerKey::from_pkcs8_pem(&key)?)?;
+    let issued = read_or_make(&dir.join("register.der"), || Ok(authority.state()?))?;
+    Ok(authority.with_state(&issued)?)
+}
+
+/// What an issuer does with a server's request, once it knows whom it is dealing with.
+fn certify(dir: &Path, request: &CertificateRequest) -> Outcome<Chain> {
+    let _held = hold(dir)?;
+    let (mut authority, now, random) = (issuer(dir)?, UnixTime::now(), &mut SystemRandom);
+    // Tokens need no root certificate; `openssl verify -CAfile` does.
+    read_or_make_text(&dir.join("root.pem"), || {
+        let validity = Validity::new(now, now.after(10 * 365 * 86_400))?;
+        Ok(authority.root_certificate(validity, random)?.to_pem()?)
     })?;
-    let bytes = bytes.try_into().map_err(|_| format!("{} is not of 32 bytes", path.display()))?;
-    Ok(Secret::new(bytes))
+    let chain = authority.issue(request, Validity::new(now, now.after(365 * 86_400))?, random)?;
+    replace(&dir.join("register.der"), &authority.state()?)
+        .map_err(|code| format!("the register: error {code}"))?;
+    Ok(chain)
 }
 
 impl Observer for Gate {

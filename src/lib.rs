@@ -100,6 +100,7 @@
 //! | `std` | yes | [`SystemRandom`], in-memory server and store, software token, drivers |
 //! | `sqlite` | no | an entitlement store in a file of SQLite, which is built from C |
 //! | `postgres` | no | an entitlement store in PostgreSQL, asynchronous, on your pool |
+//! | `serde` | no | reading and writing settings, policies, templates, names and ids |
 //! | `historic` | no | the patent to the letter, and the attacks on it |
 //!
 //! A feature adds names and never changes behaviour.
@@ -120,6 +121,8 @@ mod random;
 #[cfg(feature = "std")]
 mod sealed;
 mod secret;
+#[cfg(feature = "serde")]
+mod serde_impl;
 mod settings;
 mod step;
 mod time;
@@ -167,7 +170,7 @@ pub use moment::Moment;
 pub use random::SystemRandom;
 pub use random::{Purpose, RandomSource};
 pub use secret::Secret;
-pub use settings::ServerSettings;
+pub use settings::{ServerOptions, ServerSettings, SettingsError};
 pub use step::{ErrorReason, Fault, Step};
 pub use time::UnixTime;
 

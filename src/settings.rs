@@ -7,6 +7,154 @@ use crate::secret::Secret;
 use crate::suite::{SUITES, Suite};
 use crate::template::Template;
 use crate::transcript::label;
+use thiserror::Error;
+
+/// What an operator writes into a server's settings file: everything but the secrets. With the feature
+/// `serde` it is read from and written to any format that serde knows; every field but `name` and `template`
+/// may be left out, and an unknown one is refused.
+///
+/// # Example
+/// ```
+/// # use halfkey::template::{Field, FieldKind, Template};
+/// use halfkey::{Secret, ServerName, ServerOptions};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
+/// let mut options = ServerOptions::new(ServerName::new("gate.example")?, template);
+/// options.open_registration = false;
+/// let settings = options.settings(&Secret::new([7; 32]))?; // a secret of its own, from a safe place
+/// # assert!(!settings.open_registration);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct ServerOptions {
+    /// The server's name, as its certificate has it.
+    pub name: ServerName,
+    /// The registration template.
+    pub template: Template,
+    /// The policy proposed for a new registration.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub policy: Policy,
+    /// Seconds for which an offer is good: 600, from 1 to 900.
+    #[cfg_attr(feature = "serde", serde(default = "default::offer_ttl"))]
+    pub offer_ttl: u32,
+    /// Length of R3's sealed plaintext in bytes: 1024, a multiple of 256 from 256 to 4096.
+    #[cfg_attr(feature = "serde", serde(default = "default::outcome_size"))]
+    pub outcome_size: u16,
+    /// Seconds within which a granted registration must be confirmed: one day.
+    #[cfg_attr(feature = "serde", serde(default = "default::confirm_within"))]
+    pub confirm_within: u32,
+    /// Seconds for which an application waits for the operator: 30 days.
+    #[cfg_attr(feature = "serde", serde(default = "default::hold_for"))]
+    pub hold_for: u32,
+    /// Seconds after expiry within which a key may still be renewed: 30 days.
+    #[cfg_attr(feature = "serde", serde(default = "default::renewal_grace"))]
+    pub renewal_grace: u32,
+    /// Most registrations pending for one proof or one name: 8.
+    #[cfg_attr(feature = "serde", serde(default = "default::pending_same"))]
+    pub pending_same: u32,
+    /// Most registrations pending and applications waiting in all: 100 000.
+    #[cfg_attr(feature = "serde", serde(default = "default::pending_total"))]
+    pub pending_total: u32,
+    /// Whether registrations without any proof are considered: yes.
+    #[cfg_attr(feature = "serde", serde(default = "default::open_registration"))]
+    pub open_registration: bool,
+}
+
+/// A setting that no server can work with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the setting {setting}: {wanted}")]
+pub struct SettingsError {
+    /// The setting's name.
+    pub setting: &'static str,
+    /// What it has to be.
+    pub wanted: &'static str,
+}
+
+/// The defaults, for options and settings alike.
+mod default {
+    pub(super) const fn offer_ttl() -> u32 {
+        600
+    }
+    pub(super) const fn outcome_size() -> u16 {
+        1024
+    }
+    pub(super) const fn confirm_within() -> u32 {
+        86_400
+    }
+    pub(super) const fn hold_for() -> u32 {
+        30 * 86_400
+    }
+    pub(super) const fn renewal_grace() -> u32 {
+        30 * 86_400
+    }
+    pub(super) const fn pending_same() -> u32 {
+        8
+    }
+    pub(super) const fn pending_total() -> u32 {
+        100_000
+    }
+    pub(super) const fn open_registration() -> bool {
+        true
+    }
+}
+
+impl ServerOptions {
+    /// Options with the defaults named at each field.
+    #[must_use]
+    pub fn new(name: ServerName, template: Template) -> Self {
+        Self {
+            name,
+            template,
+            policy: Policy::default(),
+            offer_ttl: default::offer_ttl(),
+            outcome_size: default::outcome_size(),
+            confirm_within: default::confirm_within(),
+            hold_for: default::hold_for(),
+            renewal_grace: default::renewal_grace(),
+            pending_same: default::pending_same(),
+            pending_total: default::pending_total(),
+            open_registration: default::open_registration(),
+        }
+    }
+
+    /// Makes settings of the options. `master` is 32 random bytes that all replicas share and that outlive
+    /// restarts.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names a setting that no server can work with.
+    pub fn settings(self, master: &Secret) -> Result<ServerSettings, SettingsError> {
+        let wrong = |setting, wanted| Err(SettingsError { setting, wanted });
+        if self.template.validate().is_err() {
+            return wrong("template", "fields that a user can fill in, one of them a required user name");
+        }
+        if !(1..=900).contains(&self.offer_ttl) {
+            return wrong("offer_ttl", "1 to 900 seconds");
+        }
+        if !(256..=4096).contains(&self.outcome_size) || !self.outcome_size.is_multiple_of(256) {
+            return wrong("outcome_size", "a multiple of 256 from 256 to 4096");
+        }
+        let secrets = ServerSecrets::derive(master, &self.name);
+        Ok(ServerSettings {
+            name: self.name,
+            template: self.template,
+            policy: self.policy,
+            offer_ttl: self.offer_ttl,
+            outcome_size: self.outcome_size,
+            confirm_within: self.confirm_within,
+            hold_for: self.hold_for,
+            renewal_grace: self.renewal_grace,
+            pending_same: self.pending_same,
+            pending_total: self.pending_total,
+            open_registration: self.open_registration,
+            suites: SUITES,
+            secrets,
+        })
+    }
+}
 
 /// A server's settings: handed by reference to every server step.
 ///
@@ -53,14 +201,14 @@ impl ServerSettings {
             name,
             template,
             policy: Policy::default(),
-            offer_ttl: 600,
-            outcome_size: 1024,
-            confirm_within: 86_400,
-            hold_for: 30 * 86_400,
-            renewal_grace: 30 * 86_400,
-            pending_same: 8,
-            pending_total: 100_000,
-            open_registration: true,
+            offer_ttl: default::offer_ttl(),
+            outcome_size: default::outcome_size(),
+            confirm_within: default::confirm_within(),
+            hold_for: default::hold_for(),
+            renewal_grace: default::renewal_grace(),
+            pending_same: default::pending_same(),
+            pending_total: default::pending_total(),
+            open_registration: default::open_registration(),
             suites: SUITES,
             secrets,
         }

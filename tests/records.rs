@@ -2,6 +2,14 @@
 //! else's stands on.
 
 #![cfg(feature = "std")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    unreachable_pub,
+    reason = "a test may panic, and what tests share is not exported"
+)]
 
 use core::fmt::Debug;
 use halfkey::certificate::{IssuerName, TrustAnchor, TrustAnchors};
