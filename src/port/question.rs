@@ -8,8 +8,8 @@
 use super::auth_server::{Decapsulated, OfferMaterial};
 use super::{AuthServer, AuthServerError, EntitlementStore, StoreError};
 use crate::id::Digest;
-use crate::time::UnixTime;
 use crate::policy::SuiteList;
+use crate::time::UnixTime;
 
 /// Something that an exchange wants to know or to have done.
 pub trait Question: Send + 'static {
