@@ -107,7 +107,7 @@ pub trait AuthServer: Send + Sync {
 }
 
 impl<T: AuthServer + ?Sized> AuthServer for alloc::sync::Arc<T> {
-    fn offer_material(&self, suites: &Codes, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
+    fn offer_material(&self, suites: &SuiteList, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
         (**self).offer_material(suites, now)
     }
 
