@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::vec::Vec;
 use zeroize::Zeroizing;
 
-/// Why a file is not used.
+/// A reason for not using a file.
 #[derive(Debug)]
 pub(crate) enum PlaceError {
     /// The operating system's error.
@@ -33,7 +33,7 @@ impl From<io::Error> for PlaceError {
     }
 }
 
-/// Where one file is, and the one beside it that becomes it.
+/// The path of a file, and of the one beside it that replaces it.
 pub(crate) struct Place {
     path: PathBuf,
     beside: PathBuf,
@@ -42,7 +42,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The place of `path`, whose directory must be there.
+    /// Returns the place of `path`, whose directory must exist.
     pub(crate) fn new(path: &Path) -> io::Result<Self> {
         let name = path.file_name().ok_or(ErrorKind::NotFound)?;
         let dir = match path.parent() {

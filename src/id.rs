@@ -14,13 +14,13 @@ macro_rules! identifier {
             /// Length in bytes.
             pub const LEN: usize = $len;
 
-            /// An identifier from its bytes.
+            /// Makes an identifier from its bytes.
             #[must_use]
             pub const fn new(bytes: [u8; $len]) -> Self {
                 Self(bytes)
             }
 
-            /// The bytes.
+            /// Returns the bytes.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; $len] {
                 &self.0
@@ -50,11 +50,11 @@ macro_rules! identifier {
     };
 }
 
-/// Why a string is no identifier.
+/// An error for a string that is not an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("an identifier of this kind has {digits} hexadecimal digits")]
 pub struct IdError {
-    /// How many digits it should have.
+    /// Number of digits that the identifier has.
     pub digits: usize,
 }
 
@@ -108,7 +108,7 @@ identifier! {
     Digest, 32
 }
 
-/// Why a string is no name.
+/// An error for a string that is not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NameError {
@@ -136,7 +136,7 @@ macro_rules! name {
             /// The longest such name, in bytes of UTF-8.
             pub const MAX: usize = $max;
 
-            /// Checks and takes a name.
+            /// Checks a name and takes it.
             ///
             /// # Errors
             /// [`NameError`] says what is wrong with it.
@@ -152,7 +152,7 @@ macro_rules! name {
                 Ok(Self(name.into()))
             }
 
-            /// The name.
+            /// Returns the name.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -115,7 +115,7 @@ impl rand_core::TryRng for Lent<'_> {
 
 impl rand_core::TryCryptoRng for Lent<'_> {}
 
-/// The operating system's random source, asked anew for every draw: safe across forks and machine
+/// The operating system's random source, asked for every draw: safe across forks and machine
 /// snapshots.
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, Default)]

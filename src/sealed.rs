@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
-/// What makes a sealed state durable, or says its driver's number for why not.
+/// A hook that makes a sealed state durable, or returns its driver's number for the failure.
 pub(crate) type Keep = Box<dyn FnMut(&[u8]) -> Result<(), u32> + Send>;
 
 /// Length of the salt before the sealed text, in bytes.
@@ -27,7 +27,7 @@ pub(crate) fn seal(
     random: &mut dyn RandomSource,
 ) -> Vec<u8> {
     let salt: [u8; SALT] = draw(random);
-    // Room for the tag, lest the text be moved and its copy stay behind.
+    // Room for the tag: without it the text would be moved and a copy of it stay behind.
     let mut sealed = Vec::with_capacity(text.len().saturating_add(TAG));
     sealed.extend_from_slice(text);
     aead::seal(&prf(key, label, &salt), &[0; 12], aad, &mut sealed);

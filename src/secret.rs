@@ -16,7 +16,7 @@ impl Secret {
     /// Length in bytes.
     pub const LEN: usize = 32;
 
-    /// Takes over 32 secret bytes.
+    /// Takes 32 secret bytes.
     #[must_use]
     pub const fn new(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
@@ -37,19 +37,19 @@ impl Secret {
         secret
     }
 
-    /// The 32 zero bytes that stand for an absent secret (PROTOCOL.md, section 4).
+    /// Returns the 32 zero bytes that stand for an absent secret (PROTOCOL.md, section 4).
     #[must_use]
     pub const fn absent() -> Self {
         Self([0; Self::LEN])
     }
 
-    /// The secret bytes themselves, for an implementation of a port or a suite.
+    /// Returns the secret bytes, for an implementation of a port or a suite.
     #[must_use]
     pub const fn expose(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 
-    /// Picks `a` if `choice` is false and `b` if it is true, in constant time.
+    /// Returns `a` if `choice` is false and `b` if it is true, in constant time.
     pub(crate) fn select(a: &Self, b: &Self, choice: Choice) -> Self {
         let mut out = [0; Self::LEN];
         for ((out, a), b) in out.iter_mut().zip(&a.0).zip(&b.0) {

@@ -1,4 +1,4 @@
-//! What an operator decides for a server, and the secrets its replicas share.
+//! Decisions of an operator for a server, and the secrets that its replicas share.
 
 use crate::hash;
 use crate::id::ServerName;
@@ -9,7 +9,7 @@ use crate::template::Template;
 use crate::transcript::label;
 use thiserror::Error;
 
-/// What an operator writes into a server's settings file: everything but the secrets. With the feature
+/// Contents of a server's settings file: everything but the secrets. With the feature
 /// `serde` it is read from and written to any format that serde knows; every field but `name` and `template`
 /// may be left out, and an unknown one is refused.
 ///
@@ -59,7 +59,7 @@ pub struct ServerOptions {
     /// Most registrations pending and applications waiting in all: 100 000.
     #[cfg_attr(feature = "serde", serde(default = "default::pending_total"))]
     pub pending_total: u32,
-    /// Whether registrations without any proof are considered: yes.
+    /// Permission to register without any proof: yes.
     #[cfg_attr(feature = "serde", serde(default = "default::open_registration"))]
     pub open_registration: bool,
 }
@@ -70,7 +70,7 @@ pub struct ServerOptions {
 pub struct SettingsError {
     /// The setting's name.
     pub setting: &'static str,
-    /// What it has to be.
+    /// Values that it may have.
     pub wanted: &'static str,
 }
 
@@ -164,7 +164,7 @@ impl ServerOptions {
 pub struct ServerSettings {
     /// The server's name, as its certificate has it.
     pub name: ServerName,
-    /// What users fill in.
+    /// The registration template.
     pub template: Template,
     /// The policy proposed for a new registration; unknown addresses in sessions behave like it.
     pub policy: Policy,
@@ -184,7 +184,7 @@ pub struct ServerSettings {
     /// The most registrations pending and applications waiting in all: 100 000. An applicant without
     /// proof finds no room beyond it; those with one are bounded by [`Self::pending_same`].
     pub pending_total: u32,
-    /// Whether registrations without any proof are considered: trust on first use. Default: yes.
+    /// Permission to register without any proof, which is trust on first use. Default: yes.
     pub open_registration: bool,
     /// The suites whose code is at hand.
     pub suites: &'static [&'static dyn Suite],

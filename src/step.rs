@@ -14,7 +14,7 @@ pub struct Step<M, N> {
     pub next: N,
 }
 
-/// Whose fault an error is: who can mend it.
+/// The party at fault for an error, which is the one that can mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The peer broke the protocol, is not who it should be, or somebody meddled on the way.
@@ -34,7 +34,7 @@ pub enum Fault {
 pub enum ErrorReason {
     /// 0: no.
     Refused,
-    /// 1: the offer or challenge is not known any more; begin anew.
+    /// 1: the offer or challenge is not known any more; start again.
     Restart,
     /// 2: not now; try later.
     Busy,

@@ -11,25 +11,25 @@ use core::time::Duration;
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// A time from seconds since the epoch.
+    /// Makes a time from seconds since the epoch.
     #[must_use]
     pub const fn from_secs(seconds: u64) -> Self {
         Self(seconds)
     }
 
-    /// Seconds since the epoch.
+    /// Returns the seconds since the epoch.
     #[must_use]
     pub const fn as_secs(self) -> u64 {
         self.0
     }
 
-    /// This time plus `seconds`, held at the far end of time rather than wrapping.
+    /// Returns this time plus `seconds`; the latest representable time rather than wrapping.
     #[must_use]
     pub const fn after(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
 
-    /// Seconds from `earlier` to this time; 0 when `earlier` is later.
+    /// Returns the seconds from `earlier` to this time; 0 when `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)

@@ -15,7 +15,7 @@ use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, NameConstraints};
 
 const LABEL: &str = "HALFKEY TRUST ANCHOR";
 
-/// Why something makes no trust anchor.
+/// An error that says why data is not a trust anchor, or anchors not a list of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AnchorError {
@@ -81,7 +81,7 @@ impl TrustAnchor {
     }
 
     /// The name and key of a root certificate, whose validity, path length and own signature do not
-    /// matter: whoever embeds it has decided to trust it.
+    /// matter: the person who embeds it has decided to trust it.
     ///
     /// # Errors
     /// [`AnchorError`] when it is not one of an authority, or restricts names.

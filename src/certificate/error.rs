@@ -4,7 +4,7 @@ use crate::UnixTime;
 use crate::key::KeyError;
 use thiserror::Error;
 
-/// What a certificate may be used for, as far as it was found wrong.
+/// A use of a certificate that was found missing or wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Usage {
@@ -18,9 +18,9 @@ pub enum Usage {
     RevocationListSigning,
 }
 
-/// Why a certificate, a chain or a revocation list was refused.
+/// A reason for refusing a certificate, a chain or a revocation list.
 ///
-/// Unless a variant says otherwise, whoever presented the chain is at fault: the server, its
+/// Unless a variant says otherwise, the party that presented the chain is at fault: the server, its
 /// issuer, or somebody in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -128,7 +128,7 @@ pub enum CertificateError {
     /// The list should have been replaced. Or this side's clock is wrong.
     #[error("the revocation list went stale at {next_update}")]
     StaleCrl {
-        /// When the next list was due.
+        /// Time at which the next list was due.
         next_update: UnixTime,
     },
     /// The issuer did not sign the revocation list.

@@ -25,7 +25,7 @@ use x509_cert::serial_number::SerialNumber as DerSerialNumber;
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_cert::time::{Time, Validity as Times};
 
-/// Why a certificate or a revocation list could not be made.
+/// A failure to make a certificate or a revocation list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum IssueError {
@@ -85,11 +85,11 @@ fn time(time: UnixTime) -> Result<Time, IssueError> {
 pub(crate) struct Issuer<'k> {
     pub(crate) name: &'k IssuerName,
     pub(crate) key: &'k IssuerKey,
-    /// How its own certificate identifies its key.
+    /// Key identifier from the issuer's own certificate.
     pub(crate) key_id: &'k [u8],
 }
 
-/// What a revocation list says.
+/// Contents of a revocation list.
 pub(crate) struct CrlFields<'r> {
     pub(crate) number: u64,
     pub(crate) this_update: UnixTime,

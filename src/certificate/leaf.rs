@@ -11,7 +11,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectAltName};
 use x509_cert::{Certificate, TbsCertificate};
 
-/// What a server's certificate says.
+/// Contents of a server's certificate.
 pub(crate) struct Leaf {
     pub(crate) kem_key: KemPublicKey,
     pub(crate) offer_key: OfferPublicKey,
@@ -24,7 +24,7 @@ pub(crate) struct Leaf {
 const KEY_ENCIPHERMENT: &[u8] = &[0x03, 0x02, 0x05, 0x20];
 
 impl Leaf {
-    /// What the server's own certificate in a chain says, held against the profile but not verified.
+    /// Reads the server's own certificate in a chain and checks it against the profile, without verifying it.
     #[cfg(feature = "std")]
     pub(crate) fn of_chain(chain: &super::Chain, name: &ServerName) -> Result<Self, CertificateError> {
         Self::read(&item::parse(chain.leaf().as_der())?, name)

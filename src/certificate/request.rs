@@ -11,7 +11,7 @@ use thiserror::Error;
 
 const VERSION: u8 = 1;
 
-/// Why a certificate request was refused.
+/// A reason for refusing a certificate request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -89,8 +89,8 @@ impl CertificateRequest {
     /// The label of the PEM form.
     pub(crate) const LABEL: &str = "HALFKEY CERTIFICATE REQUEST";
 
-    /// Asks for a certificate that says: the server `name` holds `kem_key`, speaks `suites` and signs
-    /// its offers with `offer_key`.
+    /// Makes a request for a certificate which says that the server `name` holds `kem_key`, speaks `suites`
+    /// and signs its offers with `offer_key`.
     ///
     /// # Errors
     /// Only when memory cannot hold it.
@@ -153,13 +153,13 @@ impl CertificateRequest {
         Self::from_der(&pem::decode(text, Self::LABEL).map_err(|_| RequestError::Malformed)?)
     }
 
-    /// The DER form.
+    /// Returns the DER form.
     #[must_use]
     pub fn as_der(&self) -> &[u8] {
         &self.der
     }
 
-    /// The PEM form.
+    /// Returns the PEM form.
     ///
     /// # Errors
     /// Only when memory cannot hold the text.
@@ -167,25 +167,25 @@ impl CertificateRequest {
         pem::encode(&self.der, Self::LABEL).map_err(|_| RequestError::Malformed)
     }
 
-    /// The server's name.
+    /// Returns the server's name.
     #[must_use]
     pub const fn name(&self) -> &ServerName {
         &self.name
     }
 
-    /// P_u.
+    /// Returns P_u, the server's RSA key.
     #[must_use]
     pub const fn kem_key(&self) -> &KemPublicKey {
         &self.kem_key
     }
 
-    /// The suites the server speaks.
+    /// Returns the suites that the server speaks.
     #[must_use]
     pub const fn suites(&self) -> &SuiteList {
         &self.suites
     }
 
-    /// The key that signs the server's offers.
+    /// Returns the key that signs the server's offers.
     #[must_use]
     pub const fn offer_key(&self) -> &OfferPublicKey {
         &self.offer_key

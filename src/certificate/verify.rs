@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use rustls_pki_types::{CertificateDer, DnsName};
 use webpki::{CertRevocationList, EndEntityCert, ExpirationPolicy, RevocationOptionsBuilder};
 
-/// How far up the chain revocation lists are demanded.
+/// Part of the chain for which revocation lists are demanded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RevocationDepth {
     /// For the server's own certificate only.
@@ -35,7 +35,7 @@ pub enum Revocation {
         /// DER CRLs, at most [`MAX_REVOCATION_LISTS`], each at most [`MAX_REVOCATION_LIST`] bytes.
         /// The first list of an issuer counts.
         lists: Arc<[Vec<u8>]>,
-        /// Which certificates are checked.
+        /// Certificates that are checked.
         depth: RevocationDepth,
     },
 }
@@ -75,55 +75,55 @@ pub struct VerifiedServer {
 }
 
 impl VerifiedServer {
-    /// The name that was asked for and certified.
+    /// Returns the name that was asked for and certified.
     #[must_use]
     pub const fn name(&self) -> &ServerName {
         &self.name
     }
 
-    /// P_u, for SSK1.
+    /// Returns P_u, the RSA key that SSK1 is encapsulated to.
     #[must_use]
     pub const fn kem_key(&self) -> &KemPublicKey {
         &self.kem_key
     }
 
-    /// The key that signs this server's offers.
+    /// Returns the key that signs this server's offers.
     #[must_use]
     pub const fn offer_key(&self) -> &OfferPublicKey {
         &self.offer_key
     }
 
-    /// All suites the certificate lists, in its order.
+    /// Returns the suites that the certificate lists, in its order.
     #[must_use]
     pub const fn suites(&self) -> &SuiteList {
         &self.suites
     }
 
-    /// Whether the certificate lists `suite` and the trust anchor finds it strong enough.
+    /// Returns whether the certificate lists `suite` and the trust anchor accepts its strength.
     #[must_use]
     pub fn accepts(&self, suite: u16) -> bool {
         suite >= self.minimum_suite && self.suites.codes().any(|listed| listed == suite)
     }
 
-    /// H(leaf certificate): SHA-256 of its DER.
+    /// Returns SHA-256 of the server certificate's DER.
     #[must_use]
     pub const fn leaf_hash(&self) -> Digest {
         self.leaf
     }
 
-    /// The serial number of the server's certificate.
+    /// Returns the serial number of the server's certificate.
     #[must_use]
     pub const fn serial(&self) -> &SerialNumber {
         &self.serial
     }
 
-    /// The last second in which the server's certificate is valid.
+    /// Returns the last second in which the server's certificate is valid.
     #[must_use]
     pub const fn not_after(&self) -> UnixTime {
         self.not_after
     }
 
-    /// Which of the trust anchors the chain led to: its place in the list given to [`verify`].
+    /// Returns the place, in the list given to [`verify`], of the trust anchor that the chain led to.
     #[must_use]
     pub const fn anchor(&self) -> usize {
         self.anchor

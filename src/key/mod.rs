@@ -47,7 +47,7 @@ pub const MAX_RSA_EXPONENT: u64 = 0xFFFF_FFFF;
 /// Longest DER encoding of a key, in bytes; an RSA key of 8192 bits takes about 4700.
 pub(crate) const MAX_ENCODED: usize = 8192;
 
-/// Why a key was refused, or why an operation with it failed. Never holds key material.
+/// A reason for refusing a key, or a failure of an operation with it. It never holds key material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {

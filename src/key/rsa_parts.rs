@@ -90,7 +90,7 @@ pub(super) fn generate(bits: usize, random: &mut dyn RandomSource) -> Result<rsa
     rsa::PrivateKey::new(&mut Lent(random), bits).map_err(|_| KeyError::Operation)
 }
 
-/// Whether `spki` names the algorithm rsaEncryption.
+/// Returns whether `spki` names the algorithm rsaEncryption.
 pub(super) fn is_rsa(algorithm: &pkcs8::AlgorithmIdentifierRef<'_>) -> bool {
     algorithm.oid == ALGORITHM_ID.oid
 }

@@ -16,7 +16,7 @@ use der::asn1::{OctetString, Uint};
 use der::{Decode, Encode, Sequence};
 use thiserror::Error;
 
-/// Why saved state was not taken.
+/// A reason for refusing saved state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StateError {
@@ -53,7 +53,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// How long a revocation list holds, in seconds, unless set otherwise: a week.
+    /// Default lifetime of a revocation list, in seconds: a week.
     pub const LIST_LIFETIME: u64 = 7 * 24 * 3600;
 
     /// An authority that tokens trust directly.

@@ -24,7 +24,7 @@ const ISSUED_FOR: u64 = 60;
 /// An [`AuthServer`] whose keys are in this process's memory.
 ///
 /// Ephemeral keys are never anywhere else: after a restart the offers made before are not known any
-/// more, and tokens begin anew. One lock guards the random source and the
+/// more, and tokens start again. One lock guards the random source and the
 /// ephemeral keys; it is not held while RSA works.
 pub struct Server {
     inner: Mutex<Inner>,
@@ -39,7 +39,7 @@ struct Inner {
     random: Box<dyn RandomSource + Send>,
 }
 
-/// What one certificate speaks for.
+/// The keys of one certificate.
 struct Identity {
     certificate: Digest,
     chain: Vec<Vec<u8>>,
@@ -57,7 +57,7 @@ struct Ephemeral {
     made: UnixTime,
 }
 
-/// Why a certificate and keys do not make a server.
+/// An error for a certificate and keys that do not fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ServerKeyError {

@@ -8,11 +8,11 @@ map! {
     /// C0: a token asks for the configuration of one application (patent step 370).
     #[derive(Clone, PartialEq, Eq, Debug)]
     pub struct ConfigRequest = 12 max 649, "C0 ConfigRequest" {
-        /// Names this request in its session: 1 or more.
+        /// Number of this request in its session: 1 or more.
         1 => request_id: u32,
         /// The application.
         2 => application: ApplicationName,
-        /// What the token says about its user.
+        /// Information about the user.
         3 => information: UserInformation,
         /// The configuration that the token holds.
         4 => held: Option<Held>,
@@ -20,20 +20,20 @@ map! {
 }
 
 map! {
-    /// What a token says about its user when it asks for configuration (patent step 370).
+    /// Information about the user in a token's request for configuration (patent step 370).
     ///
     /// Each is a line of text: composed (NFC), without controls, at most 255 bytes.
     #[derive(Clone, Default, PartialEq, Eq, Debug)]
     pub struct UserInformation, "C0 ConfigRequest.information" {
-        /// Where the user is.
+        /// Location of the user.
         1 => location: Option<String>,
-        /// What system the user is on.
+        /// System that the user is on.
         2 => system: Option<String>,
     }
 }
 
 map! {
-    /// Which configuration a token holds.
+    /// The configuration that a token holds.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub struct Held, "C0 ConfigRequest.held" {
         /// Its serial.
@@ -57,12 +57,12 @@ map! {
 map! {
     /// C1: a configuration, or that there is no other (patent step 390).
     ///
-    /// Which of the optional fields are there depends on `kind`; [`crate::configuration`] has the table.
+    /// The optional fields depend on `kind`; [`crate::configuration`] has the table.
     #[derive(Clone, PartialEq, Eq, Debug)]
     pub struct Configuration<'b> = 13 max 57_950, "C1 Configuration" {
         /// As in C0; 0 when the server sends it unasked.
         1 => request_id: u32,
-        /// Whose configuration it is.
+        /// User, server and application that the configuration is for.
         2 => scope: Scope,
         /// Its serial.
         3 => serial: Option<ConfigurationSerial>,

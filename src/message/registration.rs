@@ -40,7 +40,7 @@ map! {
 }
 
 map! {
-    /// What R1 says.
+    /// Contents of R1.
     #[derive(Clone, PartialEq, Eq, Debug)]
     pub struct OfferCore<'b>, "R1 Offer.core" {
         /// The version chosen.
@@ -49,11 +49,11 @@ map! {
         2 => suite: u16,
         /// The server's certificate and those between it and the token's trust anchor, in DER.
         3 => chain: Vec<Bytes<'b, 1, 8192>>,
-        /// What the user is to fill in.
+        /// Registration template for the user.
         4 => template: Template,
-        /// Names this offer.
+        /// ID of this offer.
         5 => offer_id: OfferId,
-        /// How long R2 is accepted, in seconds.
+        /// Time for which R2 is accepted, in seconds.
         6 => offer_ttl: u32,
         /// Length of R3's sealed plaintext, in bytes: a multiple of 256.
         7 => outcome_size: u16,
@@ -105,7 +105,7 @@ map! {
     }
 }
 
-/// Why the applicant is expected: at most one proof in R2.
+/// A proof that the applicant is expected; at most one in R2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Proof {
     /// `HMAC(A, "halfkey/1 activation proof" ‖ thB)`: an activation code for the form's user name.
@@ -128,7 +128,7 @@ map! {
 }
 
 map! {
-    /// What R3 says.
+    /// Contents of R3.
     #[derive(Clone, PartialEq, Eq, Debug)]
     pub struct OutcomeCore<'b>, "R3 Outcome.core" {
         /// As in R0.
@@ -155,7 +155,7 @@ pub enum OutcomeBody {
         alias: Alias,
         /// The access control path (patent step 180).
         access_path: AccessPath,
-        /// What the key may be used for.
+        /// Permissions of the key.
         policy: Policy,
         /// Seconds within which R4 must arrive.
         confirm_by: u32,
@@ -182,7 +182,7 @@ map! {
     pub struct FieldFault, "R3 Outcome.field" {
         /// The field's place in the template, from 0.
         1 => field: u8,
-        /// What is wrong ([`crate::template::FieldError`]).
+        /// Fault of the field ([`crate::template::FieldError`]).
         2 => problem: u8,
     }
 }
@@ -204,7 +204,7 @@ map! {
     pub struct Done = 5 max 128, "R5 Done" {
         /// As in R0.
         1 => txn: Txn,
-        /// Whether another registration took the name or the code first.
+        /// True when another registration took the name or the code first.
         2 => lost: bool,
         /// `HMAC(K_confirm, "halfkey/1 done" or "halfkey/1 lost" ‖ thJ ‖ tag_c)`.
         3 => tag: [u8; 32],

@@ -1,4 +1,4 @@
-//! S0 to S3, and what the first record of a session says.
+//! S0 to S3, and the first record of a session.
 
 use crate::id::{Alias, KeyId, ServerName};
 use crate::wire::{Bytes, Codes, Ext, map};
@@ -13,21 +13,21 @@ map! {
         2 => suite: u16,
         /// The modes spoken.
         3 => modes: Codes,
-        /// Whose key: its name or an alias of it.
+        /// Registration: its key ID or an alias.
         4 => address: Address,
-        /// The server that the token means.
+        /// Server that the token means.
         5 => server_name: ServerName,
         /// Extensions.
         6 => ext: Option<Ext<'b>>,
     }
 }
 
-/// How S0 names a registration.
+/// The name of a registration in S0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Address {
-    /// By the key's name: sessions can be linked.
+    /// Key ID: an observer can link sessions.
     Key(KeyId),
-    /// By an alias handed out in an earlier session, used once.
+    /// Alias from an earlier session, used once.
     Alias(Alias),
 }
 
@@ -43,7 +43,7 @@ map! {
 }
 
 map! {
-    /// What S1 says.
+    /// Contents of S1.
     #[derive(Clone, PartialEq, Eq, Debug)]
     pub struct ChallengeCore<'b>, "S1 Challenge.core" {
         /// The protocol's version.
@@ -86,7 +86,7 @@ map! {
 }
 
 map! {
-    /// The first record of every session: how the registration stands.
+    /// The first record of every session: the status of the registration.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub struct StatusMessage = 15 max 128, "Status" {
         /// 0 active, 1 lost, 2 suspended, 3 revoked, 4 expired.

@@ -1,4 +1,4 @@
-//! What a registration's key may be used for: suites, modes, lifetime. Both sides keep it.
+//! Permissions of a registration: suites, modes, lifetime.
 
 mod mode;
 mod suite;
@@ -9,7 +9,8 @@ use crate::wire::stored::stored;
 pub use mode::{Mode, Modes};
 pub use suite::{SuiteId, SuiteList};
 
-/// What a registration allows. It arrives inside R3 and is kept on both sides; it only shrinks.
+/// Permissions of a registration. They arrive inside R3, both sides keep them, and a renewal never weakens
+/// them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Policy {
     /// The modes allowed.
@@ -18,7 +19,7 @@ pub struct Policy {
     pub suites: SuiteList,
     /// Seconds from the grant (R3) until the key expires; absent for never.
     pub lifetime: Option<u32>,
-    /// Whether the token may open a session by key id when its alias is refused.
+    /// Permission for the token to open a session by key id when its alias is refused.
     pub allow_key_id: bool,
 }
 
@@ -39,7 +40,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The policy of a renewal: `wanted`, but never weaker than `old` in mode or suite.
+    /// Returns the policy of a renewal: `wanted`, but never weaker than `old` in mode or suite.
     #[must_use]
     pub fn renewed(old: &Self, wanted: &Self) -> Self {
         Self {

@@ -4,7 +4,7 @@ use crate::wire::{Codes, Problem, Put, Value, WireError, code_points};
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
-/// How a session makes its key.
+/// A way in which a session makes its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Mode {

@@ -17,7 +17,7 @@ pub enum SuiteId {
     X25519,
     /// 2, the default: the same with X-Wing (X25519 and ML-KEM-768) as the ephemeral KEM.
     XWing,
-    /// 0xFF00 to 0xFFFF: a suite of somebody else's, for their own use. Who lists one has chosen it: it
+    /// 0xFF00 to 0xFFFF: a suite of a third party, for its own use. A list that has one has it on purpose: it
     /// ranks above all others.
     Private(u16),
 }
@@ -26,7 +26,7 @@ impl SuiteId {
     /// Every suite that this version of the crate knows, best first.
     pub const ALL: [Self; 2] = [Self::XWing, Self::X25519];
 
-    /// The code point on the wire.
+    /// Returns the code point on the wire.
     #[must_use]
     pub const fn code(self) -> u16 {
         match self {
@@ -36,7 +36,7 @@ impl SuiteId {
         }
     }
 
-    /// The suite of a code point; `None` for one that this version does not know.
+    /// Returns the suite with a code point; `None` for one that this version does not know.
     #[must_use]
     pub fn from_code(code: u16) -> Option<Self> {
         let private = (code >= 0xFF00).then_some(Self::Private(code));

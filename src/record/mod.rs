@@ -1,4 +1,4 @@
-//! What each side remembers of a registration: plain data, and the lives it may lead.
+//! Records of registrations on either side: plain data, each with one strict encoding.
 
 mod codec;
 mod refusal;

@@ -1,10 +1,10 @@
-//! Why an application is refused: what its sender is told, and what the operator is.
+//! Reasons for refusing a request: the one that its sender is told, and the one for the operator.
 
 use crate::id::UserName;
 use crate::wire::code_points;
 use thiserror::Error;
 
-/// Why a registration is refused, inside R3: only the applicant who sealed R2 can read it.
+/// A reason for refusing a registration, inside R3: only the applicant that sealed R2 can read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RejectionCode {
@@ -35,7 +35,7 @@ code_points! { RejectionCode: u16 else Unspecified {
     0 => Unspecified, 1 => Form, 2 => NameTaken, 3 => Declined, 4 => ProofNeeded, 5 => TooMany, 6 => NotRenewable,
 } }
 
-/// Why an application is refused, for the operator. The applicant is told a [`RejectionCode`], which may
+/// A reason for refusing a request, for the operator. The applicant is told a [`RejectionCode`], which may
 /// say less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
@@ -73,7 +73,7 @@ pub enum RejectionCause {
 }
 
 impl RejectionCause {
-    /// What the applicant is told.
+    /// Returns the code that the applicant is told.
     #[must_use]
     pub const fn code(self) -> RejectionCode {
         match self {
@@ -119,9 +119,9 @@ impl RejectionCause {
 /// A refusal, for the operator's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectionRecord {
-    /// Why.
+    /// Reason.
     pub cause: RejectionCause,
-    /// What the applicant was told.
+    /// Code that the applicant was told.
     pub code: RejectionCode,
     /// The name applied for, where the request opened and its form was in order.
     pub name: Option<UserName>,

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 /// A registration as the server keeps it: the patent's row of shared keys.
 #[derive(Clone, Debug)]
 pub struct ServerRegistration {
-    /// The key's name.
+    /// Key ID of the registration.
     pub key_id: KeyId,
     /// The user identification code (patent step 160).
     pub user_id: UserId,
@@ -23,11 +23,11 @@ pub struct ServerRegistration {
     pub access_path: AccessPath,
     /// The suite under which it was made.
     pub suite: SuiteId,
-    /// What the key may be used for.
+    /// Permissions of the key.
     pub policy: Policy,
-    /// Where it is in its life.
+    /// State in its life.
     pub lifecycle: Lifecycle,
-    /// When the key expires; `None` for never.
+    /// Time at which the key expires; `None` for never.
     pub expires: Option<UnixTime>,
     /// The keys.
     pub keys: StoredKeys,
@@ -54,7 +54,7 @@ impl StoredKeys {
     }
 }
 
-/// Where a registration is in its life, on the server's side.
+/// The state of a registration on the server's side.
 ///
 /// ```text
 ///            first valid R4 or session proof        renewal confirmed
@@ -69,7 +69,7 @@ impl StoredKeys {
 pub enum Lifecycle {
     /// Granted, not yet proved by the token; until then the name and the code are free.
     Pending {
-        /// When it lapses.
+        /// Time at which it lapses.
         confirm_by: UnixTime,
     },
     /// Both sides have proved the key.
@@ -84,16 +84,16 @@ pub enum Lifecycle {
     Revoked,
 }
 
-/// What the server needs to judge an application: a question for the store.
+/// The question to the store about an applicant, asked in order to judge a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applicant {
     /// The name applied for; for a ticket, the name in the form.
     pub name: UserName,
-    /// Which proof the application carries.
+    /// Proof that the request carries.
     pub proof: Option<ProofId>,
 }
 
-/// Which proof an application carries.
+/// The kind of proof that a request carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProofId {
     /// An activation code for the name.
@@ -107,13 +107,13 @@ pub enum ProofId {
 /// An activation code as the store keeps it.
 #[derive(Clone, Debug)]
 pub struct Activation {
-    /// Which code it is: a later one for the same name is another.
+    /// ID of the code; a later code for the same name has another ID.
     pub id: CodeId,
     /// A.
     pub secret: Secret,
 }
 
-/// What a registration takes when it becomes active, in competition with all that lay claim to the
+/// The thing that a registration takes when it becomes active, in competition with all that claim the
 /// same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Takes {
@@ -123,10 +123,10 @@ pub enum Takes {
     Place(KeyId),
 }
 
-/// What the store knows of an [`Applicant`], read in one transaction.
+/// The store's knowledge of an [`Applicant`], read in one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct ApplicantRecord {
-    /// Whether a registration that is or was active holds the name; for an applicant without proof,
+    /// Set when a registration that is or was active holds the name; for an applicant without proof,
     /// also whether an activation code keeps it for somebody else.
     pub name_taken: bool,
     /// An unused activation code for the name.
@@ -154,9 +154,9 @@ pub struct WaitingRequest {
     pub name: UserName,
     /// The form, which must be the same when the token asks again.
     pub form: Form,
-    /// What the proof of the first application lays claim to.
+    /// Thing that the proof of the first request lays claim to.
     pub takes: Option<Takes>,
-    /// When it is forgotten.
+    /// Time at which it is forgotten.
     pub hold_until: UnixTime,
 }
 
@@ -168,13 +168,13 @@ pub struct NewOutcome {
     pub request: Digest,
     /// R3, byte for byte.
     pub response: Vec<u8>,
-    /// Until when a repeated R2 must get the same R3.
+    /// Time until which a repeated R2 must get the same R3.
     pub keep_until: UnixTime,
-    /// What else becomes true.
+    /// Effect besides the outcome itself.
     pub effect: Effect,
 }
 
-/// What an outcome makes true besides itself.
+/// The effect of an outcome besides being stored.
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Nothing: refused.
@@ -197,9 +197,9 @@ pub struct NewRegistration {
     pub registered: ServerRegistration,
     /// Its first alias.
     pub alias: Alias,
-    /// What R4 and R5 will say.
+    /// Tags that R4 and R5 will carry.
     pub expected: ExpectedTags,
-    /// What it takes when it becomes active.
+    /// Thing that it takes when it becomes active.
     pub takes: Option<Takes>,
     /// The ticket that was used up.
     pub ticket: Option<TicketId>,
@@ -208,7 +208,7 @@ pub struct NewRegistration {
 /// The tags of R4 and R5, kept instead of K_confirm until the first session.
 #[derive(Clone, Debug)]
 pub struct ExpectedTags {
-    /// The run.
+    /// Run that the tags belong to.
     pub txn: Txn,
     /// The tag of R4.
     pub confirm: Secret,

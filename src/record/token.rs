@@ -8,17 +8,17 @@ use crate::template::Form;
 use crate::time::UnixTime;
 use alloc::vec::Vec;
 
-/// A registration that is not one yet.
+/// A registration that has begun and is not complete.
 #[derive(Clone, Debug)]
 pub enum Attempt {
-    /// R2 is, or may be, under way.
+    /// R2 was sent, or may have been.
     InFlight(InFlight),
-    /// The operator has not decided.
+    /// The operator has not decided yet.
     Waiting(Waiting),
 }
 
 impl Attempt {
-    /// The run that it belongs to.
+    /// Returns the run that it belongs to.
     #[must_use]
     pub const fn txn(&self) -> &Txn {
         match self {
@@ -44,11 +44,11 @@ pub struct InFlight {
     pub anchor: Digest,
     /// R2, resent unchanged until it is answered.
     pub request: Vec<u8>,
-    /// thB.
+    /// Transcript thB.
     pub transcript: Digest,
     /// The ephemeral secret.
     pub ss_e: Secret,
-    /// What the proof in R2 was made with.
+    /// Key with which the proof in R2 was made.
     pub proof_key: ProofKey,
     /// The earlier key that this run renews.
     pub renews: Option<KeyId>,
@@ -58,7 +58,7 @@ pub struct InFlight {
     pub ticket: (TicketId, Secret),
     /// Length of R3's sealed plaintext, in bytes.
     pub outcome_size: u16,
-    /// When to give up.
+    /// Time at which to give up.
     pub deadline: UnixTime,
 }
 
@@ -88,22 +88,22 @@ pub struct Waiting {
     pub form: Form,
     /// The earlier key that the run renews.
     pub renews: Option<KeyId>,
-    /// When to ask again.
+    /// Time at which to ask again.
     pub retry_at: UnixTime,
-    /// When the server forgets.
+    /// Time at which the server forgets the request.
     pub hold_until: UnixTime,
 }
 
 /// A registration as the token keeps it, without its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRegistration {
-    /// The key's name.
+    /// Key ID of the registration.
     pub key_id: KeyId,
     /// The server.
     pub server_name: ServerName,
     /// SHA-256 of the certificate under which it was made.
     pub certificate: Digest,
-    /// The anchor that vouched for it.
+    /// SHA-256 of the trust anchor that vouched for it.
     pub anchor: Digest,
     /// The user identification code.
     pub user_id: UserId,
@@ -111,32 +111,32 @@ pub struct TokenRegistration {
     pub access_path: AccessPath,
     /// The suite under which it was made.
     pub suite: SuiteId,
-    /// What the key may be used for.
+    /// Permissions of the key.
     pub policy: Policy,
     /// The alias for the next session.
     pub alias: Option<Alias>,
-    /// How far it has come.
+    /// Progress of the registration.
     pub progress: Progress,
     /// The key that this one replaces, kept until this one is active.
     pub supersedes: Option<KeyId>,
     /// The configurations held, one for each application.
     pub configurations: Vec<HeldConfiguration>,
-    /// The server has said that it is at least this late.
+    /// Latest time that the server has stated.
     pub clock_floor: UnixTime,
 }
 
-/// How far a registration has come on the token's side.
+/// The progress of a registration on the token's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// The key is there; the server may not know that yet.
     Joined {
         /// The run.
         txn: Txn,
-        /// thJ.
+        /// Transcript thJ.
         transcript: Digest,
         /// The tag of R4.
         tag_c: [u8; 32],
-        /// When the server gives up waiting for R4.
+        /// Time at which the server gives up waiting for R4.
         confirm_by: UnixTime,
     },
     /// Both sides have proved the key.
@@ -148,18 +148,18 @@ pub enum Progress {
 pub struct HeldConfiguration {
     /// The application.
     pub application: ApplicationName,
-    /// Its serial: nothing lower is applied any more.
+    /// Serial: no configuration with a lower one is applied any more.
     pub serial: ConfigurationSerial,
     /// Its digest ([`crate::configuration::digest`]).
     pub digest: Digest,
     /// Until when the document may be used, by [`TokenRegistration::clock`].
     pub valid_until: Option<UnixTime>,
-    /// Whether it took the document away: then only serial and digest are left.
+    /// Set when the server took the document away: then only serial and digest are left.
     pub revoked: bool,
 }
 
 impl HeldConfiguration {
-    /// Whether there is a document and it may be used at `clock` ([`TokenRegistration::clock`]).
+    /// Returns whether there is a document that may be used at `clock` ([`TokenRegistration::clock`]).
     #[must_use]
     pub fn in_force(&self, clock: UnixTime) -> bool {
         !self.revoked && self.valid_until.is_none_or(|end| clock < end)
@@ -178,13 +178,13 @@ impl TokenRegistration {
         self.clock_floor = self.clock_floor.max(earlier.clock_floor);
     }
 
-    /// The latest time known: the token's own, or the server's word where the token's is behind it.
+    /// Returns the latest time known: the token's own, or the server's where the token's is behind it.
     #[must_use]
     pub fn clock(&self, now: UnixTime) -> UnixTime {
         now.max(self.clock_floor)
     }
 
-    /// The configuration held for an application.
+    /// Returns the configuration held for an application.
     #[must_use]
     pub fn configuration(&self, application: &ApplicationName) -> Option<&HeldConfiguration> {
         self.configurations.iter().find(|held| held.application == *application)

@@ -1,4 +1,4 @@
-//! Why a server's files do not make a server.
+//! Errors of a server's files.
 
 use crate::certificate::{CertificateError, RequestError};
 use crate::durable::PlaceError;
@@ -17,11 +17,11 @@ use thiserror::Error;
 pub struct ServerFilesError {
     /// The file, or the directory.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// Problem with it.
     pub problem: FileProblem,
 }
 
-/// What is wrong with one of a server's files.
+/// A problem with one of a server's files.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FileProblem {

@@ -79,7 +79,7 @@ const CERTIFICATE: &str = "certificate.pem";
 
 const SECRET_LABEL: &str = "HALFKEY SECRET";
 
-/// What there is in a server's directory.
+/// The contents of a server's directory.
 #[derive(Debug)]
 pub enum ServerFiles {
     /// Secrets and keys, and the request for a certificate that an issuer has to answer.
@@ -216,7 +216,7 @@ impl Ready {
     }
 
     /// Returns the request that was answered: for a renewal of the certificate under the same keys. The new
-    /// certificate takes effect when it stands in `certificate.pem` and the server is started anew.
+    /// certificate takes effect when it stands in `certificate.pem` and the server is started again.
     #[must_use]
     pub const fn request(&self) -> &CertificateRequest {
         &self.files.request
@@ -272,7 +272,7 @@ fn at<P: Into<FileProblem>>(dir: &Directory, name: &str) -> impl FnOnce(P) -> Se
     move |problem| ServerFilesError::at(&path, problem)
 }
 
-/// Reads a file with a secret, or makes it unless it is one that `must` be there.
+/// Reads a file, or makes it unless it is one that `must` exist.
 fn read_or_make(
     dir: &Directory,
     name: &str,

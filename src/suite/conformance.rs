@@ -1,4 +1,4 @@
-//! What every suite must do, for the author of one to run.
+//! Conformance tests that the author of a suite runs.
 
 use super::{KemError, Suite};
 use crate::id::Digest;
@@ -18,7 +18,7 @@ pub enum SuiteFault {
     /// A longer expansion does not begin with the shorter, or labels do not separate.
     #[error("expansion does not separate labels")]
     Expand,
-    /// What was sealed does not open, or opens when changed.
+    /// A sealed text does not open, or opens after a change.
     #[error("a seal does not hold")]
     Seal,
     /// The KEM's two sides do not agree, or its lengths are not those stated.

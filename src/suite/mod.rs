@@ -19,31 +19,32 @@ use thiserror::Error;
 pub use crate::aead::SealBroken;
 pub use standard::{X25519, XWING};
 
-/// What a run of the protocol needs of cryptography. `‖` over `parts` is plain concatenation; the
+/// Cryptography for one run of the protocol. `parts` are hashed as their plain concatenation; the
 /// callers see to it that it is unambiguous.
 pub trait Suite: Send + Sync {
-    /// The code point that stands for this suite in messages and transcripts.
+    /// Returns the code point that stands for this suite in messages and transcripts.
     fn id(&self) -> SuiteId;
 
-    /// The ephemeral KEM.
+    /// Returns the ephemeral KEM.
     fn kem(&self) -> &'static dyn Kem;
 
-    /// A collision-resistant hash of 32 bytes.
+    /// Returns a collision-resistant hash of 32 bytes.
     fn hash(&self, parts: &[&[u8]]) -> Digest {
         hash::sha256(parts)
     }
 
-    /// A pseudorandom function and MAC of 32 bytes (HMAC, RFC 2104).
+    /// Returns a pseudorandom function and MAC of 32 bytes (HMAC, RFC 2104).
     fn mac(&self, key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
         hash::hmac(key, parts)
     }
 
-    /// A pseudorandom key out of weak or several key material (HKDF-Extract, RFC 5869).
+    /// Extracts a pseudorandom key from weak key material, or from several pieces of it (HKDF-Extract, RFC
+    /// 5869).
     fn extract(&self, salt: &Digest, material: &[&Secret]) -> Secret {
         hash::extract(salt, material)
     }
 
-    /// Key material for `info`, up to 8160 bytes (HKDF-Expand, RFC 5869).
+    /// Fills `out`, at most 8160 bytes, with key material for `info` (HKDF-Expand, RFC 5869).
     fn expand(&self, key: &Secret, info: &[&[u8]], out: &mut [u8]) {
         hash::expand(key, info, out);
     }
@@ -71,10 +72,10 @@ impl core::fmt::Debug for dyn Suite {
 
 /// A key encapsulation mechanism (NIST SP 800-227) for one-time keys.
 pub trait Kem: Send + Sync {
-    /// Length of a public key, in bytes.
+    /// Returns the length of a public key, in bytes.
     fn public_key_len(&self) -> usize;
 
-    /// Length of a ciphertext, in bytes.
+    /// Returns the length of a ciphertext, in bytes.
     fn ciphertext_len(&self) -> usize;
 
     /// Draws a key pair: the private key as its 32-byte seed, and the public key.
@@ -90,7 +91,7 @@ pub trait Kem: Send + Sync {
         random: &mut dyn RandomSource,
     ) -> Result<(Vec<u8>, Secret), KemError>;
 
-    /// The shared secret in `ciphertext`.
+    /// Returns the shared secret in `ciphertext`.
     ///
     /// # Errors
     /// [`KemError`] for a ciphertext that no honest peer makes. Another wrong ciphertext gives
@@ -106,7 +107,7 @@ pub struct KemError;
 /// The suites that this crate ships, best first.
 pub const SUITES: &[&'static dyn Suite] = &[&XWING, &X25519];
 
-/// The suite with this code point among those that the crate ships.
+/// Returns the suite with this code point among those that the crate ships.
 #[must_use]
 pub fn find(id: SuiteId) -> Option<&'static dyn Suite> {
     SUITES.iter().copied().find(|suite| suite.id() == id)

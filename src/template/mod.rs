@@ -14,7 +14,7 @@ use core::fmt;
 use thiserror::Error;
 
 map! {
-    /// What a server asks of a user who registers: 1 to 16 fields, one of them the user's name.
+    /// The questions of a server to a user who registers: 1 to 16 fields, one of them the user's name.
     #[derive(Clone, PartialEq, Eq, Debug)]
     pub struct Template, "Template" {
         /// The fields, in the order to show them.
@@ -26,38 +26,38 @@ map! {
     /// One field of a template.
     #[derive(Clone, PartialEq, Eq, Debug)]
     pub struct Field, "Template.field" {
-        /// Its name for programs: 1 to 255 bytes, unique in the template.
+        /// Name for programs: 1 to 255 bytes, unique in the template.
         1 => name: String,
-        /// Its label for people; at most 255 bytes.
+        /// Label for people, at most 255 bytes.
         2 => label: String,
-        /// What may stand in it.
+        /// Kind of its value.
         3 => kind: FieldKind,
-        /// Whether it must be filled in.
+        /// Set when the user must fill it in.
         4 => required: bool,
     }
 }
 
 impl Field {
-    /// A required field whose label is its name.
+    /// Makes a required field whose label is its name.
     #[must_use]
     pub fn required(name: &str, kind: FieldKind) -> Self {
         Self { name: name.into(), label: name.into(), kind, required: true }
     }
 
-    /// A field that may be left empty, whose label is its name.
+    /// Makes a field that may be left empty, whose label is its name.
     #[must_use]
     pub fn optional(name: &str, kind: FieldKind) -> Self {
         Self { required: false, ..Self::required(name, kind) }
     }
 
-    /// The same field with a label for people.
+    /// Returns the same field with a label for people.
     #[must_use]
     pub fn labelled(self, label: &str) -> Self {
         Self { label: label.into(), ..self }
     }
 }
 
-/// What may stand in a field.
+/// The kind of a field's value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum FieldKind {
@@ -81,7 +81,7 @@ pub enum FieldKind {
     Choice(Vec<String>),
 }
 
-/// What stands in a field.
+/// A field's value.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FieldValue {
@@ -130,14 +130,14 @@ impl From<bool> for FieldValue {
 pub struct Form(pub(crate) Vec<(u8, FieldValue)>);
 
 impl Form {
-    /// The value of the field at `place`.
+    /// Returns the value of the field at `place`, counted from 0.
     #[must_use]
     pub fn get(&self, place: usize) -> Option<&FieldValue> {
         self.0.iter().find(|(at, _)| usize::from(*at) == place).map(|(_, value)| value)
     }
 }
 
-/// What is wrong with one field.
+/// A fault of one field of a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FieldError {
@@ -178,12 +178,12 @@ impl From<NameError> for FieldError {
     }
 }
 
-/// Everything that is wrong with a form, field by field.
+/// The faults of a form, field by field.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{} field(s) of the form are wrong", .0.len())]
 pub struct FormError(pub Vec<(String, FieldError)>);
 
-/// Why a template is none.
+/// A reason why fields do not make a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TemplateError {
@@ -202,7 +202,7 @@ pub enum TemplateError {
 }
 
 impl Template {
-    /// A checked template.
+    /// Checks fields and makes a template of them.
     ///
     /// # Errors
     /// [`TemplateError`] when users could not fill it in, or the protocol not carry it.

@@ -31,7 +31,7 @@ pub const CDDL: &str = include_str!("halfkey.cddl");
 /// The longest message of any kind, in bytes.
 pub const MAX_MESSAGE: usize = 65_536;
 
-/// Why bytes are not the message they should be.
+/// An error for bytes that are not the message they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{message}.{field}: {problem}")]
 pub struct WireError {
@@ -39,11 +39,11 @@ pub struct WireError {
     pub message: &'static str,
     /// The field at fault; `*` when it is the message as a whole.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// Problem with it.
     pub problem: Problem,
 }
 
-/// What is wrong with a field.
+/// A problem with a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -101,7 +101,7 @@ pub(crate) trait Value<'b>: Sized {
     fn absent() -> Option<Self> {
         None
     }
-    /// Whether the field is left out.
+    /// Returns whether the field is left out.
     fn is_absent(&self) -> bool {
         false
     }
@@ -191,13 +191,13 @@ impl<M> Frame<M> {
         Self { bytes, kind: PhantomData }
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The bytes, given away.
+    /// Returns the bytes and gives up the frame.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
@@ -222,7 +222,7 @@ impl<M> fmt::Debug for Frame<M> {
     }
 }
 
-/// The type code in key 0 of a message, so that a server may tell which flow a frame opens.
+/// Returns the type code in key 0 of a message, so that a server can tell which flow a frame opens.
 ///
 /// # Errors
 /// [`WireError`] when the bytes do not begin like a message.

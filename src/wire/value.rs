@@ -13,7 +13,7 @@ use core::ops::Deref;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
-/// What a failure of the CBOR reader means for the field.
+/// Returns the field's problem for a failure of the CBOR reader.
 pub(crate) fn problem(error: minicbor::decode::Error) -> Problem {
     if error.is_end_of_input() { Problem::Truncated } else { Problem::WrongType }
 }
@@ -241,12 +241,12 @@ impl Codes {
         Self { codes: [code, 0, 0, 0, 0, 0, 0, 0], len: 1 }
     }
 
-    /// The codes in order.
+    /// Returns the codes in order.
     pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
         self.codes.iter().take(self.len).copied()
     }
 
-    /// Whether `code` is among them.
+    /// Returns whether `code` is in the list.
     #[must_use]
     pub fn contains(&self, code: u16) -> bool {
         self.iter().any(|other| other == code)
@@ -287,7 +287,7 @@ impl<'b> Ext<'b> {
         Self(alloc::vec![(number, bytes)])
     }
 
-    /// The extension under `number`.
+    /// Returns the extension under `number`.
     #[must_use]
     pub fn get(&self, number: u64) -> Option<&'b [u8]> {
         self.0.iter().find(|(other, _)| *other == number).map(|(_, bytes)| *bytes)
