@@ -109,8 +109,8 @@
 
 extern crate alloc;
 
-mod cause;
 mod aead;
+mod cause;
 #[cfg(feature = "std")]
 mod durable;
 mod hash;

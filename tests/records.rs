@@ -172,12 +172,12 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn standing()(txn: [u8; 16], transcript in digest(), tag_c: [u8; 32], confirm_by in time(), active: bool)
-        -> Status
+    fn progress()(txn: [u8; 16], transcript in digest(), tag_c: [u8; 32], confirm_by in time(), active: bool)
+        -> Progress
     {
         match active {
-            true => Status::Active,
-            false => Status::Joined { txn: Txn::new(txn), transcript, tag_c, confirm_by },
+            true => Progress::Active,
+            false => Progress::Joined { txn: Txn::new(txn), transcript, tag_c, confirm_by },
         }
     }
 }
@@ -191,7 +191,7 @@ prop_compose! {
         suite in suite(),
         policy in policy(),
         alias: Option<[u8; 16]>,
-        standing in standing(),
+        progress in progress(),
         supersedes: Option<[u8; 16]>,
         configurations in vec(held(), 0..20),
         clock_floor in time(),
@@ -200,7 +200,7 @@ prop_compose! {
         TokenRegistration {
             key_id: KeyId::new(key_id), server_name: server_name(), certificate, anchor,
             user_id: UserId::new(&user_id).unwrap(), access_path: AccessPath::new(&path).unwrap(), suite, policy,
-            alias: alias.map(Alias::new), standing, supersedes: supersedes.map(KeyId::new), configurations,
+            alias: alias.map(Alias::new), progress, supersedes: supersedes.map(KeyId::new), configurations,
             clock_floor,
         }
     }

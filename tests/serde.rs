@@ -100,7 +100,7 @@ fn policies() {
     assert_eq!(from_str::<Policy>("{}").unwrap(), Policy::default());
     assert_eq!(
         to_value(Policy::default()).unwrap(),
-        json!({"modes": ["psk-kem"], "suites": ["x-wing", "x25519"], "fall_back": true})
+        json!({"modes": ["psk-kem"], "suites": ["x-wing", "x25519"], "allow_key_id": true})
     );
     for (field, value) in [
         ("suites", json!([])),
