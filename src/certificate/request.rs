@@ -195,3 +195,40 @@ impl CertificateRequest {
 fn malformed(_: der::Error) -> RequestError {
     RequestError::Malformed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::KemPrivateKey;
+
+    /// A request that is well signed, with any list of suites.
+    fn signed(suites: &[u16]) -> Vec<u8> {
+        let kem_key = include_str!("../../tests/data/test-key-rsa-2048-a.pem");
+        let kem_key = KemPrivateKey::from_pkcs8_pem(kem_key).unwrap();
+        let offer_key = OfferKey::generate(&mut |out: &mut [u8]| out.fill(7));
+        let public = offer_key.public();
+        let info = Info {
+            version: VERSION,
+            name: Ia5StringRef::new("gate.example").unwrap(),
+            kem_key: AnyRef::from_der(kem_key.public().as_spki_der()).unwrap(),
+            suites: suites.into(),
+            offer_key: OctetStringRef::new(public.as_bytes()).unwrap(),
+        };
+        let info = info.to_der().unwrap();
+        let signature = offer_key.sign_request(&info);
+        let info = AnyRef::from_der(&info).unwrap();
+        Encoded { info, signature: OctetStringRef::new(&signature).unwrap() }.to_der().unwrap()
+    }
+
+    #[test]
+    fn lists_of_suites_that_do_not_fit() {
+        assert!(CertificateRequest::from_der(&signed(&[8, 7, 6, 5, 4, 3, 2, 1])).is_ok());
+        for suites in [&[][..], &[1, 2, 1], &[1, 2, 3, 4, 5, 6, 7, 8, 9]] {
+            assert_eq!(
+                CertificateRequest::from_der(&signed(suites)),
+                Err(RequestError::Suites),
+                "{suites:?}"
+            );
+        }
+    }
+}
