@@ -19,7 +19,7 @@ use unicode_bidi::{BidiClass, bidi_class};
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-use crate::{NameError, UserName};
+use crate::id::{NameError, UserName};
 
 /// The longest input that is looked at, in bytes: no spelling of a name of 255 bytes needs more.
 const TYPED_MAX: usize = 1024;

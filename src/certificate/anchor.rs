@@ -1,7 +1,7 @@
 //! Trust anchors: the issuers that a blank token is distributed with (patent step 60).
 
 use super::{Certificate, IssuerName, item};
-use crate::NameError;
+use crate::id::NameError;
 use crate::key::{IssuerPublicKey, KeyError, pem};
 use crate::wire::{Bytes, Problem, Put, Value, WireError, list, records};
 use alloc::string::String;

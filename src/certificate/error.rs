@@ -1,7 +1,7 @@
 //! Why a certificate chain was refused.
 
-use crate::UnixTime;
 use crate::key::KeyError;
+use crate::time::UnixTime;
 use thiserror::Error;
 
 /// A use of a certificate that was found missing or wrong.

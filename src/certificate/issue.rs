@@ -3,8 +3,8 @@
 use super::server::ServerExtension;
 use super::{Certificate, CertificateRequest, EXTENSION, IssuerName, PURPOSE, RevocationList, SerialNumber};
 use crate::key::{IssuerKey, IssuerPublicKey, KeyError};
-use crate::random::draw;
-use crate::{RandomSource, UnixTime};
+use crate::random::{RandomSource, draw};
+use crate::time::UnixTime;
 use alloc::vec::Vec;
 use der::asn1::{AnyRef, BitString, Ia5String, OctetString, OctetStringRef, Uint};
 use der::oid::AssociatedOid;

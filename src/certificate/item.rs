@@ -1,8 +1,8 @@
 //! Certificates, chains and revocation lists as bytes that parse, in DER and PEM.
 
 use super::{CertificateError, MAX_CERTIFICATE, MAX_CHAIN, MAX_REVOCATION_LIST};
-use crate::UnixTime;
 use crate::key::pem;
+use crate::time::UnixTime;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;

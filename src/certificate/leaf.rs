@@ -2,6 +2,7 @@
 
 use super::server::ServerExtension;
 use super::{CertificateError, EXTENSION, PURPOSE, SerialNumber, Usage, item};
+use crate::id::ServerName;
 use crate::key::{IssuerPublicKey, KemPublicKey, OfferPublicKey};
 use crate::policy::SuiteList;
 use crate::{ServerName, UnixTime};

@@ -1,6 +1,6 @@
 //! The issuer's name: a DER X.501 Name.
 
-use crate::NameError;
+use crate::id::NameError;
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;

@@ -5,6 +5,7 @@ use super::{
     CertificateError, MAX_CERTIFICATE, MAX_CHAIN, MAX_REVOCATION_LIST, MAX_REVOCATION_LISTS, PURPOSE,
     SerialNumber, TrustAnchor, TrustAnchors, algorithm, item,
 };
+use crate::id::{Digest, ServerName};
 use crate::key::{KemPublicKey, OfferPublicKey};
 use crate::policy::SuiteList;
 use crate::{Digest, ServerName, UnixTime, hash};

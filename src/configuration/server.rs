@@ -66,7 +66,7 @@ fn check_information(information: &UserInformation) -> Result<(), WireError> {
     lines.into_iter().filter_map(|(field, line)| Some((field, line.as_ref()?))).try_for_each(
         |(field, line)| match normalise_text(line, 255) {
             Ok(same) if same == *line => Ok(()),
-            Ok(_) => Err(at(field, Problem::Name(crate::NameError::NotNormalised))),
+            Ok(_) => Err(at(field, Problem::Name(crate::id::NameError::NotNormalised))),
             Err(error) => Err(at(field, Problem::Name(error))),
         },
     )

@@ -1,15 +1,8 @@
-//! The block cipher: `E_K(number)` of a session, and the sealing of longer texts in CBC.
+//! The block cipher, and the numbers that it enciphers.
 
-use super::{Error, Key};
-use crate::RandomSource;
+use crate::random::RandomSource;
 use alloc::vec::Vec;
-use cbc::{Decryptor, Encryptor};
-use cipher::block_padding::Pkcs7;
-use cipher::{
-    BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InOutBuf, InnerIvInit, Iv,
-    IvSizeUser, KeyInit,
-};
-use zeroize::Zeroizing;
+use cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 
 /// A block cipher by the traits of the `cipher` crate: `des::Des`, the triple DES of the same
 /// crate, AES, or any other. Implemented for whatever has those traits.
@@ -29,53 +22,6 @@ pub(super) fn draw_number<C: Cipher>(random: &mut dyn RandomSource) -> Vec<u8> {
     let mut number = alloc::vec![0; number_len::<C>()];
     random.fill(&mut number);
     number
-}
-
-/// `E_K(number)`: a single block as it is, several chained from an initial vector of zeros.
-pub(super) fn encipher<C: Cipher>(key: &Key<C>, number: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut out = whole::<C>(number)?;
-    let mut mode = Encryptor::inner_iv_init(key.cipher(), &Iv::<Encryptor<C>>::default());
-    mode.encrypt_blocks_inout(InOutBuf::from(out.as_mut_slice()).into_chunks().0);
-    Ok(out)
-}
-
-/// `D_K(number)`, the other way.
-pub(super) fn decipher<C: Cipher>(key: &Key<C>, number: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut out = whole::<C>(number)?;
-    let mut mode = Decryptor::inner_iv_init(key.cipher(), &Iv::<Decryptor<C>>::default());
-    mode.decrypt_blocks_inout(InOutBuf::from(out.as_mut_slice()).into_chunks().0);
-    Ok(out)
-}
-
-fn whole<C: Cipher>(number: &[u8]) -> Result<Vec<u8>, Error> {
-    if number.len() == number_len::<C>() { Ok(number.into()) } else { Err(Error::NumberLength) }
-}
-
-/// Encrypts a text of any length: a random initial vector, then CBC with PKCS#7 padding. Nothing
-/// says afterwards whether anybody changed it.
-pub(super) fn seal<C: Cipher>(key: &Key<C>, text: &[u8], random: &mut dyn RandomSource) -> Vec<u8> {
-    let mut iv = Iv::<Encryptor<C>>::default();
-    random.fill(&mut iv);
-    let mut out = Vec::with_capacity(text.len().saturating_add(iv.len().saturating_mul(2)));
-    out.extend_from_slice(text);
-    let padded = text.len().saturating_add(1).next_multiple_of(C::block_size().max(1));
-    // PKCS#7: as many bytes as are missing, each of that value.
-    let missing = padded.saturating_sub(text.len());
-    out.resize(padded, u8::try_from(missing).unwrap_or(u8::MAX));
-    let mut mode = Encryptor::inner_iv_init(key.cipher(), &iv);
-    mode.encrypt_blocks_inout(InOutBuf::from(out.as_mut_slice()).into_chunks().0);
-    out.splice(..0, iv.iter().copied());
-    out
-}
-
-/// Decrypts what [`seal`] made, or anything else whose padding comes out right.
-pub(super) fn open<C: Cipher>(key: &Key<C>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let (iv, body) = sealed.split_at_checked(Decryptor::<C>::iv_size()).ok_or(Error::DoesNotOpen)?;
-    let mode = Decryptor::inner_iv_slice_init(key.cipher(), iv).map_err(|_| Error::DoesNotOpen)?;
-    let mut text = Zeroizing::new(Vec::from(body));
-    let len = mode.decrypt_padded::<Pkcs7>(&mut text).map_err(|_| Error::DoesNotOpen)?.len();
-    text.truncate(len);
-    Ok(text)
 }
 
 /// The exclusive-or of two byte strings of one length: the patent's "one-way function".

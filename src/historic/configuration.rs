@@ -13,8 +13,8 @@
 //! take either. Nothing numbers, dates or authenticates what is sent: an old answer is as good as a
 //! new one, and a changed one as an unchanged.
 
-use super::{Cipher, Error, Key, cipher};
-use crate::RandomSource;
+use super::{Cipher, Error, Key, mode};
+use crate::random::RandomSource;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -82,7 +82,7 @@ impl<F: FnMut(&Instruction)> ClientSystem for F {
 /// (step 370).
 #[must_use]
 pub fn request<C: Cipher>(key: &Key<C>, information: &str, random: &mut dyn RandomSource) -> Request {
-    Request { encrypted: cipher::seal(key, information.as_bytes(), random) }
+    Request { encrypted: mode::seal(key, information.as_bytes(), random) }
 }
 
 /// Decrypts user information (step 370, at the server; claims 5, 11, 18, 24).
@@ -90,7 +90,7 @@ pub fn request<C: Cipher>(key: &Key<C>, information: &str, random: &mut dyn Rand
 /// # Errors
 /// [`Error::DoesNotOpen`].
 pub fn receive_request<C: Cipher>(key: &Key<C>, request: &Request) -> Result<NeedEntitlements<C>, Error> {
-    let text = cipher::open(key, &request.encrypted)?;
+    let text = mode::open(key, &request.encrypted)?;
     let information = core::str::from_utf8(&text).map_err(|_| Error::DoesNotOpen)?.into();
     Ok(NeedEntitlements { key: key.clone(), information: Zeroizing::new(information) })
 }
@@ -117,7 +117,7 @@ impl<C: Cipher> NeedEntitlements<C> {
         for Instruction { setting, value } in instructions {
             text.extend([setting, "=", value, "\n"]);
         }
-        Instructions { encrypted: cipher::seal(&self.key, text.as_bytes(), random) }
+        Instructions { encrypted: mode::seal(&self.key, text.as_bytes(), random) }
     }
 }
 
@@ -137,7 +137,7 @@ pub fn receive_instructions<C: Cipher>(
     instructions: &Instructions,
     system: &mut dyn ClientSystem,
 ) -> Result<(), Error> {
-    let text = cipher::open(key, &instructions.encrypted)?;
+    let text = mode::open(key, &instructions.encrypted)?;
     let text = core::str::from_utf8(&text).map_err(|_| Error::DoesNotOpen)?;
     let parse = |line: &str| {
         let (setting, value) = line.split_once('=').ok_or(Error::DoesNotOpen)?;

@@ -1,10 +1,11 @@
 //! What can go wrong, and whose fault it is.
 
 use crate::certificate::{CertificateError, RequestError};
+use crate::id::NameError;
 use crate::key::KeyError;
 use crate::port::certificate_authority::AuthorityError;
+use crate::step::Fault;
 use crate::template::TemplateError;
-use crate::{Fault, NameError};
 use thiserror::Error;
 
 /// Why a step of 1996 does not go on. Never holds key material.

@@ -1,7 +1,7 @@
 //! Keys of a block cipher: DES parity, weak keys, and how two halves become one.
 
 use super::{Cipher, Error};
-use crate::RandomSource;
+use crate::random::RandomSource;
 use alloc::vec::Vec;
 use core::any::TypeId;
 use core::fmt;

@@ -2,8 +2,7 @@
 
 use super::blinding::Blinding;
 use super::{KeyError, MAX_ENCODED, OfferKey, OfferPublicKey, pem, rsa_parts};
-use crate::RandomSource;
-use crate::random::Lent;
+use crate::random::{Lent, RandomSource};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;

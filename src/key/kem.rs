@@ -2,8 +2,8 @@
 
 use super::blinding::Blinding;
 use super::{DEFAULT_RSA_BITS, KeyError, pem, rsa_parts};
-use crate::random::Lent;
-use crate::{RandomSource, Secret};
+use crate::random::{Lent, RandomSource};
+use crate::secret::Secret;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;

@@ -1,8 +1,8 @@
 //! The server's Ed25519 key that signs offers (R1) and certificate requests.
 
 use super::{KeyError, MAX_ENCODED, pem};
-use crate::random::draw;
-use crate::{Digest, RandomSource};
+use crate::id::Digest;
+use crate::random::{RandomSource, draw};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;

@@ -1,8 +1,7 @@
 //! What RSA keys of all kinds share: bounds on size and exponent, PKCS#8 and SPKI.
 
 use super::{KeyError, MAX_ENCODED, MAX_RSA_BITS, MAX_RSA_EXPONENT, MIN_RSA_BITS, MIN_RSA_EXPONENT};
-use crate::RandomSource;
-use crate::random::Lent;
+use crate::random::{Lent, RandomSource};
 use alloc::vec::Vec;
 use der::Decode;
 use der::asn1::UintRef;

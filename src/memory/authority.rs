@@ -7,7 +7,8 @@ use crate::certificate::{
 use crate::key::{IssuerKey, IssuerPublicKey};
 use crate::port::CertificateAuthority;
 use crate::port::certificate_authority::AuthorityError;
-use crate::{RandomSource, UnixTime};
+use crate::random::RandomSource;
+use crate::time::UnixTime;
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;

@@ -4,7 +4,8 @@ use crate::cause::Cause;
 use crate::certificate::{
     CertificateRequest, Chain, IssueError, RevocationList, SerialNumber, TrustAnchor, Validity,
 };
-use crate::{RandomSource, UnixTime};
+use crate::random::RandomSource;
+use crate::time::UnixTime;
 use thiserror::Error;
 
 /// Why an authority did not do what it was asked.

@@ -54,6 +54,6 @@ fn ensure(holds: bool, clause: &'static str) -> Kept {
     if holds { Ok(()) } else { Err(ContractViolation::Broken(clause)) }
 }
 
-fn same(a: &crate::Secret, b: &crate::Secret) -> bool {
+fn same(a: &crate::secret::Secret, b: &crate::secret::Secret) -> bool {
     subtle::ConstantTimeEq::ct_eq(a, b).into()
 }

@@ -3,7 +3,7 @@
 
 use super::connection::{Lent, Transaction};
 use super::*;
-use crate::id::{Alias, KeyId, TicketId};
+use crate::id::{AccessPath, Alias, ApplicationName, Digest, Group, KeyId, TicketId, Txn, UserId, UserName};
 use crate::message::Address;
 use crate::policy::{Policy, SuiteId};
 use crate::port::entitlement_store::{
@@ -13,6 +13,7 @@ use crate::record::{
     Applicant, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId, ServerRegistration,
     StoredKeys, Takes, WaitingRequest,
 };
+use crate::secret::Secret;
 use crate::sql::{Database, Dialect};
 use crate::store::entity::{Entity, Query, Tables};
 use crate::store::operation::*;
@@ -20,7 +21,6 @@ use crate::store::rows::{self, every_table};
 use crate::store::value::{Kind, Value};
 use crate::store::{OperatorError, Subject, rules};
 use crate::template::{Field, FieldKind, Template};
-use crate::{AccessPath, ApplicationName, Digest, Group, Secret, Txn, UserId, UserName};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::string::{String, ToString};

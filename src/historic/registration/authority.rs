@@ -1,12 +1,14 @@
 //! The token issuer or certification authority (35): hands out blank tokens and servers' keys.
 
 use super::super::Error;
+use super::message::SUITE;
 use super::token::BlankToken;
 use crate::certificate::{CertificateRequest, Chain, Validity};
+use crate::id::ServerName;
 use crate::key::{KemPrivateKey, OfferKey};
 use crate::policy::SuiteList;
 use crate::port::CertificateAuthority;
-use crate::{RandomSource, ServerName};
+use crate::random::RandomSource;
 use core::fmt;
 
 /// The suite in certificates for this module: none of the real protocol's, so that a real token

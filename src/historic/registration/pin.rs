@@ -2,7 +2,7 @@
 //! or PIN number".
 
 use super::super::{Cipher, Error, Key};
-use crate::{AccessPath, ServerName, UserId};
+use crate::id::{AccessPath, ServerName, UserId};
 use core::fmt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;

@@ -1,11 +1,11 @@
 //! The authentication server's side of registration: steps 90 and 140 to 190.
 
-use super::super::{Cipher, Combiner, Error, Key, Step, cipher};
+use super::super::{Cipher, Combiner, Error, Key, Step, mode};
 use super::authority::AssignedKeys;
-use super::{Application, Call, Grant, Granted, Offer, string};
-use crate::random::Lent;
+use super::message::{Application, Call, Grant, Granted, Offer, string};
+use crate::id::{AccessPath, UserId, UserName};
+use crate::random::{Lent, RandomSource};
 use crate::template::Template;
-use crate::{AccessPath, RandomSource, UserId, UserName};
 use alloc::string::String;
 use core::fmt::{self, Write};
 use rsa::Pkcs1v15Encrypt;
@@ -94,7 +94,7 @@ impl<H: Cipher> NeedAccessPath<H> {
         let (ssk2, key) = combiner.second_half(&self.ssk1, random)?;
         let granted =
             Granted { access_path: access_path.clone(), user_id: identification_code(&self.name)?, ssk2 };
-        let send = Grant { encrypted: cipher::seal(&self.ssk1, &granted.combine(), random) };
+        let send = Grant { encrypted: mode::seal(&self.ssk1, &granted.combine(), random) };
         let Granted { access_path, user_id, .. } = granted;
         Ok(Step { send, next: Registered { name: self.name, user_id, access_path, key } })
     }

@@ -4,9 +4,10 @@ use super::super::{Cipher, Combiner, Error, Key, Step, cipher};
 use super::authority::SUITES;
 use super::{Application, Call, Grant, Granted, Offer, Token};
 use crate::certificate::{Revocation, TrustAnchors, VerifiedServer, verify};
-use crate::random::Lent;
+use crate::id::{ServerName, UserName};
+use crate::random::{Lent, RandomSource};
 use crate::template::{Form, Template};
-use crate::{RandomSource, ServerName, UnixTime, UserName};
+use crate::time::UnixTime;
 use alloc::vec::Vec;
 use core::fmt;
 use rsa::Pkcs1v15Encrypt;
@@ -127,7 +128,7 @@ impl<H: Cipher> AwaitGrant<H> {
         combiner: Combiner,
         pin: &str,
     ) -> Result<Token<C>, Error> {
-        let text = cipher::open(&self.ssk1, &grant.encrypted)?;
+        let text = mode::open(&self.ssk1, &grant.encrypted)?;
         let granted = Granted::separate(&text)?;
         let key = combiner.combine(&self.ssk1, &granted.ssk2)?;
         Token::store(self.server, granted.user_id, granted.access_path, key, pin)

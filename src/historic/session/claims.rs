@@ -9,9 +9,9 @@
 //! challenges "the other": the same functions, and a party that does both under one key can be
 //! answered with its own answers.
 
-use super::super::{Cipher, Error, Key, Step, cipher};
-use super::{AwaitProof, AwaitResponse, Challenge, Proof, prove};
-use crate::RandomSource;
+use super::super::{Cipher, Error, Key, Step, cipher, mode};
+use super::proof::{AwaitProof, AwaitResponse, Challenge, Proof, prove};
+use crate::random::RandomSource;
 use alloc::vec::Vec;
 use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
@@ -62,7 +62,7 @@ pub fn respond<C: Cipher>(
     one_way: OneWay,
     random: &mut dyn RandomSource,
 ) -> Result<Step<Response, AwaitProof<C>>, Error> {
-    let encrypted = cipher::encipher(key, &challenge.n1)?;
+    let encrypted = mode::encipher(key, &challenge.n1)?;
     let n2 = cipher::draw_number::<C>(random);
     let session_key = one_way.session_key(&encrypted, &n2)?;
     Ok(Step { send: Response { encrypted, n2: n2.clone() }, next: AwaitProof { n2, session_key } })
@@ -79,7 +79,7 @@ pub fn receive_response<C: Cipher>(
     response: &Response,
     one_way: OneWay,
 ) -> Result<Step<Proof, Key<C>>, Error> {
-    let n1 = cipher::decipher(key, &response.encrypted)?;
+    let n1 = mode::decipher(key, &response.encrypted)?;
     if !bool::from(n1.ct_eq(&state.n1)) {
         return Err(Error::NotTheClient);
     }

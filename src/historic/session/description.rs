@@ -4,9 +4,9 @@
 //! function" makes the message of step 320, and the same words make the session key of step 330. So
 //! the two are one value, and whoever records the message has the key.
 
-use super::super::{Cipher, Error, Key, Step, cipher};
-use super::{AwaitProof, AwaitResponse, Challenge, Proof, prove};
-use crate::RandomSource;
+use super::super::{Cipher, Error, Key, Step, cipher, mode};
+use super::proof::{AwaitProof, AwaitResponse, Challenge, Proof, prove};
+use crate::random::RandomSource;
 use alloc::vec::Vec;
 
 /// Client to server: `E_K(N1) ⊕ N2` (step 320).
@@ -25,7 +25,7 @@ pub fn respond<C: Cipher>(
     challenge: &Challenge,
     random: &mut dyn RandomSource,
 ) -> Result<Step<Response, AwaitProof<C>>, Error> {
-    let encrypted = cipher::encipher(key, &challenge.n1)?;
+    let encrypted = mode::encipher(key, &challenge.n1)?;
     let n2 = cipher::draw_number::<C>(random);
     let package = cipher::xor(&encrypted, &n2);
     let session_key = Key::of_number(&package)?;
@@ -40,7 +40,7 @@ pub fn respond<C: Cipher>(
 /// # Errors
 /// [`Error::NumberLength`].
 pub fn decrypt_package<C: Cipher>(key: &Key<C>, response: &Response) -> Result<Vec<u8>, Error> {
-    cipher::decipher(key, &response.package)
+    mode::decipher(key, &response.package)
 }
 
 /// Step 330 as far as it can be executed: the server encrypts N1 itself and so finds N2 in the
@@ -53,7 +53,7 @@ pub fn receive_response<C: Cipher>(
     key: &Key<C>,
     response: &Response,
 ) -> Result<Step<Proof, Key<C>>, Error> {
-    let encrypted = cipher::encipher(key, &state.n1)?;
+    let encrypted = mode::encipher(key, &state.n1)?;
     if response.package.len() != encrypted.len() {
         return Err(Error::NumberLength);
     }

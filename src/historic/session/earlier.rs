@@ -6,15 +6,15 @@
 //! it is sent: sent `E_K(N1) ⊕ N2` of a recorded session as a challenge, it answers with that
 //! session's key.
 
-use super::super::{Cipher, Error, Key, Step, cipher};
+use super::super::{Cipher, Error, Key, Step, cipher, mode};
 use super::claims::Response;
-use super::{AwaitProof, AwaitResponse, Challenge, Proof, prove};
-use crate::RandomSource;
+use super::proof::{AwaitProof, AwaitResponse, Challenge, Proof, prove};
+use crate::random::RandomSource;
 use subtle::ConstantTimeEq;
 
 /// `E_K(E_K(N1) ⊕ N2)` as a key.
 fn session_key<C: Cipher>(key: &Key<C>, encrypted: &[u8], n2: &[u8]) -> Result<Key<C>, Error> {
-    Key::of_number(&cipher::encipher(key, &cipher::xor(encrypted, n2))?)
+    Key::of_number(&mode::encipher(key, &cipher::xor(encrypted, n2))?)
 }
 
 /// Encrypts N1 (step 300), draws N2 (step 310), sends both, and makes the session key under the
@@ -27,7 +27,7 @@ pub fn respond<C: Cipher>(
     challenge: &Challenge,
     random: &mut dyn RandomSource,
 ) -> Result<Step<Response, AwaitProof<C>>, Error> {
-    let encrypted = cipher::encipher(key, &challenge.n1)?;
+    let encrypted = mode::encipher(key, &challenge.n1)?;
     let n2 = cipher::draw_number::<C>(random);
     let session_key = session_key(key, &encrypted, &n2)?;
     Ok(Step { send: Response { encrypted, n2: n2.clone() }, next: AwaitProof { n2, session_key } })
@@ -43,7 +43,7 @@ pub fn receive_response<C: Cipher>(
     key: &Key<C>,
     response: &Response,
 ) -> Result<Step<Proof, Key<C>>, Error> {
-    let n1 = cipher::decipher(key, &response.encrypted)?;
+    let n1 = mode::decipher(key, &response.encrypted)?;
     if !bool::from(n1.ct_eq(&state.n1)) {
         return Err(Error::NotTheClient);
     }

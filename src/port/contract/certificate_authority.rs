@@ -5,7 +5,8 @@ use crate::certificate::{
     Validity, VerifiedServer, verify,
 };
 use crate::port::certificate_authority::{AuthorityError, CertificateAuthority};
-use crate::{RandomSource, UnixTime};
+use crate::random::RandomSource;
+use crate::time::UnixTime;
 use thiserror::Error;
 
 /// The clause of the contract that an authority violates.

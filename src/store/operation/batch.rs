@@ -70,9 +70,10 @@ impl<O: Operation> Operation for Batch<O> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::UserName;
     use crate::memory::Store;
+    use crate::secret::Secret;
     use crate::store::operation::{Codes, IssueCode, OperatorError, WithdrawCode};
-    use crate::{Secret, UserName};
 
     const NOW: UnixTime = UnixTime::from_secs(1_000);
 
