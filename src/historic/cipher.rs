@@ -4,14 +4,14 @@ use crate::random::RandomSource;
 use alloc::vec::Vec;
 use cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 
-/// A block cipher by the traits of the `cipher` crate: `des::Des`, the triple DES of the same
-/// crate, AES, or any other. Implemented for whatever has those traits.
+/// Block cipher by the traits of the `cipher` crate: `des::Des`, the triple DES of the same crate, AES, or
+/// any other. Implemented for every type that has those traits.
 pub trait Cipher: BlockCipherEncrypt + BlockCipherDecrypt + KeyInit + 'static {}
 
 impl<C: BlockCipherEncrypt + BlockCipherDecrypt + KeyInit + 'static> Cipher for C {}
 
-/// Length in bytes of N1, N2 and what is made of them: the key's, rounded up to whole blocks, so
-/// that a key can be cut out of it.
+/// Returns the length in bytes of N1, N2 and their combinations: the length of a key, rounded up to whole
+/// blocks, so that a key can be cut out of it.
 #[must_use]
 pub fn number_len<C: Cipher>() -> usize {
     C::key_size().next_multiple_of(C::block_size().max(1))
@@ -24,7 +24,7 @@ pub(super) fn draw_number<C: Cipher>(random: &mut dyn RandomSource) -> Vec<u8> {
     number
 }
 
-/// The exclusive-or of two byte strings of one length: the patent's "one-way function".
+/// Returns the exclusive-or of two byte strings of equal length: the patent's "one-way function".
 pub(super) fn xor(a: &[u8], b: &[u8]) -> Vec<u8> {
     a.iter().zip(b).map(|(a, b)| a ^ b).collect()
 }

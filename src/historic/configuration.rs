@@ -9,9 +9,9 @@
 //!      ClientSystem::reconfigure
 //! ```
 //!
-//! The key is the session key in the claims and the shared key in the description: the functions
-//! take either. Nothing numbers, dates or authenticates what is sent: an old answer is as good as a
-//! new one, and a changed one as an unchanged.
+//! The key is the session key in the claims and the shared key in the description: the functions take either.
+//! The messages are neither numbered nor dated nor authenticated: a replayed or manipulated answer is
+//! accepted like a fresh one.
 
 use super::{Cipher, Error, Key, mode};
 use crate::random::RandomSource;
@@ -20,21 +20,21 @@ use alloc::vec::Vec;
 use core::fmt;
 use zeroize::Zeroizing;
 
-/// Client to server: user information, encrypted (step 370).
+/// Encrypted user information, from client to server (step 370).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// CBC, the initial vector first.
+    /// Ciphertext: initialisation vector, then CBC.
     pub encrypted: Vec<u8>,
 }
 
-/// Server to client: reconfiguration instructions, encrypted (step 390).
+/// Encrypted reconfiguration instructions, from server to client (step 390).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instructions {
-    /// CBC, the initial vector first.
+    /// Ciphertext: initialisation vector, then CBC.
     pub encrypted: Vec<u8>,
 }
 
-/// One reconfiguration instruction: on the wire a line `setting=value`.
+/// Reconfiguration instruction. On the wire it is a line `setting=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instruction {
     setting: String,
@@ -42,7 +42,7 @@ pub struct Instruction {
 }
 
 impl Instruction {
-    /// Tells the client system to set `setting` to `value`.
+    /// Creates an instruction that sets `setting` to `value`.
     ///
     /// # Errors
     /// [`Error::Instruction`] for an empty setting, an equals sign in it, or a line break in either.
@@ -53,22 +53,22 @@ impl Instruction {
         Ok(Self { setting: setting.into(), value: value.into() })
     }
 
-    /// What is set.
+    /// Returns the name of the setting.
     #[must_use]
     pub fn setting(&self) -> &str {
         &self.setting
     }
 
-    /// What it is set to.
+    /// Returns the value of the setting.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
     }
 }
 
-/// The client's system, which instructions reconfigure. Any `FnMut(&Instruction)` is one.
+/// Client system, which instructions reconfigure. Implemented for every `FnMut(&Instruction)`.
 pub trait ClientSystem {
-    /// Carries one instruction out.
+    /// Carries out one instruction.
     fn reconfigure(&mut self, instruction: &Instruction);
 }
 
@@ -95,7 +95,7 @@ pub fn receive_request<C: Cipher>(key: &Key<C>, request: &Request) -> Result<Nee
     Ok(NeedEntitlements { key: key.clone(), information: Zeroizing::new(information) })
 }
 
-/// The user's entitlements are to be retrieved from the access control database (step 380).
+/// State in which the user's entitlements are needed from the access control database (step 380).
 #[must_use]
 pub struct NeedEntitlements<C: Cipher> {
     key: Key<C>,
@@ -103,7 +103,7 @@ pub struct NeedEntitlements<C: Cipher> {
 }
 
 impl<C: Cipher> NeedEntitlements<C> {
-    /// What the user says, by which to look the entitlements up (step 380).
+    /// Returns the user information, by which the entitlements are looked up (step 380).
     #[must_use]
     pub fn wanted(&self) -> &str {
         &self.information
@@ -131,7 +131,7 @@ impl<C: Cipher> fmt::Debug for NeedEntitlements<C> {
 /// 11, 18, 24).
 ///
 /// # Errors
-/// [`Error::DoesNotOpen`] when what comes out is no list of instructions; then none is carried out.
+/// [`Error::DoesNotOpen`] when the plaintext is not a list of instructions; then none is carried out.
 pub fn receive_instructions<C: Cipher>(
     key: &Key<C>,
     instructions: &Instructions,

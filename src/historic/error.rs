@@ -1,4 +1,4 @@
-//! What can go wrong, and whose fault it is.
+//! Errors of this module, and the party that can mend each.
 
 use crate::certificate::{CertificateError, RequestError};
 use crate::id::NameError;
@@ -8,14 +8,14 @@ use crate::step::Fault;
 use crate::template::TemplateError;
 use thiserror::Error;
 
-/// Why a step of 1996 does not go on. Never holds key material.
+/// Error of a step of 1996. Never holds key material.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The server's: its certificate does not hold. Step 90: "the communication is terminated".
+    /// The server's: its certificate does not verify. Step 90: "the communication is terminated".
     #[error("the server's certificate: {0}")]
     Certificate(#[from] CertificateError),
-    /// The server's: its certificate is one of the real protocol, whose keys are not for this.
+    /// The server's: its certificate is for the real protocol, whose keys must not be used here.
     #[error("the certificate is not one for the letter of 1996")]
     NotHistoric,
     /// The server's: its template cannot be filled in.
@@ -24,17 +24,17 @@ pub enum Error {
     /// The user's: the form does not fit the template.
     #[error("the form does not fit the template")]
     Form,
-    /// The user's: name and SSK1 are too long together for one block of the server's RSA key.
+    /// The user's: the name and SSK1 together are too long for one block of the server's RSA key.
     #[error("the user's name is too long for the server's key")]
     NameTooLong,
-    /// The peer's: the RSA block holds no user name and no first half.
-    #[error("the application holds no name and no first half of a key")]
+    /// The peer's: the RSA block does not hold a user name and SSK1.
+    #[error("the application holds no user name and no SSK1")]
     Application,
-    /// The peer's: what was sealed does not open, or is not what should be in it. All that a peer
-    /// who meddled may run into; most meddling runs into nothing.
+    /// The peer's: a ciphertext does not decrypt, or its plaintext has the wrong form. Most manipulations
+    /// of a ciphertext cause no error at all.
     #[error("the sealed text does not open")]
     DoesNotOpen,
-    /// The peer's: a number of a wrong length.
+    /// The peer's: a number has the wrong length.
     #[error("a number has the wrong length")]
     NumberLength,
     /// The peer's: it did not encrypt N1 under the shared key.
@@ -43,50 +43,50 @@ pub enum Error {
     /// The peer's: it did not encrypt N2 under the session key.
     #[error("the server did not prove the session key")]
     NotTheServer,
-    /// The caller's: a key of a wrong length for the cipher.
+    /// The caller's: the key has the wrong length for the cipher.
     #[error("the key has the wrong length for this cipher")]
     KeyLength,
-    /// The caller's: a DES key with a byte of even parity.
+    /// The caller's: a byte of the DES key has even parity.
     #[error("a byte of the DES key has even parity")]
     KeyParity,
-    /// Nobody's: a weak, semi-weak or possibly weak DES key, or a triple one of equal parts. By
-    /// chance so rare that it means a broken random source, or somebody's choice.
+    /// Nobody's: the DES key is weak, semi-weak or possibly weak, or a triple DES key has equal parts. A fair
+    /// random source practically never draws one: suspect a broken source, or a key chosen on purpose.
     #[error("the DES key is weak")]
     WeakKey,
-    /// The caller's: halves of these ciphers do not combine to a key of that one in this manner.
-    #[error("the halves do not make a key of this cipher in this manner")]
+    /// The caller's: contributions for these ciphers do not combine to a key of that cipher in this manner.
+    #[error("SSK1 and SSK2 do not combine to a key of this cipher in this manner")]
     Combination,
-    /// The user's: wrong PIN.
+    /// The user's: the PIN is wrong.
     #[error("wrong PIN; {tries_left} tries left")]
     WrongPin {
-        /// Tries left before the token blocks itself.
+        /// Number of tries left before the token blocks itself.
         tries_left: u8,
     },
-    /// The user's: too many wrong PINs.
+    /// The user's: too many wrong PINs were entered.
     #[error("the token is blocked after too many wrong PINs")]
     Blocked,
-    /// The user's: a PIN of fewer than 4 or more than 64 bytes.
+    /// The user's: the PIN has fewer than 4 or more than 64 bytes.
     #[error("a PIN has 4 to 64 bytes")]
     UnfitPin,
-    /// The caller's: a setting or value that instructions cannot carry.
+    /// The caller's: an instruction cannot carry this setting or value.
     #[error("a reconfiguration instruction has an unfit setting or value")]
     Instruction,
-    /// The operator's: a name.
+    /// The operator's: a name is malformed.
     #[error("the name: {0}")]
     Name(#[from] NameError),
-    /// The operator's: an RSA key.
+    /// The operator's: an RSA key cannot be made or used.
     #[error("the RSA key: {0}")]
     Rsa(#[from] KeyError),
-    /// The operator's: a certificate could not be asked for.
+    /// The operator's: the certificate request cannot be made.
     #[error("the certificate request: {0}")]
     Request(#[from] RequestError),
-    /// The operator's: the authority.
+    /// The operator's: the certificate authority failed.
     #[error("the authority: {0}")]
     Authority(#[from] AuthorityError),
 }
 
 impl Error {
-    /// Who can mend it.
+    /// Returns the party that can mend the error.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {

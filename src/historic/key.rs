@@ -1,4 +1,4 @@
-//! Keys of a block cipher: DES parity, weak keys, and how two halves become one.
+//! Keys of a block cipher: DES parity, weak keys, and the combination of SSK1 and SSK2.
 
 use super::{Cipher, Error};
 use crate::random::RandomSource;
@@ -9,11 +9,11 @@ use des::{Des, TdesEde2, TdesEde3, TdesEee2, TdesEee3, weak_key_test};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// How often to draw before giving a random source up for broken: a fair one gives a weak DES key
-/// once in 2^50 draws.
+/// Number of draws before a random source counts as broken. A fair source gives a weak DES key once in 2^50
+/// draws.
 const DRAWS: usize = 8;
 
-/// A key of the cipher `C`: a half, the shared key, or a session key SES.
+/// Key of the cipher `C`: SSK1, the shared key, or a session key SES.
 ///
 /// DES and triple DES keys have odd parity in every byte and are none of the 64 weak, semi-weak and
 /// possibly weak keys; the parts of a triple key all differ. Erased from memory when dropped.
@@ -33,7 +33,8 @@ impl<C: Cipher> Key<C> {
         Ok(key)
     }
 
-    /// Takes a key that was stored or typed in: wrong parity is an error, as it was meant to be.
+    /// Takes a key that was stored or typed in. Unlike [`Self::new`] it refuses wrong parity, which shows a
+    /// damaged key.
     ///
     /// # Errors
     /// [`Error::KeyParity`], or as [`Self::new`].
@@ -42,10 +43,10 @@ impl<C: Cipher> Key<C> {
         if key.expose() == stored { Ok(key) } else { Err(Error::KeyParity) }
     }
 
-    /// Draws a key: the first half SSK1 (step 110; claims 1b, 8b, 14c, 21c).
+    /// Draws a key: SSK1 (step 110; claims 1b, 8b, 14c, 21c).
     ///
     /// # Errors
-    /// [`Error::WeakKey`] when the random source gives nothing else.
+    /// [`Error::WeakKey`] when the random source gives nothing but weak keys.
     pub fn generate(random: &mut dyn RandomSource) -> Result<Self, Error> {
         let mut material = Zeroizing::new(alloc::vec![0; C::key_size()]);
         let mut draw = || {
@@ -55,7 +56,7 @@ impl<C: Cipher> Key<C> {
         (1..DRAWS).map(|_| draw()).find(Result::is_ok).unwrap_or(Err(Error::WeakKey))
     }
 
-    /// The key that is the beginning of a number: SES.
+    /// Takes the beginning of a number as a key: SES.
     pub(super) fn of_number(number: &[u8]) -> Result<Self, Error> {
         Self::new(number.get(..C::key_size()).ok_or(Error::NumberLength)?)
     }
@@ -64,7 +65,7 @@ impl<C: Cipher> Key<C> {
         C::new(&self.0)
     }
 
-    /// The key's bytes.
+    /// Returns the bytes of the key.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -97,7 +98,7 @@ impl<C: Cipher> fmt::Debug for Key<C> {
     }
 }
 
-/// Whether the rules of DES keys hold for `C`. Other ciphers have no such rules.
+/// Returns true if the rules of DES keys hold for `C`. Other ciphers have no such rules.
 fn is_des<C: 'static>() -> bool {
     let family = [
         TypeId::of::<Des>(),
@@ -109,28 +110,29 @@ fn is_des<C: 'static>() -> bool {
     family.contains(&TypeId::of::<C>())
 }
 
-/// The lowest bit of each byte of a DES key makes the number of ones odd (FIPS 46-3).
+/// Sets the lowest bit of a byte of a DES key so that the number of ones is odd (FIPS 46-3).
 const fn odd_parity(byte: u8) -> u8 {
     let upper = byte & 0xFE;
     upper | (upper.count_ones() as u8 & 1 ^ 1)
 }
 
-/// The "predetermined manner" in which the halves are combined (steps 170 and 200; claims 8g, 8j).
+/// "Predetermined manner" in which SSK1 and SSK2 are combined (steps 170 and 200; claims 8g, 8j).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Combiner {
-    /// Exclusive-or: both halves are as long as the key. Whoever comes second chooses the key.
+    /// Exclusive-or: both contributions are as long as the key. The party that contributes second chooses the
+    /// key.
     Xor,
-    /// SSK1 first, SSK2 after it, and the key is of a cipher with longer keys: two DES halves make
-    /// a two-key triple DES key.
+    /// SSK1 followed by SSK2, as a key of a cipher with longer keys: two DES keys make a two-key triple DES
+    /// key.
     Concatenation,
 }
 
 impl Combiner {
-    /// Length of SSK2 in bytes, where SSK1 is a key of `H` and the outcome one of `C`.
+    /// Returns the length of SSK2 in bytes, where SSK1 is a key of `H` and the outcome is a key of `C`.
     ///
     /// # Errors
-    /// [`Error::Combination`] when no length will do.
+    /// [`Error::Combination`] when no length fits.
     pub fn second_len<H: Cipher, C: Cipher>(self) -> Result<usize, Error> {
         let (half, whole) = (H::key_size(), C::key_size());
         match self {
@@ -140,11 +142,11 @@ impl Combiner {
         }
     }
 
-    /// The shared key out of both halves (steps 170 and 200; claims 1f, 2, 8g, 8j, 14g, 15, 21h,
+    /// Combines SSK1 and SSK2 to the shared key (steps 170 and 200; claims 1f, 2, 8g, 8j, 14g, 15, 21h,
     /// 21k).
     ///
     /// # Errors
-    /// [`Error::Combination`], or [`Error::WeakKey`] when the halves make one.
+    /// [`Error::Combination`], or [`Error::WeakKey`] when the combination is a weak key.
     pub fn combine<H: Cipher, C: Cipher>(self, ssk1: &Key<H>, ssk2: &[u8]) -> Result<Key<C>, Error> {
         if ssk2.len() != self.second_len::<H, C>()? {
             return Err(Error::Combination);
@@ -156,12 +158,11 @@ impl Combiner {
         Key::new(&material)
     }
 
-    /// Draws a second half SSK2 that makes a sound key with `ssk1`, and combines them (steps 150
-    /// and 170; claims 8e, 21f).
+    /// Draws an SSK2 that makes a sound key with `ssk1`, and combines both (steps 150 and 170; claims 8e, 21f).
     ///
     /// # Errors
-    /// As [`Self::combine`]; [`Error::WeakKey`] when the random source gives nothing else.
-    pub(super) fn second_half<H: Cipher, C: Cipher>(
+    /// As [`Self::combine`]; [`Error::WeakKey`] when the random source gives nothing but weak keys.
+    pub(super) fn draw_second<H: Cipher, C: Cipher>(
         self,
         ssk1: &Key<H>,
         random: &mut dyn RandomSource,

@@ -1,7 +1,7 @@
 //! The patent WO 98/25375 of 1996 to the letter. **Never protect anything with it.**
 //!
-//! It is here because this crate is that patent made sound: whoever asks what was changed, and why,
-//! can run both. Everything below works as the patent says; an eavesdropper reads most of it.
+//! This crate is that patent made sound. The module lets a reader run both and see what was changed, and
+//! why. Everything below works as the patent says; an eavesdropper reads most of it.
 //!
 //! ```text
 //!   60–200  registration   a blank token and a certified server make a key    registration
@@ -10,22 +10,22 @@
 //! ```
 //!
 //! Block ciphers are generic ([`Cipher`]): [`Des`] as the patent has it, [`TdesEde2`], [`TdesEde3`], or
-//! AES, which does not help. RSA is RSAES-PKCS1-v1_5, as it was in 1996. Texts are in CBC with a
-//! random initial vector.
+//! AES, which does not help. RSA is RSAES-PKCS1-v1_5, as it was in 1996. Texts are encrypted in CBC mode
+//! with a random initialisation vector.
 //!
-//! What an attacker may do here:
-//! * listen, and have the session key in two of the three readings, whatever the cipher;
-//! * be the server, or the client, without any key;
-//! * as one certified server of many, choose the key that a token ends up with, or have it register
-//!   with another server under a key that both know;
-//! * change what is encrypted, unnoticed, and send old configuration as new;
-//! * with the private key P_r of a server, today or in ten years, open every registration ever
+//! An attacker can:
+//! * listen, and compute the session key in two of the three readings, whatever the cipher;
+//! * impersonate the server, or the client, without any key;
+//! * as one certified server of many, choose the key that a token ends up with, or make the token register
+//!   with another server under a key that both servers know;
+//! * change encrypted text unnoticed, and send old configuration as new;
+//! * with the private key P_r of a server, today or in ten years, decrypt every registration ever
 //!   recorded, and with it every session;
-//! * search 2^56 keys, where it is DES: hours since 1998.
+//! * search the 2^56 keys of DES, which has taken hours since 1998.
 //!
-//! What is kept sound nonetheless: nothing here panics on what a peer sends, keys are erased and never
-//! printed, RSA is blinded, and the keys of this module are of no use in the real protocol, nor the
-//! other way round: its certificates list suite 0, which is none.
+//! The implementation is sound nonetheless: no input of a peer causes a panic, keys are erased and never
+//! printed, and RSA is blinded. Keys of this module are of no use in the real protocol, and keys of the real
+//! protocol are of no use here: certificates of this module list suite 0, which no real server has.
 //!
 //! ```
 //! use halfkey::historic::session::{self, description};
@@ -33,14 +33,14 @@
 //! use halfkey::SystemRandom;
 //!
 //! # fn main() -> Result<(), halfkey::historic::Error> {
-//! let shared = Key::<Des>::generate(&mut SystemRandom)?; // what a registration leaves on both sides
+//! let shared = Key::<Des>::generate(&mut SystemRandom)?; // the key that both sides hold after a registration
 //! let server = session::challenge::<Des>(&mut SystemRandom);
 //! let client = description::respond(&shared, &server.send, &mut SystemRandom)?;
 //! let on_the_wire = client.send.package.clone();
 //! let proof = description::receive_response(server.next, &shared, &client.send)?;
 //! let session_key = client.next.receive_proof(&proof.send)?;
 //!
-//! // Whoever listened has the session key:
+//! // An eavesdropper has the session key:
 //! assert_eq!(Key::<Des>::new(&on_the_wire)?.expose(), session_key.expose());
 //! # Ok(())
 //! # }

@@ -9,7 +9,8 @@ use cipher::block_padding::Pkcs7;
 use cipher::{BlockModeDecrypt, BlockModeEncrypt, InOutBuf, InnerIvInit, Iv, IvSizeUser};
 use zeroize::Zeroizing;
 
-/// `E_K(number)`: a single block as it is, several chained from an initial vector of zeros.
+/// Computes `E_K(number)`: a single block in ECB mode, several blocks in CBC mode with a zero
+/// initialisation vector.
 pub(super) fn encipher<C: Cipher>(key: &Key<C>, number: &[u8]) -> Result<Vec<u8>, Error> {
     let mut out = whole::<C>(number)?;
     let mut mode = Encryptor::inner_iv_init(key.cipher(), &Iv::<Encryptor<C>>::default());
@@ -17,7 +18,7 @@ pub(super) fn encipher<C: Cipher>(key: &Key<C>, number: &[u8]) -> Result<Vec<u8>
     Ok(out)
 }
 
-/// `D_K(number)`, the other way.
+/// Computes `D_K(number)`, the inverse of [`encipher`].
 pub(super) fn decipher<C: Cipher>(key: &Key<C>, number: &[u8]) -> Result<Vec<u8>, Error> {
     let mut out = whole::<C>(number)?;
     let mut mode = Decryptor::inner_iv_init(key.cipher(), &Iv::<Decryptor<C>>::default());
@@ -29,8 +30,8 @@ fn whole<C: Cipher>(number: &[u8]) -> Result<Vec<u8>, Error> {
     if number.len() == number_len::<C>() { Ok(number.into()) } else { Err(Error::NumberLength) }
 }
 
-/// Encrypts a text of any length: a random initial vector, then CBC with PKCS#7 padding. Nothing
-/// says afterwards whether anybody changed it.
+/// Encrypts a text of any length in CBC mode with PKCS#7 padding, after a random initialisation vector.
+/// The ciphertext is not authenticated: a change of it may go unnoticed.
 pub(super) fn seal<C: Cipher>(key: &Key<C>, text: &[u8], random: &mut dyn RandomSource) -> Vec<u8> {
     let mut iv = Iv::<Encryptor<C>>::default();
     random.fill(&mut iv);
@@ -46,7 +47,7 @@ pub(super) fn seal<C: Cipher>(key: &Key<C>, text: &[u8], random: &mut dyn Random
     out
 }
 
-/// Decrypts what [`seal`] made, or anything else whose padding comes out right.
+/// Decrypts the output of [`seal`], or any other bytes that decrypt to a valid padding.
 pub(super) fn open<C: Cipher>(key: &Key<C>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let (iv, body) = sealed.split_at_checked(Decryptor::<C>::iv_size()).ok_or(Error::DoesNotOpen)?;
     let mode = Decryptor::inner_iv_slice_init(key.cipher(), iv).map_err(|_| Error::DoesNotOpen)?;

@@ -1,11 +1,11 @@
 //! A message and the state that follows it.
 
-/// A message to send and what comes next: the state that awaits the answer, or the outcome.
+/// A message to send, and the state that awaits the answer or the outcome of the exchange.
 #[must_use]
 #[derive(Debug)]
 pub struct Step<M, N> {
-    /// The message, ready to send.
+    /// Message, ready to send.
     pub send: M,
-    /// What to go on with.
+    /// State or outcome that follows.
     pub next: N,
 }

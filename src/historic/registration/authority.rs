@@ -27,8 +27,7 @@ pub fn embed(authority: &dyn CertificateAuthority) -> Result<BlankToken, Error> 
 /// Makes a server's key pair of `bits` bits and has a certificate with its P_u signed (step 70;
 /// claims 6, 7, 12, 13, 19, 20, 25, 26).
 ///
-/// As the patent has it P_r is *assigned* to the server: whoever assigns it can read every
-/// registration.
+/// In the patent P_r is *assigned* to the server: the party that assigns it can read every registration.
 ///
 /// # Errors
 /// [`Error::Rsa`], [`Error::Request`] or [`Error::Authority`].
@@ -40,16 +39,16 @@ pub fn assign(
     random: &mut dyn RandomSource,
 ) -> Result<AssignedKeys, Error> {
     let private = KemPrivateKey::generate(bits, random)?;
-    // The profile wants an offer key, the letter has none: this one is thrown away.
+    // The certificate profile demands an offer key, which the patent does not have: discard this one.
     let offer_key = OfferKey::generate(random);
     let request = CertificateRequest::sign(server, private.public(), &SUITES, &offer_key)?;
     let chain = authority.issue(&request, validity, random)?;
     Ok(AssignedKeys { name: server.clone(), private, chain })
 }
 
-/// What is transferred to a server: P_r and the signed certificate (step 70).
+/// P_r and the signed certificate, as transferred to a server (step 70).
 ///
-/// P_r is of this module alone. It never opens anything of the real protocol.
+/// This P_r is used by this module alone, and never decrypts a message of the real protocol.
 pub struct AssignedKeys {
     name: ServerName,
     pub(super) private: KemPrivateKey,

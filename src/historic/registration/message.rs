@@ -7,42 +7,41 @@ use crate::template::Template;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
-/// The suite in certificates for this module: none of the real protocol's, so that a real token
-/// never takes such a certificate for one of its own, nor this module's tokens a real one.
+/// Suite in certificates for this module. It is no suite of the real protocol, so that neither a real token
+/// nor a token of this module accepts the other's certificates.
 pub(super) const SUITE: u16 = 0;
 
-/// Client to server: the call (step 80).
+/// Call, from client to server (step 80).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// The chosen server.
+    /// Server that the user chose.
     pub server: ServerName,
 }
 
-/// Server to client: certificate and registration template (step 90; claims 6, 12, 19, 25).
+/// Certificate and registration template, from server to client (step 90; claims 6, 12, 19, 25).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// The signed certificate with P_u.
+    /// Certificate with P_u, and the certificates between it and the issuer.
     pub chain: Chain,
-    /// What the user is to fill in.
+    /// Registration template, which the user fills in.
     pub template: Template,
 }
 
-/// Client to server: user name and first half under P_u (step 130; claims 1d, 8c, 14e, 21d).
+/// User name and SSK1 under P_u, from client to server (step 130; claims 1d, 8c, 14e, 21d).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Application {
     /// `{user name, SSK1}` under P_u: RSAES-PKCS1-v1_5.
     pub encrypted: Vec<u8>,
 }
 
-/// Server to client: the rest, under the first half (step 190; claims 2, 8h, 15, 21i).
+/// Path, code and SSK2 under SSK1, from server to client (step 190; claims 2, 8h, 15, 21i).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// `{access control path, user identification code, SSK2}` under SSK1: CBC, the initial vector
-    /// first.
+    /// `{access control path, user identification code, SSK2}` under SSK1: initialisation vector, then CBC.
     pub encrypted: Vec<u8>,
 }
 
-/// What a [`Grant`] holds. Each string is its length (1 byte), then its bytes; SSK2 is the rest.
+/// Plaintext of a [`Grant`]. Each string is its length (1 byte), then its bytes; SSK2 is the rest.
 pub(super) struct Granted {
     pub(super) access_path: AccessPath,
     pub(super) user_id: UserId,
@@ -50,7 +49,7 @@ pub(super) struct Granted {
 }
 
 impl Granted {
-    /// Combines path, code and second half (step 180).
+    /// Concatenates path, code and SSK2 (step 180).
     pub(super) fn combine(&self) -> Zeroizing<Vec<u8>> {
         let mut text = Zeroizing::new(Vec::new());
         for string in [self.access_path.as_str(), self.user_id.as_str()] {
@@ -61,7 +60,7 @@ impl Granted {
         text
     }
 
-    /// Takes them apart (step 200).
+    /// Takes path, code and SSK2 apart (step 200).
     pub(super) fn separate(text: &[u8]) -> Result<Self, Error> {
         let (access_path, rest) = string(text).ok_or(Error::DoesNotOpen)?;
         let (user_id, ssk2) = string(rest).ok_or(Error::DoesNotOpen)?;
@@ -73,7 +72,7 @@ impl Granted {
     }
 }
 
-/// A string with its length before it, and what follows.
+/// Reads a string with its length before it. Returns the string and the bytes after it.
 pub(super) fn string(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let (len, rest) = bytes.split_first()?;
     let (string, rest) = rest.split_at_checked(usize::from(*len))?;

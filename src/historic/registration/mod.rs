@@ -15,8 +15,8 @@
 //!  the key, behind a PIN     Token                                                      200
 //! ```
 //!
-//! The letter is silent where it matters: nothing binds an answer to a call, a key to a server, or
-//! a text to whoever wrote it. See the attacks in the module above.
+//! The patent is silent where it matters: nothing binds an answer to a call, a key to a server, or a text to
+//! its author. The module above lists the attacks.
 
 pub mod authority;
 mod message;

@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// Tries before a token blocks itself.
+/// Number of wrong PINs after which a token blocks itself.
 const TRIES: u8 = 3;
 
-/// A registered token: the shared key behind a PIN, in memory.
+/// Registered token: the shared key behind a PIN, in memory.
 ///
-/// The PIN guards the key, it does not encrypt it: whoever can read the memory needs no PIN.
+/// The PIN guards the key and does not encrypt it: an attacker that can read the memory needs no PIN.
 pub struct Token<C: Cipher> {
     server: ServerName,
     user_id: UserId,
@@ -24,7 +24,7 @@ pub struct Token<C: Cipher> {
 }
 
 impl<C: Cipher> Token<C> {
-    /// Stores the key (step 200, its second half).
+    /// Stores the key (the last part of step 200).
     pub(super) fn store(
         server: ServerName,
         user_id: UserId,
@@ -38,13 +38,13 @@ impl<C: Cipher> Token<C> {
         Ok(Self { server, user_id, access_path, key, pin: digest(pin), tries_left: TRIES })
     }
 
-    /// The shared key, for whoever knows the PIN. Three wrong PINs in a row block the token.
+    /// Returns the shared key if the PIN is right. Three wrong PINs in a row block the token.
     ///
     /// # Errors
     /// [`Error::WrongPin`] or [`Error::Blocked`].
     pub fn unlock(&mut self, pin: &str) -> Result<&Key<C>, Error> {
         let tries_left = self.tries_left.checked_sub(1).ok_or(Error::Blocked)?;
-        // Spent before it is compared: pulling the plug gains no try.
+        // The try is spent before the PIN is compared, so that cutting the power gains no try.
         self.tries_left = tries_left;
         if !bool::from(digest(pin).as_slice().ct_eq(self.pin.as_slice())) {
             return Err(if tries_left == 0 { Error::Blocked } else { Error::WrongPin { tries_left } });
@@ -53,19 +53,19 @@ impl<C: Cipher> Token<C> {
         Ok(&self.key)
     }
 
-    /// The server that the user chose. Nothing in the key says that it is the server's.
+    /// Returns the server that the user chose. Nothing binds the key to this server.
     #[must_use]
     pub const fn server(&self) -> &ServerName {
         &self.server
     }
 
-    /// The user identification code.
+    /// Returns the user identification code.
     #[must_use]
     pub const fn user_id(&self) -> &UserId {
         &self.user_id
     }
 
-    /// The access control path.
+    /// Returns the access control path.
     #[must_use]
     pub const fn access_path(&self) -> &AccessPath {
         &self.access_path

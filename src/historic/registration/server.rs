@@ -12,7 +12,7 @@ use rsa::Pkcs1v15Encrypt;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// An authentication server (20) with the keys it was assigned and its registration template.
+/// Authentication server (20) with its assigned keys and its registration template.
 #[derive(Debug)]
 pub struct Server {
     keys: AssignedKeys,
@@ -20,7 +20,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server.
+    /// Creates a server.
     #[must_use]
     pub const fn new(keys: AssignedKeys, template: Template) -> Self {
         Self { keys, template }
@@ -34,11 +34,11 @@ impl Server {
 
     /// Recovers user name and SSK1 with P_r (step 140; claims 1e, 8d, 14f, 21e).
     ///
-    /// The RSA operation is blinded. A padding that is wrong is not told from one that is right: it
-    /// gives a made-up text. In 1996 it was told.
+    /// The RSA operation is blinded. A wrong padding gives a made-up text rather than an error, so that the
+    /// server is no padding oracle. In 1996 it was one.
     ///
     /// # Errors
-    /// [`Error::Application`] when what comes out is no name and no key of `H`; [`Error::WeakKey`].
+    /// [`Error::Application`] when the plaintext is not a name and a key of `H`; [`Error::WeakKey`].
     pub fn receive_application<H: Cipher>(
         &self,
         application: &Application,
@@ -56,7 +56,7 @@ impl Server {
     }
 }
 
-/// SSK1 and the user's name are recovered; where the user's entitlements begin is to be said.
+/// State in which SSK1 and the user's name are recovered, and the user's access control path is needed.
 #[must_use]
 pub struct NeedAccessPath<H: Cipher> {
     name: UserName,
@@ -64,24 +64,24 @@ pub struct NeedAccessPath<H: Cipher> {
 }
 
 impl<H: Cipher> NeedAccessPath<H> {
-    /// Whose access control path.
+    /// Returns the name of the user whose access control path is needed.
     #[must_use]
     pub const fn wanted(&self) -> &UserName {
         &self.name
     }
 
-    /// The first half, which any server that was sent it may use as it likes.
+    /// Returns SSK1. Any server that receives it may use it as it likes.
     #[must_use]
     pub const fn ssk1(&self) -> &Key<H> {
         &self.ssk1
     }
 
     /// Takes the access control path, generates SSK2 (step 150) and the user identification code
-    /// (step 160), combines the halves to the shared key (step 170), encrypts path, code and SSK2
-    /// under SSK1 (step 180) and gives what is transmitted (step 190; claims 1f, 2, 8e to 8h, 14g,
+    /// (step 160), combines SSK1 and SSK2 to the shared key (step 170), encrypts path, code and SSK2
+    /// under SSK1 (step 180) and returns the message to transmit (step 190; claims 1f, 2, 8e to 8h, 14g,
     /// 15, 21f to 21i).
     ///
-    /// The key counts from now on, whether or not the grant arrives.
+    /// The key counts from this call on, even if the grant never arrives.
     ///
     /// # Errors
     /// [`Error::Combination`] or [`Error::WeakKey`].
@@ -91,7 +91,7 @@ impl<H: Cipher> NeedAccessPath<H> {
         combiner: Combiner,
         random: &mut dyn RandomSource,
     ) -> Result<Step<Grant, Registered<C>>, Error> {
-        let (ssk2, key) = combiner.second_half(&self.ssk1, random)?;
+        let (ssk2, key) = combiner.draw_second(&self.ssk1, random)?;
         let granted =
             Granted { access_path: access_path.clone(), user_id: identification_code(&self.name)?, ssk2 };
         let send = Grant { encrypted: mode::seal(&self.ssk1, &granted.combine(), random) };
@@ -106,8 +106,8 @@ impl<H: Cipher> fmt::Debug for NeedAccessPath<H> {
     }
 }
 
-/// The user identification code, "based on the user name" (step 160; claims 8f, 21g): 16
-/// hexadecimal digits of its SHA-256. Anybody can compute it.
+/// Computes the user identification code, "based on the user name" (step 160; claims 8f, 21g): 16
+/// hexadecimal digits of the name's SHA-256. Anybody can compute it.
 ///
 /// # Errors
 /// Never for a user name.
@@ -120,15 +120,15 @@ pub fn identification_code(name: &UserName) -> Result<UserId, Error> {
     Ok(UserId::new(&code)?)
 }
 
-/// What the server's database keeps of a user (claims 1f, 14g).
+/// Entry of the server's database for a user (claims 1f, 14g).
 pub struct Registered<C: Cipher> {
-    /// The name the user registered under.
+    /// Name under which the user registered.
     pub name: UserName,
-    /// The user identification code.
+    /// User identification code.
     pub user_id: UserId,
-    /// The access control path.
+    /// Access control path.
     pub access_path: AccessPath,
-    /// The shared key.
+    /// Shared key.
     pub key: Key<C>,
 }
 

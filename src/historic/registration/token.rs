@@ -13,7 +13,7 @@ use core::fmt;
 use rsa::Pkcs1v15Encrypt;
 use zeroize::Zeroizing;
 
-/// A token as it is distributed: P_i and nothing else (step 60).
+/// Token as it is distributed: it holds P_i and nothing else (step 60).
 #[derive(Clone, Debug)]
 pub struct BlankToken {
     anchors: TrustAnchors,
@@ -31,7 +31,7 @@ impl BlankToken {
     }
 }
 
-/// The call is placed; certificate and template are awaited.
+/// State after the call: certificate and template are awaited.
 #[must_use]
 #[derive(Debug)]
 pub struct AwaitOffer {
@@ -40,8 +40,8 @@ pub struct AwaitOffer {
 }
 
 impl AwaitOffer {
-    /// Verifies the certificate against the embedded P_i; terminates the communication if it does
-    /// not hold (step 90; claims 1a, 6, 7, 8b, 12, 13, 14b, 19, 20, 21b, 25, 26).
+    /// Verifies the certificate against the embedded P_i, and terminates the communication if it does not
+    /// verify (step 90; claims 1a, 6, 7, 8b, 12, 13, 14b, 19, 20, 21b, 25, 26).
     ///
     /// # Errors
     /// [`Error::Certificate`], [`Error::NotHistoric`] or [`Error::Template`]: the call is over.
@@ -56,7 +56,7 @@ impl AwaitOffer {
     }
 }
 
-/// P_u is verified and installed; the user is to fill the template in.
+/// State in which P_u is verified and installed, and the user's form is needed.
 #[must_use]
 #[derive(Debug)]
 pub struct NeedForm {
@@ -65,17 +65,17 @@ pub struct NeedForm {
 }
 
 impl NeedForm {
-    /// The template, made available to the user (step 100).
+    /// Returns the template, to be shown to the user (step 100).
     #[must_use]
     pub const fn wanted(&self) -> &Template {
         &self.template
     }
 
     /// Takes the form (step 100), generates SSK1 and keeps it (step 110), encrypts it with the
-    /// user's name (step 120) and gives what is transmitted (step 130; claims 1b to 1d, 8b, 8c, 14c
-    /// to 14e, 21c, 21d). `H` is the cipher that SSK1 is a key of.
+    /// user's name (step 120) and returns the message to transmit (step 130; claims 1b to 1d, 8b, 8c, 14c
+    /// to 14e, 21c, 21d). SSK1 is a key of the cipher `H`.
     ///
-    /// Of the form only the name is sent: the patent does not say how the rest should travel.
+    /// Only the name in the form is sent: the patent does not say how the rest should travel.
     ///
     /// # Errors
     /// [`Error::Form`], [`Error::NameTooLong`] or [`Error::WeakKey`].
@@ -91,7 +91,7 @@ impl NeedForm {
     }
 }
 
-/// `{user name, SSK1}` under P_u (step 120): the name with its length before it, then SSK1.
+/// Encrypts `{user name, SSK1}` under P_u (step 120): the length of the name, the name, SSK1.
 fn encrypt_application(
     server: &VerifiedServer,
     name: &UserName,
@@ -107,7 +107,7 @@ fn encrypt_application(
     Ok(Application { encrypted })
 }
 
-/// The application is sent; the grant is awaited.
+/// State after the application: the grant is awaited.
 #[must_use]
 pub struct AwaitGrant<H: Cipher> {
     server: ServerName,
@@ -115,10 +115,10 @@ pub struct AwaitGrant<H: Cipher> {
 }
 
 impl<H: Cipher> AwaitGrant<H> {
-    /// Decrypts the package with the stored SSK1, recovers SSK2, combines both in the manner that
-    /// the server used, and stores the key behind `pin` (step 200; claims 2, 8i, 8j, 15, 21j, 21k).
+    /// Decrypts the package with the stored SSK1, recovers SSK2, combines both in the manner that the server
+    /// used, and stores the key behind `pin` (step 200; claims 2, 8i, 8j, 15, 21j, 21k).
     ///
-    /// A grant that was changed on the way is found out only when what comes out is no text at all.
+    /// A manipulated grant is detected only if it does not decrypt to a well-formed text.
     ///
     /// # Errors
     /// [`Error::DoesNotOpen`], [`Error::Combination`], [`Error::WeakKey`] or [`Error::UnfitPin`].

@@ -1,13 +1,13 @@
-//! The claims' reading (4, 10, 17, 23): both inputs of the session key go over the wire.
+//! Reading of the claims (4, 10, 17, 23): both inputs of the session key go over the wire.
 //!
 //! "Generating a second number for transmission … together with the encrypted first number": so the
 //! server can decrypt N1 and authenticate the client. But the session key is made "by combining the
-//! encrypted first number with the second number using a one-way function", and no key goes into that
-//! function. However one-way it is, whoever records the message computes it forwards.
+//! encrypted first number with the second number using a one-way function", and no key enters that
+//! function. An eavesdropper evaluates it on the recorded message, however one-way it is.
 //!
 //! In claims 10 and 23 the server challenges and the client responds. In claims 4 and 17 "one party"
-//! challenges "the other": the same functions, and a party that does both under one key can be
-//! answered with its own answers.
+//! challenges "the other", by the same functions. An attacker can then answer a party that does both under
+//! one key with that party's own answers.
 
 use super::super::{Cipher, Error, Key, Step, cipher, mode};
 use super::proof::{AwaitProof, AwaitResponse, Challenge, Proof, prove};
@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
 
-/// Responder to challenger: `E_K(N1)` and N2, side by side (claims 4, 10, 17, 23).
+/// `E_K(N1)` and N2 side by side, from responder to challenger (claims 4, 10, 17, 23).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// `E_K(N1)`.
@@ -25,18 +25,18 @@ pub struct Response {
     pub n2: Vec<u8>,
 }
 
-/// The "one-way function" that makes the session key. Both sides use the same.
+/// "One-way function" that makes the session key. Both sides use the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OneWay {
-    /// Exclusive-or, the patent's example, which is not one-way.
+    /// Exclusive-or, the patent's example. It is not one-way.
     Xor,
-    /// SHA-512, which is: it helps nothing, for its inputs are public.
+    /// SHA-512, which is one-way. It does not help, because its inputs are public.
     Sha512,
 }
 
 impl OneWay {
-    /// The session key SES out of `E_K(N1)` and N2 (step 330; claims 4, 10, 17, 23). It takes no
+    /// Computes the session key SES from `E_K(N1)` and N2 (step 330; claims 4, 10, 17, 23). No argument is
     /// secret: anybody can call it.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ pub fn respond<C: Cipher>(
     Ok(Step { send: Response { encrypted, n2: n2.clone() }, next: AwaitProof { n2, session_key } })
 }
 
-/// Decrypts the first number and compares it with N1: the first authentication; then makes the
+/// Decrypts the first number and compares it with N1, which is the first authentication. Then makes the
 /// session key and encrypts N2 with it (steps 330 and 340; claims 4, 10, 17, 23).
 ///
 /// # Errors

@@ -1,18 +1,18 @@
-//! The description's reading (Figure 4): the session key goes over the wire.
+//! Reading of the description (Figure 4): the session key goes over the wire.
 //!
 //! "Combining the encrypted server number with the client-generated number … using the exclusive-OR
-//! function" makes the message of step 320, and the same words make the session key of step 330. So
-//! the two are one value, and whoever records the message has the key.
+//! function" makes the message of step 320, and the same words make the session key of step 330. The two
+//! are one value: an eavesdropper that records the message has the key.
 
 use super::super::{Cipher, Error, Key, Step, cipher, mode};
 use super::proof::{AwaitProof, AwaitResponse, Challenge, Proof, prove};
 use crate::random::RandomSource;
 use alloc::vec::Vec;
 
-/// Client to server: `E_K(N1) ⊕ N2` (step 320).
+/// `E_K(N1) ⊕ N2`, from client to server (step 320).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
-    /// The combined number, which is also SES.
+    /// Combined number, which is also SES.
     pub package: Vec<u8>,
 }
 
@@ -32,10 +32,10 @@ pub fn respond<C: Cipher>(
     Ok(Step { send: Response { package }, next: AwaitProof { n2, session_key } })
 }
 
-/// Step 330 as it is written: "retrieve the server-generated number by decrypting the package".
+/// Performs step 330 as it is written: "retrieve the server-generated number by decrypting the package".
 ///
-/// What comes out is not N1, for the package is `E_K(N1) ⊕ N2` and the server does not know N2. So
-/// no server can compare it with anything, and [`receive_response`] does without.
+/// The result is not N1, because the package is `E_K(N1) ⊕ N2` and the server does not know N2. No server
+/// can compare it with anything, and [`receive_response`] does not use it.
 ///
 /// # Errors
 /// [`Error::NumberLength`].
@@ -43,11 +43,11 @@ pub fn decrypt_package<C: Cipher>(key: &Key<C>, response: &Response) -> Result<V
     mode::decipher(key, &response.package)
 }
 
-/// Step 330 as far as it can be executed: the server encrypts N1 itself and so finds N2 in the
-/// package, whatever the package is; SES is the combination of both. Then step 340.
+/// Performs step 330 as far as it can be executed, then step 340. The server encrypts N1 itself and so finds
+/// an N2 in the package, whatever the package is. SES is the combination of both.
 ///
 /// # Errors
-/// [`Error::NumberLength`]; [`Error::WeakKey`]. Never a client that is not authentic.
+/// [`Error::NumberLength`]; [`Error::WeakKey`]. There is no error for a client that is not authentic.
 pub fn receive_response<C: Cipher>(
     state: AwaitResponse,
     key: &Key<C>,

@@ -1,10 +1,10 @@
 //! The inventors' earlier application (US 5,602,918, Ser. No. 08/593,240), to which the patent
 //! refers for its sessions, in one reading: the session key is encrypted once more.
 //!
-//! `SES = E_K(E_K(N1) ⊕ N2)`: the encryption that the later text dropped. Nobody computes it from
-//! the wire without K. What is left is a key of 56 bits to search, and a card that encrypts whatever
-//! it is sent: sent `E_K(N1) ⊕ N2` of a recorded session as a challenge, it answers with that
-//! session's key.
+//! `SES = E_K(E_K(N1) ⊕ N2)`: the later text dropped the outer encryption. Nobody can compute SES from the
+//! wire without K. Two attacks are left: the search for a key of 56 bits, and a token that encrypts any
+//! challenge. An attacker sends it `E_K(N1) ⊕ N2` of a recorded session as a challenge, and the answer
+//! contains that session's key.
 
 use super::super::{Cipher, Error, Key, Step, cipher, mode};
 use super::claims::Response;
@@ -12,7 +12,7 @@ use super::proof::{AwaitProof, AwaitResponse, Challenge, Proof, prove};
 use crate::random::RandomSource;
 use subtle::ConstantTimeEq;
 
-/// `E_K(E_K(N1) ⊕ N2)` as a key.
+/// Computes the key `E_K(E_K(N1) ⊕ N2)`.
 fn session_key<C: Cipher>(key: &Key<C>, encrypted: &[u8], n2: &[u8]) -> Result<Key<C>, Error> {
     Key::of_number(&mode::encipher(key, &cipher::xor(encrypted, n2))?)
 }

@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 use core::fmt;
 use subtle::ConstantTimeEq;
 
-/// Challenger to responder: N1, in clear.
+/// N1 in clear, from challenger to responder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// N1.
+    /// N1, as long as [`number_len`](super::super::number_len) says.
     pub n1: Vec<u8>,
 }
 
-/// Challenger to responder: N2 under the session key (step 340).
+/// N2 under the session key, from challenger to responder (step 340).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     /// `E_SES(N2)`.
@@ -27,7 +27,7 @@ pub fn challenge<C: Cipher>(random: &mut dyn RandomSource) -> Step<Challenge, Aw
     Step { send: Challenge { n1: n1.clone() }, next: AwaitResponse { n1 } }
 }
 
-/// N1 is sent; the response is awaited. Each reading has its own `receive_response`.
+/// State after N1 was sent: the response is awaited. Each reading has its own `receive_response`.
 #[must_use]
 #[derive(Debug)]
 pub struct AwaitResponse {
@@ -39,7 +39,7 @@ pub(super) fn prove<C: Cipher>(session_key: Key<C>, n2: &[u8]) -> Result<Step<Pr
     Ok(Step { send: Proof { encrypted: mode::encipher(&session_key, n2)? }, next: session_key })
 }
 
-/// The response is sent; the proof is awaited.
+/// State after the response was sent: the proof is awaited.
 #[must_use]
 pub struct AwaitProof<C: Cipher> {
     pub(super) n2: Vec<u8>,
@@ -47,8 +47,8 @@ pub struct AwaitProof<C: Cipher> {
 }
 
 impl<C: Cipher> AwaitProof<C> {
-    /// Decrypts the proof with the session key; if N2 comes out, takes the other for authentic and
-    /// gives the session key (step 350; claims 4, 10, 17, 23: the second authentication).
+    /// Decrypts the proof with the session key. If the plaintext is N2, accepts the challenger as authentic and
+    /// returns the session key (step 350; claims 4, 10, 17, 23: the second authentication).
     ///
     /// # Errors
     /// [`Error::NotTheServer`] or [`Error::NumberLength`].
