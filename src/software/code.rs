@@ -1,4 +1,4 @@
-//! The unblocking code: what is left when the PIN is forgotten.
+//! The unblocking code, which unlocks a token whose PIN is forgotten or blocked.
 
 use crate::random::{RandomSource, draw};
 use core::fmt;
@@ -9,13 +9,12 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LEN: usize = 16;
 
-/// An unblocking code: 16 characters of Crockford's base 32, which are 80 random bits. Nobody
-/// guesses it, so no tries are counted. [`UnblockingCode::reveal`] shows it, once, to be printed
-/// and put away.
+/// Unblocking code: 16 characters of Crockford's base 32, which are 80 random bits. It cannot be guessed,
+/// so tries are not counted. [`UnblockingCode::reveal`] shows it once, to be printed and put away.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct UnblockingCode([u8; LEN]);
 
-/// Not an unblocking code: other than 16 characters of its alphabet.
+/// The user's: the text is not 16 characters of the code's alphabet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("an unblocking code has 16 letters and digits")]
 pub struct UnblockingCodeError;
@@ -30,7 +29,7 @@ impl UnblockingCode {
         code
     }
 
-    /// The code in groups of four: `XXXX-XXXX-XXXX-XXXX`.
+    /// Returns the code in groups of four: `XXXX-XXXX-XXXX-XXXX`.
     #[must_use]
     pub fn reveal(&self) -> Zeroizing<alloc::string::String> {
         let mut text = alloc::string::String::with_capacity(LEN.saturating_add(3));
@@ -51,7 +50,7 @@ impl UnblockingCode {
 impl FromStr for UnblockingCode {
     type Err = UnblockingCodeError;
 
-    /// Takes what a person typed: either case, hyphens and spaces anywhere, O for 0, I and L for 1.
+    /// Reads a code that a person typed: either case, hyphens and spaces anywhere, O for 0, I and L for 1.
     fn from_str(typed: &str) -> Result<Self, UnblockingCodeError> {
         let mut code = Self([0; LEN]);
         let mut places = code.0.iter_mut();

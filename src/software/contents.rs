@@ -1,4 +1,4 @@
-//! What the token holds: anchors, runs under way, and keys.
+//! Contents of the token: trust anchors, attempts, and keys.
 
 use super::Label;
 use crate::certificate::TrustAnchors;
@@ -16,9 +16,9 @@ use crate::wire::stored::{many, stored};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-/// Most registrations on a token, a renewal and the key it supersedes being one.
+/// Greatest number of registrations on a token. A renewal and the key that it supersedes count as one.
 pub(super) const MAX_REGISTRATIONS: usize = 256;
-/// Most runs under way on a token.
+/// Greatest number of attempts on a token.
 pub(super) const MAX_RUNS: usize = 64;
 
 #[derive(Clone)]
@@ -63,7 +63,8 @@ impl Contents {
         Ok((find(id).ok_or(TokenError::UnknownSuite)?, ssk1))
     }
 
-    /// The run's place, made if need be: at the cost of the oldest that holds no attempt.
+    /// Returns the place of the run. A new run takes the place of the oldest one without an attempt, if the
+    /// token has no free place.
     fn run_mut(&mut self, txn: &Txn) -> Result<&mut Run, TokenError> {
         let place = match self.runs.iter().position(|run| run.txn == *txn) {
             Some(place) => place,
@@ -105,7 +106,7 @@ impl Contents {
     }
 
     pub(super) fn save_attempt(&mut self, attempt: Attempt) -> Result<(), TokenError> {
-        // Only now is it known what a run renews, and nothing of it is with the server yet.
+        // The registration that the run renews is known from here on, and the server has received nothing yet.
         if let Attempt::InFlight(half) = &attempt {
             self.half_of(&half.txn)?;
             self.room(&half.txn, half.renews)?;
@@ -142,8 +143,8 @@ impl Contents {
         Ok(tag_c)
     }
 
-    /// Whether a run has a place for its key. Every other run that waits for its R3 has one, and an
-    /// active key that is to be superseded leaves its own; so there are twice as many keys at most.
+    /// Returns true if the run has a place for its key. Every other run that waits for its R3 has one, and an
+    /// active key that is to be superseded leaves its own; so there are at most twice as many keys.
     fn room(&self, txn: &Txn, supersedes: Option<KeyId>) -> Result<(), TokenError> {
         let others = self.runs.iter().filter(|run| run.txn != *txn).filter_map(|run| match &run.attempt {
             Some(Attempt::InFlight(half)) => Some(half.renews),

@@ -1,19 +1,19 @@
-//! A software token in a file of its own.
+//! Software token in a file of its own.
 //!
-//! The file is replaced whole at each change: a new one is written beside it (`NAME.new`),
-//! synchronised, and moved over it, and the directory is synchronised. Whenever the power fails,
-//! the file is the old one or the new one, and what has been answered rests on the new one. Where
-//! the directory cannot be synchronised the token is not opened.
+//! Each change replaces the whole file: a new file is written beside it (`NAME.new`), synchronised, and moved
+//! over it, and the directory is synchronised. After a loss of power the file is the old one or the new one,
+//! and it is the new one if the method had returned. A token is not opened if its directory cannot be
+//! synchronised.
 //!
-//! One failure comes too late: when the device fails at the very end, in synchronising the directory,
-//! the new file may be there although the change is answered as failed. The token in memory is then
-//! as before, and the next change makes the file so too; who opens the file before that may find the
-//! change made, as though the power had gone just before the answer.
+//! One failure comes too late. If the device fails in the last step, while the directory is synchronised, the
+//! new file may be in place although the method returns an error. The token in memory is then unchanged, and
+//! its next change replaces the file. A process that opens the file before that may find the change made, as
+//! after a loss of power just before the method returned.
 //!
-//! A lock on an empty file (`NAME.lock`) keeps a second process off: two with one token would undo
-//! each other's changes. It is a file of its own because the token's is another after each change,
-//! and it stays, because two could each hold a lock on a name that one of them had removed. The
-//! lock is advisory, and ends with the process however that ends.
+//! A lock on an empty file (`NAME.lock`) excludes a second process: two processes with one token would undo
+//! each other's changes. The lock has its own file because every change replaces the token's file. The lock
+//! file is never removed, because two processes could then each hold a lock on a file of that name. The lock
+//! is advisory, and ends with the process however that ends.
 
 use super::{LoadError, MAX_FILE, PinSettings, SecretString, SoftwareToken, UnblockingCode};
 use crate::certificate::TrustAnchors;
@@ -25,44 +25,45 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use thiserror::Error;
 
-/// The number of a failure that the operating system gave none.
+/// Number of a failure for which the operating system gave no number.
 const UNNUMBERED: u32 = u32::MAX;
 
-/// Why a token's file is not opened or created. Nothing has changed.
+/// Error of opening or creating a token's file. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// There is no such file; where one is to be created, no such directory.
+    /// The caller's: the file does not exist, or the directory in which to create it does not exist.
     #[error("no such file or directory")]
     NotFound,
-    /// There is a file of that name, and no token is made in the place of another.
+    /// The caller's: a file of that name exists. A new token never replaces a file.
     #[error("there is a file of that name")]
     AlreadyExists,
-    /// Another process has the token open, or this one has.
+    /// The caller's: another process, or this one, has the token open.
     #[error("the token is in use")]
     InUse,
-    /// Others than its owner may read or write the file, and may have: take that right from them
-    /// (mode 0600). Who has a copy and finds the PIN it had then opens later files too, whatever their
-    /// PIN: if somebody may, register anew on a new token and have these registrations revoked.
+    /// The user's: users other than the owner may read or write the file, and may have done so. Remove their
+    /// permission (mode 0600). An attacker that has a copy and finds its PIN can open later files too,
+    /// whatever their PIN. If that is possible, register on a new token and have these registrations revoked.
     #[error("others than its owner may read or write the token file")]
     Exposed,
-    /// It has more than one name (hard links), and could be opened by each of them at once: remove the
-    /// others, or put a copy of the file in its place.
+    /// The user's: the file has more than one name (hard links), and could be opened under each at once.
+    /// Remove the other names, or replace the file by a copy.
     #[error("the token file has more than one name")]
     Linked,
-    /// The operating system does not permit it; the directory must be readable and writable too.
+    /// The operator's: the operating system does not permit the access. The directory must be readable and
+    /// writable too.
     #[error("permission denied")]
     Denied,
-    /// The file system is read-only.
+    /// The operator's: the file system is read-only.
     #[error("the file system is read-only")]
     ReadOnly,
-    /// No room: on the device, or within a quota or limit.
+    /// The operator's: the device, a quota or a limit has no room left.
     #[error("no room on the device")]
     NoRoom,
-    /// It failed otherwise: the operating system's number for it.
+    /// The device's: another failure, with the operating system's number.
     #[error("the file system failed ({0})")]
     Device(u32),
-    /// It is no token, or none that may be opened.
+    /// The file is no token, or a token that must not be opened.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The PIN is unfit, or the token failed.
@@ -101,16 +102,16 @@ fn number(error: &io::Error) -> u32 {
 }
 
 impl SoftwareToken {
-    /// A blank token, unlocked, in a new file that only its owner may read, and the unblocking code,
-    /// which it never shows again. As [`SoftwareToken::new`] otherwise.
+    /// Creates a blank, unlocked token in a new file that only its owner may read, and the unblocking code,
+    /// which is shown only here. Otherwise it is like [`SoftwareToken::new`].
     ///
-    /// From now on every change is durable when the method returns `Ok`. Where the file system fails
-    /// that is [`TokenError::Device`] with the operating system's number, and the change has not
-    /// happened; only if it fails in the last step of all, which makes the new file's name durable,
-    /// may who opens the file before the next change find it made.
+    /// Every later change is durable when its method returns `Ok`. A failure of the file system is
+    /// [`TokenError::Device`] with the operating system's number, and the change has not happened. One case is
+    /// different: if the last step fails, which makes the new file's name durable, then a process that opens
+    /// the file before the next change may find the change made.
     ///
     /// # Errors
-    /// [`FileError`]; never is a file replaced.
+    /// [`FileError`]. A file is never replaced.
     ///
     /// ```
     /// # use halfkey::certificate::{IssuerName, TrustAnchor, TrustAnchors};
@@ -158,8 +159,8 @@ impl SoftwareToken {
         Ok((token.saved_by(move |bytes| place.replace(bytes).map_err(|error| number(&error))), code))
     }
 
-    /// The token in a file, locked, held until it is dropped. As [`SoftwareToken::load`] and
-    /// [`SoftwareToken::create`] otherwise.
+    /// Opens the token in a file, locked. The file's lock is held until the token is dropped. Otherwise it is
+    /// like [`SoftwareToken::load`] and [`SoftwareToken::create`].
     ///
     /// # Errors
     /// [`FileError`].
@@ -168,7 +169,7 @@ impl SoftwareToken {
         settings: PinSettings,
         random: Box<dyn RandomSource + Send>,
     ) -> Result<Self, FileError> {
-        // Where a link leads is where the lock is, by whatever name the token is called.
+        // Symbolic links are resolved first, so that all names of a token share one lock.
         let path = fs::canonicalize(path).map_err(|error| FileError::of(&error))?;
         let mut place = Place::new(&path).map_err(|error| FileError::of(&error))?;
         place.readable()?;

@@ -1,4 +1,4 @@
-//! The form of a token's file.
+//! Format of a token's file.
 //!
 //! ```text
 //! "halfkey/1 token, version 2\n" ‖ {1: header, 2: tries left, 3: sealed contents}
@@ -6,9 +6,9 @@
 //! sealed   under the data key; the first line is its label, the header its associated data
 //! ```
 //!
-//! So a header that was changed or exchanged opens nothing. The count of tries is outside, because
-//! it is written while the contents are shut: who can write the file can set it, as he could copy
-//! the file and try PINs on the copy.
+//! A changed or exchanged header opens no contents. The count of tries is outside the seal, because it is
+//! written while the contents are locked: an attacker that can write the file can set the count, and could
+//! as well copy the file and try PINs on the copy.
 
 use super::contents::Contents;
 use super::lock::{Header, Lock};
@@ -23,30 +23,30 @@ use crate::wire::{WireError, decode, encode};
 use alloc::vec::Vec;
 use thiserror::Error;
 
-/// What the file of any version begins with, up to the version's number.
+/// Beginning of the file in any version, up to the version number.
 const NAME: &[u8] = b"halfkey/1 token, version ";
-/// Name and version of the form: what a file begins with, and the label of its seal.
+/// Name and version of the format: the first line of a file, and the label of its seal.
 const HEADER: &[u8] = b"halfkey/1 token, version 2\n";
 
-/// Why a file is no software token. The file is as good, or bad, as before.
+/// Error of loading a software token. The file is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// It does not begin like one.
+    /// The caller's: the bytes do not begin like a software token.
     #[error("not a token file")]
     NotAToken,
-    /// The operator's: it was written by a newer release, in this version of the form.
+    /// The operator's: a newer release wrote the file, in this version of the format.
     #[error("the token file is of version {0}, which a newer release made")]
     Newer(u32),
-    /// It is damaged where it can be seen without the PIN.
+    /// The operator's: the file is damaged in a part that needs no PIN.
     #[error(transparent)]
     Damaged(#[from] WireError),
-    /// A guess at its PIN costs less than [`PinSettings`] allow.
+    /// The operator's: a guess at the file's PIN costs less than [`PinSettings`] allow.
     #[error("the token file's PIN is guessed too easily: its settings are below what is allowed")]
     TooWeak,
 }
 
-/// A file taken apart.
+/// Parts of a file.
 struct File {
     header: Header,
     tries_left: u8,
@@ -55,16 +55,16 @@ struct File {
 
 stored! { File, "token file" { 1 => header, 2 => tries_left, 3 => sealed as blob } }
 
-/// Contents that only the data key opens, in the version of the form that they are from.
+/// Sealed contents, which only the data key opens, in the format version that they were written in.
 #[derive(Clone)]
 pub(super) enum Sealed {
-    /// Nothing is bound to them; the next PIN seals them anew.
+    /// Version 1: no header is bound to them. The next correct PIN seals them again as version 2.
     Version1(Vec<u8>),
     Version2(Vec<u8>),
 }
 
 impl Sealed {
-    /// The contents, under this header from now on.
+    /// Version 2: the contents, and the header that they are bound to.
     pub(super) fn new(
         data_key: &Secret,
         header: &Header,
@@ -85,7 +85,7 @@ impl Sealed {
     }
 }
 
-/// A file's bytes.
+/// Returns the bytes of a file.
 pub(super) fn write(lock: &Lock, sealed: &Sealed) -> Vec<u8> {
     match sealed.clone() {
         Sealed::Version1(sealed) => version_1::write(lock, sealed),
@@ -96,7 +96,7 @@ pub(super) fn write(lock: &Lock, sealed: &Sealed) -> Vec<u8> {
     }
 }
 
-/// Undoes [`write`]; refuses settings that are out of bounds, or too weak for who asks for `wanted`.
+/// Inverse of [`write`]. Refuses settings that are out of bounds, or weaker than `wanted` allows.
 pub(super) fn read(file: &[u8], wanted: PinSettings) -> Result<(Lock, Sealed), LoadError> {
     let (lock, sealed) = if let Some(body) = file.strip_prefix(HEADER) {
         let File { header, tries_left, sealed } = decode(body, "token file", usize::MAX)?;
@@ -111,7 +111,7 @@ pub(super) fn read(file: &[u8], wanted: PinSettings) -> Result<(Lock, Sealed), L
     Ok((lock, sealed))
 }
 
-/// The version of a file that is later than all that are known here.
+/// Returns the version number of a file that is newer than every version known here.
 fn newer(file: &[u8]) -> Option<u32> {
     let line = file.strip_prefix(NAME)?.split(|byte| *byte == b'\n').next()?;
     let number: u32 = core::str::from_utf8(line).ok()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! What a user calls a registration.
+//! The user's own name for a registration.
 
 use crate::id::NameError;
 use crate::name::normalise_text;
@@ -9,28 +9,28 @@ use core::fmt;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
-/// What a user calls a registration, for his own eyes: kept in the token, and never sent.
+/// The user's own name for a registration. It is kept in the token, and never sent.
 ///
-/// One line of 1 to 64 bytes of UTF-8 in NFC; spaces around it are dropped and those within it made
-/// one, as RFC 8266 does with nicknames. Two registrations may have the same one.
+/// A label is one line of 1 to 64 bytes of UTF-8 in NFC. Spaces around it are dropped, and runs of spaces in
+/// it become one, as RFC 8266 does with nicknames. Two registrations may have the same label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label(String);
 
 impl Label {
-    /// Most bytes in one.
+    /// Greatest length, in bytes.
     pub const MAX: usize = 64;
 
-    /// The label that a person typed.
+    /// Reads a label that a person typed.
     ///
     /// # Errors
-    /// [`NameError`]: empty, too long, or with controls in it.
+    /// [`NameError`]: the label is empty, too long, or contains control characters.
     pub fn new(typed: &str) -> Result<Self, NameError> {
         let words: Vec<&str> = typed.split_whitespace().collect();
         let text = normalise_text(&words.join(" "), Self::MAX)?;
         if text.is_empty() { Err(NameError::Empty) } else { Ok(Self(text)) }
     }
 
-    /// The label.
+    /// Returns the label.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

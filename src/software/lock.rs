@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 const WRAP: &[u8] = b"halfkey/1 token data key";
 
-/// A data key under a password.
+/// Data key, wrapped under a password.
 #[derive(Clone)]
 pub(super) struct Wrapped {
     pub(super) settings: PinSettings,
@@ -45,8 +45,8 @@ impl Wrapped {
     }
 }
 
-/// Who may get at the data key: all that a file says in the clear, but for the tries that are left.
-/// The contents are sealed under its encoding too.
+/// Wrapped data keys: everything that a file has in the clear except the number of tries left. The
+/// encoding of the header is associated data of the sealed contents.
 #[derive(Clone)]
 pub(super) struct Header {
     pub(super) by_pin: Wrapped,
@@ -55,9 +55,8 @@ pub(super) struct Header {
 
 stored! { Header, "token file.header" { 1 => by_pin, 2 => by_code } }
 
-/// Who may get at the data key, and how often they may still try. The count is written while the
-/// contents are shut, so nothing authenticates it: it binds this code, and nobody who writes the
-/// file himself.
+/// Wrapped data keys, and the number of tries left. The count is written while the contents are locked, so
+/// it is not authenticated: it binds this code, and not an attacker that writes the file.
 #[derive(Clone)]
 pub(super) struct Lock {
     pub(super) header: Header,
@@ -65,7 +64,7 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// A lock, and the unblocking code that is shown this once.
+    /// Creates a lock, and the unblocking code, which is shown only here.
     pub(super) fn new(
         settings: PinSettings,
         pin: &Pin,
@@ -80,14 +79,14 @@ impl Lock {
         Ok((Self { header: Header { by_pin, by_code }, tries_left: settings.tries }, code))
     }
 
-    /// The bounds that a file's settings must keep: they are read before anything is authenticated.
+    /// Checks the bounds of a file's settings, which are read before anything is authenticated.
     pub(super) fn check(&self, wanted: PinSettings) -> Result<(), LoadError> {
         let both = [self.header.by_pin.settings, self.header.by_code.settings];
         if both.iter().any(|settings| *settings != settings.bounded()) || self.tries_left > self.tries() {
             let problem = Problem::OutOfRange;
             return Err(WireError { message: "token file", field: "lock", problem }.into());
         }
-        // An unblocking code is as good without any stretching.
+        // An unblocking code has 80 random bits and needs no stretching.
         if self.header.by_pin.settings.too_weak(wanted) { Err(LoadError::TooWeak) } else { Ok(()) }
     }
 
@@ -95,19 +94,19 @@ impl Lock {
         self.header.by_pin.settings.tries
     }
 
-    /// The memory that the PIN or the code, and then a new PIN, are stretched in.
+    /// Allocates the memory in which the PIN or the code, and then a new PIN, are stretched.
     pub(super) fn memory(&self, wanted: PinSettings) -> Result<Memory, TokenError> {
         let Header { by_pin, by_code } = &self.header;
         Memory::get(by_pin.settings.raised_to(by_code.settings).raised_to(wanted.bounded()))
     }
 
-    /// Counts a try before it is made: whoever cuts the power during it has used it up.
+    /// Counts a try before it is made, so that cutting the power during it does not save the try.
     pub(super) fn count(&mut self) -> Result<(), TokenError> {
         self.tries_left = self.tries_left.checked_sub(1).ok_or(TokenError::Blocked)?;
         Ok(())
     }
 
-    /// The data key, for the right PIN.
+    /// Returns the data key if the PIN is right.
     pub(super) fn open(&self, pin: &Pin, memory: &mut Memory) -> Result<Secret, TokenError> {
         match self.header.by_pin.open(pin.as_bytes(), memory)? {
             Some(key) => Ok(key),
@@ -116,7 +115,7 @@ impl Lock {
         }
     }
 
-    /// The data key, for the right unblocking code.
+    /// Returns the data key if the unblocking code is right.
     pub(super) fn open_by_code(
         &self,
         code: &UnblockingCode,
@@ -125,13 +124,13 @@ impl Lock {
         self.header.by_code.open(code.as_bytes(), memory)
     }
 
-    /// All tries are there again.
+    /// Resets the number of tries left.
     pub(super) fn restored(&self) -> Self {
         Self { header: self.header.clone(), tries_left: self.tries() }
     }
 
-    /// The lock with all tries, under the same PIN; it is wrapped anew only where a guess would cost
-    /// less than is wanted.
+    /// Returns the lock with all tries, under the same PIN. The data key is wrapped again only if a guess
+    /// would cost less than wanted.
     pub(super) fn raised(
         &self,
         wanted: PinSettings,
@@ -147,7 +146,7 @@ impl Lock {
         self.with_pin(wanted, pin, data_key, random, memory)
     }
 
-    /// The lock with all tries, under this PIN instead.
+    /// Returns the lock with all tries, under the new PIN.
     pub(super) fn with_pin(
         &self,
         wanted: PinSettings,

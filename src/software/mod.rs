@@ -6,14 +6,14 @@
 //! unblocking code ── Argon2id ─┘
 //! ```
 //!
-//! A locked token holds no key in the clear: in memory it is then what the file is. Everything in the
-//! file is authenticated, settings and wrapped keys with the contents, but for the count of tries. What
-//! an attacker may still do:
-//! * who reads the process's memory while the token is unlocked has its keys;
-//! * who has a copy of the file may try PINs on it elsewhere, as many as the hardware makes in the
-//!   time: the count of tries stands in the file, in the clear, and binds only this code. Argon2id
-//!   makes each guess dear, and that is all that guards a copy. With the default settings one took
-//!   0.15 s on one core of a small virtual machine (x86-64), so that every PIN of a kind is tried in:
+//! A locked token holds no key in the clear: its memory then holds what the file holds. Everything in the
+//! file is authenticated, settings and wrapped keys together with the contents, except the count of tries.
+//! An attacker can still do the following:
+//! * An attacker that reads the memory of the process while the token is unlocked has its keys.
+//! * An attacker that has a copy of the file can try PINs on it elsewhere, limited only by hardware: the
+//!   count of tries stands in the file, in the clear, and binds only this code. A copy is protected by the
+//!   cost of a guess with Argon2id, and by nothing else. With the default settings a guess took 0.15 s on
+//!   one core of a small virtual machine (x86-64), so that all PINs of a kind are tried in:
 //!
 //!   | PIN | by one core | by a thousand |
 //!   | --- | --- | --- |
@@ -22,10 +22,10 @@
 //!   | 8 digits | 6 months | 4 hours |
 //!   | 10 random characters (a–z, 0–9) | 17 million years | 17 000 years |
 //!
-//!   Where the file may be copied, use a long PIN, or hardware;
-//! * who can put back an older file undoes what came after it, the count of tries included; who can
-//!   write the file can set that count, or spoil it all: damage to a wrapped key looks like a wrong
-//!   PIN, damage elsewhere is told as such.
+//!   Use a long PIN, or hardware, if the file may be copied.
+//! * An attacker that can put back an older file undoes every later change, the count of tries included. An
+//!   attacker that can write the file can set that count, or damage the file: damage to a wrapped key looks
+//!   like a wrong PIN, other damage is reported as such.
 
 mod code;
 mod contents;
@@ -42,7 +42,7 @@ pub use file::FileError;
 pub use format::LoadError;
 pub use label::Label;
 pub use pin::PinSettings;
-/// A PIN, erased from memory when dropped, and never shown: `SecretString::from("2468")`.
+/// PIN, erased from memory when dropped and never printed: `SecretString::from("2468")`.
 pub use secrecy::SecretString;
 
 use crate::certificate::TrustAnchors;
@@ -60,39 +60,39 @@ use lock::Lock;
 use pin::{Memory, Pin};
 use thiserror::Error;
 
-/// The number in [`TokenError::Device`] when the PIN is right and what it guards is damaged. No
-/// operating system uses it, nor the next.
+/// Number in [`TokenError::Device`] when the PIN is right and the contents are damaged. No operating system
+/// uses this number or the next one.
 pub const DAMAGED: u32 = 0x8000_0001;
-/// The number in [`TokenError::Device`] when there is no memory to stretch a PIN in. It costs no try.
+/// Number in [`TokenError::Device`] when there is too little memory to stretch a PIN. No try is spent.
 pub const STRETCHING_FAILED: u32 = 0x8000_0002;
 
-/// Longest file, in bytes: 64 MiB. A full token takes a tenth of it, or a fifth amid renewals.
+/// Greatest length of a file, in bytes: 64 MiB. A full token takes a tenth of that, or a fifth during
+/// renewals.
 const MAX_FILE: usize = 0x0400_0000;
 
-/// Why a token is not unblocked. Nothing has changed.
+/// Error of unblocking. The token is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UnblockError {
-    /// It is not the unblocking code of this token.
+    /// The user's: the code is not the unblocking code of this token.
     #[error("wrong unblocking code")]
     WrongCode,
-    /// The new PIN is unfit, or the token failed.
+    /// The user's or the device's: the new PIN is unfit, or the token failed.
     #[error(transparent)]
     Token(#[from] TokenError),
 }
 
-/// A [`Token`](crate::port::Token) in software, with up to 256 registrations with any number of
-/// servers and 64 runs of registration under way.
+/// [`Token`](crate::port::Token) in software, with up to 256 registrations at any number of servers and up
+/// to 64 attempts.
 ///
-/// A run needs a place for its registration before its R2 leaves ([`TokenError::Full`] from `hold`),
-/// so that no server registers whom the token cannot hold. A renewal takes the place of the active
-/// registration that it renews, though both are there for a while: a full token renews.
+/// A run needs a place for its registration before its R2 leaves ([`TokenError::Full`] from `save_attempt`),
+/// so that no server stores a registration that the token cannot store. A renewal takes the place of the
+/// active registration that it renews, although both exist for a while: a full token can renew.
 ///
-/// Locked, it answers every method of the trait with [`TokenError::Locked`]: even whom its user
-/// registered with is nobody's business. What it changes lasts when it is saved: in a file, by
-/// [`SoftwareToken::create`] and [`SoftwareToken::open`]; elsewhere by [`SoftwareToken::saved_by`]
-/// within each method, or by a program that calls [`SoftwareToken::save`] after each, a wrong PIN
-/// included.
+/// A locked token answers every method of the trait with [`TokenError::Locked`]: the list of servers is
+/// private too. A change is durable when the token is saved: in a file, by [`SoftwareToken::create`] and
+/// [`SoftwareToken::open`]; elsewhere by [`SoftwareToken::saved_by`] within each method, or by a program that
+/// calls [`SoftwareToken::save`] after each method, also after a wrong PIN.
 ///
 /// ```
 /// # use halfkey::certificate::{IssuerName, TrustAnchor, TrustAnchors};
@@ -135,7 +135,7 @@ enum State {
 }
 
 impl SoftwareToken {
-    /// A blank token, unlocked, and the unblocking code, which it never shows again.
+    /// Creates a blank, unlocked token, and the unblocking code, which is shown only here.
     ///
     /// # Errors
     /// [`TokenError::UnfitPin`], or [`TokenError::Device`].
@@ -152,10 +152,10 @@ impl SoftwareToken {
         Ok((Self { lock, wanted: settings, state, random, keep: None }, code))
     }
 
-    /// The token in the bytes that [`SoftwareToken::save`] gave, of this or an earlier version, locked.
+    /// Loads a token, locked, from bytes that [`SoftwareToken::save`] of this or an earlier version returned.
     ///
-    /// What only the PIN opens is checked by [`SoftwareToken::unlock`], which also raises what a
-    /// guess at the PIN costs to `settings`, where the file says less.
+    /// The sealed contents are checked by [`SoftwareToken::unlock`], which also raises the cost of a guess at
+    /// the PIN to `settings` if the file has less.
     ///
     /// # Errors
     /// [`LoadError`].
@@ -168,19 +168,18 @@ impl SoftwareToken {
         Ok(Self { lock, wanted: settings, state: State::Shut(sealed), random, keep: None })
     }
 
-    /// The same token, which from now on hands its bytes to `keep` within every method that changes
-    /// something.
+    /// Makes the token hand its bytes to `keep` within every method that changes something.
     ///
-    /// `keep` returns when the bytes are durable (written beside the old ones, synchronised and
-    /// moved over them). When it fails, with its driver's number for the failure, the change has not
-    /// happened and the answer is [`TokenError::Device`] with that number.
+    /// `keep` returns when the bytes are durable (written beside the old ones, synchronised and moved over
+    /// them). If `keep` fails, with its driver's number for the failure, the change has not happened and the
+    /// method returns [`TokenError::Device`] with that number.
     #[must_use]
     pub fn saved_by(mut self, keep: impl FnMut(&[u8]) -> Result<(), u32> + Send + 'static) -> Self {
         self.keep = Some(Box::new(keep));
         self
     }
 
-    /// The token as bytes: everything encrypted, the tries that are left in the clear.
+    /// Returns the token as bytes. Everything is encrypted except the number of tries left.
     #[must_use]
     pub fn save(&mut self) -> Vec<u8> {
         let sealed = self.sealed();
@@ -196,20 +195,19 @@ impl SoftwareToken {
         }
     }
 
-    /// Whether the token wants its PIN.
+    /// Returns true if the token needs its PIN.
     #[must_use]
     pub const fn is_locked(&self) -> bool {
         matches!(self.state, State::Shut(_))
     }
 
-    /// How often the PIN may still be wrong; 0 for a blocked token.
+    /// Returns the number of tries left; 0 for a blocked token.
     #[must_use]
     pub const fn tries_left(&self) -> u8 {
         self.lock.tries_left
     }
 
-    /// Asks for more than the token was opened with: from the next PIN on a guess at it costs no less
-    /// than with these settings.
+    /// Raises the settings: from the next correct PIN on, a guess costs no less than with these settings.
     pub const fn harden(&mut self, settings: PinSettings) {
         self.wanted = settings;
     }
@@ -222,13 +220,13 @@ impl SoftwareToken {
 
     /// Unlocks the token. The try is counted, and saved, before it is made.
     ///
-    /// However it was typed, it is the same PIN: accented letters in one piece or two (Unicode's normal
-    /// forms), spaces of any kind.
+    /// The keyboard makes no difference: accented letters as one character or two (Unicode normal forms), and
+    /// spaces of any kind, are the same PIN.
     ///
     /// # Errors
-    /// [`TokenError::WrongPin`]; [`TokenError::Blocked`] when no tries are left, the token being
-    /// locked then; [`TokenError::UnfitPin`], which costs no try, nor does [`TokenError::Device`]
-    /// unless the device fails once the try has been saved ([`SoftwareToken::tries_left`] tells).
+    /// [`TokenError::WrongPin`]; [`TokenError::Blocked`] when no tries are left, and then the token is locked;
+    /// [`TokenError::UnfitPin`], which costs no try; [`TokenError::Device`], which costs a try only if the
+    /// device fails after the try has been saved ([`SoftwareToken::tries_left`] tells).
     pub fn unlock(&mut self, pin: &SecretString) -> Result<(), TokenError> {
         let pin = Pin::new(pin)?;
         let (data_key, mut memory) = self.try_pin(&pin)?;
@@ -237,7 +235,7 @@ impl SoftwareToken {
         self.settle(lock, data_key, true)
     }
 
-    /// Puts `new` in the place of the PIN `old`. A wrong `old` costs a try.
+    /// Replaces the PIN `old` by `new`. A wrong `old` costs a try.
     ///
     /// # Errors
     /// As [`SoftwareToken::unlock`]; [`TokenError::UnfitPin`] for either.
@@ -250,7 +248,7 @@ impl SoftwareToken {
         self.settle(lock, data_key, open)
     }
 
-    /// Puts `new` in the place of a PIN that is forgotten or blocked, and unlocks the token.
+    /// Replaces a forgotten or blocked PIN by `new`, and unlocks the token.
     ///
     /// # Errors
     /// [`UnblockError`].
@@ -263,7 +261,7 @@ impl SoftwareToken {
         Ok(self.settle(lock, data_key, true)?)
     }
 
-    /// What the user calls a registration.
+    /// Returns the label of a registration.
     ///
     /// # Errors
     /// [`TokenError::NoSuchKey`], or [`TokenError::Locked`].
@@ -271,7 +269,7 @@ impl SoftwareToken {
         self.look()?.label(key_id)
     }
 
-    /// Gives a registration another label, or takes it away. A renewed registration keeps it.
+    /// Sets or removes the label of a registration. A renewal keeps the label.
     ///
     /// # Errors
     /// [`TokenError::NoSuchKey`], [`TokenError::Locked`], or [`TokenError::Device`].
@@ -279,7 +277,7 @@ impl SoftwareToken {
         self.change(|contents, _| contents.rename(key_id, label))
     }
 
-    /// The data key, and the memory that was got before the try was counted.
+    /// Returns the data key, and the memory that was allocated before the try was counted.
     fn try_pin(&mut self, pin: &Pin) -> Result<(Secret, Memory), TokenError> {
         let mut counted = self.lock.clone();
         counted.count()?;
@@ -294,14 +292,14 @@ impl SoftwareToken {
         Ok((opened?, memory))
     }
 
-    /// Puts a lock in the place of the old one, and the contents under it.
+    /// Replaces the lock, and seals the contents under the new one.
     fn settle(&mut self, lock: Lock, data_key: Secret, open: bool) -> Result<(), TokenError> {
         let contents = match &self.state {
             State::Open { contents, .. } => contents.clone(),
             State::Shut(sealed) => match sealed.open(&data_key, &self.lock.header) {
                 Ok(contents) => contents,
                 Err(damaged) => {
-                    // The PIN was right: it is not to be blocked by this.
+                    // The PIN was right: damage must not block it.
                     let (lock, sealed) = (self.lock.restored(), sealed.clone());
                     self.keep(&lock, &sealed)?;
                     self.lock = lock;
@@ -332,7 +330,7 @@ impl SoftwareToken {
         }
     }
 
-    /// One transaction: all of it, durably, or nothing.
+    /// Runs one transaction: all of the change is durable, or nothing of it happened.
     fn change<T>(
         &mut self,
         change: impl FnOnce(&mut Contents, &mut dyn RandomSource) -> Result<T, TokenError>,

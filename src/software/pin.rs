@@ -1,4 +1,4 @@
-//! The PIN: how long it is, how often it may be wrong, and what a guess at it costs.
+//! The PIN: its length, the number of tries, and the cost of a guess.
 
 use crate::port::TokenError;
 use crate::secret::Secret;
@@ -11,50 +11,50 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use zeroize::Zeroizing;
 
-/// Least memory and passes of a file, unless the caller himself asks for less: what OWASP's cheat
-/// sheet on password storage names as the least of Argon2id.
+/// Least memory (KiB) and passes of a file, unless the caller asks for less: the least that OWASP's
+/// Password Storage Cheat Sheet recommends for Argon2id.
 const LEAST: (u32, u32) = (19_456, 2);
-/// Most memory that opening a file may ask for, in KiB: 256 MiB.
+/// Greatest memory that opening a file may take, in KiB: 256 MiB.
 const MEMORY_MAX: u32 = 262_144;
-/// Most passes over it.
+/// Greatest number of passes over the memory.
 const PASSES_MAX: u32 = 16;
 /// Shortest and longest PIN, in bytes.
 const LENGTH: core::ops::RangeInclusive<usize> = 4..=64;
 
 map! {
-    /// How hard a PIN is to guess.
+    /// Number of tries for a PIN, and cost of a guess.
     ///
-    /// A file says with what it was made, and is never taken at its word alone: it is read only if a
-    /// guess at its PIN costs no less than asked for here, or at least 19 456 KiB and 2 passes. What
-    /// costs less than asked for is raised to it when the PIN is next given.
+    /// A file states its own settings, and is read only if a guess at its PIN costs no less than asked for
+    /// here, or at least 19 456 KiB and 2 passes. A cheaper file is raised to the settings asked for when
+    /// the PIN is next given.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct PinSettings, "token file.settings" {
-        /// Wrong PINs in a row before the token blocks itself: 5. They are those with which the
-        /// token was made.
+        /// Number of wrong PINs in a row after which the token blocks itself. Default 5. A token keeps the
+        /// number with which it was made.
         1 => tries: u8,
-        /// Memory that Argon2id fills for each guess, in KiB: 65 536, of 8 to 262 144.
+        /// Memory that Argon2id fills for each guess, in KiB. Default 65 536, from 8 to 262 144.
         2 => memory_kib: u32,
-        /// Passes that Argon2id makes over it: 3, of 1 to 16.
+        /// Number of passes that Argon2id makes over the memory. Default 3, from 1 to 16.
         3 => passes: u32,
     }
 }
 
 impl Default for PinSettings {
-    /// Five tries; Argon2id as RFC 9106, section 4, recommends where memory is short, in one lane:
-    /// some tenth of a second for each.
+    /// Returns five tries, and Argon2id as RFC 9106, section 4, recommends where memory is short, in one lane:
+    /// a guess takes a tenth of a second or more.
     fn default() -> Self {
         Self { tries: 5, memory_kib: 65_536, passes: 3 }
     }
 }
 
 impl PinSettings {
-    /// The quickest there is, for tests alone: whoever has the file finds the PIN at once.
+    /// Returns the cheapest settings, for tests alone: an attacker that has the file finds the PIN at once.
     #[must_use]
     pub const fn for_tests() -> Self {
         Self { tries: 5, memory_kib: 8, passes: 1 }
     }
 
-    /// These settings held within what any implementation can do.
+    /// Returns these settings, limited to the bounds of every implementation.
     pub(super) fn bounded(self) -> Self {
         Self {
             tries: self.tries.max(1),
@@ -63,12 +63,12 @@ impl PinSettings {
         }
     }
 
-    /// Whether a guess costs too little for somebody who asks for `wanted`.
+    /// Returns true if a guess costs too little for a caller that asks for `wanted`.
     pub(super) fn too_weak(self, wanted: Self) -> bool {
         self.memory_kib < wanted.memory_kib.min(LEAST.0) || self.passes < wanted.passes.min(LEAST.1)
     }
 
-    /// These settings, each guess costing no less than with `wanted`.
+    /// Returns these settings, raised so that a guess costs no less than with `wanted`.
     pub(super) fn raised_to(self, wanted: Self) -> Self {
         Self {
             tries: self.tries,
@@ -82,8 +82,7 @@ impl PinSettings {
         params.map_err(|_| TokenError::Device(super::STRETCHING_FAILED))
     }
 
-    /// Fails for nothing that the caller can bring about: the numbers are within bounds, and the
-    /// memory is there.
+    /// The caller cannot cause a failure: the numbers are within bounds, and the memory is allocated.
     pub(super) fn stretch(
         self,
         password: &[u8],
@@ -98,11 +97,11 @@ impl PinSettings {
     }
 }
 
-/// The memory that Argon2id fills, for one stretching after another; erased when dropped, since who
-/// reads what it was filled with last has the key.
+/// Memory that Argon2id fills, for one stretching after another. It is erased when dropped, because its last
+/// contents determine the key.
 ///
-/// It is got before a try is counted, so that too little of it costs none. And it is written to at
-/// once: an operating system that promises more than it has ends the process here, and not later.
+/// It is allocated before a try is counted, so that too little memory costs no try. It is written to at
+/// once: an operating system that promises more memory than it has ends the process here, and not later.
 pub(super) struct Memory(Zeroizing<Vec<Block>>);
 
 impl Memory {
@@ -115,19 +114,19 @@ impl Memory {
     }
 }
 
-/// A PIN as it is stretched, the same whatever keyboard it was typed on: composed (NFC), and each
-/// space a plain one, as RFC 8265, section 4.2.2, maps passwords. No character is refused.
+/// PIN in the form that is stretched, which does not depend on the keyboard: composed (NFC), and every space
+/// mapped to U+0020, as RFC 8265, section 4.2.2, maps passwords. No character is refused.
 pub(super) struct Pin(Zeroizing<String>);
 
 impl Pin {
-    /// 4 to 64 bytes, once mapped.
+    /// Maps a PIN, and checks that it then has 4 to 64 bytes.
     pub(super) fn new(typed: &SecretString) -> Result<Self, TokenError> {
         let typed = typed.expose_secret();
-        // Composing makes text shorter by less than this factor.
+        // Composition shortens a text by less than this factor.
         if typed.len() > LENGTH.end().saturating_mul(4) {
             return Err(TokenError::UnfitPin);
         }
-        // All the room at once: what grows leaves copies behind.
+        // All the capacity at once: a buffer that grows leaves copies behind.
         let mut pin = Zeroizing::new(String::with_capacity(*LENGTH.end()));
         for c in typed.chars().map(plain_space).nfc() {
             if pin.len().saturating_add(c.len_utf8()) > *LENGTH.end() {

@@ -1,6 +1,6 @@
-//! The first form of a token's file: read, and kept up until the PIN is given next.
+//! First format of a token's file. It is read, and kept until the PIN is next given.
 //!
-//! Its settings stood once for both wrapped keys, and nothing was bound to the contents.
+//! Both wrapped keys shared one set of settings, and no header was bound to the contents.
 
 use super::lock::{Header, Lock, Wrapped};
 use super::pin::PinSettings;
@@ -39,7 +39,7 @@ pub(super) fn read(body: &[u8]) -> Result<(Lock, Vec<u8>), WireError> {
     Ok((Lock { header, tries_left }, sealed))
 }
 
-/// For a file whose PIN has not been given since: only its count of tries changes.
+/// Writes a file whose PIN has not been given since: only the count of tries changes.
 pub(super) fn write(lock: &Lock, sealed: Vec<u8>) -> Vec<u8> {
     let Header { by_pin, by_code } = lock.header.clone();
     let key = |wrapped: Wrapped| Key { salt: wrapped.salt, key: wrapped.key };
