@@ -12,7 +12,7 @@
 //! The token writes its file within every call that changes it, before the message that rests on
 //! the change leaves. So whatever an earlier run left unfinished is on the token, and every command
 //! but `status` first goes on with that. `--die after-R2` (or `before-R4` ...) ends the program at
-//! that message, for those who want to see it.
+//! that message, as a demonstration.
 
 #[path = "tcp/holder.rs"]
 mod holder;

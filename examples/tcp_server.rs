@@ -48,7 +48,7 @@ usage: tcp_server --dir DIR [--listen 127.0.0.1:4400] [--name gate.example]
 
 /// Most connections at once, in all and from one address.
 const MOST: (usize, usize) = (256, 32);
-/// How long a connection may be silent, and how long it may last.
+/// Greatest silence, and greatest duration, of a connection.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(120), Duration::from_secs(1800));
 /// Most offers and requests in a second from one address.
 const MOST_WORK: u32 = 100;
@@ -97,7 +97,7 @@ struct Gate {
     work: Mutex<Second>,
 }
 
-/// What each address has asked for within a second.
+/// Requests of each address within a second.
 #[derive(Default)]
 struct Second {
     began: Option<Instant>,
@@ -143,7 +143,7 @@ impl Gate {
         Ok(Self { settings, server, store, wait, crowd: Mutex::default(), work: Mutex::default() })
     }
 
-    /// What the operator asked for on the command line.
+    /// Options of the operator on the command line.
     fn operate(&self, arguments: &Arguments) -> Outcome {
         let now = UnixTime::now();
         for name in arguments.all("--activation").flatten() {
@@ -205,7 +205,7 @@ impl Gate {
     }
 
     fn serve(&self, stream: TcpStream, peer: IpAddr) {
-        // An offer is good for one peer: its address, not its port, lest a token that connects
+        // An offer is valid for one peer, by address without the port: otherwise a token that connects
         // again with an R2 seem a stranger.
         let name = peer.to_string();
         let approval = |applicant: &EnrolmentRequest| self.decide(applicant);

@@ -1,4 +1,4 @@
-//! The authentication server in memory: the contract, that the contract can fail, and rotation.
+//! The authentication server in memory: the contract, implementations that fail it, and rotation.
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,

@@ -1,4 +1,4 @@
-//! Keys, certificates, authorities: what is accepted, what is refused and why, and openssl's view.
+//! Keys, certificates and authorities: accepted forms, refused forms with their reasons, and OpenSSL's view.
 #![cfg(feature = "std")]
 #![allow(
     clippy::unwrap_used,

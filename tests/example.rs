@@ -1,5 +1,5 @@
-//! The example `registration` keeps what it promises: every break is refused or recovered, and the
-//! diagram in the README is what really happens.
+//! The example `registration` keeps its promises: every break is refused or recovered, and the
+//! diagram in the README shows the actual run.
 #![cfg(feature = "std")]
 
 #[allow(dead_code, reason = "the test runs the parts of the example, not its command line")]

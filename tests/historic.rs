@@ -1,4 +1,4 @@
-//! The letter of 1996: that it works as the patent says, and every way in which it does not protect.
+//! The protocol of 1996 to the letter: it works as the patent says, and each attack on it succeeds.
 #![cfg(feature = "historic")]
 #![allow(
     clippy::unwrap_used,

@@ -33,9 +33,9 @@ use halfkey::template::FieldValue;
 use halfkey::{RandomSource, Secret, UnixTime, UserName};
 use std::fmt::{Debug, Display};
 
-/// What is secret here is made of this byte.
+/// Byte of which all secrets here consist.
 const MARK: u8 = 0xA7;
-/// What users say is made of this.
+/// Text of which all user input here consists.
 const WORD: &str = "xyzzyplugh";
 
 fn secret() -> Secret {

@@ -1,4 +1,4 @@
-//! The store in a file of SQLite: the contract, and what a file may suffer.
+//! The store in a file of SQLite: the contract, damage, crashes and contention.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

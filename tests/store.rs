@@ -1,4 +1,4 @@
-//! The store in memory: the contract, that the contract can fail, and what the operator does.
+//! The store in memory: the contract, implementations that fail it, and the operator's operations.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

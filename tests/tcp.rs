@@ -80,7 +80,7 @@ impl Server {
             }
             said.push(line);
         };
-        // Whoever writes to a pipe that nobody reads waits at some point.
+        // A process that writes to a pipe without a reader blocks at some point.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, address, said }
     }

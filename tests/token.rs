@@ -1,4 +1,4 @@
-//! Tokens: the contract, that the contract can fail, a card whose keys stay in the card, and the
+//! Tokens: the contract, implementations that fail it, a card whose keys stay in the card, and the
 //! software token's PIN and file.
 #![allow(
     clippy::unwrap_used,

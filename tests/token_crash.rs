@@ -1,5 +1,5 @@
-//! A token in a file, whose process is killed (SIGKILL) at any moment, again and again: what it
-//! acknowledged is there afterwards, nothing is there by half, and what was under way goes on.
+//! A token in a file, whose process is killed (SIGKILL) at any moment, again and again. Every change that it
+//! acknowledged is there afterwards, no change is there in part, and the run in progress can go on.
 //!
 //! ```text
 //! HALFKEY_KILLS=1000 cargo test --release --test token_crash -- --nocapture
@@ -93,7 +93,7 @@ struct Hunt {
     dice: Dice,
     model: Model,
     newest: u64,
-    /// How long a registration takes.
+    /// Duration of a registration.
     pace: Duration,
 }
 
@@ -102,7 +102,7 @@ impl Hunt {
     fn life(&mut self, kill: bool) {
         let file = self.dir.join("token");
         if self.model.code.is_none() {
-            // Nobody was shown its code, so its user begins anew; but it is whole, or not there.
+            // No user received its unblocking code, so a new token is made; the file is whole, or absent.
             if file.exists() {
                 let quick = halfkey::software::PinSettings::for_tests();
                 let token =
@@ -147,7 +147,7 @@ impl Hunt {
             std::thread::sleep(delay);
             process.kill().unwrap();
         }
-        // What it said before it died counts.
+        // Its output before it died counts.
         for line in lines {
             self.hear(&line);
         }

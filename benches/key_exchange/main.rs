@@ -1,4 +1,4 @@
-//! What a key exchange costs, on each side, beside the bare primitives that it is made of.
+//! The cost of a key exchange on each side, beside the bare primitives that it consists of.
 //!
 //! `cargo bench --bench key_exchange -- --quick`, or with part of a name to run part of it.
 #![allow(

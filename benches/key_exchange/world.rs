@@ -117,7 +117,7 @@ impl Pair {
         }
     }
 
-    /// What a token answers: the bare computation.
+    /// Computes a token's answer without any storage.
     pub(crate) fn ask(&self, (_, question): (KeyId, KeyUse)) -> Secret {
         self.keys.derive(&suite::XWING, &question)
     }

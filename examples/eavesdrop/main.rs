@@ -1,4 +1,4 @@
-//! Somebody listens: first to a session as the patent of 1996 describes it, then to a real one.
+//! An eavesdropper listens, first to a session as the patent of 1996 describes it, then to a real one.
 //!
 //! ```text
 //! cargo run --example eavesdrop --features historic
@@ -14,13 +14,13 @@ mod real;
 use std::error::Error;
 use std::process::ExitCode;
 
-/// What the server has for Alice, and nobody else should know.
+/// Configuration for Alice, which should stay private.
 const DOOR_CODE: &str = "4711";
 
 /// One message on the wire.
 struct Heard {
     from: &'static str,
-    /// What the protocol calls it; the listener knows the protocol.
+    /// Name in the protocol, which the listener knows.
     what: &'static str,
     bytes: Vec<u8>,
 }

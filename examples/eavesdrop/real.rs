@@ -121,7 +121,7 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
     Ok(heard.map(|((from, bytes), what)| Heard { from, what, bytes }).collect())
 }
 
-/// What came of listening.
+/// Result of listening.
 pub(crate) struct Tried {
     pub(crate) keys: usize,
     pub(crate) messages: usize,

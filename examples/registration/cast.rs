@@ -1,4 +1,4 @@
-//! The people of the story and what they hold: an issuer, users with tokens, clocks.
+//! The people of the story and their possessions: an issuer, users with tokens, clocks.
 
 use super::gate::Files;
 use super::narrator::Narrator;
@@ -51,7 +51,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Makes them in a thread of their own, while `progress` is shown.
+    /// Makes the keys in a separate thread while `progress` is shown.
     pub fn make(progress: impl Fn(&str, Duration, bool)) -> Result<Self> {
         const BITS: usize = KemPrivateKey::DEFAULT_BITS;
         let what = format!("making three RSA keys of {BITS} bits");
@@ -108,7 +108,7 @@ pub struct User {
     pub narrator: Narrator,
 }
 
-/// What a session is, on the user's side.
+/// Session on the user's side.
 pub type Session = ClientSession<Tap>;
 
 impl User {
@@ -169,7 +169,7 @@ impl User {
     }
 
     /// Steps 300 to 350 under the key's own name, for a server that has forgotten the alias: such sessions
-    /// can be linked, so nobody goes by it unasked.
+    /// can be linked, so the token uses it only when told to.
     pub fn open_by_key_id(
         &mut self,
         line: Tap,
@@ -200,7 +200,7 @@ impl User {
         self.client(|client| session.configure(client, application, &information, &mut apply, &mut |_| {}))
     }
 
-    /// Waits for what the server sends unasked.
+    /// Waits for a push of the server.
     pub fn listen(&mut self, session: &mut Session, applied: &mut String) -> Result<()> {
         let mut apply = |_: &ApplicationName, instruction: &Instruction| apply(instruction, applied);
         self.client(|client| session.receive(client, &mut apply))?;
@@ -216,7 +216,7 @@ impl User {
             .ok_or("no such registration on the token")?)
     }
 
-    /// The run under way, if there is one.
+    /// Returns the attempt, if there is one.
     pub fn in_flight(&self) -> Result<Option<InFlight>> {
         let half = |attempt| match attempt {
             Attempt::InFlight(half) => Some(half),

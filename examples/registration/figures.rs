@@ -7,7 +7,7 @@ pub struct Figure {
     pub name: &'static str,
     /// The patent's step; `new` for one that the patent lacks.
     pub step: &'static str,
-    /// What its sender did before it left.
+    /// Actions of the sender before the message left.
     pub before: &'static [(&'static str, &'static str)],
 }
 

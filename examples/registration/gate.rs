@@ -1,4 +1,4 @@
-//! An authentication server (20 in the patent's figure 1) over TCP, and what it keeps in files.
+//! An authentication server (20 in the patent's figure 1) over TCP, and its files.
 
 use super::cast::{Clock, Result, secret_bytes};
 use halfkey::certificate::Chain;
@@ -21,12 +21,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// What a server has on its disk: all that it needs after a restart.
+/// Files of a server: everything that it needs after a restart.
 #[derive(Clone)]
 pub struct Files {
-    /// The name it was certified for.
+    /// Name in its certificate.
     pub certified: String,
-    /// The name it goes by; an honest server's is the same.
+    /// Name that it announces; an honest server announces its certified name.
     pub name: String,
     /// P_r and the key that signs offers (PKCS#8), and the certificate: PEM.
     pub kem_key: String,
@@ -35,9 +35,9 @@ pub struct Files {
     /// The secret that the server's replicas share, and the key of the store's file.
     pub master: [u8; 32],
     pub store_key: [u8; 32],
-    /// The store's file: written anew by each transaction.
+    /// File of the store, rewritten by each transaction.
     pub store: Arc<Mutex<Vec<u8>>>,
-    /// Whether users may register without an activation code.
+    /// True if users may register without an activation code.
     pub open_registration: bool,
 }
 
@@ -105,7 +105,7 @@ pub struct Gate {
     accepting: Option<JoinHandle<()>>,
 }
 
-/// What its threads share.
+/// State that the threads share.
 pub struct Inside {
     pub settings: ServerSettings,
     pub server: Server,
@@ -116,7 +116,7 @@ pub struct Inside {
     over: AtomicBool,
 }
 
-/// One connection: the thread that reads from it shares it with whoever pushes.
+/// One connection, shared by the thread that reads from it and the threads that push.
 struct Line {
     connection: Mutex<Connection>,
     stream: TcpStream,
@@ -159,7 +159,7 @@ impl Gate {
         &self.inside.store
     }
 
-    /// What the operator asks of the store.
+    /// Runs an operation of the operator.
     pub fn run<O: Operation<Error = OperatorError>>(&self, operation: &O) -> Result<O::Answer> {
         Ok(self.inside.store.run(operation, self.inside.clock.now())?)
     }

@@ -1,7 +1,7 @@
 //! The whole story over a real TCP socket: a blank token registers, opens a session and is configured.
 //!
 //! Read `story.rs` first: it is the main flow, top to bottom. `cast.rs` has the people and keys,
-//! `gate.rs` the server, `breaks/` what happens when something goes wrong.
+//! `gate.rs` the server, `breaks/` the failures and attacks.
 #![allow(unreachable_pub, reason = "these modules are also a part of the test that runs every break")]
 #![allow(clippy::arithmetic_side_effects, reason = "an example counts lines and bytes, not keys")]
 

@@ -57,7 +57,7 @@ fn folded(entries: &[Entry]) -> String {
 
 fn in_full(entries: &[Entry]) -> String {
     let mut lines = String::new();
-    // What one does on its own goes into one note.
+    // Consecutive actions of one party go into one note.
     let alike = |one: &Entry, next: &Entry| match (one, next) {
         (Entry::Act { who: a, .. }, Entry::Act { who: b, .. }) => letter(a) == letter(b),
         _ => false,

@@ -1,4 +1,4 @@
-//! Tells what happens while it happens, in columns, and remembers it for the diagram.
+//! Narrates events as they happen, in columns, and records them for the diagram.
 
 use super::figures;
 use std::collections::VecDeque;
@@ -6,10 +6,10 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How the story is told.
+/// Amount of narration.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Voice {
-    /// Not at all, only remembered.
+    /// No narration: the story is only recorded.
     Silent,
     /// Every step of the patent's figures.
     Story { pause: bool },
@@ -20,15 +20,15 @@ pub enum Voice {
 /// One line of the story.
 #[derive(Clone)]
 pub enum Entry {
-    /// A heading; a brief chapter repeats what was told before and is folded in the diagram.
+    /// A heading. A brief chapter repeats an earlier one, and is folded in the diagram.
     Chapter { title: String, brief: bool },
-    /// Somebody does something: a step of the patent's figures, or one that it lacks.
+    /// An action of a party: a step of the patent's figures, or one that the patent lacks.
     Act { step: &'static str, who: String, what: String },
     /// A message goes over the network.
     Message { step: &'static str, from: String, to: String, name: &'static str, bytes: usize },
 }
 
-/// Which way a frame goes.
+/// Direction of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Way {
     /// From the token to the server.
@@ -45,7 +45,7 @@ struct Inner {
     voice: Voice,
     trace: Vec<Entry>,
     records: VecDeque<&'static str>,
-    /// In a chapter that repeats what was told before, messages alone are told.
+    /// A chapter that repeats an earlier one tells only messages.
     brief: bool,
 }
 
@@ -88,17 +88,17 @@ impl Narrator {
         self.lock().tell(Entry::Chapter { title: title.into(), brief: true });
     }
 
-    /// Somebody does something. No random value may stand in `what`: the diagram is always the same.
+    /// Tells an action of a party. `what` must not contain a random value, because the diagram never changes.
     pub fn act(&self, step: &'static str, who: &str, what: &str) {
         self.lock().tell(Entry::Act { step, who: who.into(), what: what.into() });
     }
 
-    /// What somebody now knows; told, but not in the diagram, for it is different every time.
+    /// Tells a fact that a party now knows. It is not in the diagram, because it differs every time.
     pub fn knows(&self, who: &str, what: &str) {
         self.legend("now", &format!("{who:<15}  {what}"));
     }
 
-    /// A line that is told, and not in the diagram.
+    /// Tells a line that is not in the diagram.
     pub fn legend(&self, what: &str, means: &str) {
         if matches!(self.lock().voice, Voice::Story { .. }) {
             say(&format!("{what:>7}  {means}"));
@@ -112,7 +112,7 @@ impl Narrator {
         }
     }
 
-    /// What the next records in a session are: they are encrypted, so nobody sees it by looking.
+    /// Announces the next records of a session, whose types cannot be seen because they are encrypted.
     pub fn records(&self, names: &[&'static str]) {
         self.lock().records = names.iter().copied().collect();
     }
@@ -158,7 +158,7 @@ impl Inner {
             }
         };
         if pause {
-            // At the end of the input nobody is there to press Enter: go on.
+            // At the end of the input no user can press Enter: go on.
             let _ = std::io::stdin().read_line(&mut String::new());
         }
         self.trace.push(entry);

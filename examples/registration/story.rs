@@ -1,4 +1,4 @@
-//! The main flow, top to bottom: what happens when everything goes well.
+//! The main flow, top to bottom, without any failure.
 
 use super::cast::{Issuer, Keys, PIN, Result, Session, User};
 use super::gate::{CUSTOMERS, Gate};
@@ -98,7 +98,7 @@ fn register(narrator: &Narrator, user: &mut User, gate: &Gate) -> Result<String>
     }
 }
 
-/// What each side now knows, read from where it keeps it.
+/// Shows the knowledge of each side, read from its files.
 fn registered(narrator: &Narrator, gate: &Gate, registration: &TokenRegistration) -> Result<()> {
     let server = gate.name().as_str();
     let rows = gate.run(&Registrations::default())?.entries;

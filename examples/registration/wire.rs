@@ -1,4 +1,4 @@
-//! The network: what the token's side sees of it, and a man in the middle.
+//! The network as the token's side sees it, and a man in the middle.
 
 use super::figures;
 use super::narrator::{Narrator, Way};
@@ -45,14 +45,14 @@ impl Transport for Tap {
         let frame = self.framed.receive()?;
         if let Some(frame) = &frame {
             self.narrator.frame(Way::Down, &self.server, frame, self.in_session);
-            // What follows S3 is encrypted.
+            // Everything after S3 is encrypted.
             self.in_session |= figures::message_name(frame) == Some("S3 Accept");
         }
         Ok(frame)
     }
 }
 
-/// What a man in the middle makes of a frame: the frames that go on instead. None at all: the frame is
+/// Manipulation by a man in the middle: the frames that go on instead. No frame at all: the frame is
 /// lost, and the connection with it.
 pub type Meddler = Arc<Mutex<dyn FnMut(Way, &[u8]) -> Vec<Vec<u8>> + Send>>;
 

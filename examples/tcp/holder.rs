@@ -208,7 +208,7 @@ impl Holder {
         Ok(())
     }
 
-    /// Whether a run has nothing left to do: another registered, or renewed that key.
+    /// Returns true if a run has nothing left to do: another run registered, or renewed that key.
     fn settled(&self, renews: Option<KeyId>) -> Outcome<bool> {
         let all = self.registrations()?;
         Ok(renews.map_or(!all.is_empty(), |old| all.iter().all(|one| one.key_id != old)))

@@ -1,4 +1,4 @@
-//! What `tcp_server` and `tcp_client` share: arguments, and files that outlive a crash at any moment.
+//! Shared parts of `tcp_server` and `tcp_client`: arguments, and files that survive a crash at any moment.
 #![allow(dead_code, reason = "each program uses its own part")]
 
 pub(crate) mod link;
@@ -10,7 +10,7 @@ use std::path::Path;
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// A line for whoever watches; that nobody watches any more stops no program.
+/// Prints a line. A closed output does not stop the program.
 pub(crate) fn say(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout().lock(), "{line}");
 }

@@ -133,7 +133,7 @@ struct Signed<'a> {
     signature: BitString,
 }
 
-/// Takes a certificate apart, lets `change` at it, and signs it anew with an Ed25519 key.
+/// Takes a certificate apart, applies `change`, and signs it again with an Ed25519 key.
 pub(crate) fn forge(certificate: &[u8], key: &IssuerKey, change: impl FnOnce(&mut Tbs)) -> Vec<u8> {
     let tbs = Signed::from_der(certificate).unwrap().tbs;
     let mut tbs = Tbs::from_der(&tbs.to_der().unwrap()).unwrap();

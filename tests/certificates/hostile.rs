@@ -29,7 +29,7 @@ fn key() -> IssuerKey {
     ed25519_issuer_key("issuer")
 }
 
-/// What verification says of a certificate that differs from a good one by `change`.
+/// Verifies a certificate that differs from a good one by `change`, and returns the result.
 fn of(change: impl FnOnce(&mut Tbs)) -> Result<(), CertificateError> {
     let mut authority = root("issuer");
     let good = issue(&mut authority, "leaf");

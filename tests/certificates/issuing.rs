@@ -1,4 +1,4 @@
-//! Requests, issuing and verifying what was issued; authorities above one another; the contract.
+//! Requests, issuing, and verification of issued certificates; chains of authorities; the contract.
 
 use super::common::*;
 use halfkey::certificate::{

@@ -1,4 +1,4 @@
-//! OpenSSL accepts what is made here, and what it makes is accepted here.
+//! OpenSSL and this crate accept each other's keys and certificates.
 
 use super::common::*;
 use halfkey::certificate::{

@@ -150,7 +150,7 @@ impl World {
         self.clock.set(self.clock.get() + seconds);
     }
 
-    /// What the operator asks, which is done.
+    /// Runs an operation of the operator, which must succeed.
     pub fn run<O: Operation<Error: Debug>>(&self, operation: &O) -> O::Answer {
         self.store.run(operation, self.now()).unwrap()
     }
@@ -214,7 +214,7 @@ pub fn every<T>(mut read: impl FnMut(Option<Cursor>) -> Page<T>) -> Vec<T> {
     entries
 }
 
-/// Which way a frame goes.
+/// Direction of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Way {
     Up,

@@ -115,7 +115,7 @@ fn revoked(serial: ConfigurationSerial) -> Configuration<'static> {
     }
 }
 
-/// What the token makes of `c1` as the answer to request 1, asked at T and answered at T + 1.
+/// Gives `c1` to the token as the answer to request 1, asked at T and answered at T + 1.
 fn answer(
     registration: &TokenRegistration,
     c1: &Configuration<'_>,

@@ -1,4 +1,4 @@
-//! Whatever a server sends: what is refused changes nothing, and nothing ever goes backwards.
+//! Arbitrary messages of a server: a refused message changes nothing, and no serial ever decreases.
 
 use super::*;
 use halfkey::configuration::MAX_HELD;
@@ -104,7 +104,7 @@ proptest! {
         let mut record = registration();
         for sent in script {
             let before = record.clone();
-            // What is an error leaves the caller with the record that it had.
+            // After an error the caller has the same record as before.
             let Ok((after, result)) = sent.take(&before) else { continue };
             // Nothing but configurations and the clock's floor is the server's to change here.
             let rest = TokenRegistration {

@@ -1,4 +1,4 @@
-//! What a token accepts, rule by rule, from a server that need not be honest; and what a server accepts.
+//! Rules of a token for messages of a server that may be dishonest, one by one; and rules of a server.
 
 use super::*;
 use halfkey::Fault;
@@ -244,7 +244,7 @@ fn one_configuration_of_an_application_is_applied_at_a_time() {
     let error = first.supply(Applying::Applied, &after).unwrap_err();
     assert_eq!((error, error.fault()), (TokenConfigurationError::Overtaken, Fault::Caller));
 
-    // What else has changed in the record is kept, and another registration is refused.
+    // Other changes of the record are kept, and another registration is refused.
     let third = || to_apply(answer(&after, &c1(serial(3), &document("third"))).unwrap());
     let moved = TokenRegistration { alias: Some(halfkey::Alias::new([7; 16])), ..after.clone() };
     assert_eq!(third().supply(Applying::Applied, &moved).unwrap().next.alias, moved.alias);

@@ -88,7 +88,7 @@ fn a_byte_too_much_is_refused_by_its_field() {
     assert_eq!((error.clone(), error.fault()), (expected.into(), Fault::Peer));
 }
 
-/// Whether the step that takes such a message accepts these bytes.
+/// Returns true if the step that takes such a message accepts these bytes.
 type Accepts = fn(&[u8]) -> bool;
 
 /// A message of each kind, and who takes it.
@@ -150,7 +150,7 @@ fn flipped_bits_do_no_harm() {
         for place in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[place / 8] ^= 1 << (place % 8);
-            // What still decodes is another message of the channel's peer; it must not panic.
+            // Bytes that still decode are another message of the channel's peer, and must not cause a panic.
             accepts(&flipped);
         }
     }

@@ -46,12 +46,12 @@ fn rows(kind: &str) -> Vec<Vec<&'static str>> {
     rows.filter(|row| row[0].starts_with(kind)).collect()
 }
 
-/// What stands between backticks.
+/// Returns the texts between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// Whether `code` has a public function of that name outside of any `impl`, or in one of `of`.
+/// Returns true if `code` has a public function of that name outside of any `impl`, or in one of `of`.
 fn has_function(code: &str, of: Option<&str>, name: &str) -> bool {
     let defined = |code: &str, indent: &str| {
         let starts = [format!("\n{indent}pub fn {name}("), format!("\n{indent}pub fn {name}<")];

@@ -112,7 +112,7 @@ pub(crate) fn register<H: Cipher, C: Cipher>(
     (application.next.receive_grant(&grant.send, combiner, PIN).unwrap(), grant.next)
 }
 
-/// What passes over the wire in a session, the response in the reading's own form.
+/// Messages of a session, with the response in the reading's own form.
 pub(crate) struct Recording<R> {
     pub(crate) challenge: Challenge,
     pub(crate) response: R,

@@ -111,7 +111,7 @@ impl Real {
         ([s0, s1, s2, s3], session.channel, server.channel)
     }
 
-    /// What the server's database says that users are entitled to from now on.
+    /// Sets the entitlements of users in the server's database.
     pub(crate) fn entitle(&self, body: &[u8]) {
         let document = Document { media_type: "text/plain".into(), body: body.to_vec() };
         let staff = Subject::AccessPath(self.registration.access_path.clone());
@@ -141,7 +141,7 @@ impl Real {
     }
 }
 
-/// What came of [`Real::configure`].
+/// Outcome of [`Real::configure`].
 #[derive(Debug)]
 pub(crate) struct Configuring {
     pub(crate) outcome: Result<Configured, ClientError>,
@@ -239,7 +239,7 @@ pub(crate) fn requested(world: &World, r2: &[u8]) -> Result<NeedSecrets, ServerR
     }
 }
 
-/// What the operator grants, and R3 out; `random` gives SSK2 first, for the user id is said.
+/// Grants, and returns R3. The first draw of `random` is SSK2, because the user id is given.
 pub(crate) fn grant(world: &World, need: NeedApplicant, random: &mut dyn RandomSource) -> Vec<u8> {
     let (settings, now) = (&world.settings, world.now());
     let judged = need.supply_from(&world.store, settings, now).unwrap();

@@ -1,4 +1,4 @@
-//! Two servers on one database: of all who want the same, one gets it.
+//! Two servers on one database: of all requests for the same thing, one succeeds.
 
 use super::server;
 use super::world::*;

@@ -36,7 +36,7 @@ pub(crate) fn form(template: &Template, user: &str) -> Form {
     template.fill([("name", FieldValue::from(user)), ("terms", true.into())]).unwrap()
 }
 
-/// How the rows of a store stand, sorted.
+/// Returns the rows of a store, sorted.
 pub(crate) fn states(world: &World) -> Vec<Lifecycle> {
     let mut states: Vec<_> = world.registrations().into_iter().map(|row| row.lifecycle).collect();
     states.sort_by_key(|state| format!("{state:?}"));
@@ -47,7 +47,7 @@ pub(crate) fn active(world: &World) -> usize {
     states(world).iter().filter(|state| **state == Lifecycle::Active).count()
 }
 
-/// What a server answers to a registration message, through any ports.
+/// Answers a registration message as a server with the given ports.
 pub(crate) fn answer_through(
     world: &World,
     server: &dyn AuthServer,
@@ -189,7 +189,7 @@ impl<T: Token> Applicant<T> {
         Applied { r0, r1, r2: step.send.into_bytes(), half }
     }
 
-    /// What the token makes of an R3.
+    /// Gives an R3 to the token, and returns the result.
     pub(crate) fn opens(
         &mut self,
         world: &World,

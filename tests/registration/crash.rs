@@ -18,7 +18,7 @@ use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::{KeyId, Secret, UnixTime};
 use std::sync::{Arc, Mutex};
 
-/// What a run is proved with.
+/// Proof of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Proof {
     None,
@@ -33,7 +33,7 @@ struct Mishap {
     token: Fall,
     store: Fall,
     frame: Option<usize>,
-    /// Whether the server begins anew, without its ephemeral keys, before it is asked again.
+    /// True if the server restarts, without its ephemeral keys, before it is asked again.
     restart: bool,
 }
 
@@ -83,7 +83,7 @@ struct Episode {
     proof: Proof,
     code: ActivationCode,
     old: Option<KeyId>,
-    /// Whether R2 has left in the last run.
+    /// True if R2 has left in the last run.
     requested: bool,
 }
 
@@ -256,7 +256,7 @@ fn falls(calls: usize) -> impl Iterator<Item = Fall> {
 }
 
 fn everywhere(proof: Proof) {
-    // How many calls there are, when all goes well.
+    // Number of calls in a run without failures.
     let mut quiet = Episode::new(proof);
     quiet.card.reloaded(None);
     let credential = quiet.credential();
@@ -343,7 +343,7 @@ fn p8_replicas_and_changes_of_mind_never_seal_two_texts_alike() {
     let Attempt::InFlight(half) = step.wanted() else { panic!() };
     drop(step.supply_from(&mut applicant.token).unwrap());
 
-    // A crash after each: the decision, and even the random bytes, begin anew.
+    // A crash after each call: the decision, and even the random bytes, are made again.
     let mut sealed = Vec::new();
     let Decision::Grant(plain) = grant() else { panic!() };
     let less = Policy { allow_key_id: false, ..plain.policy };

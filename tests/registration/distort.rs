@@ -40,7 +40,7 @@ pub(crate) fn with(message: &[u8], key: u64, value: Vec<u8>) -> Vec<u8> {
     map(&all)
 }
 
-/// What is in the byte string under `key`.
+/// Returns the content of the byte string under `key`.
 pub(crate) fn content(message: &[u8], key: u64) -> Vec<u8> {
     let all = entries(message);
     let (_, value) = all.iter().find(|(other, _)| *other == key).unwrap();

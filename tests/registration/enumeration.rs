@@ -1,4 +1,4 @@
-//! What a stranger can learn of names, codes, keys and tickets: the same questions are asked of the
+//! Limits of a stranger's knowledge about names, codes, keys and tickets: the same questions are asked of the
 //! store, and the same answer given, whatever is there.
 
 use crate::applicant::{Applicant, Applied, answer_through, decide, setting, user};

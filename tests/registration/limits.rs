@@ -1,4 +1,4 @@
-//! Lengths, padding, names and versions outside what the protocol has.
+//! Lengths, padding, names and versions outside the protocol's limits.
 
 use crate::applicant::{Applicant, SMALL, answer, is, refusal, setting};
 use crate::common::name;

@@ -1,4 +1,4 @@
-//! Codes, names and renewals: who wins, who loses, and what strangers cannot spoil.
+//! Codes, names and renewals: the winner, the loser, and the limits of a stranger's influence.
 
 use crate::applicant::{Applicant, active, answer, setting, states, user};
 use crate::common::{Counting, World, grant};

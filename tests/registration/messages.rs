@@ -249,7 +249,7 @@ fn r5_that_was_changed_settles_nothing() {
         bytes[bit / 8] ^= 1 << (bit % 8);
         assert!(tries(&bytes).is_err(), "bit {bit}");
     }
-    // What turns `done` into `lost` is the one value that would erase a key.
+    // The value that turns `done` into `lost` is the only one that would erase a key.
     assert_eq!(tries(&with(&r5, 2, vec![0xF5])).unwrap_err(), TokenRegistrationError::Proof);
     assert!(matches!(tries(&r5), Ok(Settled::Done(row)) if row.progress == Progress::Active));
     applicant.settled(&world);

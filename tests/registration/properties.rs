@@ -20,7 +20,7 @@ use halfkey::{Digest, ErrorReason, KeyId, Secret, ServerName, UnixTime, UserId};
 
 const TH: Digest = Digest::new([0xAB; 32]);
 
-/// What a token's keys answer, as a fingerprint of all of them.
+/// Returns a fingerprint of all of a token's keys.
 fn fingerprint(token: &mut dyn Token, key_id: &KeyId) -> Vec<[u8; 32]> {
     [KeyUse::Response(TH), KeyUse::Session(TH), KeyUse::Renew(TH), KeyUse::Binder(TH)]
         .map(|question| *token.derive(key_id, &question).unwrap().expose())
@@ -218,7 +218,7 @@ fn p4_no_relay_between_servers() {
     assert!(is::<Offer<'_>>(&r1));
     let error = step.next.receive_offer(&r1, &issuer.anchors(), &Revocation::Ignore, good.now()).unwrap_err();
     assert!(matches!(error, TokenRegistrationError::Certificate(_)), "{error:?}");
-    // Who calls the attacker is not passed on to the other server.
+    // A token that calls the attacker is not passed on to the other server.
     let step = hello(evil.settings.name.clone(), SUITES, &mut Counting::new(9)).unwrap();
     let renamed = with(step.send.as_bytes(), 4, [&[0x6C][..], b"good.example"].concat());
     let r1 = answer(&good, &renamed);

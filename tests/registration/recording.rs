@@ -15,7 +15,7 @@ pub(crate) struct Recording;
 
 pub(crate) static RECORDED: &[&dyn Suite] = &[&Recording];
 
-/// What a server speaks that registers in the private suite and opens sessions in X-Wing.
+/// Suites of a server that registers in the private suite and opens sessions in X-Wing.
 pub(crate) static SPOKEN: &[&dyn Suite] = &[&Recording, &XWING];
 
 type Seals = BTreeMap<([u8; 32], [u8; 12]), (Digest, usize)>;
@@ -31,7 +31,7 @@ pub(crate) fn begin() {
     REUSED.set(0);
 }
 
-/// How many texts were sealed since, none of them under another's key and nonce.
+/// Returns the number of texts sealed since. No two used the same key and nonce.
 pub(crate) fn all_under_their_own_key() -> usize {
     assert_eq!(REUSED.get(), 0, "one pair of key and nonce sealed two texts");
     SEALS.with_borrow(BTreeMap::len)

@@ -1,4 +1,4 @@
-//! Properties 5, 9 and 10 of PROTOCOL.md, section 11: what is left of a run, and what a copy is worth.
+//! Properties 5, 9 and 10 of PROTOCOL.md, section 11: secrets that outlive a run, and the value of a copy.
 
 use crate::applicant::{Applicant, answer, answer_through, is, refusal, setting};
 use crate::common::{Counting, World};
@@ -120,7 +120,7 @@ fn p5_registration_is_forward_secret() {
         assert!(!found(secret, &stores), "{what} in the store");
     }
 
-    // Whoever has the recording and, later, P_r: SSK1, and nothing else.
+    // An attacker with the recording and, later, P_r has SSK1 and nothing else.
     let ct = content(&content(&applied.r2, 1), 4);
     let p_r = crate::common::kem_key(0);
     let later = p_r.decapsulate(&ct, &Secret::absent(), &mut Counting::new(1));

@@ -1,4 +1,4 @@
-//! Property 8 again, at random: somebody on the link drops, doubles, changes and reorders frames, and
+//! Property 8 again, at random: an attacker on the link drops, doubles, changes and reorders frames, and
 //! then tires of it.
 
 use crate::applicant::{Applicant, active, answer, setting, states, user, wire};
@@ -12,7 +12,7 @@ use halfkey::session::token::Options;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// What is done to a frame.
+/// Manipulation of a frame.
 #[derive(Clone, Debug)]
 enum Meddling {
     Pass,

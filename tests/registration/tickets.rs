@@ -1,4 +1,4 @@
-//! Applications that wait: what a ticket is good for, and what it is not.
+//! Requests that wait: permitted and forbidden uses of a ticket.
 
 use crate::applicant::{Applicant, active, answer, decide, setting, states, user};
 use crate::common::{Counting, World, grant};
@@ -173,7 +173,7 @@ fn waiting_again_and_again_fills_neither_side() {
     assert!(world.waiting().is_empty());
 }
 
-/// Whoever keeps every answer from a token does not leave it full.
+/// An attacker that withholds every answer does not fill up a token.
 #[test]
 fn runs_without_an_answer_do_not_fill_the_token() {
     let (issuer, world) = setting();

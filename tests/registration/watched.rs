@@ -1,4 +1,4 @@
-//! A store and a token that note what they are asked, and fail when told to.
+//! A store and a token that record every call, and fail on demand.
 
 use halfkey::certificate::TrustAnchors;
 use halfkey::key::KemPublicKey;
@@ -23,7 +23,7 @@ pub(crate) enum Moment {
     After,
 }
 
-/// Which call fails, counted from 0, and everything after it: power is gone.
+/// Number of the first call that fails, from 0. Every later call fails too: the power is gone.
 pub(crate) type Fall = Option<(usize, Moment)>;
 
 /// Notes calls; from the one that falls on, none succeeds.

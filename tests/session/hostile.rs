@@ -1,4 +1,4 @@
-//! Somebody on the wire: nothing altered, replayed, swapped, reflected or weakened gets in.
+//! An attacker on the wire: no altered, replayed, swapped, reflected or weakened message is accepted.
 
 use crate::world::*;
 use halfkey::ErrorReason;
@@ -14,7 +14,7 @@ fn assert_nobody_is_in(world: &mut World, at: usize, change: impl Fn(&mut Vec<u8
         }
     });
     assert!(!run.token_is_in(), "S{at}: the token");
-    // What happens to S3 the server cannot know: its session stays silent.
+    // The server cannot know the fate of S3: its session stays silent.
     assert!(at == 3 || !run.server_is_in(), "S{at}: the server");
 }
 
@@ -131,7 +131,7 @@ fn another_version_in_s1_is_refused() {
     assert_eq!(edited_challenge(1, 1, 2), SessionError::Version(2));
 }
 
-/// What a token says to an S1 whose core, `{1: version, 2: mode, …}`, has another number in it.
+/// Gives the token an S1 whose core, `{1: version, 2: mode, …}`, has another number in it.
 fn edited_challenge(place: usize, from: u8, to: u8) -> SessionError {
     let mut world = World::new(SuiteId::XWing, Mode::PskKem);
     let run = world.run(|at, bytes| {

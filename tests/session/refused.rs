@@ -1,4 +1,4 @@
-//! Who is not let in: strangers, who learn nothing; and known keys out of order, who learn why.
+//! Refusals: strangers, which learn nothing, and known keys that are not active, which learn why.
 
 use crate::world::*;
 use halfkey::certificate::TrustAnchors;

@@ -1,4 +1,4 @@
-//! What works, and that both sides then agree.
+//! Successful sessions, after which both sides agree.
 
 use crate::world::*;
 use halfkey::message::{Accept, Address, Challenge, Response};

@@ -116,7 +116,7 @@ impl World {
         }
     }
 
-    /// What the server's store says.
+    /// Status in the server's store.
     pub(crate) fn look_up(&self, address: &Address) -> Option<ServerRegistration> {
         let known = [Address::Key(self.registered.key_id), Address::Alias(ALIAS)];
         known.contains(address).then(|| self.registered.clone())
@@ -222,7 +222,7 @@ impl World {
     }
 }
 
-/// What became of a run on each side; `None` where the other side had given up.
+/// Outcome of a run on each side; `None` if the other side had ended it.
 pub(crate) struct Run {
     pub server: Result<Entry, SessionError>,
     pub token: Option<Result<SessionOutcome, SessionError>>,

@@ -1,4 +1,4 @@
-//! Many threads and many processes on one file: one wins, and nobody waits for ever.
+//! Many threads and many processes on one file: one wins, and none waits for ever.
 
 use super::operations::Run;
 use super::{Directory, NOW, keys, shell};

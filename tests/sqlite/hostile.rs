@@ -1,4 +1,4 @@
-//! Files of which bits were flipped and ends cut off: refused, or read as what they were.
+//! Files with flipped bits or cut ends are refused, or read as they were before the damage.
 
 use super::gate::Gate;
 use super::survey::{holdings, survey};

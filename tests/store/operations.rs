@@ -1,4 +1,4 @@
-//! What every store does for its operator: a contract, run against each of them.
+//! The operations of every store: a contract, run against each store.
 //!
 //! ```ignore
 //! #[path = "store/operations.rs"]

@@ -1,5 +1,5 @@
 //! A play of numbered steps in which everything happens to a store. Each step is made of a seed and its
-//! number alone, so that whoever knows how many were played knows what a store must hold.
+//! number alone, so that the number of steps determines the contents of the store.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 use super::common::START;

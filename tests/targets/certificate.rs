@@ -131,7 +131,7 @@ fn pem(text: &str) {
     let _ = OfferPublicKey::from_spki_pem(text);
 }
 
-/// What was written by this crate, and changed since.
+/// Certificate that this crate wrote, changed afterwards.
 fn written(play: &mut Play<'_>) {
     let fixed = fixed();
     let texts = [

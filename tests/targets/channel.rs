@@ -1,4 +1,4 @@
-//! The record channel: what opens is what was sealed, in order, and nothing after a break.
+//! The record channel: records open as they were sealed, in order, and none opens after a break.
 
 use super::play::Play;
 use super::session::channels;

@@ -1,4 +1,4 @@
-//! Configuration: both sides in one session, with a peer that says what it likes under its own key.
+//! Configuration: both sides in one session, with a peer that sends anything under its own key.
 
 use super::play::Play;
 use super::world::{self, at};

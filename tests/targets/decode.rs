@@ -1,4 +1,4 @@
-//! Every decoder: what it takes is the one encoding of what it gives.
+//! Every decoder accepts exactly one encoding of each value.
 
 use halfkey::message::{
     Accept, Applied, Challenge, ConfigRequest, Configuration, Confirm, Done, ErrorMessage, Hello, Offer,

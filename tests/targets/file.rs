@@ -11,7 +11,7 @@ use halfkey::suite::{Suite, XWING};
 use halfkey::{RandomSource, Secret};
 use std::sync::OnceLock;
 
-/// What each file begins with; it is the label of its seal too.
+/// First line of each file, which is also the label of its seal.
 const STORE: &[u8] = b"halfkey/1 store, version 2\n";
 const TOKEN: &[u8] = b"halfkey/1 token, version 2\n";
 
@@ -49,7 +49,7 @@ pub fn token(bytes: &[u8]) {
     let (file, sealed) = example_token();
     let (body, text) = file.split_at(file.len() - sealed);
     let file = match play.byte() % 4 {
-        // How hard the PIN is to guess stands in the clear: the file may ask for seconds of work.
+        // The cost of a guess is in the clear: a file may ask for seconds of work.
         0 => return drop(load(play.0)),
         1 => return drop(load(&play.meddle(file, &[]))),
         2 => with_text(body, play.0),
@@ -106,7 +106,7 @@ fn data_key() -> Secret {
     Secret::new(key)
 }
 
-/// What the contents are sealed under: all before them but the file's first line and the count.
+/// Associated data of the contents: everything before them except the first line and the count.
 fn header(body: &[u8]) -> &[u8] {
     // `A3 01 … 02 tries 03 59 length`
     &body[TOKEN.len() + 2..body.len() - 6]

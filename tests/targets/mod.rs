@@ -1,6 +1,6 @@
-//! What the fuzzer runs over hostile bytes, and `cargo test` over the corpus: the very same functions.
+//! Functions that the fuzzer runs over hostile bytes, and `cargo test` over the corpus.
 //!
-//! Most targets read their bytes as a play: who does what next, and what somebody on the way does to
+//! Most targets read their bytes as a play: the next action of a party, and an attacker's manipulation of
 //! each frame. The steps are the real ones, keys and all; a target panics when one breaks its word.
 #![allow(
     clippy::unwrap_used,

@@ -1,6 +1,6 @@
 //! Bytes read as a play.
 
-/// What is left of the bytes. Where they end, every answer is 0, which is the honest choice.
+/// Remaining bytes. After their end every answer is 0, which is the honest choice.
 pub struct Play<'a>(pub &'a [u8]);
 
 impl<'a> Play<'a> {
@@ -32,7 +32,7 @@ impl<'a> Play<'a> {
         from[self.below(from.len())].clone()
     }
 
-    /// What arrives of `frame`, with `others` to be had from earlier or from elsewhere.
+    /// Returns what arrives in place of `frame`; `others` are frames from earlier or from elsewhere.
     pub fn meddle(&mut self, frame: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
         let mut frame = frame.to_vec();
         let place = |play: &mut Self, frame: &[u8]| play.number() % frame.len().max(1);

@@ -1,4 +1,4 @@
-//! Registration: tokens and a server that do as they should, and somebody on the way who does not.
+//! Registration: honest tokens and an honest server, and an attacker between them.
 
 use super::card::Card;
 use super::play::Play;
@@ -147,7 +147,7 @@ impl Scene {
         (!self.runs.is_empty()).then(|| play.below(self.runs.len()))
     }
 
-    /// What the server answers to what the run says.
+    /// Answers a message of the run as the server.
     fn ask(&mut self, run: usize, peer: &[u8]) -> Result<Vec<u8>, ServerRegistrationError> {
         let frame = self.runs[run].says.clone().unwrap_or_default();
         self.answer(&frame, peer)
@@ -219,9 +219,9 @@ struct Run {
     user: &'static str,
     credential: usize,
     renew: Option<KeyId>,
-    /// What it last said, and says again.
+    /// Last message, which is sent again.
     says: Option<Vec<u8>>,
-    /// What the server last answered, when somebody may have changed it.
+    /// Last answer of the server, possibly changed on the way.
     truth: Vec<u8>,
     random: Counting,
 }
@@ -316,7 +316,7 @@ impl Run {
         now: UnixTime,
     ) {
         let before = (look(&state), state.request().into_bytes());
-        // Whether the server has said so, be it some time ago.
+        // True if the server has said so, possibly some time ago.
         let sealed = honest || frame == self.truth;
         let opened = state.receive_outcome(frame).and_then(|need| need.supply_from(card, now));
         if opened.is_ok() && !sealed {

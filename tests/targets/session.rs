@@ -1,4 +1,4 @@
-//! Sessions: a token and a server that do as they should, and somebody on the way who does not.
+//! Sessions: an honest token and an honest server, and an attacker between them.
 
 use super::card::Card;
 use super::play::Play;

@@ -39,7 +39,7 @@ impl RandomSource for Counting {
     }
 }
 
-/// What is made once: RSA keys for tests alone, and certificates.
+/// Things that are made once: RSA keys for tests alone, and certificates.
 pub struct Fixed {
     pub kem_key: KemPrivateKey,
     pub offer_key: OfferKey,

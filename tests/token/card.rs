@@ -1,6 +1,6 @@
 //! A token over a card that never gives a key out: hardware fits behind the trait.
 //!
-//! The host holds what is public and the attempts; SSK1 and every key are in the card, behind
+//! The host holds the public parts and the attempts; SSK1 and every key are in the card, behind
 //! commands that answer yes or no, or with a labelled MAC. The one thing more that the host sees is
 //! `j`, once, at the join; it makes the sub-keys of it and imports them, as on a card that knows HMAC
 //! and not HKDF.
@@ -55,7 +55,7 @@ mod chip {
         pub(crate) fn import(&mut self, key_id: &KeyId, keys: KeySet) {
             self.keys.insert(*key_id.as_bytes(), keys);
         }
-        /// Whether `tag` is this key's over what the question says.
+        /// Returns true if `tag` is this key's tag over the bytes of the key use.
         pub(crate) fn verify(&self, key_id: &KeyId, question: &KeyUse, tag: &[u8; 32]) -> bool {
             let right = self.derive(key_id, question);
             right

@@ -184,7 +184,7 @@ fn what_is_no_token_is_not_opened() {
     drop(token);
     let opened = SoftwareToken::open(dir.of("weak"), PinSettings::default(), Box::new(SystemRandom));
     assert_eq!(opened.err(), Some(FileError::Load(LoadError::TooWeak)));
-    // What is no directory holds no token.
+    // A path that is no directory holds no token.
     let error = create(&dir.of("weak/t")).err();
     assert!(matches!(error, Some(FileError::Device(_))), "{error:?}");
 }

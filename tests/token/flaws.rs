@@ -33,7 +33,7 @@ enum Flaw {
 struct Flawed {
     inner: SoftwareToken,
     flaw: Flaw,
-    /// What a token gives that keeps halves for too long.
+    /// Fault: the token keeps SSK1 for too long.
     wrapped: Vec<(Txn, Secret)>,
     forgetful: bool,
 }

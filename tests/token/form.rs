@@ -1,4 +1,4 @@
-//! The form of a token's file: its versions, its settings, and what damage does.
+//! The format of a token's file: its versions, its settings, and the effect of damage.
 
 use super::software::{number, register, waiting};
 use super::{anchors, load, pin, software};

@@ -94,7 +94,7 @@ fn a_full_token_renews() {
     renew(&mut token, 256, joined, Some(old)).unwrap();
     assert_eq!(token.registrations().unwrap().len(), 257);
     assert_eq!(apply(&mut token, 1001, None), Err(TokenError::Full));
-    // What is not yet active leaves no place, or a chain of such would have no end.
+    // A registration that is not yet active gives up no place, or a chain of them would have no end.
     assert_eq!(apply(&mut token, 1001, Some(256)), Err(TokenError::Full));
     assert_eq!(renew(&mut token, 257, joined, Some(KeyId::new(number(256)))), Err(TokenError::Full));
     let mut renewed = token.registrations().unwrap().pop().unwrap();

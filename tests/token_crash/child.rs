@@ -1,4 +1,4 @@
-//! The process that is killed: it says what it is about to do with its token, does it, and says so.
+//! The process that is killed: it announces each action with its token, performs it, and acknowledges it.
 
 use crate::server::{APPLICATION, SERVER};
 use halfkey::certificate::{Revocation, TrustAnchors};
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(crate) const PINS: [&str; 3] = ["1111", "2222", "3333"];
 
-/// What its parent told it.
+/// Instruction from the parent.
 pub(crate) fn word(name: &str) -> String {
     std::env::var(format!("HALFKEY_CHILD_{name}")).unwrap_or_default()
 }
@@ -51,7 +51,7 @@ impl Dice {
     }
 }
 
-/// Opens a token that nobody holds any more. Yet whoever has just held it may have a sibling that was
+/// Opens a token that no process holds any more. Its last holder may have a sibling that was
 /// forked meanwhile, with all that was open, and has not become another program yet.
 pub(crate) fn open_at_last(path: &Path) -> Result<SoftwareToken, FileError> {
     for _ in 0..1000 {

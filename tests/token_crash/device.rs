@@ -1,4 +1,4 @@
-//! What the operating system refuses: no room, no right, a device that is read-only, a second process.
+//! Refusals of the operating system: no room, no permission, a read-only device, a second process.
 //!
 //! Each part is a process of its own, in circumstances that a shell makes for it. Where it cannot
 //! (no name spaces, no `setpriv`, no `strace`), the test says so and is passed over: a machine may forbid them.
@@ -279,7 +279,7 @@ fn no_right_to_it() {
     mode(&dir, 0o755);
 }
 
-/// Whoever may do anything becomes nobody first.
+/// A process with all permissions becomes `nobody` first.
 #[cfg(unix)]
 pub(crate) fn as_nobody(part: &str) -> String {
     format!(

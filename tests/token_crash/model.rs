@@ -1,4 +1,4 @@
-//! What the parent knows of the token: what was acknowledged, and what was under way.
+//! The parent's model of the token: acknowledged changes, and the change in progress.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! The published test vectors: complete runs of the real steps with fixed random sources.
 //!
-//! `cargo test --test vectors` makes them anew and compares them with the files, byte for byte;
+//! `cargo test --test vectors` makes them again and compares them with the files, byte for byte;
 //! with `HALFKEY_WRITE_VECTORS=1` in the environment it writes the files instead. Every value is
 //! computed a second time from PROTOCOL.md alone (the `reference` files), and every primitive
 //! that the steps called is compared with that.

@@ -33,7 +33,7 @@ impl Party {
         self.0.lock().unwrap().seed
     }
 
-    /// What was drawn since this was last asked.
+    /// Takes the draws since the last call.
     pub(crate) fn drawn(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.0.lock().unwrap().drawn)
     }
@@ -93,7 +93,7 @@ impl Recorder {
         Box::leak(Box::new(Self { inner, calls: Mutex::default() }))
     }
 
-    /// What was called since this was last asked.
+    /// Takes the calls since the last call of this method.
     pub(crate) fn calls(&self) -> BTreeSet<Call> {
         std::mem::take(&mut self.calls.lock().unwrap())
     }

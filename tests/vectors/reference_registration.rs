@@ -1,4 +1,4 @@
-//! PROTOCOL.md, sections 6 and 8, read as an observer who has every key: out of the bytes of a run,
+//! PROTOCOL.md, sections 6 and 8, as read by an observer that has every key: from the bytes of a run,
 //! every value that is computed in it.
 
 use crate::cbor::Item;
@@ -9,7 +9,7 @@ use rsa::Oaep;
 use sha2::Sha256;
 use std::collections::BTreeMap;
 
-/// What an observer has to have.
+/// Input of an observer.
 pub(crate) struct Observer<'a> {
     /// PKCS#8 in DER.
     pub(crate) kem_key: &'a [u8],

@@ -1,4 +1,4 @@
-//! PROTOCOL.md, sections 9 and 10, read as an observer who has every key.
+//! PROTOCOL.md, sections 9 and 10, as read by an observer that has every key.
 
 use crate::cbor::Item;
 use crate::reference::{ABSENT, Reference, lv, plain_hash};
@@ -11,7 +11,7 @@ pub(crate) enum Way {
     Down,
 }
 
-/// What an observer has to have.
+/// Input of an observer.
 pub(crate) struct Observer<'a> {
     pub(crate) k_auth: &'a [u8],
     pub(crate) k_derive: &'a [u8],

@@ -33,7 +33,7 @@ pub(crate) const KEM_KEY: &str = include_str!("server-key.pem");
 /// A draw: what for, and the bytes.
 pub(crate) type Draws = Vec<(&'static str, Vec<u8>)>;
 
-/// What is left of a run.
+/// Result of a run.
 pub(crate) struct Record {
     pub(crate) at: u64,
     pub(crate) suite: u16,
@@ -52,7 +52,7 @@ impl Record {
     }
 }
 
-/// How a registration ended.
+/// Outcome of a registration.
 #[allow(clippy::large_enum_variant, reason = "it is moved once")]
 pub(crate) enum End {
     Active(TokenRegistration),
@@ -240,7 +240,7 @@ impl Stage {
     }
 }
 
-/// What the operator grants.
+/// Decision of the operator: granted.
 pub(crate) fn grant(policy: Policy) -> Decision {
     Decision::Grant(Grant { user_id: None, access_path: AccessPath::new("/staff/security").unwrap(), policy })
 }

@@ -10,7 +10,7 @@ use halfkey::registration::TokenRegistrationError;
 use halfkey::store::operation::Registrations;
 
 pub fn wrong_issuer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
-    // It even has the right name: only its key is another.
+    // It even has the right name: only its key differs.
     let stranger = Issuer::new(IssuerKey::generate_rsa(2048, &mut SystemRandom)?)?;
     setting.alice.token = stranger.blank_token(PinSettings::for_tests())?.0;
     setting.alice.token.unlock(&PIN.into())?;

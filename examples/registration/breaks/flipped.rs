@@ -1,4 +1,4 @@
-//! A bit flipped anywhere, from R0 to S3: each time somebody notices, and nothing is lost.
+//! A bit flipped anywhere from R0 to S3: one side notices each time, and nothing is lost.
 
 use super::{Meddler, Narrator, Result, Setting, Voice, lock, meddler, message_name, recorder};
 use halfkey::driver::RegistrationOutcome;
@@ -22,7 +22,7 @@ impl fmt::Display for NoSuchBit {
 
 impl std::error::Error for NoSuchBit {}
 
-/// How many bits of each message are tried.
+/// Number of bits tried in each message.
 const TRIED: usize = 12;
 
 pub fn run(setting: &mut Setting, number: Option<usize>) -> Result<()> {

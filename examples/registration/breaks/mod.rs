@@ -1,4 +1,4 @@
-//! What happens when something goes wrong, one break at a time.
+//! Failures and attacks, one break at a time.
 
 mod certificates;
 mod configuration;
@@ -29,14 +29,14 @@ use std::sync::{Arc, Mutex};
 /// Something to break.
 pub struct Break {
     pub name: &'static str,
-    /// What is done, and what must come of it.
+    /// What is broken, and the outcome that must follow.
     what: &'static str,
     run: fn(&mut Setting, Option<usize>) -> Result<()>,
 }
 
 macro_rules! breaks {
     ($($name:literal, $what:literal, $run:path;)*) => {
-        /// Everything that can be broken.
+        /// All breaks.
         pub const ALL: &[Break] = &[$(Break { name: $name, what: $what, run: $run }),*];
     };
 }
@@ -69,10 +69,10 @@ breaks! {
 }
 
 impl Break {
-    /// Breaks it; an error when the library has not refused or recovered.
+    /// Performs the break. Fails if the library has not refused or recovered.
     ///
     /// # Errors
-    /// What should not have happened.
+    /// The event that should not have happened.
     pub fn run(&self, narrator: &Narrator, keys: &Keys, number: Option<usize>) -> Result<()> {
         narrator.remark(&format!("{}: {}", self.name, self.what));
         narrator.remark("");
@@ -83,7 +83,7 @@ impl Break {
     }
 }
 
-/// One server and one user, and between them whoever means ill.
+/// One server and one user, and an attacker between them.
 struct Setting {
     narrator: Narrator,
     issuer: Issuer,
@@ -112,7 +112,7 @@ impl Setting {
         Ok(self.gate.as_ref().ok_or("the server is down")?)
     }
 
-    /// Starts the server anew from other files, or from its own.
+    /// Restarts the server from other files, or from its own.
     fn restart_from(&mut self, files: Files) -> Result<()> {
         self.gate = None;
         self.files = files.clone();
@@ -147,13 +147,13 @@ impl Setting {
         Ok(self.alice.register(line, &name, Credential::None))
     }
 
-    /// Alice is registered, without trouble.
+    /// Registers Alice without a failure.
     fn registered(&mut self) -> Result<TokenRegistration> {
         let line = self.line()?;
         active(self.register(line)?)
     }
 
-    /// Somebody in the middle loses the first message of this name, and the connection with it.
+    /// Loses the first message of this name, and the connection with it.
     fn losing(&self, name: &'static str) -> Meddler {
         let narrator = self.narrator.clone();
         let mut lost = false;
@@ -167,7 +167,7 @@ impl Setting {
         })
     }
 
-    /// Whatever happened, it ends well: the token resumes where it was, one registration is active on both
+    /// Checks the end after any break: the token resumes where it was, one registration is active on both
     /// sides, and it opens a session.
     fn recovers(&mut self) -> Result<()> {
         let half = self.alice.in_flight()?;
@@ -202,14 +202,14 @@ impl Setting {
         self.is_well()
     }
 
-    /// The server does not know the offer any more. Nobody vouches for that word, so the token keeps its
-    /// run, and it is the user who gives it up.
+    /// The server no longer knows the offer. Its answer is not authenticated, so the token keeps its
+    /// run, and the user abandons it.
     fn abandon(&mut self, txn: &Txn) -> Result<()> {
         self.narrator.remark("E0 ends nothing, for anybody can forge it; the user gives the run up");
         Ok(self.alice.token.abandon(txn)?)
     }
 
-    /// One registration, active on both sides, that opens a session.
+    /// Checks that one registration is active on both sides, and that it opens a session.
     fn is_well(&mut self) -> Result<()> {
         let gate = self.gate()?;
         let rows = gate.run(&Registrations::default())?.entries;
@@ -242,7 +242,7 @@ fn ensure(holds: bool, otherwise: &str) -> Result<()> {
     if holds { Ok(()) } else { Err(otherwise.into()) }
 }
 
-/// What a recorder has recorded.
+/// Frames of a recorder.
 type Record = Arc<Mutex<Vec<(Way, Vec<u8>)>>>;
 
 /// Records every frame that passes, unchanged.

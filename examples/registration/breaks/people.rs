@@ -1,4 +1,4 @@
-//! What users and thieves do: PINs, names, activation codes.
+//! Acts of users and thieves: PINs, names, activation codes.
 
 use super::{PIN, Result, Setting, User, active, ensure};
 use halfkey::driver::RegistrationOutcome;

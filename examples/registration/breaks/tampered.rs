@@ -1,4 +1,4 @@
-//! Somebody in the middle records, repeats, forges and swaps.
+//! A man in the middle records, repeats, forges and swaps messages.
 
 use super::{Result, Setting, Way, active, ensure, lock, meddler, message_name, recorder};
 use halfkey::driver::{ClientError, Framed, Transport};
@@ -82,7 +82,7 @@ pub fn forged_outcome(setting: &mut Setting, _: Option<usize>) -> Result<()> {
 
 /// An R3 that fits in every way but that its maker does not know SSK1.
 fn forge(frame: &[u8]) -> Option<Vec<u8>> {
-    /// What the settings make of it, and the tag of AES-GCM: the sealed part is the last of the core.
+    /// Length of the sealed part by the settings, with the tag of AES-GCM. It is the last item of the core.
     const SEALED: usize = 1024 + 16;
     let outcome = Outcome::decode(frame).ok()?;
     let mut core = outcome.core.0.to_vec();

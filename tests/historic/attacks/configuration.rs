@@ -12,7 +12,7 @@ use halfkey::historic::{Cipher, Des, Key};
 use halfkey::memory::Store;
 use halfkey::session::ChannelError;
 
-/// What a server sends under `key`.
+/// Returns the message that a server sends under `key`.
 fn instruct<C: Cipher>(key: &Key<C>, setting: &str, value: &str, seed: u64) -> Instructions {
     let random = &mut Fixed::seed(seed);
     let request = configuration::request(key, "alice", random);
@@ -20,7 +20,7 @@ fn instruct<C: Cipher>(key: &Key<C>, setting: &str, value: &str, seed: u64) -> I
     need.supply(&[Instruction::new(setting, value).unwrap()], random)
 }
 
-/// What the client sets when it gets that.
+/// Returns the settings that the client makes on receipt.
 fn set_by<C: Cipher>(key: &Key<C>, instructions: &Instructions) -> Vec<(String, String)> {
     let mut set = Vec::new();
     let mut system =
@@ -65,7 +65,7 @@ fn an_instruction_is_changed_without_any_key() {
     assert_eq!(set_by(&shared, &Instructions { encrypted }), one("role", "god"));
 }
 
-/// Which frame of a session with one configuration is C1: S0 to S3 and C0 come before.
+/// Number of the frame of C1 in a session with one configuration, after S0 to S3 and C0.
 const C1: usize = 5;
 
 #[test]

@@ -1,4 +1,4 @@
-//! Somebody without any key plays the server, or the client.
+//! An attacker without any key impersonates the server, or the client.
 
 use super::xor;
 use crate::letter::*;

@@ -1,5 +1,5 @@
 //! A certified server that means ill chooses the key that the token ends up with, and makes it one
-//! that it holds with somebody else.
+//! that it shares with another party.
 
 use super::{first_draw, xor};
 use crate::common::{Counting, World, token};

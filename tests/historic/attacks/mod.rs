@@ -32,7 +32,7 @@ fn first_draw<'a>(first: &[u8], then: &'a mut dyn RandomSource) -> impl FnMut(&m
     }
 }
 
-/// The key, by whoever has SSK1 and saw the grant pass: the last 8 bytes in it are SSK2.
+/// Computes the key as an attacker that has SSK1 and the recorded grant, whose last 8 bytes are SSK2.
 fn key_in_grant(ssk1: &Key<Des>, grant: &Grant) -> Key<Des> {
     let cipher = Des::new_from_slice(ssk1.expose()).unwrap();
     let mut text = Vec::new();

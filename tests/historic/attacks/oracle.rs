@@ -56,7 +56,7 @@ fn a_real_token_never_answers_with_the_key_of_a_recorded_session() {
     let (s2, token) = real.respond(token, &recorded[1]).unwrap();
     assert_ne!(s2, recorded[2], "the answer is to this session alone");
     assert_eq!(real.finish(token, &recorded[3]).unwrap_err(), SessionError::WrongProof);
-    // What came out is a tag over this session's transcript: under it as a key nothing opens.
+    // The result is a tag over this session's transcript: used as a key, it opens nothing.
     let tag_c = halfkey::Secret::new(Response::decode(&s2).unwrap().tag_c);
     assert!(XWING.open(&tag_c, &[0; 12], &[], &mut record.clone()).is_err());
 }

@@ -1,4 +1,4 @@
-//! An eavesdropper: records a session, computes the session key, reads what follows.
+//! An eavesdropper records a session, computes the session key, and reads the later messages.
 
 use crate::letter::*;
 use crate::real::Real;
@@ -20,7 +20,7 @@ fn configure<C: Cipher>(key: &Key<C>) -> (Request, Instructions) {
     (request, need.supply(&[Instruction::new(SECRET, "4711").unwrap()], random))
 }
 
-/// What somebody with `key` reads of a configuration.
+/// Reads a configuration with `key`.
 fn read<C: Cipher>(key: &Key<C>, (request, instructions): &(Request, Instructions)) -> Vec<String> {
     let mut seen = vec![configuration::receive_request(key, request).unwrap().wanted().to_owned()];
     let mut spy = |instruction: &Instruction| seen.push(instruction.setting().to_owned());

@@ -32,7 +32,7 @@ fn a_real_party_never_answers_itself() {
     let mut real = Real::new();
     let wrong_type = |error| matches!(error, SessionError::Wire(wire) if wire.problem == Problem::WrongType);
 
-    // What the server says, said back to the server; what the token says, to the token.
+    // The server's messages are reflected to the server, and the token's to the token.
     let (s0, token) = real.open();
     let (s1, server) = real.challenge(&s0).unwrap();
     assert!(wrong_type(real.challenge(&s1).unwrap_err()));
@@ -54,7 +54,7 @@ fn a_real_party_never_answers_itself() {
     let reflected = Accept { tag_s: s2.tag_c, ..s3 }.encode();
     assert_eq!(real.finish(token, reflected.as_bytes()).unwrap_err(), SessionError::WrongProof);
 
-    // And a record, sent back to whoever sealed it.
+    // A record is sent back to the side that sealed it.
     let (_, mut token, mut server) = real.session();
     let record = token.seal(halfkey::session::Content::Data, b"pay 10").unwrap();
     assert!(token.open(&record).is_err());

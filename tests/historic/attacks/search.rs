@@ -1,5 +1,5 @@
 //! Exhaustive search: the one attack that the best reading of the letter leaves an eavesdropper, on a
-//! key of which all but 20 bits are known, so that it ends.
+//! key with only 20 unknown bits, so that the search ends.
 
 use super::xor;
 use crate::letter::*;
@@ -37,7 +37,7 @@ fn a_shortened_des_key_falls_to_one_recorded_number() {
     let (wire, client, _) = by_earlier(&shared, random);
     let secret = configuration::request(&client, "my PIN is 1234", random);
 
-    // What the attacker has: the recording, and 36 of the 56 bits.
+    // The attacker has the recording, and 36 of the 56 bits.
     let known = candidate(u64::from_be_bytes(shared.expose().try_into().unwrap()), 0);
     let (n1, encrypted) = (&wire.challenge.n1, &wire.response.encrypted);
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Somebody records everything, and steals the server's private key P_r years later.
+//! An attacker records everything, and steals the server's private key P_r years later.
 
 use super::key_in_grant;
 use crate::common::{Counting, kem_key, token};

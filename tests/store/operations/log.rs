@@ -1,4 +1,4 @@
-//! The log of what happened.
+//! The log of events.
 
 use super::desk::{Desk, MARK, every, grant, key, line, name, user};
 use super::entitlements::staff;

@@ -1,4 +1,4 @@
-//! What has expired goes; nothing else does, and nothing changes by it.
+//! Purging removes expired rows and nothing else, and changes no answer.
 
 use super::desk::{Desk, HOLD, PENDING, every, grant, key, user};
 use super::entitlements::staff;

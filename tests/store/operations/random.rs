@@ -1,4 +1,4 @@
-//! Whatever happens, in whatever order: what must never be.
+//! Invariants that hold after any sequence of operations.
 
 use super::desk::{Desk, app, document, every, grant, group, key, name, secret, state, ticket, user};
 use super::entitlements::staff;

@@ -1,4 +1,4 @@
-//! Who has applied which configuration.
+//! Reports of applied configurations.
 
 use super::desk::{Desk, app, document, every, grant, key, name, user};
 use super::entitlements::staff;
