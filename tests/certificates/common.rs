@@ -4,14 +4,13 @@ use der::asn1::{AnyRef, BitString};
 use der::{Decode, Encode, Sequence};
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ed25519_dalek::{Signer, SigningKey};
+use halfkey::ServerName;
 use halfkey::certificate::{CertificateError, Revocation, TrustAnchors, verify};
 use halfkey::certificate::{CertificateRequest, Chain, IssuerName, Validity, VerifiedServer};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::Authority;
 use halfkey::policy::SuiteList;
 use halfkey::port::CertificateAuthority;
-use halfkey::{RandomSource, ServerName, UnixTime};
-use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 use x509_cert::certificate::Version;
 use x509_cert::ext::Extension;
@@ -19,25 +18,17 @@ use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
-pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+#[path = "../support/mod.rs"]
+mod support;
+
+pub(crate) use support::{Counting, NOW};
+
 pub(crate) const YEAR: u64 = 365 * 24 * 3600;
 pub(crate) const SUITES: &[u16] = &[0x0102, 0x0101];
 
-/// SHA-256 in counter mode: the same bytes in every run.
-pub(crate) struct Fixed([u8; 32], u64);
-
-pub(crate) fn fixed(seed: &str) -> Fixed {
-    Fixed(Sha256::digest(seed).into(), 0)
-}
-
-impl RandomSource for Fixed {
-    fn fill(&mut self, out: &mut [u8]) {
-        for chunk in out.chunks_mut(32) {
-            self.1 += 1;
-            let block = Sha256::digest([&self.0[..], &self.1.to_be_bytes()].concat());
-            chunk.copy_from_slice(&block[..chunk.len()]);
-        }
-    }
+/// Returns a random source of its own for every text.
+pub(crate) fn fixed(seed: &str) -> Counting {
+    Counting::of(seed)
 }
 
 /// P_r of every test server; made once, since it takes a while.

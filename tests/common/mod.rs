@@ -9,7 +9,7 @@ use gateway::{Connection, Gateway, Observer};
 use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
 use halfkey::driver::Transport;
 use halfkey::exchange::ServerEvent;
-use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+use halfkey::key::{IssuerKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::Policy;
 use halfkey::port::CertificateAuthority;
@@ -21,44 +21,21 @@ use halfkey::store::operation::{
     Applications, Cursor, IssueCode, Page, RegistrationEntry, Registrations, WaitingEntry,
 };
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{AccessPath, RandomSource, Secret, ServerName, ServerSettings, UnixTime, UserName};
+use halfkey::{AccessPath, Secret, ServerName, ServerSettings, UnixTime, UserName};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::io;
 
+#[path = "../support/mod.rs"]
+mod support;
+
+pub use support::{Counting, START, kem_key};
+
 pub const PIN: &str = "2468";
-pub const START: u64 = 1_800_000_000;
-
-/// A deterministic random source: SHA-256 in counter mode, made of the crate's own suite.
-pub struct Counting(Secret, u64);
-
-impl Counting {
-    pub fn new(seed: u8) -> Self {
-        Self(Secret::new([seed; 32]), 0)
-    }
-}
-
-impl RandomSource for Counting {
-    fn fill(&mut self, out: &mut [u8]) {
-        use halfkey::suite::Suite;
-        for part in out.chunks_mut(32) {
-            let block = halfkey::suite::XWING.mac(&self.0, &[&self.1.to_be_bytes()]);
-            self.1 += 1;
-            part.copy_from_slice(&block[..part.len()]);
-        }
-    }
-}
 
 pub fn name(text: &str) -> ServerName {
     ServerName::new(text).unwrap()
-}
-
-/// One of two keys that stand in files: what a test encrypts is the same in every run.
-pub fn kem_key(which: usize) -> KemPrivateKey {
-    let keys =
-        [include_str!("../data/test-key-rsa-2048-a.pem"), include_str!("../data/test-key-rsa-2048-b.pem")];
-    KemPrivateKey::from_pkcs8_pem(keys[which]).unwrap()
 }
 
 pub struct Issuer {

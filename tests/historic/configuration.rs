@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Runs a configuration under `key` and gives the client's settings after it.
 fn configure<C: Cipher>(at_client: &Key<C>, at_server: &Key<C>) -> BTreeMap<String, String> {
-    let random = &mut Fixed::seed(80);
+    let random = &mut fixed(80);
     let request = configuration::request(at_client, "at home, on a laptop", random);
     let need = configuration::receive_request(at_server, &request).unwrap();
     assert_eq!(need.wanted(), "at home, on a laptop");
@@ -32,7 +32,7 @@ fn expected() -> BTreeMap<String, String> {
 
 #[test]
 fn the_client_is_configured_under_the_session_key() {
-    let random = &mut Fixed::seed(81);
+    let random = &mut fixed(81);
     let (_, client, server) = by_claims(&key::<Des>(82), claims::OneWay::Xor, random);
     assert_eq!(configure(&client, &server), expected());
     let (_, client, server) = by_earlier(&key::<TdesEde3>(83), random);
@@ -50,7 +50,7 @@ fn the_client_is_configured_under_the_shared_key() {
 #[test]
 fn another_key_opens_nothing() {
     let (ours, theirs) = (key::<Des>(86), key::<Des>(87));
-    let request = configuration::request(&ours, "who", &mut Fixed::seed(88));
+    let request = configuration::request(&ours, "who", &mut fixed(88));
     assert_eq!(configuration::receive_request(&theirs, &request).unwrap_err(), Error::DoesNotOpen);
 }
 
@@ -66,7 +66,7 @@ fn nonsense_reconfigures_nothing() {
         assert!(configuration::receive_instructions(&key, &instructions, &mut system).is_err());
     }
     // Opens, but is no list of instructions.
-    let text = configuration::request(&key, "role=admin\nnonsense", &mut Fixed::seed(90)).encrypted;
+    let text = configuration::request(&key, "role=admin\nnonsense", &mut fixed(90)).encrypted;
     let refused = configuration::receive_instructions(&key, &Instructions { encrypted: text }, &mut system);
     assert_eq!(refused.unwrap_err(), Error::DoesNotOpen);
 }

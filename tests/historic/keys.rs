@@ -1,6 +1,6 @@
 //! Keys of DES and triple DES: parity, weak keys, and how halves combine.
 
-use crate::letter::{Fixed, key};
+use crate::letter::{fixed, key};
 use aes_gcm::aes::{Aes128, Aes256};
 use halfkey::historic::{Cipher, Combiner, Des, Error, Key, TdesEde2, TdesEde3};
 
@@ -131,7 +131,7 @@ fn concatenation_wants_a_longer_key() {
 fn the_server_draws_again_when_the_halves_make_a_weak_key() {
     // The first draw makes the key 0101…; the second is sound.
     use crate::letter::{apply, path, world};
-    let random = &mut Fixed::seed(93);
+    let random = &mut fixed(93);
     let application = apply::<Des>(&world().gate, "gate.example", "alice", random);
     let need = world().gate.receive_application::<Des>(&application.send, random).unwrap();
     let mut weak: Option<Vec<u8>> = Some(need.ssk1().expose().to_vec());

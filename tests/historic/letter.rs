@@ -1,6 +1,7 @@
 //! A small world of 1996: an authority, two servers that it certified, tokens, and sessions between
 //! them.
 
+use crate::common::Counting;
 use halfkey::certificate::{IssuerName, Validity};
 use halfkey::historic::registration::authority::{assign, embed};
 use halfkey::historic::registration::server::{NeedAccessPath, Registered, Server};
@@ -12,29 +13,14 @@ use halfkey::key::IssuerKey;
 use halfkey::memory::Authority;
 use halfkey::template::{Field, FieldKind, Form, Template};
 use halfkey::{AccessPath, RandomSource, ServerName, UnixTime};
-use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(850_000_000);
 pub(crate) const PIN: &str = "8472";
 
-/// Random bytes that are the same in every run: SHA-256 of a seed and a count.
-pub(crate) struct Fixed(u64, u64);
-
-impl Fixed {
-    pub(crate) const fn seed(seed: u64) -> Self {
-        Self(seed, 0)
-    }
-}
-
-impl RandomSource for Fixed {
-    fn fill(&mut self, out: &mut [u8]) {
-        for chunk in out.chunks_mut(32) {
-            let block = Sha256::new().chain_update(self.0.to_be_bytes()).chain_update(self.1.to_be_bytes());
-            chunk.copy_from_slice(&block.finalize()[..chunk.len()]);
-            self.1 += 1;
-        }
-    }
+/// Returns a random source of its own for every number.
+pub(crate) fn fixed(seed: u64) -> Counting {
+    Counting::of(seed.to_be_bytes())
 }
 
 pub(crate) struct World {
@@ -50,7 +36,7 @@ pub(crate) fn name(name: &str) -> ServerName {
 }
 
 pub(crate) fn authority(seed: u64) -> Authority {
-    let key = IssuerKey::generate_ed25519(&mut Fixed::seed(seed)).unwrap();
+    let key = IssuerKey::generate_ed25519(&mut fixed(seed)).unwrap();
     Authority::root(IssuerName::common_name("Token Issuer").unwrap(), key).unwrap()
 }
 
@@ -69,7 +55,7 @@ pub(crate) fn world() -> &'static World {
     WORLD.get_or_init(|| {
         let mut authority = authority(1);
         let mut server = |server, seed| {
-            let random = &mut Fixed::seed(seed);
+            let random = &mut fixed(seed);
             Server::new(assign(&mut authority, &name(server), 2048, validity(), random).unwrap(), template())
         };
         let (gate, shop) = (server("gate.example", 2), server("shop.example", 3));
@@ -161,5 +147,5 @@ pub(crate) fn by_earlier<C: Cipher>(
 
 /// A random key of any cipher, as a registration would leave it on both sides.
 pub(crate) fn key<C: Cipher>(seed: u64) -> Key<C> {
-    Key::generate(&mut Fixed::seed(seed)).unwrap()
+    Key::generate(&mut fixed(seed)).unwrap()
 }

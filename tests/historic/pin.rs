@@ -5,7 +5,7 @@ use halfkey::historic::{Combiner, Des, Error};
 
 #[test]
 fn a_pin_guards_the_key() {
-    let random = &mut Fixed::seed(40);
+    let random = &mut fixed(40);
     let (mut token, row) =
         register::<Des, Des>(&world().gate, "gate.example", "alice", Combiner::Xor, random);
     assert_eq!(token.unlock("0000").unwrap_err(), Error::WrongPin { tries_left: 2 });
@@ -16,7 +16,7 @@ fn a_pin_guards_the_key() {
 
 #[test]
 fn three_wrong_pins_in_a_row_block_the_token() {
-    let random = &mut Fixed::seed(41);
+    let random = &mut fixed(41);
     let (mut token, _) = register::<Des, Des>(&world().gate, "gate.example", "alice", Combiner::Xor, random);
     for _ in 0..2 {
         assert!(matches!(token.unlock("0000"), Err(Error::WrongPin { .. })));
@@ -27,7 +27,7 @@ fn three_wrong_pins_in_a_row_block_the_token() {
 
 #[test]
 fn a_pin_has_4_to_64_bytes() {
-    let random = &mut Fixed::seed(42);
+    let random = &mut fixed(42);
     for pin in ["123", &"1".repeat(65)] {
         let application = apply::<Des>(&world().gate, "gate.example", "alice", random);
         let need = world().gate.receive_application::<Des>(&application.send, random).unwrap();
@@ -39,7 +39,7 @@ fn a_pin_has_4_to_64_bytes() {
 
 #[test]
 fn nothing_that_holds_a_key_prints_it() {
-    let random = &mut Fixed::seed(43);
+    let random = &mut fixed(43);
     let (token, row) = register::<Des, Des>(&world().gate, "gate.example", "alice", Combiner::Xor, random);
     assert_eq!(format!("{token:?}"), "Token(2bd806c97f0e00af at gate.example)");
     assert_eq!(format!("{row:?} {:?}", row.key), "Registered(alice, 2bd806c97f0e00af) Key(..)");

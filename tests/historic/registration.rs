@@ -16,7 +16,7 @@ use halfkey::{Fault, UnixTime, UserName};
 
 fn both_sides_agree<H: Cipher, C: Cipher>(combiner: Combiner, seed: u64) {
     let (mut token, row) =
-        register::<H, C>(&world().gate, "gate.example", "alice", combiner, &mut Fixed::seed(seed));
+        register::<H, C>(&world().gate, "gate.example", "alice", combiner, &mut fixed(seed));
     assert_eq!(token.unlock(PIN).unwrap().expose(), row.key.expose());
     assert_eq!(token.user_id(), &row.user_id);
     assert_eq!(token.access_path(), &row.access_path);
@@ -70,7 +70,7 @@ fn a_certificate_that_does_not_verify_ends_the_call() {
 #[test]
 fn certificates_of_the_letter_and_of_the_real_protocol_do_not_mix() {
     // One authority certifies both kinds; neither kind of token takes the other's.
-    let (mut issuer, random) = (authority(7), &mut Fixed::seed(8));
+    let (mut issuer, random) = (authority(7), &mut fixed(8));
     let anchors = issuer.trust_anchor().unwrap().into();
     let (server, key) = (name("gate.example"), OfferKey::generate(random));
     let kem_key = KemPrivateKey::generate(2048, random).unwrap();
@@ -90,7 +90,7 @@ fn certificates_of_the_letter_and_of_the_real_protocol_do_not_mix() {
 #[test]
 fn a_server_is_assigned_a_key_and_a_signed_certificate() {
     let mut issuer = authority(5);
-    let random = &mut Fixed::seed(6);
+    let random = &mut fixed(6);
     let keys = assign(&mut issuer, &name("new.example"), 2048, validity(), random).unwrap();
     assert_eq!(format!("{keys:?}"), "AssignedKeys(new.example)");
     let server = Server::new(keys, template());
@@ -112,7 +112,7 @@ fn the_user_gets_the_servers_template_and_fills_it_in() {
     let missing = need.wanted().fill([]).unwrap_err();
     assert_eq!(missing.0, [("name".into(), FieldError::Missing)]);
     // A form of another template is not taken.
-    let random = &mut Fixed::seed(30);
+    let random = &mut fixed(30);
     let other = template().fill([("name", "alice".into()), ("age", true.into())]).unwrap();
     let offer = Offer { template: one_field(), ..world().gate.receive_call(&call.send) };
     let need = world().blank.call(&name("gate.example")).next.receive_offer(&offer, NOW).unwrap();
@@ -126,7 +126,7 @@ fn one_field() -> halfkey::template::Template {
 
 #[test]
 fn name_and_first_half_travel_under_the_servers_key() {
-    let random = &mut Fixed::seed(31);
+    let random = &mut fixed(31);
     let Step { send, next } = apply::<Des>(&world().gate, "gate.example", "alice", random);
     assert_eq!(send.encrypted.len(), 256);
     assert_eq!(format!("{next:?}"), "AwaitGrant(gate.example)");
@@ -144,7 +144,7 @@ fn name_and_first_half_travel_under_the_servers_key() {
 
 #[test]
 fn the_first_half_is_fresh_each_time_and_kept() {
-    let random = &mut Fixed::seed(32);
+    let random = &mut fixed(32);
     let mut half = || {
         let application = apply::<Des>(&world().gate, "gate.example", "alice", random);
         let need: NeedAccessPath<Des> = world().gate.receive_application(&application.send, random).unwrap();
@@ -158,16 +158,16 @@ fn a_name_too_long_for_the_block_is_refused() {
     let call = world().blank.call(&name("gate.example"));
     let need = call.next.receive_offer(&world().gate.receive_call(&call.send), NOW).unwrap();
     // 2048 bits are 256 bytes, 11 of them padding: 245 for length, name and SSK1.
-    let refused = need.supply::<Des>(&form(&"a".repeat(237)), &mut Fixed::seed(33)).unwrap_err();
+    let refused = need.supply::<Des>(&form(&"a".repeat(237)), &mut fixed(33)).unwrap_err();
     assert_eq!(refused, Error::NameTooLong);
-    let random = &mut Fixed::seed(33);
+    let random = &mut fixed(33);
     let longest = apply::<Des>(&world().gate, "gate.example", &"a".repeat(236), random);
     assert!(world().gate.receive_application::<Des>(&longest.send, random).is_ok());
 }
 
 #[test]
 fn the_server_makes_its_half_the_code_and_the_key() {
-    let random = &mut Fixed::seed(34);
+    let random = &mut fixed(34);
     let application = apply::<Des>(&world().gate, "gate.example", "alice", random);
     let need: NeedAccessPath<Des> = world().gate.receive_application(&application.send, random).unwrap();
     let ssk1 = need.ssk1().clone();
@@ -188,7 +188,7 @@ fn the_identification_code_is_based_on_the_name() {
 
 #[test]
 fn path_code_and_second_half_travel_under_the_first() {
-    let random = &mut Fixed::seed(35);
+    let random = &mut fixed(35);
     let application = apply::<Des>(&world().gate, "gate.example", "alice", random);
     let need: NeedAccessPath<Des> = world().gate.receive_application(&application.send, random).unwrap();
     let grant = need.supply::<Des>(&path("/guest/alice"), Combiner::Xor, random).unwrap();
@@ -203,7 +203,7 @@ fn path_code_and_second_half_travel_under_the_first() {
 #[test]
 fn nonsense_in_place_of_a_grant_is_refused() {
     for len in [0, 7, 8, 9, 16, 17, 48] {
-        let application = apply::<Des>(&world().gate, "gate.example", "alice", &mut Fixed::seed(36));
+        let application = apply::<Des>(&world().gate, "gate.example", "alice", &mut fixed(36));
         let grant = Grant { encrypted: vec![0xA5; len] };
         let refused = application.next.receive_grant::<Des>(&grant, Combiner::Xor, PIN).unwrap_err();
         assert_eq!(refused, Error::DoesNotOpen, "{len} bytes");

@@ -20,7 +20,7 @@ macro_rules! for_every_cipher {
 #[test]
 fn the_descriptions_session_gives_both_sides_one_key() {
     fn run<C: Cipher>(seed: u64) {
-        let (wire, client, server) = by_description(&key::<C>(seed), &mut Fixed::seed(seed + 100));
+        let (wire, client, server) = by_description(&key::<C>(seed), &mut fixed(seed + 100));
         assert_eq!(client.expose(), server.expose());
         assert_eq!(wire.challenge.n1.len(), number_len::<C>());
         assert_eq!(wire.response.package.len(), number_len::<C>());
@@ -32,7 +32,7 @@ fn the_descriptions_session_gives_both_sides_one_key() {
 fn the_claims_session_gives_both_sides_one_key() {
     fn run<C: Cipher>(seed: u64) {
         for one_way in [claims::OneWay::Xor, claims::OneWay::Sha512] {
-            let (_, client, server) = by_claims(&key::<C>(seed), one_way, &mut Fixed::seed(seed + 100));
+            let (_, client, server) = by_claims(&key::<C>(seed), one_way, &mut fixed(seed + 100));
             assert_eq!(client.expose(), server.expose());
         }
     }
@@ -42,7 +42,7 @@ fn the_claims_session_gives_both_sides_one_key() {
 #[test]
 fn the_earlier_applications_session_gives_both_sides_one_key() {
     fn run<C: Cipher>(seed: u64) {
-        let (_, client, server) = by_earlier(&key::<C>(seed), &mut Fixed::seed(seed + 100));
+        let (_, client, server) = by_earlier(&key::<C>(seed), &mut fixed(seed + 100));
         assert_eq!(client.expose(), server.expose());
     }
     for_every_cipher!(run);
@@ -51,7 +51,7 @@ fn the_earlier_applications_session_gives_both_sides_one_key() {
 #[test]
 fn a_registered_token_opens_a_session() {
     // Claims 3, 9, 16, 22: the shared key of the registration makes the session key.
-    let random = &mut Fixed::seed(60);
+    let random = &mut fixed(60);
     let (mut token, row) =
         register::<Des, TdesEde2>(&world().gate, "gate.example", "alice", Combiner::Concatenation, random);
     let server = session::challenge::<TdesEde2>(random);
@@ -64,14 +64,14 @@ fn a_registered_token_opens_a_session() {
 #[test]
 fn step_330_as_written_finds_no_server_number() {
     let key = key::<Des>(61);
-    let (wire, ..) = by_description(&key, &mut Fixed::seed(62));
+    let (wire, ..) = by_description(&key, &mut fixed(62));
     let found = description::decrypt_package(&key, &wire.response).unwrap();
     assert_ne!(found, wire.challenge.n1, "the package is not E_K(N1) but E_K(N1) xor N2");
 }
 
 #[test]
 fn the_claims_authenticate_the_client() {
-    let random = &mut Fixed::seed(63);
+    let random = &mut fixed(63);
     let server = session::challenge::<Des>(random);
     let stranger = claims::respond(&key::<Des>(64), &server.send, claims::OneWay::Xor, random).unwrap();
     let refused = claims::receive_response(server.next, &key::<Des>(65), &stranger.send, claims::OneWay::Xor);
@@ -80,7 +80,7 @@ fn the_claims_authenticate_the_client() {
 
 #[test]
 fn the_earlier_application_authenticates_both() {
-    let random = &mut Fixed::seed(66);
+    let random = &mut fixed(66);
     let server = session::challenge::<Des>(random);
     let stranger = earlier::respond(&key::<Des>(67), &server.send, random).unwrap();
     let refused = earlier::receive_response(server.next, &key::<Des>(68), &stranger.send);
@@ -92,7 +92,7 @@ fn the_earlier_application_authenticates_both() {
 
 #[test]
 fn a_proof_of_the_wrong_number_is_no_server() {
-    let random = &mut Fixed::seed(69);
+    let random = &mut fixed(69);
     let challenge = session::challenge::<Des>(random).send;
     let client = description::respond(&key::<Des>(70), &challenge, random).unwrap();
     let refused = client.next.receive_proof(&Proof { encrypted: vec![0; 8] });
@@ -104,7 +104,7 @@ fn a_proof_of_the_wrong_number_is_no_server() {
 
 #[test]
 fn numbers_of_another_length_are_refused() {
-    let (key, random) = (key::<Des>(71), &mut Fixed::seed(72));
+    let (key, random) = (key::<Des>(71), &mut fixed(72));
     for len in [0, 7, 9, 16] {
         let odd = Challenge { n1: vec![1; len] };
         assert_eq!(description::respond(&key, &odd, random).unwrap_err(), Error::NumberLength);
@@ -113,12 +113,12 @@ fn numbers_of_another_length_are_refused() {
             Error::NumberLength
         );
         assert_eq!(earlier::respond(&key, &odd, random).unwrap_err(), Error::NumberLength);
-        let awaiting = || session::challenge::<Des>(&mut Fixed::seed(73)).next;
+        let awaiting = || session::challenge::<Des>(&mut fixed(73)).next;
         let package = description::Response { package: vec![1; len] };
         let refused = description::receive_response(awaiting(), &key, &package);
         assert_eq!(refused.unwrap_err(), Error::NumberLength);
         // N2 of another length, N1 rightly encrypted.
-        let challenge = session::challenge::<Des>(&mut Fixed::seed(73)).send;
+        let challenge = session::challenge::<Des>(&mut fixed(73)).send;
         let encrypted =
             claims::respond(&key, &challenge, claims::OneWay::Xor, random).unwrap().send.encrypted;
         let response = claims::Response { encrypted, n2: vec![1; len] };

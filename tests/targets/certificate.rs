@@ -1,7 +1,7 @@
 //! Certificates, requests, lists, anchors and keys, in DER and PEM.
 
 use super::play::Play;
-use super::world::{TEST_KEY_A, at, fixed, name};
+use super::world::{TEST_KEYS, at, fixed, name};
 use halfkey::certificate::{
     Certificate, CertificateRequest, Chain, IssuerName, Revocation, RevocationDepth, RevocationList,
     TrustAnchor, TrustAnchors, verify,
@@ -138,7 +138,7 @@ fn written(play: &mut Play<'_>) {
         fixed.long_chain.to_pem().unwrap(),
         fixed.anchors.to_pem().unwrap(),
         fixed.request.to_pem().unwrap(),
-        TEST_KEY_A.to_owned(),
+        TEST_KEYS[0].to_owned(),
         fixed.offer_key.to_pkcs8_pem().unwrap().to_string(),
         fixed.kem_key.public().to_spki_pem().unwrap(),
     ];

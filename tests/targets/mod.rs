@@ -21,6 +21,8 @@ mod play;
 mod registration;
 mod session;
 pub mod story;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;
 
 /// A target: bytes that somebody hostile chose.

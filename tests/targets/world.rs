@@ -10,34 +10,14 @@ use halfkey::record::{
     TokenRegistration,
 };
 use halfkey::schedule::KeySet;
-use halfkey::suite::{Suite, XWING};
+
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{
-    AccessPath, Alias, Digest, KeyId, RandomSource, Secret, ServerName, ServerSettings, Txn, UnixTime,
-    UserId, UserName,
+    AccessPath, Alias, Digest, KeyId, Secret, ServerName, ServerSettings, Txn, UnixTime, UserId, UserName,
 };
 use std::sync::OnceLock;
 
-pub const START: u64 = 1_800_000_000;
-
-/// HMAC in counter mode: the same bytes in every run.
-pub struct Counting(Secret, u64);
-
-impl Counting {
-    pub fn new(seed: u8) -> Self {
-        Self(Secret::new([seed; 32]), 0)
-    }
-}
-
-impl RandomSource for Counting {
-    fn fill(&mut self, out: &mut [u8]) {
-        for part in out.chunks_mut(32) {
-            let block = XWING.mac(&self.0, &[&self.1.to_be_bytes()]);
-            self.1 += 1;
-            part.copy_from_slice(&block[..part.len()]);
-        }
-    }
-}
+pub use super::support::{Counting, START, TEST_KEYS, kem_key};
 
 /// Things that are made once: RSA keys for tests alone, and certificates.
 pub struct Fixed {
@@ -51,9 +31,6 @@ pub struct Fixed {
     pub anchors: TrustAnchors,
 }
 
-pub const TEST_KEY_A: &str = include_str!("../data/test-key-rsa-2048-a.pem");
-pub const TEST_KEY_B: &str = include_str!("../data/test-key-rsa-2048-b.pem");
-
 pub fn name() -> ServerName {
     ServerName::new("gate.example").unwrap()
 }
@@ -63,7 +40,7 @@ pub fn fixed() -> &'static Fixed {
     FIXED.get_or_init(|| {
         let random = &mut Counting::new(1);
         let issuer = |text| IssuerName::common_name(text).unwrap();
-        let kem_key = KemPrivateKey::from_pkcs8_pem(TEST_KEY_A).unwrap();
+        let kem_key = kem_key(0);
         let offer_key = OfferKey::generate(random);
         let request =
             CertificateRequest::sign(&name(), kem_key.public(), &SuiteList::all(), &offer_key).unwrap();
@@ -73,7 +50,7 @@ pub fn fixed() -> &'static Fixed {
         let chain = root.issue(&request, validity, random).unwrap();
         let list = root.revocation_list(at(0), random).unwrap().as_der().to_vec();
 
-        let rsa = IssuerKey::from_pkcs8_pem(TEST_KEY_B).unwrap();
+        let rsa = IssuerKey::from_pkcs8_pem(TEST_KEYS[1]).unwrap();
         let mut top = Authority::root(issuer("Top"), rsa).unwrap();
         let below = IssuerKey::generate_ed25519(random).unwrap();
         let certificate =

@@ -14,7 +14,7 @@ use halfkey::session::ChannelError;
 
 /// Returns the message that a server sends under `key`.
 fn instruct<C: Cipher>(key: &Key<C>, setting: &str, value: &str, seed: u64) -> Instructions {
-    let random = &mut Fixed::seed(seed);
+    let random = &mut fixed(seed);
     let request = configuration::request(key, "alice", random);
     let need = configuration::receive_request(key, &request).unwrap();
     need.supply(&[Instruction::new(setting, value).unwrap()], random)
@@ -36,7 +36,7 @@ fn one(setting: &str, value: &str) -> Vec<(String, String)> {
 #[test]
 fn an_eavesdropper_injects_instructions_of_its_own() {
     // Under the session key, which a recording gives away.
-    let (wire, client, _) = by_claims(&key::<Des>(290), claims::OneWay::Xor, &mut Fixed::seed(291));
+    let (wire, client, _) = by_claims(&key::<Des>(290), claims::OneWay::Xor, &mut fixed(291));
     let stolen: Key<Des> =
         claims::OneWay::Xor.session_key(&wire.response.encrypted, &wire.response.n2).unwrap();
     let injected = instruct(&stolen, "proxy", "evil.example", 292);
@@ -113,7 +113,7 @@ fn a_real_configuration_is_not_rolled_back() {
     // an old backup of the server's database in place of the new one.
     let mut real = Real::new();
     real.entitle(b"role=administrator");
-    let (key, random) = (Secret::new([9; 32]), &mut Fixed::seed(298));
+    let (key, random) = (Secret::new([9; 32]), &mut fixed(298));
     let backup = real.world.store.save(&key, random);
     real.entitle(b"role=guest");
     assert_eq!(real.configure(|_, _| {}).installed, [b"role=guest"]);

@@ -25,7 +25,7 @@ fn decrypt<C: Cipher>(key: &Key<C>, number: &[u8]) -> Vec<u8> {
 #[test]
 fn the_claims_take_anybody_for_the_server() {
     for one_way in [claims::OneWay::Xor, claims::OneWay::Sha512] {
-        let (shared, random) = (key::<TdesEde2>(220), &mut Fixed::seed(221));
+        let (shared, random) = (key::<TdesEde2>(220), &mut fixed(221));
         let n1 = Challenge { n1: vec![0x55; 16] };
         let client = claims::respond(&shared, &n1, one_way, random).unwrap();
         // The fake server knows no key. It computes the session key from what it was sent.
@@ -38,7 +38,7 @@ fn the_claims_take_anybody_for_the_server() {
 
 #[test]
 fn the_description_takes_whoever_heard_a_session_for_the_server() {
-    let (shared, random) = (key::<Des>(222), &mut Fixed::seed(223));
+    let (shared, random) = (key::<Des>(222), &mut fixed(223));
     let (wire, ..) = by_description(&shared, random);
     // The recorded package is the session key; it opens the proof to N2, and so gives E_K(N1).
     let recorded = Key::<Des>::new(&wire.response.package).unwrap();
@@ -54,7 +54,7 @@ fn the_description_takes_whoever_heard_a_session_for_the_server() {
 
 #[test]
 fn the_description_takes_anybody_for_the_client() {
-    let (shared, random) = (key::<Des>(224), &mut Fixed::seed(225));
+    let (shared, random) = (key::<Des>(224), &mut fixed(225));
     let server = session::challenge::<Des>(random);
     // Any block at all: it is the session key.
     let made_up = description::Response { package: b"password".into() };

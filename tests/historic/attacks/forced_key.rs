@@ -3,7 +3,7 @@
 
 use super::{first_draw, xor};
 use crate::common::{Counting, World, token};
-use crate::letter::{self, Fixed, PIN, apply, by_claims, path, register};
+use crate::letter::{self, PIN, apply, by_claims, fixed, path, register};
 use crate::real::{self, Real};
 use halfkey::Secret;
 use halfkey::historic::session::claims;
@@ -18,7 +18,7 @@ use halfkey::wire::Message;
 
 #[test]
 fn the_last_to_move_chooses_the_key_and_passes_its_victim_on() {
-    let (world, random) = (letter::world(), &mut Fixed::seed(260));
+    let (world, random) = (letter::world(), &mut fixed(260));
     // The shop registers with the gate, as a user among others.
     let (_, mallory) =
         register::<TdesEde2, TdesEde2>(&world.gate, "gate.example", "mallory", Combiner::Xor, random);
@@ -34,7 +34,7 @@ fn the_last_to_move_chooses_the_key_and_passes_its_victim_on() {
     // Alice calls the shop, which passes her on: the gate authenticates mallory, her token the shop.
     assert_eq!(alice.server().as_str(), "shop.example");
     let (_, at_token, at_gate) =
-        by_claims(alice.unlock(PIN).unwrap(), claims::OneWay::Sha512, &mut Fixed::seed(261));
+        by_claims(alice.unlock(PIN).unwrap(), claims::OneWay::Sha512, &mut fixed(261));
     assert_eq!(at_token.expose(), at_gate.expose());
     assert_eq!(mallory.name.as_str(), "mallory");
 }

@@ -1,7 +1,7 @@
 //! Bits flipped in the server's reply: the letter encrypts it and authenticates nothing.
 
 use crate::common::{Counting, token};
-use crate::letter::{self, Fixed, PIN, apply, path};
+use crate::letter::{self, PIN, apply, fixed, path};
 use crate::real::{self, Real};
 use halfkey::historic::registration::Grant;
 use halfkey::historic::{Combiner, Des};
@@ -9,7 +9,7 @@ use halfkey::registration::token::ServerDecision;
 
 #[test]
 fn flipped_bits_in_the_grant_raise_a_guest_to_an_administrator() {
-    let (world, random) = (letter::world(), &mut Fixed::seed(280));
+    let (world, random) = (letter::world(), &mut fixed(280));
     let alice = apply::<Des>(&world.gate, "gate.example", "alice", random);
     let need = world.gate.receive_application::<Des>(&alice.send, random).unwrap();
     let grant = need.supply::<Des>(&path("/guest/alice"), Combiner::Xor, random).unwrap();

@@ -10,7 +10,7 @@ use halfkey::wire::Message;
 
 #[test]
 fn a_replaced_number_gives_the_claims_two_sessions_with_the_man_in_the_middle() {
-    let (shared, random) = (key::<Des>(230), &mut Fixed::seed(231));
+    let (shared, random) = (key::<Des>(230), &mut fixed(231));
     let one_way = claims::OneWay::Sha512;
     let server = session::challenge::<Des>(random);
     let client = claims::respond(&shared, &server.send, one_way, random).unwrap();

@@ -14,7 +14,7 @@ use halfkey::wire::Message;
 
 #[test]
 fn the_card_answers_with_the_key_of_a_recorded_session() {
-    let random = &mut Fixed::seed(250);
+    let random = &mut fixed(250);
     let (mut card, row) =
         register::<TdesEde3, TdesEde3>(&world().gate, "gate.example", "alice", Combiner::Xor, random);
     let (wire, client, server) = by_earlier(&row.key, random);
@@ -34,7 +34,7 @@ fn the_card_answers_with_the_key_of_a_recorded_session() {
 fn without_the_card_the_earlier_sessions_recording_holds_no_key() {
     // The one merit of this reading: nothing on the wire, nor the exclusive-or of any two numbers, is
     // the key.
-    let (wire, client, _) = by_earlier(&key::<Des>(251), &mut Fixed::seed(252));
+    let (wire, client, _) = by_earlier(&key::<Des>(251), &mut fixed(252));
     let numbers = [&wire.challenge.n1, &wire.response.encrypted, &wire.response.n2, &wire.proof.encrypted];
     for one in numbers {
         for other in numbers.into_iter().chain([&vec![0; 8]]) {

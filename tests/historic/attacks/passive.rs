@@ -14,7 +14,7 @@ const SECRET: &str = "door-code";
 
 /// A configuration under `key`, as it passes over the wire.
 fn configure<C: Cipher>(key: &Key<C>) -> (Request, Instructions) {
-    let random = &mut Fixed::seed(200);
+    let random = &mut fixed(200);
     let request = configuration::request(key, LOCATION, random);
     let need = configuration::receive_request(key, &request).unwrap();
     (request, need.supply(&[Instruction::new(SECRET, "4711").unwrap()], random))
@@ -31,7 +31,7 @@ fn read<C: Cipher>(key: &Key<C>, (request, instructions): &(Request, Instruction
 #[test]
 fn the_description_sends_the_session_key_over_the_wire() {
     fn attack<C: Cipher>(seed: u64) {
-        let (wire, client, _) = by_description(&key::<C>(seed), &mut Fixed::seed(seed + 1));
+        let (wire, client, _) = by_description(&key::<C>(seed), &mut fixed(seed + 1));
         let recorded: (description::Response, _) = (wire.response, configure(&client));
         // From here on the recording alone: the response, as a key.
         let stolen = Key::<C>::new(&recorded.0.package[..C::key_size()]).unwrap();
@@ -48,7 +48,7 @@ fn the_claims_make_the_session_key_of_what_is_on_the_wire() {
     fn attack<C: Cipher>(seed: u64) {
         // Not even a function that is one-way indeed.
         for one_way in [claims::OneWay::Xor, claims::OneWay::Sha512] {
-            let (wire, client, _) = by_claims(&key::<C>(seed), one_way, &mut Fixed::seed(seed + 1));
+            let (wire, client, _) = by_claims(&key::<C>(seed), one_way, &mut fixed(seed + 1));
             let recorded = (wire.response, configure(&client));
             let stolen: Key<C> = one_way.session_key(&recorded.0.encrypted, &recorded.0.n2).unwrap();
             assert_eq!(stolen.expose(), client.expose());

@@ -12,7 +12,7 @@ const ONE_WAY: claims::OneWay = claims::OneWay::Sha512;
 
 #[test]
 fn a_party_that_challenges_and_answers_is_its_own_peer() {
-    let (shared, random) = (key::<Des>(240), &mut Fixed::seed(241));
+    let (shared, random) = (key::<Des>(240), &mut fixed(241));
     // The victim takes both parts, as claims 4 and 17 allow. It challenges its peer, who is not there.
     let challenging = session::challenge::<Des>(random);
     // The attacker opens a second call to the victim and challenges it with its own number.

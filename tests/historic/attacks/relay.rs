@@ -3,7 +3,7 @@
 
 use super::{first_draw, key_in_grant};
 use crate::common::{Counting, token};
-use crate::letter::{self, Fixed, PIN, apply, path};
+use crate::letter::{self, PIN, apply, fixed, path};
 use crate::real::{self, Real};
 use halfkey::historic::registration::token::AwaitOffer;
 use halfkey::historic::registration::{Application, Call};
@@ -16,7 +16,7 @@ use halfkey::suite::{SUITES, XWING};
 
 /// `{name, SSK1}` once more, under the P_u of another server: here by applying with a random source
 /// that gives SSK1 first.
-fn encrypt_again(user: &str, ssk1: &Key<Des>, random: &mut Fixed) -> Application {
+fn encrypt_again(user: &str, ssk1: &Key<Des>, random: &mut Counting) -> Application {
     let call: Step<Call, AwaitOffer> = letter::world().blank.call(&letter::name("gate.example"));
     let offer = letter::world().gate.receive_call(&call.send);
     let need = call.next.receive_offer(&offer, letter::NOW).unwrap();
@@ -26,7 +26,7 @@ fn encrypt_again(user: &str, ssk1: &Key<Des>, random: &mut Fixed) -> Application
 
 #[test]
 fn a_certified_server_relays_a_registration_and_keeps_the_key() {
-    let (world, random) = (letter::world(), &mut Fixed::seed(270));
+    let (world, random) = (letter::world(), &mut fixed(270));
     // Alice chooses the shop.
     let alice = apply::<Des>(&world.shop, "shop.example", "alice", random);
     let need = world.shop.receive_application::<Des>(&alice.send, random).unwrap();

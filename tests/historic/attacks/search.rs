@@ -33,7 +33,7 @@ fn print_extrapolation(what: &str, tried: u64, seconds: f64, bits: i32) {
 #[test]
 fn a_shortened_des_key_falls_to_one_recorded_number() {
     let shared = key::<Des>(300);
-    let random = &mut Fixed::seed(301);
+    let random = &mut fixed(301);
     let (wire, client, _) = by_earlier(&shared, random);
     let secret = configuration::request(&client, "my PIN is 1234", random);
 
@@ -80,7 +80,7 @@ fn a_real_key_is_not_found_by_searching() {
         let need = receive_open(&s0, &real.world.settings).unwrap();
         let mut recorded = |out: &mut [u8]| out.copy_from_slice(&n_s);
         let state = need.supply(Some(row), real.world.now(), &mut recorded).unwrap().next;
-        state.receive_response(&s2, real.world.now(), &mut Fixed::seed(302)).is_ok()
+        state.receive_response(&s2, real.world.now(), &mut fixed(302)).is_ok()
     };
     assert!(fits(row.keys.auth.clone()), "whoever has the key sees that it is the one");
 

@@ -2,7 +2,7 @@
 
 use super::key_in_grant;
 use crate::common::{Counting, kem_key, token};
-use crate::letter::{self, Fixed, by_earlier, path};
+use crate::letter::{self, by_earlier, fixed, path};
 use crate::real::{self, Real};
 use halfkey::Secret;
 use halfkey::historic::configuration;
@@ -13,7 +13,7 @@ use halfkey::port::question::KeysQuestion;
 
 #[test]
 fn a_stolen_private_key_opens_every_recorded_registration_and_session() {
-    let (gate, random) = (&letter::world().gate, &mut Fixed::seed(310));
+    let (gate, random) = (&letter::world().gate, &mut fixed(310));
     let application = letter::apply::<Des>(gate, "gate.example", "alice", random).send;
     let need = gate.receive_application::<Des>(&application, random).unwrap();
     let grant = need.supply::<Des>(&path("/"), Combiner::Xor, random).unwrap();
