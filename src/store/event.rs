@@ -26,7 +26,7 @@ pub enum EventKind {
     Lost,
     /// A renewal took the place of this registration.
     Superseded,
-    /// A key was proved that opens no session: [`Event::standing`].
+    /// A key was proved that opens no session: [`Event::status`].
     SessionRefused,
     /// A parked challenge was used again.
     ChallengeReplayed,

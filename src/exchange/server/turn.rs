@@ -2,8 +2,8 @@
 
 use super::answer::{EntitlementAsked, Heard, Parked, RegressionAsked, ReportAsked};
 use super::{Base, RequestKind, ServerEvent, ServerExchange};
-use crate::Moment;
 use crate::exchange::asked::{Asked, Resume};
+use crate::moment::Moment;
 use crate::port::question::{AsyncEntitlementStore, KeysQuestion, StoreQuestion};
 use crate::port::{AuthServer, EntitlementStore, StoreError};
 use crate::registration::ServerRegistrationError;
