@@ -5,7 +5,7 @@ use super::{CertificateError, EXTENSION, PURPOSE, SerialNumber, Usage, item};
 use crate::id::ServerName;
 use crate::key::{IssuerPublicKey, KemPublicKey, OfferPublicKey};
 use crate::policy::SuiteList;
-use crate::{ServerName, UnixTime};
+use crate::time::UnixTime;
 use der::oid::{AssociatedOid, ObjectIdentifier};
 use der::{Decode, Encode};
 use x509_cert::ext::pkix::name::GeneralName;

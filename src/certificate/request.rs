@@ -2,7 +2,7 @@
 
 use crate::key::{KemPublicKey, KeyError, OfferKey, OfferPublicKey, pem};
 use crate::policy::SuiteList;
-use crate::{NameError, ServerName};
+use crate::id::{NameError, ServerName};
 use alloc::string::String;
 use alloc::vec::Vec;
 use der::asn1::{AnyRef, Ia5StringRef, OctetStringRef};

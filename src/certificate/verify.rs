@@ -5,10 +5,11 @@ use super::{
     CertificateError, MAX_CERTIFICATE, MAX_CHAIN, MAX_REVOCATION_LIST, MAX_REVOCATION_LISTS, PURPOSE,
     SerialNumber, TrustAnchor, TrustAnchors, algorithm, item,
 };
+use crate::hash;
 use crate::id::{Digest, ServerName};
 use crate::key::{KemPublicKey, OfferPublicKey};
 use crate::policy::SuiteList;
-use crate::{Digest, ServerName, UnixTime, hash};
+use crate::time::UnixTime;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rustls_pki_types::{CertificateDer, DnsName};

@@ -1,19 +1,14 @@
 //! The token issuer or certification authority (35): hands out blank tokens and servers' keys.
 
 use super::super::Error;
-use super::message::SUITE;
+use super::message::SUITES;
 use super::token::BlankToken;
 use crate::certificate::{CertificateRequest, Chain, Validity};
 use crate::id::ServerName;
 use crate::key::{KemPrivateKey, OfferKey};
-use crate::policy::SuiteList;
 use crate::port::CertificateAuthority;
 use crate::random::RandomSource;
 use core::fmt;
-
-/// The suite in certificates for this module: none of the real protocol's, so that a real token
-/// never takes such a certificate for one of its own, nor this module's tokens a real one.
-pub(super) const SUITES: SuiteList = SuiteList::only_code(0);
 
 /// Distributes a token in which P_i is embedded, and no other key (step 60; claims 7, 8a, 13, 14a,
 /// 20, 21a, 26).

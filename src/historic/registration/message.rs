@@ -3,13 +3,14 @@
 use super::super::Error;
 use crate::certificate::Chain;
 use crate::id::{AccessPath, ServerName, UserId};
+use crate::policy::SuiteList;
 use crate::template::Template;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 /// Suite in certificates for this module. It is no suite of the real protocol, so that neither a real token
 /// nor a token of this module accepts the other's certificates.
-pub(super) const SUITE: u16 = 0;
+pub(super) const SUITES: SuiteList = SuiteList::only_code(0);
 
 /// Call, from client to server (step 80).
 #[derive(Clone, Debug, PartialEq, Eq)]

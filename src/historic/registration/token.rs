@@ -1,8 +1,8 @@
 //! The client's side of registration: steps 80 to 130 and 200.
 
-use super::super::{Cipher, Combiner, Error, Key, Step, cipher};
-use super::authority::SUITES;
-use super::{Application, Call, Grant, Granted, Offer, Token};
+use super::super::{Cipher, Combiner, Error, Key, Step, mode};
+use super::Token;
+use super::message::{Application, Call, Grant, Granted, Offer, SUITES};
 use crate::certificate::{Revocation, TrustAnchors, VerifiedServer, verify};
 use crate::id::{ServerName, UserName};
 use crate::random::{Lent, RandomSource};
