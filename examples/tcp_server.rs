@@ -15,7 +15,8 @@
 mod tcp;
 
 use halfkey::certificate::{CertificateRequest, Chain, IssuerName, Validity};
-use halfkey::driver::{Connection, Framed, Gateway, Observer, RequestKind, ServerEvent, serve};
+use halfkey::driver::{Connection, Framed, Gateway, Observer, serve};
+use halfkey::exchange::{RequestKind, ServerEvent};
 use halfkey::key::IssuerKey;
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::Modes;
@@ -116,7 +117,8 @@ impl Gate {
         let files = match files {
             ServerFiles::Ready(files) => files,
             ServerFiles::Uncertified(files) => {
-                files.install(&certify(&dir.join("issuer"), files.request())?)?
+                let chain = certify(&dir.join("issuer"), files.request())?;
+                files.install(&chain)?
             }
         };
         let anchor = || Ok(issuer(&dir.join("issuer"))?.trust_anchor()?.to_pem()?);

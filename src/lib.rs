@@ -29,8 +29,9 @@
 //!
 //! # States
 //! A state named `Await…` waits for the peer: give it the bytes that came. One named `Need…` waits for you:
-//! `wanted` says for what, `supply` takes the answer, `supply_from` asks a port. States are used up by
-//! going on; what must survive a restart is plain data in [`record`].
+//! `wanted` says for what, and `supply` takes the answer. On the server's side `wanted` is a question as a
+//! value ([`port::question`]), whose `ask` asks a port. States are used up by going on; what must survive a
+//! restart is plain data in [`record`].
 //!
 //! # Example
 //! A blank token registers with a certified server, in one process and without a network:
@@ -40,6 +41,7 @@
 //! use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 //! use halfkey::policy::SuiteList;
 //! use halfkey::port::CertificateAuthority;
+//! use halfkey::port::question::{KeysQuestion, StoreQuestion};
 //! use halfkey::registration::{server, token};
 //! use halfkey::template::{Field, FieldKind, Template};
 //! use halfkey::{memory, software::*, suite::SUITES, *};
@@ -64,7 +66,10 @@
 //! // R0 and R1.
 //! let hello = token::hello(name, SUITES, random)?;
 //! let need = server::receive_hello(hello.send.as_bytes(), &settings)?;
-//! let r1 = need.supply_from(&auth, b"peer", &settings, now, random)?.supply_from(&auth)?;
+//! let material = need.wanted().ask(&auth, now)?;
+//! let need = need.supply(&material, b"peer", &settings, now, random)?;
+//! let signature = need.wanted().ask(&auth, now)?;
+//! let r1 = need.supply(signature);
 //! let anchors = port::Token::anchors(&card)?;
 //! let need = hello.next.receive_offer(r1.as_bytes(), &anchors, &Revocation::Ignore, now)?;
 //!
@@ -73,21 +78,30 @@
 //! let need = need.supply(form, token::Credential::None)?.supply_from(&mut card, random)?;
 //! let request = need.supply_from(&mut card, now)?.supply_from(&mut card)?;
 //! let need = server::receive_request(request.send.as_bytes())?;
-//! let server::Lookup::New(need) = need.supply_from(&store, b"peer", &settings, now)? else { panic!() };
-//! let judged = need.supply_from(&auth, &settings, now)?.supply_from(&store, &settings, now)?;
+//! let stored = need.wanted().ask(&store, now)?;
+//! let server::Lookup::New(need) = need.supply(stored, b"peer", &settings, now)? else { panic!() };
+//! let secrets = need.wanted().ask(&auth, now);
+//! let need = need.supply(secrets, &settings)?;
+//! let known = need.wanted().ask(&store, now)?;
+//! let judged = need.supply(known, &settings, now);
 //! let granted = server::Grant {
 //!     user_id: None,
 //!     access_path: AccessPath::new("/staff")?,
 //!     policy: settings.policy,
 //! };
 //! let commit = judged.decide(|_| server::Decision::Grant(granted), &settings, now, random)?;
-//! let r3 = commit.supply_from(&store, now)?;
+//! let committed = commit.wanted().ask(&store, now)?;
+//! let r3 = commit.supply(committed);
 //!
 //! // The join; R4 and R5.
 //! let opened = request.next.receive_outcome(r3.as_bytes())?.supply_from(&mut card, now)?;
 //! let token::ServerDecision::Granted(need) = opened else { panic!() };
 //! let confirm = need.supply_from(&mut card)?;
-//! let r5 = server::receive_confirm(confirm.send.as_bytes())?.supply_from(&store)?.supply_from(&store, now)?;
+//! let need = server::receive_confirm(confirm.send.as_bytes())?;
+//! let expected = need.wanted().ask(&store, now)?;
+//! let need = need.supply(expected)?;
+//! let confirmed = need.wanted().ask(&store, now)?;
+//! let r5 = need.supply(confirmed);
 //! let settled = confirm.next.receive_done(r5.as_bytes())?.supply_from(&mut card)?;
 //! assert!(matches!(settled, token::Settled::Done(_)));
 //! # Ok(()) }

@@ -32,3 +32,5 @@ mod real;
 mod registration;
 #[path = "historic/session.rs"]
 mod session;
+#[path = "support/supply.rs"]
+mod supply;

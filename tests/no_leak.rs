@@ -8,6 +8,8 @@
 )]
 
 mod common;
+#[path = "support/supply.rs"]
+mod supply;
 
 use common::{Issuer, PIN, START, World};
 use halfkey::certificate::Revocation;
@@ -32,6 +34,7 @@ use halfkey::suite::SUITES;
 use halfkey::template::FieldValue;
 use halfkey::{RandomSource, Secret, UnixTime, UserName};
 use std::fmt::{Debug, Display};
+use supply::*;
 
 /// Byte of which all secrets here consist.
 const MARK: u8 = 0xA7;
@@ -237,7 +240,7 @@ fn every_state_on_the_way() {
     assert_eq!(join.ssk2.expose(), &[MARK; 32], "the marks are where the secrets are");
     let step = need.supply_from(token).unwrap();
     mute(&step.next);
-    let need = mute(receive_confirm(step.send.as_bytes()).unwrap()).supply_from(store).unwrap();
+    let need = mute(receive_confirm(step.send.as_bytes()).unwrap()).supply_from(store, now).unwrap();
     let done = mute(need).supply_from(store, now).unwrap();
     let need = mute(step.next.receive_done(done.as_bytes()).unwrap());
     let _ = mute(need.supply_from(token).unwrap());

@@ -14,7 +14,7 @@ mod common;
 use common::{Counting, Issuer, template};
 use halfkey::certificate::{Chain, Validity};
 use halfkey::policy::SuiteList;
-use halfkey::port::AuthServer;
+use halfkey::port::{AuthServer, CertificateAuthority};
 use halfkey::server_files::{FileProblem, Ready, ServerFiles, ServerFilesError, Uncertified};
 use halfkey::{ServerName, SystemRandom, UnixTime};
 use std::fs;

@@ -67,8 +67,10 @@ fn ask(settings: &ServerSettings, suite: SuiteId) -> (Vec<u8>, AwaitOffer) {
 
 fn offer(r0: &[u8], settings: &ServerSettings, server: &Server) -> Vec<u8> {
     let need = receive_hello(r0, settings).unwrap();
-    let need = need.supply_from(server, PEER, settings, NOW, &mut cheap).unwrap();
-    need.supply_from(server).unwrap().into_bytes()
+    let offer_material = need.wanted().ask(server, NOW).unwrap();
+    let need = need.supply(&offer_material, PEER, settings, NOW, &mut cheap).unwrap();
+    let signature = need.wanted().ask(server, NOW).unwrap();
+    need.supply(signature).into_bytes()
 }
 
 fn verify(state: AwaitOffer, r1: &[u8], anchors: &TrustAnchors) -> NeedForm {
@@ -97,7 +99,8 @@ fn secrets(r2: &[u8], settings: &ServerSettings) -> NeedSecrets {
 }
 
 fn judged(need: NeedSecrets, server: &Server, settings: &ServerSettings) -> NeedApplicant {
-    need.supply_from(server, settings, NOW).unwrap()
+    let secrets = need.wanted().ask(server, NOW);
+    need.supply(secrets, settings).unwrap()
 }
 
 fn grant(need: NeedApplicant, settings: &ServerSettings) -> NeedCommit {

@@ -3,10 +3,8 @@
 use super::error::ServerConfigurationError;
 use crate::id::{ApplicationName, KeyId};
 use crate::message::{Applied, ConfigurationSerial};
-use crate::port::EntitlementStore;
 use crate::port::entitlement_store::{Report, ReportResult};
-use crate::port::question::{StoreQuestion, TakeReport};
-use crate::time::UnixTime;
+use crate::port::question::TakeReport;
 use crate::wire::{Message, Problem, WireError};
 
 /// Waits for C2, which says what became of one configuration.
@@ -21,7 +19,7 @@ pub struct AwaitApplied {
 }
 
 impl AwaitApplied {
-    /// An event for [`EntitlementStore::report`], at once: the token asked with a serial below the last one
+    /// An event for [`EntitlementStore::report`](crate::port::EntitlementStore::report), at once: the token asked with a serial below the last one
     /// it applied. It was restored from a backup, or cloned. It is served all the same.
     #[must_use]
     pub const fn regression(&self) -> Option<&Report> {
@@ -71,7 +69,7 @@ pub struct NeedReport {
 }
 
 impl NeedReport {
-    /// What to keep, for [`EntitlementStore::report`].
+    /// What to keep, for [`EntitlementStore::report`](crate::port::EntitlementStore::report).
     #[must_use]
     pub const fn wanted(&self) -> &TakeReport {
         &self.question
@@ -81,18 +79,5 @@ impl NeedReport {
     #[must_use]
     pub fn supply(self) -> ReportResult {
         self.question.report.result
-    }
-
-    /// Lets the store keep it.
-    ///
-    /// # Errors
-    /// [`ServerConfigurationError::Store`].
-    pub fn supply_from(
-        self,
-        store: &dyn EntitlementStore,
-        now: UnixTime,
-    ) -> Result<ReportResult, ServerConfigurationError> {
-        self.wanted().ask(store, now)?;
-        Ok(self.supply())
     }
 }

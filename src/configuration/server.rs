@@ -5,9 +5,8 @@ use super::error::ServerConfigurationError;
 use crate::id::{AccessPath, ApplicationName, KeyId, ServerName, UserId};
 use crate::message::{ConfigRequest, Configuration, Held, Scope, UserInformation};
 use crate::name::normalise_text;
-use crate::port::EntitlementStore;
 use crate::port::entitlement_store::{Entitlement, EntitlementQuery, Report, ReportResult};
-use crate::port::question::{FindEntitlement, StoreQuestion};
+use crate::port::question::FindEntitlement;
 use crate::step::Step;
 use crate::time::UnixTime;
 use crate::wire::{Bytes, Frame, Message, Problem, Text, WireError};
@@ -87,7 +86,7 @@ pub struct NeedEntitlement {
 }
 
 impl NeedEntitlement {
-    /// The question, for [`EntitlementStore::entitlement`].
+    /// The question, for [`EntitlementStore::entitlement`](crate::port::EntitlementStore::entitlement).
     #[must_use]
     pub const fn wanted(&self) -> &FindEntitlement {
         &self.question
@@ -116,23 +115,6 @@ impl NeedEntitlement {
         });
         let step = answer_with(self.request_id, key_id, scope, &entitlement, self.held, now)?;
         Ok(Step { send: step.send, next: Some(AwaitApplied { regression, ..step.next }) })
-    }
-
-    /// Asks the store, reports a regression if there is one, and goes on.
-    ///
-    /// # Errors
-    /// As [`NeedEntitlement::supply`], and [`ServerConfigurationError::Store`].
-    pub fn supply_from(
-        self,
-        store: &dyn EntitlementStore,
-        now: UnixTime,
-    ) -> Result<Step<Configuration<'static>, Option<AwaitApplied>>, ServerConfigurationError> {
-        let answer = self.wanted().ask(store, now)?;
-        let step = self.supply(answer, now)?;
-        if let Some(report) = step.next.as_ref().and_then(AwaitApplied::regression) {
-            store.report(report, now)?;
-        }
-        Ok(step)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::exchange::{RequestKind, ServerEvent};
 use crate::id::ApplicationName;
 use crate::message::{ConfigRequest, Open};
 use crate::port::entitlement_store::Entitlement;
+use crate::port::question::StoreQuestion;
 use crate::random::RandomSource;
 use crate::session::server::{AwaitResponse, Entry, Established, receive_open};
 use crate::session::{ChannelError, Content, OpenedRecord, SessionError};
@@ -72,7 +73,11 @@ impl Connection {
             State::Open(live) => self.record(gateway, live, frame, now),
             State::Challenged(state) => {
                 let accepted = state.receive_response(frame, now, random);
-                self.accepted(gateway, accepted.and_then(|need| need.supply_from(gateway.store, now)))
+                let accepted = accepted.and_then(|need| {
+                    let admitted = need.wanted().ask(gateway.store, now)?;
+                    need.supply(admitted, now)
+                });
+                self.accepted(gateway, accepted)
             }
             State::Idle if wire::message_type(frame) == Ok(Open::TYPE) => {
                 if !gateway.observer.admits(&self.peer, RequestKind::Session) {
@@ -80,8 +85,10 @@ impl Connection {
                     let busy = ErrorReason::Busy.frame().into_bytes();
                     return Handled { send: vec![busy], ..Handled::default() };
                 }
-                let challenged = receive_open(frame, gateway.settings)
-                    .and_then(|need| need.supply_from(gateway.store, now, random));
+                let challenged = receive_open(frame, gateway.settings).and_then(|need| {
+                    let registered = need.wanted().ask(gateway.store, now)?;
+                    need.supply(registered, now, random)
+                });
                 match challenged {
                     Ok(step) => {
                         self.state = State::Challenged(Box::new(step.next));
@@ -255,15 +262,21 @@ impl Live {
     ) -> Result<Option<Vec<u8>>, ConfigurationError> {
         if wire::message_type(message) == Ok(ConfigRequest::TYPE) {
             let need = configuration::receive_request(message, &self.principal)?;
-            let step = need.supply_from(gateway.store, now)?;
+            let entitlement = need.wanted().ask(gateway.store, now)?;
+            let step = need.supply(entitlement, now)?;
             if let Some(awaited) = step.next {
+                if let Some(report) = awaited.regression() {
+                    gateway.store.report(report, now)?;
+                }
                 self.awaits(awaited);
             }
             return Ok(Some(step.send.into_bytes()));
         }
         let place = self.awaited.iter().position(|awaited| awaited.answers(message));
         let awaited = place.map(|place| self.awaited.remove(place)).ok_or(ConfigurationError::WrongReport)?;
-        let result = awaited.receive_applied(message)?.supply_from(gateway.store, now)?;
+        let need = awaited.receive_applied(message)?;
+        need.wanted().ask(gateway.store, now)?;
+        let result = need.supply();
         gateway.observer.event(peer, &ServerEvent::Configured(self.principal.key_id, result));
         Ok(None)
     }

@@ -3,7 +3,8 @@
 use super::hooks::{Approval, Observer};
 use crate::exchange::{RequestKind, ServerEvent};
 use crate::message::{Confirm, Hello, Request};
-use crate::port::{AuthServer, EntitlementStore};
+use crate::port::question::{KeysQuestion, StoreQuestion};
+use crate::port::{AuthServer, AuthServerError, EntitlementStore};
 use crate::random::RandomSource;
 use crate::record::Effect;
 use crate::registration::ServerRegistrationError;
@@ -60,18 +61,27 @@ impl Gateway<'_> {
     fn offer(&self, peer: &[u8], frame: &[u8], now: UnixTime, random: &mut dyn RandomSource) -> Answered {
         let need = receive_hello(frame, self.settings)?;
         self.limit(peer, RequestKind::Offer)?;
-        let need = need.supply_from(self.server, peer, self.settings, now, random)?;
-        Ok((need.supply_from(self.server)?.into_bytes(), ServerEvent::Offered))
+        let offer_material = match need.wanted().ask(self.server, now) {
+            Err(AuthServerError::NoSuite) => return Err(ServerRegistrationError::NothingInCommon),
+            other => other?,
+        };
+        let need = need.supply(&offer_material, peer, self.settings, now, random)?;
+        let signature = need.wanted().ask(self.server, now)?;
+        Ok((need.supply(signature).into_bytes(), ServerEvent::Offered))
     }
 
     fn outcome(&self, peer: &[u8], frame: &[u8], now: UnixTime, random: &mut dyn RandomSource) -> Answered {
-        let need = match receive_request(frame)?.supply_from(self.store, peer, self.settings, now)? {
+        let need = receive_request(frame)?;
+        let stored = need.wanted().ask(self.store, now)?;
+        let need = match need.supply(stored, peer, self.settings, now)? {
             Lookup::Before(outcome) => return Ok((outcome.into_bytes(), ServerEvent::Repeated)),
             Lookup::New(need) => need,
         };
         self.limit(peer, RequestKind::Request)?;
-        let need = need.supply_from(self.server, self.settings, now)?;
-        let judged = need.supply_from(self.store, self.settings, now)?;
+        let secrets = need.wanted().ask(self.server, now);
+        let need = need.supply(secrets, self.settings)?;
+        let known = need.wanted().ask(self.store, now)?;
+        let judged = need.supply(known, self.settings, now);
         let decide = |application: &EnrolmentRequest| self.approval.decide(application);
         let commit = judged.decide(decide, self.settings, now, random)?;
         let event = match &commit.wanted().outcome.effect {
@@ -79,13 +89,17 @@ impl Gateway<'_> {
             Effect::Waiting { .. } => ServerEvent::Waiting,
             Effect::Refused(refusal) => ServerEvent::Rejected(refusal.clone()),
         };
-        Ok((commit.supply_from(self.store, now)?.into_bytes(), event))
+        let committed = commit.wanted().ask(self.store, now)?;
+        Ok((commit.supply(committed).into_bytes(), event))
     }
 
     fn confirm(&self, frame: &[u8], now: UnixTime) -> Answered {
-        let need = receive_confirm(frame)?.supply_from(self.store)?;
+        let need = receive_confirm(frame)?;
+        let expected = need.wanted().ask(self.store, now)?;
+        let need = need.supply(expected)?;
         let key_id = need.wanted().key_id;
-        Ok((need.supply_from(self.store, now)?.into_bytes(), ServerEvent::Confirmed(key_id)))
+        let confirmed = need.wanted().ask(self.store, now)?;
+        Ok((need.supply(confirmed).into_bytes(), ServerEvent::Confirmed(key_id)))
     }
 }
 

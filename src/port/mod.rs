@@ -1,8 +1,9 @@
 //! The four ports, as in the patent's Figure 1: [`Token`] (10), [`AuthServer`] (20),
 //! [`EntitlementStore`] (30) and [`CertificateAuthority`] (35).
 //!
-//! The steps never call a port. A blocking program lends one to a suspended state with
-//! `supply_from`; an asynchronous one answers the state's `wanted` in its own way.
+//! The steps never call a port. A suspended state lends its question with `wanted`: a blocking program
+//! lets it `ask` a port, an asynchronous one lets it `ask_async` or answers it in its own way
+//! ([`question`]).
 
 pub mod auth_server;
 pub mod certificate_authority;

@@ -16,7 +16,8 @@
 //!
 //! Both sides are pure steps ([`token`], [`server`]): values and bytes in, values and bytes out. A
 //! state named `Await…` waits for the peer; one named `Need…` waits for you: its `wanted` says for
-//! what, `supply` takes the answer, and `supply_from` asks a port directly.
+//! what, and `supply` takes the answer. A question of the server's can `ask` a port
+//! ([`crate::port::question`]).
 //!
 //! What an attacker may still do: see which server a token registers with, when, and the lengths of
 //! the messages in steps of 256 bytes; stop the messages. What he may not is listed, property by

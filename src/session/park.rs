@@ -14,8 +14,7 @@ use crate::hash;
 use crate::id::Digest;
 use crate::message::{Address, Challenge, Response};
 use crate::policy::Mode;
-use crate::port::EntitlementStore;
-use crate::port::question::{FindRegistration, StoreQuestion};
+use crate::port::question::FindRegistration;
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::ServerRegistration;
 use crate::settings::ServerSettings;
@@ -178,14 +177,5 @@ impl NeedRegistrationAgain {
             return Err(SessionError::Mode);
         }
         Ok(AwaitResponse { suite, mode, address, claimant, transcript, lapses, parked })
-    }
-
-    /// [`NeedRegistrationAgain::supply`] with the store's own answer.
-    ///
-    /// # Errors
-    /// [`SessionError::Store`], or those of [`NeedRegistrationAgain::supply`].
-    pub fn supply_from(self, store: &dyn EntitlementStore) -> Result<AwaitResponse, SessionError> {
-        let registered = self.wanted().ask(store, UnixTime::default())?;
-        self.supply(registered)
     }
 }

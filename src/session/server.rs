@@ -10,9 +10,8 @@ use super::{SessionError, decode, status_code};
 use crate::id::{AccessPath, Alias, Digest, KeyId, UserId};
 use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage, VERSION};
 use crate::policy::Mode;
-use crate::port::EntitlementStore;
 use crate::port::entitlement_store::{Admission, Admitted, Status};
-use crate::port::question::{Admit, FindRegistration, StoreQuestion};
+use crate::port::question::{Admit, FindRegistration};
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::ServerRegistration;
 use crate::schedule::{KeySet, KeyUse};
@@ -83,20 +82,6 @@ impl NeedRegistration {
         let (core, next) = self.challenge(registered, now, random)?;
         let challenge = Challenge { core: Bytes(&core), cookie: None };
         Ok(Step { send: Frame::stored(encode(&challenge)), next })
-    }
-
-    /// [`NeedRegistration::supply`] with the store's own answer.
-    ///
-    /// # Errors
-    /// [`SessionError::Store`], or those of [`NeedRegistration::supply`].
-    pub fn supply_from(
-        self,
-        store: &dyn EntitlementStore,
-        now: UnixTime,
-        random: &mut dyn RandomSource,
-    ) -> Result<Step<Challenge<'static>, AwaitResponse>, SessionError> {
-        let registered = self.wanted().ask(store, now)?;
-        self.supply(registered, now, random)
     }
 
     /// The core of S1, and the state after it.
@@ -234,7 +219,7 @@ pub struct NeedAdmission {
 }
 
 impl NeedAdmission {
-    /// What to ask the store: [`EntitlementStore::admit`].
+    /// What to ask the store: [`EntitlementStore::admit`](crate::port::EntitlementStore::admit).
     #[must_use]
     pub const fn wanted(&self) -> &Admit {
         &self.question
@@ -274,19 +259,6 @@ impl NeedAdmission {
         };
         Ok(Step { send, next })
     }
-
-    /// [`NeedAdmission::supply`] with the store's own answer.
-    ///
-    /// # Errors
-    /// [`SessionError::Store`], or those of [`NeedAdmission::supply`].
-    pub fn supply_from(
-        self,
-        store: &dyn EntitlementStore,
-        now: UnixTime,
-    ) -> Result<Step<Accept<'static>, Entry>, SessionError> {
-        let admitted = self.wanted().ask(store, now)?;
-        self.supply(admitted, now)
-    }
 }
 
 /// What a proven key gets.
@@ -325,7 +297,7 @@ pub struct Established {
 }
 
 impl Established {
-    /// What to tell the store with [`EntitlementStore::confirm_alias`]: once, after the first record of the
+    /// What to tell the store with [`EntitlementStore::confirm_alias`](crate::port::EntitlementStore::confirm_alias): once, after the first record of the
     /// token's has opened, for only then is it certain that S3 arrived.
     #[must_use]
     pub fn heard(&mut self) -> Option<(KeyId, Address)> {

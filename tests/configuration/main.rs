@@ -10,6 +10,8 @@
 mod properties;
 mod rules;
 mod story;
+#[path = "../support/supply.rs"]
+mod supply;
 mod wire;
 
 use halfkey::configuration::server::Principal;

@@ -1,6 +1,7 @@
 //! Both sides and a store, the whole way.
 
 use super::*;
+use crate::supply::*;
 use halfkey::configuration::server::{AwaitApplied, push, receive_request};
 use halfkey::configuration::token::{Instruction, receive_push};
 use halfkey::message::Address;

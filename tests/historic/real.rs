@@ -2,6 +2,7 @@
 //! each step on its own.
 
 use crate::common::{Counting, Issuer, Link, Way, World, name, token};
+use crate::supply::*;
 use halfkey::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::driver::{Client, ClientError, Configured, RegistrationOutcome};

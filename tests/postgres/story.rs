@@ -13,7 +13,7 @@ use halfkey::message::{ConfigRequest, Confirm, Hello, Open, Request, Response, U
 use halfkey::policy::Policy;
 use halfkey::port::Token;
 use halfkey::port::entitlement_store::Document;
-use halfkey::port::question::{AsyncEntitlementStore, StoreQuestion};
+use halfkey::port::question::{AsyncEntitlementStore, KeysQuestion, StoreQuestion};
 use halfkey::postgres::Store;
 use halfkey::record::Attempt;
 use halfkey::registration::ActivationCode;
@@ -49,8 +49,10 @@ impl Machine<'_> {
         let answer = match message_type(body).unwrap() {
             Hello::TYPE => {
                 let need = receive_hello(body, settings).unwrap();
-                let need = need.supply_from(self.server, PEER, settings, CLOCK, random).unwrap();
-                need.supply_from(self.server).unwrap().into_bytes()
+                let offer_material = need.wanted().ask(self.server, CLOCK).unwrap();
+                let need = need.supply(&offer_material, PEER, settings, CLOCK, random).unwrap();
+                let signature = need.wanted().ask(self.server, CLOCK).unwrap();
+                need.supply(signature).into_bytes()
             }
             Request::TYPE => self.outcome(body).await,
             Confirm::TYPE => {
@@ -77,8 +79,10 @@ impl Machine<'_> {
         let stored = need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
         let need = match need.supply(stored, PEER, settings, CLOCK).unwrap() {
             Lookup::Before(outcome) => return outcome.into_bytes(),
-            Lookup::New(need) => need.supply_from(self.server, settings, CLOCK).unwrap(),
+            Lookup::New(need) => need,
         };
+        let secrets = need.wanted().ask(self.server, CLOCK);
+        let need = need.supply(secrets, settings).unwrap();
         let known = need.wanted().ask_async(&self.store, CLOCK).await.unwrap();
         let Judged::Ask(need) = need.supply(known, settings, CLOCK) else { panic!("refused") };
         let access_path = AccessPath::new("/staff").unwrap();

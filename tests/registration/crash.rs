@@ -3,6 +3,7 @@
 use crate::applicant::{Applicant, answer_through, decide, form, is, states, user, wire};
 use crate::common::{Counting, Issuer, PIN, World, grant, token};
 use crate::recording::{self, RECORDED, RecordingServer, SPOKEN};
+use crate::supply::*;
 use crate::watched::{Fall, Moment, Power, WatchedStore, WatchedToken};
 use halfkey::driver::{ClientError, RegistrationOutcome, Transport};
 use halfkey::memory::Store;

@@ -23,6 +23,8 @@ mod messages;
 mod properties;
 mod recording;
 mod secrecy;
+#[path = "../support/supply.rs"]
+mod supply;
 mod tampering;
 mod tickets;
 mod watched;

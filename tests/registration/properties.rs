@@ -5,6 +5,7 @@
 use crate::applicant::{Applicant, SMALL, active, answer, answer_through, form, is, refusal, setting};
 use crate::common::{Counting, Issuer, World, token};
 use crate::distort::{bstr, content, with};
+use crate::supply::*;
 use halfkey::certificate::{Revocation, TrustAnchors};
 use halfkey::message::{Address, Offer, Outcome};
 use halfkey::policy::{SuiteId, SuiteList};

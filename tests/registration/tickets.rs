@@ -2,6 +2,7 @@
 
 use crate::applicant::{Applicant, active, answer, decide, setting, states, user};
 use crate::common::{Counting, World, grant};
+use crate::supply::*;
 use halfkey::driver::RegistrationOutcome;
 use halfkey::port::Token;
 use halfkey::port::question::StoreQuestion;

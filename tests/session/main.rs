@@ -12,4 +12,6 @@ mod hostile;
 mod parked;
 mod refused;
 mod story;
+#[path = "../support/supply.rs"]
+mod supply;
 mod world;

@@ -1,5 +1,6 @@
 //! Refusals: strangers, which learn nothing, and known keys that are not active, which learn why.
 
+use crate::supply::*;
 use crate::world::*;
 use halfkey::certificate::TrustAnchors;
 use halfkey::key::KemPublicKey;
@@ -113,7 +114,7 @@ fn the_ports_answer_every_question() {
         let need = at_token.receive_challenge(step.send.as_bytes(), &mut dice).unwrap();
         let s2 = need.supply_from(&mut card).unwrap();
         let at_server = park::resume(&parked, &store.world.settings, NOW).unwrap();
-        let at_server = at_server.supply_from(&store).unwrap();
+        let at_server = at_server.supply_from(&store, NOW).unwrap();
         let need = at_server.receive_response(s2.send.as_bytes(), NOW, &mut dice).unwrap();
         let s3 = need.supply_from(&store, NOW).unwrap();
         let opened = s2.next.receive_accept(s3.send.as_bytes()).unwrap().supply_from(&mut card).unwrap();

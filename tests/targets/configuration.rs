@@ -1,6 +1,7 @@
 //! Configuration: both sides in one session, with a peer that sends anything under its own key.
 
 use super::play::Play;
+use super::supply::*;
 use super::world::{self, at};
 use halfkey::configuration::server::{Principal, push, receive_request};
 use halfkey::configuration::token::{Applying, AwaitConfiguration, Verdict, receive_push, request};

@@ -23,6 +23,8 @@ mod session;
 pub mod story;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/supply.rs"]
+mod supply;
 mod world;
 
 /// A target: bytes that somebody hostile chose.

@@ -2,6 +2,7 @@
 
 use super::card::Card;
 use super::play::Play;
+use super::supply::*;
 use super::world::{self, Counting, at};
 use halfkey::certificate::Revocation;
 use halfkey::memory::{Server, Store};
@@ -158,7 +159,7 @@ impl Scene {
         match message_type(frame) {
             Ok(2) => self.request(frame, peer, honest),
             Ok(4) => {
-                let need = steps::receive_confirm(frame)?.supply_from(&self.store)?;
+                let need = steps::receive_confirm(frame)?.supply_from(&self.store, self.now)?;
                 assert!(honest, "a proof that no token made");
                 Ok(need.supply_from(&self.store, self.now)?.into_bytes())
             }

@@ -2,6 +2,7 @@
 
 use super::card::Card;
 use super::play::Play;
+use super::supply::*;
 use super::world::{self, Counting, Enrolled, at};
 use halfkey::memory::Store;
 use halfkey::message::Challenge;
@@ -192,12 +193,12 @@ impl Scene {
             Some(parked) => park::resume(parked, &scene.settings, scene.now),
             None => park::resume_from_response(s2, &scene.settings, scene.now),
         };
-        let state = again(self)?.supply_from(&self.store)?;
+        let state = again(self)?.supply_from(&self.store, self.now)?;
         // A cookie may be taken out of S1 and put in the place of what was parked.
         let genuine = |parked: &[u8]| self.parked.iter().chain(&self.seen).any(|made| made.ends_with(parked));
         assert!(parked.is_none_or(genuine), "never parked");
         let entered = self.admit(state, s2)?;
-        let state = again(self)?.supply_from(&self.store)?;
+        let state = again(self)?.supply_from(&self.store, self.now)?;
         assert!(matches!(self.admit(state, s2), Err(SessionError::Spent)), "a challenge used twice");
         Ok(entered)
     }

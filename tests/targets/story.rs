@@ -1,6 +1,7 @@
 //! One honest story, for its messages: every kind of them, as the real steps make it.
 
 use super::card::Card;
+use super::supply::*;
 use super::world::{self, Counting, Enrolled, at};
 use halfkey::certificate::Revocation;
 use halfkey::configuration::server::{Principal, push, receive_request};
@@ -101,7 +102,7 @@ fn register(all: &mut Messages, what: &str, skip: usize, decision: Decision, car
     };
     let step = need.supply_from(card).unwrap();
     note(all, "R4", what, &step.send);
-    let need = receive_confirm(step.send.as_bytes()).unwrap().supply_from(&store).unwrap();
+    let need = receive_confirm(step.send.as_bytes()).unwrap().supply_from(&store, now).unwrap();
     let done = need.supply_from(&store, now).unwrap();
     note(all, "R5", what, &done);
     assert!(step.next.receive_done(done.as_bytes()).unwrap().supply_from(card).is_ok());
@@ -131,7 +132,7 @@ fn session(all: &mut Messages, what: &str, policy: usize, cookie: bool) {
     note(all, "S2", what, &step.send);
     let state = state.unwrap_or_else(|| {
         let again = halfkey::session::park::resume_from_response(step.send.as_bytes(), &settings, now);
-        again.unwrap().supply_from(&store).unwrap()
+        again.unwrap().supply_from(&store, now).unwrap()
     });
     let need = state.receive_response(step.send.as_bytes(), now, random).unwrap();
     note(all, "S3", what, &need.supply_from(&store, now).unwrap().send);

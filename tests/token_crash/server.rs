@@ -1,7 +1,7 @@
 //! The server, in the process that is not killed: whatever a token was told, it remembers.
 
 #[path = "../support/gateway.rs"]
-pub mod gateway;
+mod gateway;
 
 use gateway::{Gateway, serve};
 use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};

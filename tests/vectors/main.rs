@@ -22,6 +22,8 @@ mod reference;
 mod reference_registration;
 mod reference_session;
 mod stage;
+#[path = "../support/supply.rs"]
+mod supply;
 mod talk;
 
 use serde_json::Value;

@@ -3,6 +3,7 @@
 use crate::recorder::{Call, Party, Recorder};
 use crate::reference_registration::Messages;
 use crate::reference_session::Way;
+use crate::supply::*;
 use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, Validity};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
@@ -224,7 +225,7 @@ impl Stage {
             ServerDecision::Granted(need) => {
                 let step = need.supply_from(&mut self.token).unwrap();
                 let r4 = step.send.into_bytes();
-                let need = receive_confirm(&r4).unwrap().supply_from(&self.store).unwrap();
+                let need = receive_confirm(&r4).unwrap().supply_from(&self.store, now).unwrap();
                 let r5 = need.supply_from(&self.store, now).unwrap().into_bytes();
                 let settled = step.next.receive_done(&r5).unwrap().supply_from(&mut self.token).unwrap();
                 record.messages.extend([("R4", r4), ("R5", r5)]);

@@ -2,6 +2,7 @@
 
 use crate::reference_session::Way;
 use crate::stage::{Record, Stage};
+use crate::supply::*;
 use halfkey::ApplicationName;
 use halfkey::configuration::server::Principal;
 use halfkey::configuration::token::{Applying, Verdict};

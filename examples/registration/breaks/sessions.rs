@@ -57,8 +57,11 @@ pub fn copied_challenge(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let s2 = need.supply_from(&mut setting.alice.token)?.send;
 
     let mut use_it = || {
-        let again = park::resume_from_response(s2.as_bytes(), settings, now)?.supply_from(store)?;
-        again.receive_response(s2.as_bytes(), now, random)?.supply_from(store, now)
+        let need = park::resume_from_response(s2.as_bytes(), settings, now)?;
+        let registered = need.wanted().ask(store, now)?;
+        let need = need.supply(registered)?.receive_response(s2.as_bytes(), now, random)?;
+        let admitted = need.wanted().ask(store, now)?;
+        need.supply(admitted, now)
     };
     let first = use_it();
     ensure(matches!(&first, Ok(step) if matches!(step.next, Entry::Session(_))), "S2 was not let in")?;

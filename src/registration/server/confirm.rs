@@ -1,13 +1,11 @@
 //! R4 and R5: the registration counts from here on.
 
 use crate::message::{self, Done};
-use crate::port::EntitlementStore;
 use crate::port::entitlement_store::Confirmed;
-use crate::port::question::{Confirm, FindExpected, StoreQuestion};
+use crate::port::question::{Confirm, FindExpected};
 use crate::record::ExpectedTags;
 use crate::registration::ServerRegistrationError;
 use crate::secret::Secret;
-use crate::time::UnixTime;
 use crate::wire::{Frame, Message};
 use subtle::ConstantTimeEq;
 
@@ -29,7 +27,7 @@ pub struct NeedExpected {
 }
 
 impl NeedExpected {
-    /// Whose ([`EntitlementStore::expected`]).
+    /// Whose ([`EntitlementStore::expected`](crate::port::EntitlementStore::expected)).
     #[must_use]
     pub const fn wanted(&self) -> &FindExpected {
         &self.question
@@ -50,15 +48,6 @@ impl NeedExpected {
             _ => Err(ServerRegistrationError::WrongProof),
         }
     }
-
-    /// Asks the store.
-    ///
-    /// # Errors
-    /// [`ServerRegistrationError`], the store's among them.
-    pub fn supply_from(self, store: &dyn EntitlementStore) -> Result<NeedConfirm, ServerRegistrationError> {
-        let expected = self.wanted().ask(store, UnixTime::default())?;
-        self.supply(expected)
-    }
 }
 
 /// The token has proved its key: the registration is to be made active, by compare-and-set.
@@ -70,7 +59,7 @@ pub struct NeedConfirm {
 }
 
 impl NeedConfirm {
-    /// Which ([`EntitlementStore::confirm`]).
+    /// Which ([`EntitlementStore::confirm`](crate::port::EntitlementStore::confirm)).
     #[must_use]
     pub const fn wanted(&self) -> &Confirm {
         &self.question
@@ -83,18 +72,5 @@ impl NeedConfirm {
             Confirmed::Lost => (true, &self.expected.lost),
         };
         Done { txn: self.expected.txn, lost, tag: *tag.expose() }.encode()
-    }
-
-    /// Asks the store.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn supply_from(
-        self,
-        store: &dyn EntitlementStore,
-        now: UnixTime,
-    ) -> Result<Frame<Done>, ServerRegistrationError> {
-        let confirmed = self.wanted().ask(store, now)?;
-        Ok(self.supply(confirmed))
     }
 }

@@ -4,9 +4,8 @@ use super::application::{Claim, EnrolmentRequest, Grant, Read};
 use crate::id::{Alias, Digest, KeyId, TicketId, UserId, UserName};
 use crate::message::{Outcome, OutcomeBody, OutcomeCore};
 use crate::policy::Policy;
-use crate::port::EntitlementStore;
 use crate::port::entitlement_store::Committed;
-use crate::port::question::{Commit, StoreQuestion};
+use crate::port::question::Commit;
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::{
     Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ServerRegistration, StoredKeys,
@@ -67,7 +66,7 @@ impl NeedCommit {
         }
     }
 
-    /// What to store ([`EntitlementStore::commit`]).
+    /// What to store ([`EntitlementStore::commit`](crate::port::EntitlementStore::commit)).
     #[must_use]
     pub const fn wanted(&self) -> &Commit {
         &self.question
@@ -79,19 +78,6 @@ impl NeedCommit {
             Committed::Stored => self.question.outcome.response,
             Committed::Existing(bytes) => bytes,
         })
-    }
-
-    /// Has the store keep it.
-    ///
-    /// # Errors
-    /// The store's; then nothing is stored, and R3 must not leave.
-    pub fn supply_from(
-        self,
-        store: &dyn EntitlementStore,
-        now: UnixTime,
-    ) -> Result<Frame<Outcome<'static>>, ServerRegistrationError> {
-        let committed = self.wanted().ask(store, now)?;
-        Ok(self.supply(committed))
     }
 }
 

@@ -4,11 +4,10 @@ use super::application::{Claim, EnrolmentRequest, OpenedRequest, Read};
 use super::decide::{Judged, NeedDecision};
 use crate::id::{Digest, UserName};
 use crate::message::{FieldFault, Proof};
-use crate::port::EntitlementStore;
-use crate::port::question::{FindApplicant, StoreQuestion};
+use crate::port::question::FindApplicant;
 use crate::record::{Applicant, ApplicantRecord, Lifecycle, ProofId, ServerRegistration, Takes};
+use crate::registration::RejectionCause;
 use crate::registration::error::RejectionDraft;
-use crate::registration::{RejectionCause, ServerRegistrationError};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
 use crate::suite::prf;
@@ -35,7 +34,7 @@ impl NeedApplicant {
         Self { read: Box::new(read), opened, question }
     }
 
-    /// Who it is ([`EntitlementStore::applicant`]).
+    /// Who it is ([`EntitlementStore::applicant`](crate::port::EntitlementStore::applicant)).
     #[must_use]
     pub const fn wanted(&self) -> &FindApplicant {
         &self.question
@@ -65,20 +64,6 @@ impl NeedApplicant {
                 claim,
             }),
         }
-    }
-
-    /// Asks the store.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn supply_from(
-        self,
-        store: &dyn EntitlementStore,
-        settings: &ServerSettings,
-        now: UnixTime,
-    ) -> Result<Judged, ServerRegistrationError> {
-        let known = self.wanted().ask(store, now)?;
-        Ok(self.supply(known, settings, now))
     }
 }
 

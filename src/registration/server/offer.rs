@@ -3,8 +3,7 @@
 use crate::id::{Digest, OfferId, Txn};
 use crate::message::{EXT_CRL, Hello, Offer, OfferCore, VERSION};
 use crate::port::auth_server::OfferMaterial;
-use crate::port::question::{FindOfferMaterial, KeysQuestion, SignOffer};
-use crate::port::{AuthServer, AuthServerError};
+use crate::port::question::{FindOfferMaterial, SignOffer};
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::registration::ServerRegistrationError;
 use crate::registration::cookie::Cookie;
@@ -43,7 +42,7 @@ pub struct NeedOfferMaterial {
 }
 
 impl NeedOfferMaterial {
-    /// The suites that the token speaks, best first ([`AuthServer::offer_material`]).
+    /// The suites that the token speaks, best first ([`AuthServer::offer_material`](crate::port::AuthServer::offer_material)).
     #[must_use]
     pub const fn wanted(&self) -> &FindOfferMaterial {
         &self.question
@@ -98,25 +97,6 @@ impl NeedOfferMaterial {
         let question = SignOffer { certificate: offer_material.certificate, transcript: th_o };
         Ok(NeedSignature { core: encoded, question, cookie })
     }
-
-    /// Asks the authentication server.
-    ///
-    /// # Errors
-    /// [`ServerRegistrationError`], the authentication server's among them.
-    pub fn supply_from(
-        self,
-        server: &dyn AuthServer,
-        peer: &[u8],
-        settings: &ServerSettings,
-        now: UnixTime,
-        random: &mut dyn RandomSource,
-    ) -> Result<NeedSignature, ServerRegistrationError> {
-        let offer_material = match self.wanted().ask(server, now) {
-            Err(AuthServerError::NoSuite) => return Err(ServerRegistrationError::NothingInCommon),
-            other => other?,
-        };
-        self.supply(&offer_material, peer, settings, now, random)
-    }
 }
 
 /// What an operator may have set wrongly, said before a token would refuse it.
@@ -152,7 +132,7 @@ pub struct NeedSignature {
 }
 
 impl NeedSignature {
-    /// Which certificate's offer key is to sign which transcript ([`AuthServer::sign_offer`]).
+    /// Which certificate's offer key is to sign which transcript ([`AuthServer::sign_offer`](crate::port::AuthServer::sign_offer)).
     #[must_use]
     pub const fn wanted(&self) -> &SignOffer {
         &self.question
@@ -162,17 +142,5 @@ impl NeedSignature {
     pub fn supply(self, signature: [u8; 64]) -> Frame<Offer<'static>> {
         let offer = Offer { core: Bytes(&self.core), cookie: Bytes(&self.cookie), sig: signature };
         Frame::stored(offer.encode().into_bytes())
-    }
-
-    /// Asks the authentication server.
-    ///
-    /// # Errors
-    /// The authentication server's.
-    pub fn supply_from(
-        self,
-        server: &dyn AuthServer,
-    ) -> Result<Frame<Offer<'static>>, ServerRegistrationError> {
-        let signature = self.wanted().ask(server, UnixTime::default())?;
-        Ok(self.supply(signature))
     }
 }

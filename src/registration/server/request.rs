@@ -5,9 +5,9 @@ use super::judge::NeedApplicant;
 use super::offer::template_digest;
 use crate::id::{Digest, OfferId, Txn};
 use crate::message::{Outcome, Request, RequestBody};
+use crate::port::AuthServerError;
 use crate::port::auth_server::{Decapsulated, Encapsulated};
-use crate::port::question::{FindOutcome, KeysQuestion, StoreQuestion};
-use crate::port::{AuthServer, AuthServerError, EntitlementStore};
+use crate::port::question::FindOutcome;
 use crate::registration::cookie::Cookie;
 use crate::registration::{ServerRegistrationError, padding};
 use crate::schedule::{Envelope, Ssk1Use, derive_from_ssk1};
@@ -113,21 +113,6 @@ impl NeedOutcome {
         let digest = self.question.request;
         Ok(Lookup::New(NeedSecrets { question, cookie, suite, fallback_e, core, sealed, bytes, digest }))
     }
-
-    /// Asks the store.
-    ///
-    /// # Errors
-    /// [`ServerRegistrationError`], the store's among them.
-    pub fn supply_from(
-        self,
-        store: &dyn EntitlementStore,
-        peer: &[u8],
-        settings: &ServerSettings,
-        now: UnixTime,
-    ) -> Result<Lookup, ServerRegistrationError> {
-        let stored = self.wanted().ask(store, now)?;
-        self.supply(stored, peer, settings, now)
-    }
 }
 
 /// SSK1 and ss_e are to be decapsulated (patent step 140).
@@ -194,20 +179,6 @@ impl NeedSecrets {
             (body, checked)
         });
         Ok(NeedApplicant::new(read, opened))
-    }
-
-    /// Asks the authentication server.
-    ///
-    /// # Errors
-    /// As [`NeedSecrets::supply`].
-    pub fn supply_from(
-        self,
-        server: &dyn AuthServer,
-        settings: &ServerSettings,
-        now: UnixTime,
-    ) -> Result<NeedApplicant, ServerRegistrationError> {
-        let secrets = self.wanted().ask(server, now);
-        self.supply(secrets, settings)
     }
 }
 

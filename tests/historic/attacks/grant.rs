@@ -3,6 +3,7 @@
 use crate::common::{Counting, token};
 use crate::letter::{self, PIN, apply, fixed, path};
 use crate::real::{self, Real};
+use crate::supply::*;
 use halfkey::historic::registration::Grant;
 use halfkey::historic::{Combiner, Des};
 use halfkey::registration::token::ServerDecision;

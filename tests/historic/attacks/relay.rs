@@ -5,6 +5,7 @@ use super::{first_draw, key_in_grant};
 use crate::common::{Counting, token};
 use crate::letter::{self, PIN, apply, fixed, path};
 use crate::real::{self, Real};
+use crate::supply::*;
 use halfkey::historic::registration::token::AwaitOffer;
 use halfkey::historic::registration::{Application, Call};
 use halfkey::historic::{Combiner, Des, Key, Step};
