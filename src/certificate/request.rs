@@ -1,8 +1,8 @@
 //! How a server asks for its certificate (patent step 70), signed by its offer key.
 
+use crate::id::{NameError, ServerName};
 use crate::key::{KemPublicKey, KeyError, OfferKey, OfferPublicKey, pem};
 use crate::policy::SuiteList;
-use crate::id::{NameError, ServerName};
 use alloc::string::String;
 use alloc::vec::Vec;
 use der::asn1::{AnyRef, Ia5StringRef, OctetStringRef};

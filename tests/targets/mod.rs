@@ -21,10 +21,10 @@ mod play;
 mod registration;
 mod session;
 pub mod story;
-#[path = "../support/mod.rs"]
-mod support;
 #[path = "../support/supply.rs"]
 mod supply;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;
 
 /// A target: bytes that somebody hostile chose.
