@@ -26,7 +26,9 @@ use halfkey::registration::ActivationCode;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::server_files::ServerFiles;
 use halfkey::store::Subject;
-use halfkey::store::operation::{Applications, Entitle, IssueCode, Registrations, Revoke, RevokeEntitlement};
+use halfkey::store::operation::{
+    Entitle, IssueCode, ListRegistrations, ListRequests, RequestFilter, Revoke, RevokeEntitlement,
+};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, ApplicationName, ServerName, ServerSettings, SystemRandom, UnixTime, UserName};
 use std::collections::HashMap;
@@ -172,7 +174,7 @@ impl Gate {
     }
 
     fn revoke(&self, who: &str, now: UnixTime) -> Outcome {
-        let mut list = Registrations::default();
+        let mut list = ListRegistrations::default();
         loop {
             let page = self.store.run(&list, now)?;
             let meant = page.entries.iter().filter(|one| {
@@ -229,7 +231,7 @@ impl Gate {
     }
 
     fn decide(&self, applicant: &EnrolmentRequest) -> Decision {
-        let same = Applications { name: Some(applicant.name.clone()), ..Applications::default() };
+        let same = ListRequests::of(RequestFilter { name: Some(applicant.name.clone()) });
         let waited = || self.store.run(&same, UnixTime::now()).is_ok_and(|page| !page.entries.is_empty());
         if self.wait && !waited() {
             return Decision::Wait { retry_after: 1 };

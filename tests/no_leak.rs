@@ -29,7 +29,7 @@ use halfkey::session::server::{Entry, receive_open};
 use halfkey::session::token::{self as session, Options};
 use halfkey::session::{Content, OpenedRecord};
 use halfkey::software::{PinSettings, SoftwareToken, UnblockingCode};
-use halfkey::store::operation::{Events, IssueCode};
+use halfkey::store::operation::{IssueCode, ListEvents};
 use halfkey::suite::SUITES;
 use halfkey::template::FieldValue;
 use halfkey::{RandomSource, Secret, UnixTime, UserName};
@@ -248,7 +248,7 @@ fn every_state_on_the_way() {
     let registration = token.registrations().unwrap().remove(0);
     secrets_alone(&store.registration(&Address::Key(registration.key_id), now).unwrap());
     secrets_alone(&world.registrations());
-    secrets_alone(&world.run(&Events::default()));
+    secrets_alone(&world.run(&ListEvents::default()));
     let step = mute(session::open(&registration, &Options::default()).unwrap());
     let need = mute(receive_open(step.send.as_bytes(), settings).unwrap());
     let challenged = mute(need.supply_from(store, now, marked).unwrap());

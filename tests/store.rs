@@ -24,9 +24,10 @@ use halfkey::record::{
 };
 use halfkey::registration::RejectionCode;
 use halfkey::store::operation::{
-    Forget, FreeName, IssueCode, RegistrationFilter, Registrations, Resume, Revoke, Suspend,
+    DeleteRegistration, IssueCode, ListRegistrations, RegistrationFilter, ReleaseName, Resume, Revoke,
+    Suspend,
 };
-use halfkey::store::{Operation, OperatorError, State, UniqueNames};
+use halfkey::store::{Operation, OperatorError, RegistrationState, UniqueNames};
 use halfkey::{AccessPath, Alias, CodeId, Digest, KeyId, Secret, Txn, UnixTime, UserId, UserName};
 use std::sync::{Arc, Mutex};
 
@@ -126,8 +127,9 @@ fn of_many_threads_one_wins_the_name_and_one_the_challenge() {
         })
     };
     assert_eq!(count(&|n| store.confirm(&key(n), NOW) == Ok(Confirmed::Active)), 1);
-    let active = RegistrationFilter { state: Some(State::Active), ..RegistrationFilter::default() };
-    let active = Registrations { filter: active, ..Registrations::default() };
+    let active =
+        RegistrationFilter { state: Some(RegistrationState::Active), ..RegistrationFilter::default() };
+    let active = ListRegistrations { filter: active, ..ListRegistrations::default() };
     let winner = store.run(&active, NOW).unwrap().entries[0].key_id;
     let admitted = count(&|n| {
         let (address, next_alias) = (Address::Key(winner), Alias::new([100 + n; 16]));
@@ -165,10 +167,10 @@ fn the_operator_rules_over_registrations() {
 
     // The name stays taken until it is freed, even when the registration is gone.
     let ann = UserName::new("ann").unwrap();
-    store.run(&Forget(key(1)), NOW).unwrap();
+    store.run(&DeleteRegistration(key(1)), NOW).unwrap();
     assert_eq!(lifecycle(&store, 1), None);
     assert_eq!(issue(&store, "ann", 1), Err(OperatorError::NameTaken));
-    let free = FreeName { name: ann.clone(), held_by: UserId::new("user-1").unwrap() };
+    let free = ReleaseName { name: ann.clone(), held_by: UserId::new("user-1").unwrap() };
     store.run(&free, NOW).unwrap();
     assert_eq!(store.run(&free, NOW), Err(OperatorError::NameFree));
     grant(&store, 3, "ann", None).unwrap();

@@ -9,7 +9,7 @@ use halfkey::driver::{Configured, RegistrationOutcome, Transport};
 use halfkey::record::{Lifecycle, TokenRegistration};
 use halfkey::registration::token::Credential;
 use halfkey::software::PinSettings;
-use halfkey::store::operation::Registrations;
+use halfkey::store::operation::ListRegistrations;
 
 pub const BANK: &str = "bank.example";
 pub const CLINIC: &str = "clinic.example";
@@ -101,7 +101,7 @@ fn register(narrator: &Narrator, user: &mut User, gate: &Gate) -> Result<String>
 /// Shows the knowledge of each side, read from its files.
 fn registered(narrator: &Narrator, gate: &Gate, registration: &TokenRegistration) -> Result<()> {
     let server = gate.name().as_str();
-    let rows = gate.run(&Registrations::default())?.entries;
+    let rows = gate.run(&ListRegistrations::default())?.entries;
     let row =
         rows.iter().find(|row| row.key_id == registration.key_id).ok_or("the server has no such key")?;
     if row.lifecycle != Lifecycle::Active || row.access_path.as_str() != CUSTOMERS {

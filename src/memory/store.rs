@@ -1,26 +1,25 @@
 //! An entitlement store in memory: for tests, examples and small installations.
 //!
-//! One lock guards the whole of it, so every method is one transaction. What grows, and what bounds it:
+//! One lock guards the store, so every method is one transaction. What it keeps, and for how long:
 //!
 //! | kept | until |
 //! | --- | --- |
 //! | stored R3s, some 1.2 kB for each R2 | their `keep_until`, or the first session |
 //! | pending registrations | `confirm_by`; capped by the server's settings |
-//! | lost registrations | 30 days, so that their tokens are told |
-//! | waiting applications | `hold_until`, or the operator dismisses them; capped likewise |
-//! | spent challenges | they lapse: a minute |
-//! | active, suspended, revoked and superseded registrations | the operator forgets them |
-//! | names taken | the operator frees them |
-//! | activation codes not used | their time is over, or the operator withdraws them |
-//! | entitlements, members of groups, and the last report for each | for good: as many as the operator grants |
+//! | lost registrations | 30 days, so that their tokens can be told |
+//! | waiting requests | `hold_until`, or the operator rejects them; capped likewise |
+//! | spent challenges | they lapse, after a minute |
+//! | active, suspended, revoked and superseded registrations | the operator deletes them |
+//! | names taken | the operator releases them |
+//! | activation codes not used | they expire, or the operator withdraws them |
+//! | entitlements, members of groups, and the last report for each | for good: the operator sets their number |
 //! | events | there are 1024 newer ones of their kind |
 //!
-//! What has expired goes as outcomes come, or when the operator asks for it
-//! ([`crate::store::operation::Purge`]).
+//! Expired rows are removed when outcomes are stored, or by [`crate::store::operation::Purge`].
 //!
-//! A restart is survived by writing the state to a file. [`Store::saved_by`] does it within each
-//! transaction, which makes an answer durable before it leaves; the whole state is written every
-//! time, so beyond some thousands of registrations a database is the better store.
+//! To survive a restart, the state is written to a file. [`Store::saved_by`] writes it within each
+//! transaction, before the answer leaves. The whole state is written every time, so a database is the
+//! better store from some thousands of registrations on.
 
 mod saved;
 mod tables;
@@ -31,7 +30,7 @@ use crate::port::StoreError;
 use crate::random::RandomSource;
 use crate::sealed::Keep;
 use crate::secret::Secret;
-use crate::store::entity::Trouble;
+use crate::store::tables::TxError;
 use crate::store::{Operation, UniqueNames, at_once, entitlement_store, rows};
 use crate::time::UnixTime;
 use alloc::boxed::Box;
@@ -71,13 +70,13 @@ struct Keeper {
 }
 
 impl Store {
-    /// An empty store, in which a name belongs to the first who becomes active under it.
+    /// Makes an empty store, in which a name belongs to the first user who becomes active under it.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty store with a choice of whose name a name is.
+    /// Makes an empty store, and sets who may hold a user name.
     #[must_use]
     pub fn with_names(unique: UniqueNames) -> Self {
         Self::of(State::new(unique))
@@ -87,12 +86,12 @@ impl Store {
         Self { inner: Mutex::new(Inner { state, keeper: None }) }
     }
 
-    /// The same store, which from now on hands its whole state, as [`Store::save`] gives it, to
-    /// `keep` within every transaction that changes something.
+    /// Has the store hand its whole state, as [`Store::save`] gives it, to `keep` within every
+    /// transaction that changes something.
     ///
-    /// `keep` returns when the bytes are durable (a file written beside the old one, synchronised
-    /// and moved over it). When it fails, with its driver's number for the failure, the transaction
-    /// has not happened and the answer is [`StoreError::Unavailable`] with that number.
+    /// `keep` returns when the bytes are durable: for example, when a file was written beside the old
+    /// one, synchronised and moved over it. When it fails, with the driver's error number, the
+    /// transaction has no effect, and the answer is [`StoreError::Unavailable`] with that number.
     #[must_use]
     pub fn saved_by(
         self,
@@ -109,7 +108,7 @@ impl Store {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Performs an operation: all of it, durably, or nothing.
+    /// Performs an operation: as a whole, durably, or not at all.
     ///
     /// # Errors
     /// The operation's.
@@ -119,9 +118,9 @@ impl Store {
         let mut draft = Draft::new(state);
         let answer = match at_once(operation.perform(&mut draft, now)) {
             Some(Ok(answer)) => answer,
-            Some(Err(Trouble::Error(error))) => return Err(error),
-            // Nobody else is there: a row that is in the way stays there.
-            Some(Err(Trouble::Conflict)) | None => return Err(StoreError::Damaged.into()),
+            Some(Err(TxError::Error(error))) => return Err(error),
+            // No other transaction runs: a row that is in the way stays there.
+            Some(Err(TxError::Conflict)) | None => return Err(StoreError::Damaged.into()),
         };
         if let Some(Keeper { key, random, keep }) = keeper.as_mut().filter(|_| draft.has_changes()) {
             keep(&saved::seal(draft.state(), key, random.as_mut())).map_err(StoreError::Unavailable)?;
@@ -131,13 +130,13 @@ impl Store {
     }
 }
 
-/// How many rows of each kind that have expired go with each outcome that comes.
+/// Expired rows of each kind that are removed with each outcome that is stored.
 const TIDY: usize = 64;
 
 entitlement_store!(Store, TIDY);
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Store({} registrations)", self.lock().state.rows::<rows::Row>().count())
+        write!(f, "Store({} registrations)", self.lock().state.rows::<rows::RegistrationRow>().count())
     }
 }

@@ -1,10 +1,8 @@
 //! PostgreSQL behind [`crate::sql::Database`].
 
 use super::error;
-use crate::port::StoreError;
 use crate::sql::{Database, Dialect};
-use crate::store::entity::Trouble;
-use crate::store::value::Value;
+use crate::store::tables::{TxError, Value};
 use alloc::string::String;
 use alloc::vec::Vec;
 use deadpool_postgres::tokio_postgres::types::{ToSql, Type};
@@ -13,28 +11,26 @@ use deadpool_postgres::tokio_postgres::{Error, Row, Transaction};
 /// A connection within a transaction.
 pub(super) struct Lent<'t> {
     pub(super) transaction: &'t Transaction<'t>,
-    /// What the first statement that failed came to. The transaction is over then, whatever is made of
-    /// it: COMMIT would roll it back, and say that all is well.
-    pub(super) fault: &'t mut Option<Trouble>,
+    /// Error of the first statement that failed. The transaction is over then: COMMIT would roll it
+    /// back and report success.
+    pub(super) fault: &'t mut Option<TxError>,
 }
 
 type Parameter<'v> = (&'v (dyn ToSql + Sync), Type);
 
-/// Parameters with their types, so that no statement has to be prepared and kept on a connection.
-fn bind(parameters: &[Value]) -> Result<Vec<Parameter<'_>>, Trouble> {
+/// Adds the parameters' types, so that no statement has to be prepared and kept on a connection.
+fn bind(parameters: &[Value]) -> Vec<Parameter<'_>> {
     parameters.iter().map(bound).collect()
 }
 
-fn bound(value: &Value) -> Result<Parameter<'_>, Trouble> {
-    Ok(match value {
-        // Of whatever type its place is.
+fn bound(value: &Value) -> Parameter<'_> {
+    match value {
+        // The type is that of its place.
         Value::Null => (&None::<&str>, Type::UNKNOWN),
         Value::Int(number) => (number, Type::INT8),
         Value::Text(text) => (text, Type::TEXT),
         Value::Bytes(bytes) => (bytes, Type::BYTEA),
-        // Secrets are within the seal, and never a value of their own.
-        Value::Sealed(_) => return Err(StoreError::Damaged.into()),
-    })
+    }
 }
 
 fn values(row: &Row) -> Result<Vec<Value>, Error> {
@@ -50,14 +46,14 @@ fn values(row: &Row) -> Result<Vec<Value>, Error> {
 }
 
 impl Lent<'_> {
-    fn noted<T>(&mut self, answer: Result<T, Error>) -> Result<T, Trouble> {
+    fn noted<T>(&mut self, answer: Result<T, Error>) -> Result<T, TxError> {
         answer.map_err(|error| self.fault.get_or_insert(error::of_statement(&error)).clone())
     }
 }
 
 impl Database for Lent<'_> {
     const DIALECT: Dialect = Dialect {
-        // And so that an update of the system's idea of letters breaks no index.
+        // So that an update of the system's collations breaks no index.
         text: "TEXT COLLATE \"C\"",
         bytes: "BYTEA",
         int: "BIGINT",
@@ -66,15 +62,15 @@ impl Database for Lent<'_> {
                  WHERE table_schema = current_schema() AND table_name = 'halfkey_schema'",
     };
 
-    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, Trouble> {
-        let answer = self.transaction.query_typed(sql, &bind(parameters)?).await;
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, TxError> {
+        let answer = self.transaction.query_typed(sql, &bind(parameters)).await;
         let rows = self.noted(answer)?;
         let rows: Result<_, Error> = rows.iter().map(values).collect();
         self.noted(rows)
     }
 
-    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Trouble> {
-        let answer = self.transaction.execute_typed(sql, &bind(parameters)?).await;
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, TxError> {
+        let answer = self.transaction.execute_typed(sql, &bind(parameters)).await;
         self.noted(answer)
     }
 }

@@ -1,45 +1,46 @@
-//! What an error of PostgreSQL means for who asked.
+//! Meaning of PostgreSQL's errors.
 
 use crate::port::StoreError;
-use crate::store::entity::Trouble;
+use crate::store::tables::TxError;
 use deadpool_postgres::tokio_postgres::Error;
 use deadpool_postgres::tokio_postgres::error::SqlState;
 use std::error::Error as _;
 
-/// [`StoreError::Unavailable`]: there is no connection to be had.
+/// [`StoreError::Unavailable`]: no connection could be had.
 pub(super) const NO_CONNECTION: u32 = 0;
-/// [`StoreError::Unavailable`]: what became of a transaction is not known.
+/// [`StoreError::Unavailable`]: it is not known whether a transaction was committed.
 pub(super) const UNKNOWN: u32 = 1;
-/// [`StoreError::Unavailable`]: no answer in time.
+/// [`StoreError::Unavailable`]: no answer came in time.
 pub(super) const NO_ANSWER: u32 = 2;
 
-/// Of a statement: its transaction has no effect. It is of use to try again, on another connection,
-/// when another was quicker or this connection was lost.
-pub(super) fn of_statement(error: &Error) -> Trouble {
+/// Judges the error of a statement, whose transaction has no effect. It is run again, on another
+/// connection, when another transaction was quicker or this connection was lost.
+pub(super) fn of_statement(error: &Error) -> TxError {
     match error.code() {
-        Some(code) if is_conflict(code) || ends_connection(code) => Trouble::Conflict,
-        Some(code) => Trouble::Error(of_code(code)),
-        None if is_lost(error) => Trouble::Conflict,
-        // A value that does not stand in its column.
-        None => Trouble::Error(StoreError::Damaged),
+        Some(code) if is_conflict(code) || ends_connection(code) => TxError::Conflict,
+        Some(code) => TxError::Error(of_code(code)),
+        None if is_lost(error) => TxError::Conflict,
+        // A value is not of its column's type.
+        None => TxError::Error(StoreError::Damaged),
     }
 }
 
-/// Of a COMMIT: there is no effect only where the server says so.
-pub(super) fn of_commit(error: &Error) -> Trouble {
+/// Judges the error of a COMMIT, which has no effect only where the server says so.
+pub(super) fn of_commit(error: &Error) -> TxError {
     match error.code() {
-        Some(code) if is_conflict(code) => Trouble::Conflict,
-        Some(code) if !ends_connection(code) && code.code() != "40003" => Trouble::Error(of_code(code)),
-        _ => Trouble::Error(StoreError::Unavailable(UNKNOWN)),
+        Some(code) if is_conflict(code) => TxError::Conflict,
+        Some(code) if !ends_connection(code) && code.code() != "40003" => TxError::Error(of_code(code)),
+        _ => TxError::Error(StoreError::Unavailable(UNKNOWN)),
     }
 }
 
-/// Of an attempt to connect.
+/// Judges the error of an attempt to connect.
 pub(super) fn of_connecting(error: &Error) -> StoreError {
     error.code().map_or(StoreError::Unavailable(NO_CONNECTION), of_code)
 }
 
-/// Whether another was quicker: a serialization failure, a deadlock, a key, table or column that is there.
+/// Tells whether another transaction was quicker: a serialization failure, a deadlock, or a key, table
+/// or column that exists.
 fn is_conflict(code: &SqlState) -> bool {
     [
         SqlState::T_R_SERIALIZATION_FAILURE,
@@ -51,7 +52,7 @@ fn is_conflict(code: &SqlState) -> bool {
     .contains(code)
 }
 
-/// Whether it is the server's last word on this connection.
+/// Tells whether the server closes the connection with this error.
 fn ends_connection(code: &SqlState) -> bool {
     code.code().starts_with("57P") || code.code().starts_with("08")
 }

@@ -21,16 +21,16 @@
 //! and so is tokio, with I/O and time enabled.
 //!
 //! # What is guaranteed
-//! * What was answered is durable, as far as the database is: leave `fsync` and `synchronous_commit` on.
-//! * Whatever writes is one transaction at `SERIALIZABLE`, tried again, with growing pauses, for up to
-//!   ten seconds when another was quicker or the connection was lost; then [`StoreError::Contended`].
-//!   Reads see one snapshot. No statement waits for more than five seconds, and nobody for more than ten
-//!   until the pool has a connection to spare.
-//! * When the connection is lost *while a transaction is being committed*, nobody knows whether it was:
-//!   [`StoreError::Unavailable`]. Every method may then be asked again: an outcome, a confirmation and a
-//!   report say the same as before, and a parked challenge that was spent is spent. An operation of the
-//!   operator may have been done; look before doing it again.
-//! * A future that is dropped half-way undoes its transaction, unless it was being committed.
+//! * Answers are durable, as far as the database is: leave `fsync` and `synchronous_commit` on.
+//! * Each write is one transaction at `SERIALIZABLE`. After a conflict or a lost connection it is run again,
+//!   with growing pauses, for up to ten seconds; then it is [`StoreError::Contended`]. Reads see one
+//!   snapshot. A statement waits for at most five seconds, and a call for at most ten until the pool has a
+//!   connection to spare.
+//! * When the connection is lost *while a transaction is being committed*, it is not known whether it was
+//!   committed: [`StoreError::Unavailable`]. Every question may then be asked again: an outcome, a
+//!   confirmation and a report get the same answer as before, and a challenge that was spent stays spent.
+//!   An operation of the operator may have been done; look before doing it again.
+//! * Dropping a future undoes its transaction, unless it was being committed.
 //!
 //! # Databases that are wire-compatible
 //! The SQL is that of [`crate::store`]'s tables and nothing else: see `src/sql`. Besides the isolation
@@ -43,7 +43,7 @@
 //! confirms and loses, and a user in a group or two more than there may be.
 //!
 //! # What its operator does
-//! Nothing is purged as outcomes come, which would set servers against each other: run
+//! Expired rows are not removed with outcomes, since servers would be in each other's way: run
 //! [`Purge`](crate::store::operation::Purge) and [`PurgeEvents`](crate::store::operation::PurgeEvents)
 //! every few minutes, from any number of servers. [`Store::migrate`] is never done unasked, since other
 //! servers may still run the version before.
@@ -63,7 +63,7 @@ mod error;
 mod store;
 mod transact;
 
-pub use crate::sql::OpenError;
+pub use crate::store::OpenError;
 pub use blocking::Blocking;
 pub use deadpool_postgres::{self, tokio_postgres};
 pub use store::Store;

@@ -1,18 +1,19 @@
-//! The store, and what it is asked.
+//! The store, and its questions.
 
 use super::connection::Lent;
 use super::transact::{Work, transact};
 use crate::port::StoreError;
-use crate::sql::{self, OpenError, Rows, Shared};
-use crate::store::entity::Trouble;
-use crate::store::{Operation, StorageKeys, UniqueNames, entitlement_store};
+use crate::sql::{self, Statements};
+use crate::store::sealing::{SealedTables, Shared};
+use crate::store::tables::TxError;
+use crate::store::{OpenError, Operation, StorageKeys, UniqueNames, entitlement_store};
 use crate::time::UnixTime;
 use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 use deadpool_postgres::Pool;
 
-/// How many expired rows go with each outcome: none, lest servers get into each other's way.
+/// Expired rows removed with each outcome: none, since servers would be in each other's way.
 const TIDY: usize = 0;
 
 /// An entitlement store in PostgreSQL, for asynchronous programs. A clone is the same store.
@@ -23,7 +24,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes a store in a database that has none, in which names are unique as told.
+    /// Makes a store in a database that holds none, and sets who may hold a user name.
     ///
     /// # Errors
     /// [`OpenError::Exists`] or [`OpenError::Store`].
@@ -41,8 +42,8 @@ impl Store {
         Ok(Self { pool, shared: Arc::new(shared) })
     }
 
-    /// Opens the store in a database, and migrates it where an earlier version of this crate has made
-    /// it. Servers of that version must have been stopped: they do not know the new schema.
+    /// Opens the store in a database, and migrates it where an earlier version of this crate made it.
+    /// Stop the servers of that version before: they do not know the new schema.
     ///
     /// # Errors
     /// [`OpenError`]; the database is as it was.
@@ -51,8 +52,8 @@ impl Store {
         Ok(Self { pool, shared: Arc::new(shared) })
     }
 
-    /// Performs an operation: all of it, durably, or nothing; or, where the connection is lost at the
-    /// very end, one of the two ([`StoreError::Unavailable`], see [`crate::postgres`]).
+    /// Performs an operation: as a whole, durably, or not at all; where the connection is lost at the
+    /// very end, either of them ([`StoreError::Unavailable`], see [`crate::postgres`]).
     ///
     /// # Errors
     /// The operation's.
@@ -69,7 +70,7 @@ impl fmt::Debug for Store {
     }
 }
 
-/// For how long a question is asked again while others are quicker.
+/// Time for which a question is asked again after conflicts.
 const QUESTION: Duration = Duration::from_secs(10);
 
 struct Perform<'a, O> {
@@ -84,13 +85,13 @@ impl<O: Operation> Work for Perform<'_, O> {
     const WRITES: bool = O::WRITES;
     const PATIENCE: Duration = QUESTION;
 
-    async fn perform(&self, database: Lent<'_>) -> Result<O::Answer, Trouble<O::Error>> {
-        let mut rows = Rows { database, shared: self.shared };
-        self.operation.perform(&mut rows, self.now).await
+    async fn perform(&self, database: Lent<'_>) -> Result<O::Answer, TxError<O::Error>> {
+        let mut tables = SealedTables { transaction: Statements(database), shared: self.shared };
+        self.operation.perform(&mut tables, self.now).await
     }
 }
 
-/// A table may have to wait until others are done with it.
+/// Time for changes of the schema, which may have to wait for other transactions.
 const TABLES: Duration = Duration::from_secs(300);
 
 struct Create(StorageKeys, UniqueNames);
@@ -101,12 +102,12 @@ impl Work for Create {
     const WRITES: bool = true;
     const PATIENCE: Duration = TABLES;
 
-    async fn perform(&self, database: Lent<'_>) -> Result<Shared, Trouble<OpenError>> {
+    async fn perform(&self, database: Lent<'_>) -> Result<Shared, TxError<OpenError>> {
         sql::create(database, self.0.clone(), self.1).await.map_err(again)
     }
 }
 
-/// It writes where the schema is migrated.
+/// Opens the store; it writes where the schema is migrated.
 struct Open<const MIGRATE: bool>(StorageKeys);
 
 impl<const MIGRATE: bool> Work for Open<MIGRATE> {
@@ -115,15 +116,15 @@ impl<const MIGRATE: bool> Work for Open<MIGRATE> {
     const WRITES: bool = MIGRATE;
     const PATIENCE: Duration = if MIGRATE { TABLES } else { QUESTION };
 
-    async fn perform(&self, database: Lent<'_>) -> Result<Shared, Trouble<OpenError>> {
+    async fn perform(&self, database: Lent<'_>) -> Result<Shared, TxError<OpenError>> {
         sql::open(database, self.0.clone(), MIGRATE).await.map_err(again)
     }
 }
 
-/// Who was not quick enough looks again.
-fn again(error: OpenError) -> Trouble<OpenError> {
+/// Has a transaction run again after a conflict.
+fn again(error: OpenError) -> TxError<OpenError> {
     match error {
-        OpenError::Store(StoreError::Contended) => Trouble::Conflict,
-        error => Trouble::Error(error),
+        OpenError::Store(StoreError::Contended) => TxError::Conflict,
+        error => TxError::Error(error),
     }
 }

@@ -1,10 +1,10 @@
-//! Transactions: begun, tried again while others are quicker, and never committed in doubt.
+//! Transactions: run again after a conflict, and never committed in doubt.
 
 use super::connection::Lent;
 use super::error::{self, NO_ANSWER, NO_CONNECTION};
 use crate::port::StoreError;
 use crate::random::{SystemRandom, draw};
-use crate::store::entity::Trouble;
+use crate::store::tables::TxError;
 use alloc::format;
 use core::ops::DerefMut;
 use core::time::Duration;
@@ -12,25 +12,25 @@ use deadpool_postgres::tokio_postgres::{Error, IsolationLevel, Transaction};
 use deadpool_postgres::{Object, Pool, PoolError};
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// The longest pause between two attempts.
+/// Longest pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What is done in one transaction.
+/// Content of one transaction.
 pub(super) trait Work: Sync {
     type Answer: Send;
     type Error: From<StoreError> + Send;
-    /// Whether it may change something.
+    /// True where the transaction may change something.
     const WRITES: bool;
-    /// For how long a connection is waited for, and it is begun again. A statement may take half of it, and
-    /// all of it half as much more.
+    /// Time for waiting for a connection and for attempts. A statement may take half of it, and the
+    /// last attempt may end half of it later.
     const PATIENCE: Duration;
     fn perform(
         &self,
         database: Lent<'_>,
-    ) -> impl Future<Output = Result<Self::Answer, Trouble<Self::Error>>> + Send;
+    ) -> impl Future<Output = Result<Self::Answer, TxError<Self::Error>>> + Send;
 }
 
-/// A connection of the pool, which goes back to it only with nothing under way.
+/// Connection of the pool, which is given back only when nothing is under way on it.
 struct Borrowed {
     connection: Option<Object>,
     idle: bool,
@@ -39,57 +39,57 @@ struct Borrowed {
 impl Drop for Borrowed {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take().filter(|_| !self.idle) {
-            // Closed: what was begun on it is undone by the server.
+            // It is closed, and the server undoes what was begun on it.
             drop(Object::take(connection));
         }
     }
 }
 
-/// Does it: all of it, durably, or nothing; or it is not known.
+/// Runs the transaction: as a whole, durably, or not at all; or the outcome is not known.
 pub(super) async fn transact<W: Work>(pool: &Pool, work: &W) -> Result<W::Answer, W::Error> {
     let now = Instant::now();
     let until = now.checked_add(W::PATIENCE).unwrap_or(now);
-    // Whoever is at it then may come to an end.
+    // An attempt that is running when the time ends may still finish.
     let limit = until.checked_add(W::PATIENCE.checked_div(2).unwrap_or_default()).unwrap_or(until);
     let mut pause = Duration::from_millis(2);
     loop {
-        // Nothing has been asked of the database before there is a connection.
+        // Nothing was asked of the database before there is a connection.
         let borrowed = timeout_at(until, borrow(pool)).await;
         let borrowed = borrowed.unwrap_or(Err(StoreError::Unavailable(NO_CONNECTION)))?;
         match timeout_at(limit, attempt(borrowed, work)).await {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(Trouble::Error(error))) => return Err(error),
-            Ok(Err(Trouble::Conflict)) if Instant::now() >= until => {
+            Ok(Err(TxError::Error(error))) => return Err(error),
+            Ok(Err(TxError::Conflict)) if Instant::now() >= until => {
                 return Err(StoreError::Contended.into());
             }
-            // Whoever waits by chance does not meet the same ones again.
-            Ok(Err(Trouble::Conflict)) => sleep(part_of(pause)).await,
+            // A pause of random length keeps rivals from meeting again.
+            Ok(Err(TxError::Conflict)) => sleep(part_of(pause)).await,
             Err(_) => return Err(StoreError::Unavailable(NO_ANSWER).into()),
         }
         pause = pause.saturating_mul(2).min(PAUSE);
     }
 }
 
-/// Any time up to `most`.
+/// Returns a random time of at most `most`.
 fn part_of(most: Duration) -> Duration {
     let most = u32::try_from(most.as_micros()).unwrap_or(u32::MAX);
     let drawn = u32::from_be_bytes(draw(&mut SystemRandom));
     Duration::from_micros(drawn.checked_rem(most.saturating_add(1)).unwrap_or(0).into())
 }
 
-async fn attempt<W: Work>(mut borrowed: Borrowed, work: &W) -> Result<W::Answer, Trouble<W::Error>> {
+async fn attempt<W: Work>(mut borrowed: Borrowed, work: &W) -> Result<W::Answer, TxError<W::Error>> {
     let Some(connection) = &mut borrowed.connection else {
-        return Err(Trouble::Error(StoreError::Unavailable(NO_CONNECTION).into()));
+        return Err(TxError::Error(StoreError::Unavailable(NO_CONNECTION).into()));
     };
     let begun = begin(connection, W::WRITES, W::PATIENCE).await;
-    let transaction = begun.map_err(|error| widened(error::of_statement(&error)))?;
+    let transaction = begun.map_err(|error| error::of_statement(&error).widened())?;
     let mut fault = None;
     let answer = work.perform(Lent { transaction: &transaction, fault: &mut fault }).await;
     let answer = match (fault, answer) {
-        (Some(fault), _) => Err(widened(fault)),
+        (Some(fault), _) => Err(fault.widened()),
         (None, Ok(answer)) if W::WRITES => {
             let committed = transaction.commit().await;
-            committed.map(|()| answer).map_err(|error| widened(error::of_commit(&error)))
+            committed.map(|()| answer).map_err(|error| error::of_commit(&error).widened())
         }
         (None, answer) => {
             drop(transaction); // which undoes it
@@ -100,7 +100,7 @@ async fn attempt<W: Work>(mut borrowed: Borrowed, work: &W) -> Result<W::Answer,
     answer
 }
 
-/// A connection, if there is one to be had; the caller of this sees to the time.
+/// Takes a connection from the pool; the caller limits the time.
 async fn borrow(pool: &Pool) -> Result<Borrowed, StoreError> {
     match pool.get().await {
         Ok(connection) => Ok(Borrowed { connection: Some(connection), idle: false }),
@@ -118,18 +118,11 @@ async fn begin(connection: &mut Object, writes: bool, patience: Duration) -> Res
         builder.isolation_level(IsolationLevel::RepeatableRead).read_only(true)
     };
     let transaction = builder.start().await?;
-    // A server that is asleep or cut off in the middle holds up nobody for good.
+    // A server that hangs or is cut off in the middle blocks nobody for good.
     let (statement, idle) = (patience.as_millis() / 2, patience.as_millis());
     let limits = format!(
         "SET LOCAL statement_timeout = {statement}; SET LOCAL idle_in_transaction_session_timeout = {idle}"
     );
     transaction.batch_execute(&limits).await?;
     Ok(transaction)
-}
-
-fn widened<E: From<StoreError>>(trouble: Trouble) -> Trouble<E> {
-    match trouble {
-        Trouble::Conflict => Trouble::Conflict,
-        Trouble::Error(error) => Trouble::Error(error.into()),
-    }
 }

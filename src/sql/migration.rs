@@ -1,17 +1,17 @@
-//! The schema, version by version: numbered migrations, each of which turns one version into the next.
+//! The schema, version by version: numbered migrations, each from one version to the next.
 
 use super::{Database, Dialect};
-use crate::store::entity::Trouble;
+use crate::store::tables::{TxError, VERSION};
 use alloc::string::{String, ToString};
 
-/// The migrations in order; how many there are is the version of the schema.
+/// Migrations in order; their number is the version of the schema.
 const MIGRATIONS: [&str; 2] = [include_str!("migration/0001.sql"), include_str!("migration/0002.sql")];
 
-/// The version of the schema that this version of the crate keeps.
-pub(crate) const CURRENT: u64 = MIGRATIONS.len() as u64;
+// Every version of the tables has its migration.
+const _: () = assert!(MIGRATIONS.len() as u64 == VERSION);
 
-/// Turns a schema of version `from`, 0 for none, into one of version `to`.
-pub(crate) async fn migrate<D: Database>(database: &mut D, from: u64, to: u64) -> Result<(), Trouble> {
+/// Migrates a schema from version `from`, 0 for none, to version `to`.
+pub(crate) async fn migrate<D: Database>(database: &mut D, from: u64, to: u64) -> Result<(), TxError> {
     for (migration, version) in MIGRATIONS.iter().zip(1..) {
         if version > from && version <= to {
             for statement in statements(migration, D::DIALECT) {
@@ -22,7 +22,7 @@ pub(crate) async fn migrate<D: Database>(database: &mut D, from: u64, to: u64) -
     Ok(())
 }
 
-/// The statements of a migration in the words of a database.
+/// Returns the statements of a migration in the words of a dialect.
 fn statements(migration: &str, dialect: Dialect) -> impl Iterator<Item = String> {
     let lines = migration.lines().filter(|line| !line.trim_start().starts_with("--"));
     let text = lines.collect::<alloc::vec::Vec<_>>().join("\n");

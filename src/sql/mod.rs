@@ -1,61 +1,58 @@
 //! Stores in databases: the tables of [`crate::store`] as SQL, for every database that speaks it.
 //!
-//! The SQL is that which SQLite, PostgreSQL and what is wire-compatible with PostgreSQL (CockroachDB,
-//! YugabyteDB, Citus) have in common: plain tables and indexes, primary keys, `SELECT`, `INSERT`,
-//! `UPDATE` and `DELETE` of single rows. No sequences, advisory locks, triggers or notifications.
+//! The SQL is the part that SQLite, PostgreSQL and wire-compatible databases (CockroachDB, YugabyteDB,
+//! Citus) have in common: plain tables and indexes, primary keys, `SELECT`, `INSERT`, `UPDATE` and
+//! `DELETE` of single rows. It has no sequences, advisory locks, triggers or notifications.
 //!
-//! Every row has a version, by which two that change it at once are told apart wherever the database
-//! itself does not, and a seal: its secrets under the storage key, with all the rest of the row as
-//! associated data. A stolen database shows who is registered, and no key; in a database that was
-//! changed without the storage key, what was changed is refused as damaged. An attacker who can write
-//! to the database may still delete rows, and put back older versions of them.
+//! Rows are sealed (`store::sealing`). A stolen database shows who is registered, and no key; rows that
+//! were changed without the storage key are refused as damaged. An attacker who can write to the
+//! database can still delete rows, and put back older versions of them.
 
 pub(crate) mod migration;
 mod open;
 mod rows;
-mod seal;
 
-pub use open::OpenError;
 pub(crate) use open::{create, open};
-pub(crate) use rows::{Rows, Shared};
+pub(crate) use rows::Statements;
 
 use crate::port::StoreError;
-use crate::store::entity::Trouble;
-use crate::store::value::Value;
+use crate::store::tables::{TxError, Value};
 use alloc::vec::Vec;
 
-/// A database within one transaction.
+/// Database within one transaction.
 ///
 /// The SQL has parameters `$1`, `$2` … in the order of their first appearance.
 pub(crate) trait Database: Send {
     const DIALECT: Dialect;
 
-    /// The rows that a query gives.
+    /// Returns the rows of a query.
     fn query(
         &mut self,
         sql: &str,
         parameters: &[Value],
-    ) -> impl Future<Output = Result<Vec<Vec<Value>>, Trouble>> + Send;
+    ) -> impl Future<Output = Result<Vec<Vec<Value>>, TxError>> + Send;
 
-    /// How many rows a statement has changed. [`Trouble::Conflict`] when a key is there already.
+    /// Runs a statement and returns how many rows it changed. [`TxError::Conflict`] where a row has the
+    /// key.
     fn execute(
         &mut self,
         sql: &str,
         parameters: &[Value],
-    ) -> impl Future<Output = Result<u64, Trouble>> + Send;
+    ) -> impl Future<Output = Result<u64, TxError>> + Send;
 }
 
-/// In what databases differ: the words for texts in the order of their bytes, for bytes and integers, and what follows the columns of a table.
+/// Differences between databases: the words for texts that compare by their bytes, for bytes and for
+/// integers, and the words after the columns of a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dialect {
     pub(crate) text: &'static str,
     pub(crate) bytes: &'static str,
     pub(crate) int: &'static str,
     pub(crate) table: &'static str,
-    /// Counts the tables named `halfkey_schema` where the store would be.
+    /// Query that counts the tables named `halfkey_schema` in the place of the store.
     pub(crate) exists: &'static str,
 }
 
-pub(crate) const fn damaged() -> Trouble {
-    Trouble::Error(StoreError::Damaged)
+pub(crate) const fn damaged() -> TxError {
+    TxError::Error(StoreError::Damaged)
 }

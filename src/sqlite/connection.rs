@@ -1,9 +1,9 @@
 //! SQLite behind [`crate::sql::Database`].
 
 use crate::port::StoreError;
-use crate::sql::{Database, Dialect, OpenError};
-use crate::store::entity::Trouble;
-use crate::store::value::Value;
+use crate::sql::{Database, Dialect};
+use crate::store::OpenError;
+use crate::store::tables::{TxError, Value};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -15,14 +15,14 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// How long a writer waits for another one.
+/// Time for which a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Most bytes of a row: a document and an outcome are smaller than a message of the protocol, and what
-/// claims to be larger has been tampered with.
+/// Most bytes of a row: documents and outcomes are shorter than a message of the protocol, and a longer
+/// row was tampered with.
 const ROW_MAX: i32 = 1 << 20;
 
-/// Makes an empty file that was not there before, readable by its owner alone.
+/// Makes a new empty file that only its owner can read. It is an error where there is a file.
 pub(super) fn new_file(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -39,17 +39,18 @@ pub(super) fn new_file(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// What holds for every connection. It changes nothing in the file.
+/// Prepares a connection, without changing anything in the file.
 pub(super) fn guard(connection: &Connection) -> Result<(), StoreError> {
     guards(connection).map_err(|error| trouble(&error))?;
-    // SQLite is content with less than it was asked for.
+    // SQLite opens a file that cannot be written without an error.
     match connection.is_readonly(MAIN_DB).map_err(|error| trouble(&error))? {
         true => Err(StoreError::ReadOnly),
         false => Ok(()),
     }
 }
 
-/// Nothing in a file that was tampered with is run as a program, or is as large as it likes.
+/// Keeps SQLite from running anything in a file that was tampered with, and from reading rows of any
+/// length.
 fn guards(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(PATIENCE)?;
     for (setting, on) in [
@@ -83,7 +84,7 @@ impl Done for rusqlite::Result<i32> {
     }
 }
 
-/// A write-ahead log that is synchronised with every commit: what was answered survives a loss of power.
+/// Turns on a write-ahead log that is synchronised with every commit: answers survive a loss of power.
 pub(super) fn log(connection: &Connection) -> Result<(), StoreError> {
     let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
     let mode: String = mode.map_err(|error| trouble(&error))?;
@@ -97,13 +98,13 @@ pub(super) fn application_id(connection: &Connection) -> Result<i32, StoreError>
     read.map_err(|error| trouble(&error))
 }
 
-/// A transaction, undone when it is dropped before it is committed.
+/// Transaction, undone when it is dropped before it is committed.
 pub(super) struct Transaction<'c> {
     connection: &'c mut Connection,
 }
 
 impl<'c> Transaction<'c> {
-    /// One that writes has the database to itself from the beginning.
+    /// Begins a transaction. One that writes has the database to itself from the beginning.
     pub(super) fn begin(connection: &'c mut Connection, writes: bool) -> Result<Self, StoreError> {
         let begin = if writes { "BEGIN IMMEDIATE" } else { "BEGIN" };
         connection.execute_batch(begin).map_err(|error| trouble(&error))?;
@@ -125,14 +126,14 @@ impl<'c> Transaction<'c> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        // SQLite itself has undone it after some errors.
+        // After some errors SQLite has undone it.
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
     }
 }
 
-/// A connection within a transaction.
+/// Connection within a transaction.
 pub(super) struct Lent<'c> {
     connection: &'c mut Connection,
 }
@@ -146,8 +147,6 @@ impl ToSql for Bound<'_> {
             Value::Int(number) => ValueRef::Integer(*number),
             Value::Text(text) => ValueRef::Text(text.as_bytes()),
             Value::Bytes(bytes) => ValueRef::Blob(bytes),
-            // Secrets are within the seal, and never a value of their own.
-            Value::Sealed(_) => return Err(Error::InvalidQuery),
         }))
     }
 }
@@ -161,21 +160,21 @@ impl Database for Lent<'_> {
         exists: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'halfkey_schema'",
     };
 
-    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, Trouble> {
-        query(self.connection, sql, parameters).map_err(|error| Trouble::Error(trouble(&error)))
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, TxError> {
+        query(self.connection, sql, parameters).map_err(|error| TxError::Error(trouble(&error)))
     }
 
-    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Trouble> {
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, TxError> {
         let changed = self.connection.execute(sql, params_from_iter(parameters.iter().map(Bound)));
         match changed {
             Ok(rows) => Ok(u64::try_from(rows).unwrap_or(u64::MAX)),
-            Err(error) if is_taken(&error) => Err(Trouble::Conflict),
-            Err(error) => Err(Trouble::Error(trouble(&error))),
+            Err(error) if is_taken(&error) => Err(TxError::Conflict),
+            Err(error) => Err(TxError::Error(trouble(&error))),
         }
     }
 }
 
-/// Whether a key is there already.
+/// Tells whether a row has the key.
 fn is_taken(error: &Error) -> bool {
     let codes = [ffi::SQLITE_CONSTRAINT_PRIMARYKEY, ffi::SQLITE_CONSTRAINT_UNIQUE];
     error.sqlite_error().is_some_and(|error| codes.contains(&error.extended_code))
@@ -201,11 +200,11 @@ fn query(connection: &Connection, sql: &str, parameters: &[Value]) -> rusqlite::
     Ok(all)
 }
 
-/// What an error of SQLite means for who asked.
+/// Judges an error of SQLite.
 pub(super) fn trouble(error: &Error) -> StoreError {
     let code = error.sqlite_error().map_or(0, |error| error.extended_code);
     match error.sqlite_error_code() {
-        // Two that open the log at once are in each other's way for a moment.
+        // Two connections that open the log at once are in each other's way for a moment.
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
             StoreError::Contended
         }
@@ -213,8 +212,8 @@ pub(super) fn trouble(error: &Error) -> StoreError {
         Some(ErrorCode::DiskFull) => StoreError::Full,
         // The index of the log is a file of its own, and grows before the log does.
         Some(ErrorCode::SystemIoFailure) if code == ffi::SQLITE_IOERR_SHMSIZE => StoreError::Full,
-        // The SQL is fixed, and so are the tables it was written for: where it does not fit, or a
-        // constraint is in its way, the tables are not those any more.
+        // The SQL fits the tables of the store: where it does not, or a constraint is violated, the
+        // tables were changed.
         Some(
             ErrorCode::DatabaseCorrupt
             | ErrorCode::NotADatabase

@@ -13,31 +13,32 @@
 //! # }
 //! ```
 //! Every method is one transaction, on the disk when it returns (write-ahead log, `synchronous=FULL`).
-//! With each outcome go a few rows that have expired; a program may let go of more with
+//! With each outcome that is stored, a few expired rows are removed; a program may remove more with
 //! [`crate::store::operation::Purge`]. Tables and columns are described in `src/sql/migration` and can
-//! be looked at with the sqlite3 shell:
+//! be read with the sqlite3 shell:
 //! ```sql
 //! SELECT name, state, datetime(confirmed_at, 'unixepoch') FROM halfkey_registration ORDER BY name;
 //! ```
-//! What is changed there is refused as damaged ([`StoreError::Damaged`]), since every row is sealed under
-//! the storage key. So is a row that a damaged index gives in place of the one that was looked for; what
-//! an index does not find any more counts as removed. Rows that are removed, rows and whole files that
-//! are put back as they were before, go unnoticed. Triggers and views in the file are not run.
+//! A row that was changed there is refused as damaged ([`StoreError::Damaged`]), since every row is sealed
+//! under the storage key. So is a row that a damaged index gives in place of the one that was asked for; a
+//! row that an index does not find any more counts as removed. Rows that are removed, and rows and whole
+//! files that are put back as they were before, go unnoticed. Triggers and views in the file are not run.
 //!
-//! A connection is held by one call at a time: within a process calls wait for each other, and writers
-//! of different processes wait for up to five seconds and are then told [`StoreError::Contended`]. The
-//! files that end in `-wal` and `-shm` belong to the store: copy a store with `VACUUM INTO` or
-//! `.backup`, or with nobody at work.
+//! The store has one connection, for one call at a time: within a process calls wait for each other;
+//! writers of different processes wait for up to five seconds, and then get [`StoreError::Contended`]. The
+//! files that end in `-wal` and `-shm` belong to the store: copy a store with `VACUUM INTO` or `.backup`,
+//! or while no program uses it.
 
 mod connection;
 #[cfg(test)]
 mod schema;
 
-pub use crate::sql::OpenError;
+pub use crate::store::OpenError;
 
 use crate::port::StoreError;
-use crate::sql::{self, Rows, Shared};
-use crate::store::entity::Trouble;
+use crate::sql::{self, Statements};
+use crate::store::sealing::{SealedTables, Shared};
+use crate::store::tables::TxError;
 use crate::store::{Operation, StorageKeys, UniqueNames, at_once, entitlement_store};
 use crate::time::UnixTime;
 use connection::{Transaction, trouble};
@@ -46,10 +47,10 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// What SQLite calls the kind of file: the letters `hkey`.
+/// SQLite's number for the kind of file: the letters `hkey`.
 const APPLICATION_ID: i32 = 0x686B_6579;
 
-/// How many rows of each kind that have expired go with each outcome that comes.
+/// Expired rows of each kind that are removed with each outcome that is stored.
 const TIDY: usize = 16;
 
 /// An [`crate::port::EntitlementStore`] in a file of SQLite.
@@ -59,8 +60,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes a store in a new file, in which names are unique as told. A process that dies within
-    /// leaves a file that is [`OpenError::NotAStore`], and to be removed.
+    /// Makes a store in a new file, and sets who may hold a user name. A process that dies meanwhile
+    /// leaves a file that is [`OpenError::NotAStore`], and has to be removed.
     ///
     /// # Errors
     /// [`OpenError::Exists`] when there is a file already; [`OpenError::Store`].
@@ -69,7 +70,7 @@ impl Store {
         connection::new_file(path.as_ref())?;
         let made = Self::make(path.as_ref(), keys, unique);
         if made.is_err() {
-            // What is there is no store, and nobody's but ours.
+            // The files are no store, and this process made them.
             for end in ["", "-wal", "-shm"] {
                 let mut name = path.as_ref().as_os_str().to_owned();
                 name.push(end);
@@ -89,10 +90,10 @@ impl Store {
         Ok(Self { connection: Mutex::new(connection), shared })
     }
 
-    /// Opens the store in a file. One that an earlier version of this crate has made is migrated.
+    /// Opens the store in a file. A store that an earlier version of this crate made is migrated.
     ///
     /// # Errors
-    /// [`OpenError`]; the file is as it was. [`OpenError::NotAStore`] where there is no file.
+    /// [`OpenError`], which leaves the file as it was; [`OpenError::NotAStore`] where there is no file.
     pub fn open(path: impl AsRef<Path>, keys: StorageKeys) -> Result<Self, OpenError> {
         if !path.as_ref().is_file() {
             return Err(OpenError::NotAStore);
@@ -105,7 +106,7 @@ impl Store {
             Err(error) => return Err(error.into()),
         }
         connection::log(&connection)?;
-        // Who only reads waits for nobody, and needs no place for it.
+        // A read-only open does not wait for writers and does not take the write lock.
         let shared = match Self::read(&mut connection, keys.clone(), false) {
             Err(OpenError::Older { .. }) => Self::read(&mut connection, keys, true),
             read => read,
@@ -120,22 +121,23 @@ impl Store {
         Ok(shared)
     }
 
-    /// Performs an operation: all of it, durably, or nothing.
+    /// Performs an operation: as a whole, durably, or not at all.
     ///
     /// # Errors
     /// The operation's.
     pub fn run<O: Operation>(&self, operation: &O, now: UnixTime) -> Result<O::Answer, O::Error> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let mut transaction = Transaction::begin(&mut connection, O::WRITES)?;
-        let mut rows = Rows { database: transaction.lend(), shared: &self.shared };
-        match at_once(operation.perform(&mut rows, now)) {
+        let lent = Statements(transaction.lend());
+        let mut tables = SealedTables { transaction: lent, shared: &self.shared };
+        match at_once(operation.perform(&mut tables, now)) {
             Some(Ok(answer)) => {
                 transaction.commit()?;
                 Ok(answer)
             }
-            Some(Err(Trouble::Error(error))) => Err(error),
-            // The transaction has the database to itself: a row that is in the way stays there.
-            Some(Err(Trouble::Conflict)) | None => Err(StoreError::Damaged.into()),
+            Some(Err(TxError::Error(error))) => Err(error),
+            // No other transaction runs: a row that is in the way stays there.
+            Some(Err(TxError::Conflict)) | None => Err(StoreError::Damaged.into()),
         }
     }
 }

@@ -15,10 +15,10 @@ use crate::record::{
 };
 use crate::secret::Secret;
 use crate::sql::{Database, Dialect};
-use crate::store::entity::{Entity, Query, Tables};
+use crate::store::entity::Tables;
 use crate::store::operation::*;
-use crate::store::rows::{self, every_table};
-use crate::store::value::{Kind, Value};
+use crate::store::rows;
+use crate::store::tables::{Column, ColumnKind, Query, Table, TxError, Value};
 use crate::store::{OperatorError, Subject, rules};
 use crate::template::{Field, FieldKind, Template};
 use std::collections::BTreeSet;
@@ -59,54 +59,45 @@ fn int(value: &Value) -> i64 {
     *number
 }
 
-/// What an entity says of its table: name, type, `NOT NULL`, place in the primary key.
-fn wanted<E: Entity>() -> Vec<(&'static str, &'static str, bool, i64)> {
-    let keys = E::KEYS as i64;
-    let column = |(place, column): (i64, &crate::store::entity::Column)| {
+/// Returns of each column its name, type, `NOT NULL`, and place in the primary key.
+fn wanted(table: &Table) -> Vec<(&'static str, &'static str, bool, i64)> {
+    let keys = table.key_columns().count() as i64;
+    let column = |(place, column): (i64, Column)| {
         let kind = match column.kind {
-            Kind::Int => "INTEGER",
-            Kind::Text => "TEXT",
-            Kind::Bytes => "BLOB",
-            Kind::Sealed => return None,
+            ColumnKind::Int => "INTEGER",
+            ColumnKind::Text => "TEXT",
+            ColumnKind::Bytes => "BLOB",
         };
         let key = if place <= keys { place } else { 0 };
-        Some((column.name, kind, !column.optional, key))
+        (column.name, kind, !column.optional, key)
     };
-    let own = (1..).zip(E::COLUMNS).filter_map(column);
-    own.chain([("version", "INTEGER", true, 0), ("sealed_by", "TEXT", true, 0), ("seal", "BLOB", true, 0)])
-        .collect()
+    (1..).zip(table.columns()).map(column).collect()
 }
 
-fn compare<E: Entity>(store: &Store) {
-    let table = std::format!("halfkey_{}", E::TABLE);
+fn compare(store: &Store, wants: &Table) {
+    let table = std::format!("halfkey_{}", wants.name());
     let found = ask(store, &std::format!("PRAGMA table_info({table})"));
     let found: BTreeSet<_> =
         found.iter().map(|row| (text(&row[1]), text(&row[2]), int(&row[3]) == 1, int(&row[5]))).collect();
-    assert_eq!(found, wanted::<E>().into_iter().collect(), "{table}");
+    assert_eq!(found, wanted(wants).into_iter().collect(), "{table}");
 
     let leads: Vec<String> = ask(store, &std::format!("PRAGMA index_list({table})"))
         .iter()
         .map(|index| text(&ask(store, &std::format!("PRAGMA index_info({})", text(&index[1])))[0][2]).into())
         .collect();
-    for column in E::COLUMNS.iter().filter(|column| column.indexed) {
+    for column in wants.columns().filter(|column| column.indexed) {
         assert!(leads.iter().any(|lead| lead == column.name), "{table} has no index on {}", column.name);
     }
     let strict = ask(store, &std::format!("SELECT strict FROM pragma_table_list WHERE name = '{table}'"));
     assert_eq!(int(&strict[0][0]), 1, "{table}");
 }
 
-macro_rules! compare {
-    ($store:ident: $($entity:ident),*) => {{
-        $( compare::<rows::$entity>($store); )*
-        [$( rows::$entity::TABLE ),*]
-    }};
-}
-
 #[test]
 fn the_tables_are_those_of_the_rows() {
     with_store("tables", |store| {
-        let tables = every_table!(compare, store);
-        let mut wanted: Vec<String> = tables.iter().map(|table| std::format!("halfkey_{table}")).collect();
+        Table::all().iter().for_each(|table| compare(store, table));
+        let mut wanted: Vec<String> =
+            Table::all().iter().map(|table| std::format!("halfkey_{}", table.name())).collect();
         wanted.sort();
         let found = ask(store, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");
         assert_eq!(found.iter().map(|row| text(&row[0]).to_string()).collect::<Vec<_>>(), wanted);
@@ -133,11 +124,11 @@ impl Watched<'_> {
 
 impl Database for Watched<'_> {
     const DIALECT: Dialect = Lent::DIALECT;
-    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, Trouble> {
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, TxError> {
         self.explain(sql, parameters).await;
         self.database.query(sql, parameters).await
     }
-    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Trouble> {
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, TxError> {
         self.explain(sql, parameters).await;
         self.database.execute(sql, parameters).await
     }
@@ -148,7 +139,7 @@ fn watch<O: Operation>(store: &Store, scans: &mut BTreeSet<String>, operation: &
     let mut connection = store.connection.lock().unwrap();
     let mut transaction = Transaction::begin(&mut connection, true).unwrap();
     let database = Watched { database: transaction.lend(), scans };
-    let mut rows = Rows { database, shared: &store.shared };
+    let mut rows = SealedTables { transaction: Statements(database), shared: &store.shared };
     let Some(Ok(answer)) = at_once(operation.perform(&mut rows, NOW)) else { panic!("not performed") };
     transaction.commit().unwrap();
     answer
@@ -239,17 +230,17 @@ fn no_question_of_the_protocol_reads_a_whole_table() {
         watch(store, scans, &PurgeEvents { before: NOW, limit: 9 });
         let bea = UserName::new("bea").unwrap();
         watch(store, scans, &Rename { key_id: KeyId::new([4; 16]), name: bea.clone() });
-        watch(store, scans, &Forget(key));
+        watch(store, scans, &DeleteRegistration(key));
         let named = RegistrationFilter { name: Some(bea), ..RegistrationFilter::default() };
         let of_user = RegistrationFilter { user_id: Some(user_id), ..RegistrationFilter::default() };
         for filter in [named, of_user] {
-            watch(store, scans, &Registrations { filter, ..Registrations::default() });
+            watch(store, scans, &ListRegistrations { filter, ..ListRegistrations::default() });
         }
         let filter = EventFilter { key_id: Some(key), ..EventFilter::default() };
-        watch(store, scans, &Events { filter, ..Events::default() });
+        watch(store, scans, &ListEvents { filter, ..ListEvents::default() });
         assert_eq!(*scans, BTreeSet::new());
         // The test can fail.
-        watch(store, scans, &Registrations::default());
+        watch(store, scans, &ListRegistrations::default());
         assert_eq!(scans.len(), 1);
     });
 }
@@ -259,7 +250,7 @@ struct Misled<'c>(Lent<'c>);
 
 impl Database for Misled<'_> {
     const DIALECT: Dialect = Lent::DIALECT;
-    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, Trouble> {
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Vec<Value>>, TxError> {
         let other = |value: &Value| match value {
             Value::Text(text) if *text == KeyId::new([2; 16]).to_string() => {
                 Value::Text(KeyId::new([1; 16]).to_string())
@@ -268,7 +259,7 @@ impl Database for Misled<'_> {
         };
         self.0.query(sql, &parameters.iter().map(other).collect::<Vec<_>>()).await
     }
-    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, Trouble> {
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, TxError> {
         self.0.execute(sql, parameters).await
     }
 }
@@ -279,14 +270,15 @@ fn a_row_that_was_not_asked_for_is_damage() {
         store.run(&rules::Commit(&outcome(1, granted(1, None, None)), 16), NOW).unwrap();
         let mut connection = store.connection.lock().unwrap();
         let mut transaction = Transaction::begin(&mut connection, false).unwrap();
-        let mut rows = Rows { database: Misled(transaction.lend()), shared: &store.shared };
-        let mut get = |n| at_once(Inspect(KeyId::new([n; 16])).perform(&mut rows, NOW)).unwrap();
+        let mut rows =
+            SealedTables { transaction: Statements(Misled(transaction.lend())), shared: &store.shared };
+        let mut get = |n| at_once(InspectRegistration(KeyId::new([n; 16])).perform(&mut rows, NOW)).unwrap();
         assert!(matches!(get(1), Ok(Some(_))));
-        assert_eq!(get(2).err(), Some(Trouble::Error(OperatorError::Store(StoreError::Damaged))));
+        assert_eq!(get(2).err(), Some(TxError::Error(OperatorError::Store(StoreError::Damaged))));
         assert!(matches!(get(3), Ok(None)));
         let filter = Query::all().is("key_id", &KeyId::new([2; 16]));
-        let found = at_once(rows.select::<rows::Row>(filter)).unwrap();
-        assert_eq!(found.err(), Some(Trouble::Error(StoreError::Damaged)));
+        let found = at_once(rows.select::<rows::RegistrationRow>(filter)).unwrap();
+        assert_eq!(found.err(), Some(TxError::Error(StoreError::Damaged)));
     });
 }
 
@@ -305,9 +297,12 @@ fn a_file_that_may_not_grow_is_full_and_loses_nothing() {
         };
         let issued = (0..1000).take_while(|n| issue(*n).is_ok()).count();
         assert_eq!(issue(1000), Err(OperatorError::Store(StoreError::Full)));
-        let codes = || store.run(&Codes { after: None, limit: Some(1000) }, NOW).unwrap().entries.len();
-        let events =
-            || store.run(&Events { limit: Some(1000), ..Events::default() }, NOW).unwrap().entries.len();
+        let codes = || {
+            store.run(&ListCodes { limit: Some(1000), ..ListCodes::default() }, NOW).unwrap().entries.len()
+        };
+        let events = || {
+            store.run(&ListEvents { limit: Some(1000), ..ListEvents::default() }, NOW).unwrap().entries.len()
+        };
         assert!(issued > 0 && issued < 1000);
         assert_eq!((codes(), events()), (issued, issued));
         room(100_000);

@@ -1,4 +1,4 @@
-//! The keys under which a store in a database seals its rows.
+//! Keys under which a store in a database seals its rows.
 
 use crate::hash::prf;
 use crate::secret::Secret;
@@ -6,16 +6,18 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// The keys under which a store in a database seals what it writes, so that a stolen database alone
-/// opens no session, and a changed one is noticed.
+/// Keys under which a store in a database seals its rows, so that a stolen database alone opens no
+/// session, and a changed one is noticed.
 ///
-/// One is current, and seals; others open what they have sealed. Keep them apart from the database:
-/// whoever has both has the registrations of all users. Every store has a key of its own: between
-/// stores that share one, whoever can write to both databases could move rows.
+/// The current key seals; the others only open what they sealed before. Keep them apart from the
+/// database: an attacker with both has the registrations of all users. Every store has a key of its
+/// own: where stores share one, an attacker who can write to both databases could move rows from one to
+/// the other.
 ///
 /// To change the key of a store that several servers use:
 /// 1. every server is given the new key besides the current one ([`StorageKeys::and`]);
-/// 2. then every server is given the new key as the current one, and the old one besides it;
+/// 2. then every server is given the new key as the current one, and the old one as another
+/// ([`StorageKeys::and`]);
 /// 3. [`crate::store::operation::Reseal`] runs through all tables, and again until it finds no more;
 /// 4. the old key is taken away.
 #[derive(Clone)]
@@ -24,8 +26,8 @@ pub struct StorageKeys {
     others: Vec<StorageKey>,
 }
 
-/// A key, and the id that stands beside what it has sealed: a pseudorandom value of the key, of 16
-/// hexadecimal digits.
+/// A storage key and its id, which stands beside what the key sealed: a pseudorandom value of the key,
+/// of 16 hexadecimal digits.
 #[derive(Clone)]
 pub(crate) struct StorageKey {
     pub(crate) id: String,
@@ -42,20 +44,20 @@ impl StorageKey {
 }
 
 impl StorageKeys {
-    /// Just one key: 32 random bytes.
+    /// Takes one key: 32 random bytes.
     #[must_use]
     pub fn new(current: Secret) -> Self {
         Self { current: StorageKey::new(current), others: Vec::new() }
     }
 
-    /// The same keys, and one that was current before, or is going to be.
+    /// Adds a key that was current before, or will be.
     #[must_use]
     pub fn and(mut self, other: Secret) -> Self {
         self.others.push(StorageKey::new(other));
         self
     }
 
-    /// The id of the current key, as it stands in the column `sealed_by`.
+    /// Returns the id of the current key, as it stands in the column `sealed_by`.
     #[must_use]
     pub fn current_id(&self) -> String {
         self.current.id.to_string()

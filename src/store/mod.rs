@@ -1,25 +1,29 @@
-//! Entitlement stores (patent's 30): what every store in this crate does alike, wherever its rows are.
+//! Entitlement stores (patent's 30): everything that the stores in this crate do alike, wherever their
+//! rows are.
 //!
 //! ```text
 //!  EntitlementStore (the steps ask)      Operation (the operator asks)
 //!              └───────────── rules ────────────┘      one text, asynchronous, each a transaction
 //!                               │
 //!                             tables                   get, select, insert, update, delete
-//!              ┌────────────────┼────────────────┐
-//!        memory::Store     sqlite::Store    postgres::Store
+//!              ┌────────────────┴────────────────┐
+//!        memory::Store                     tables::Backend   sealed rows, wherever they are
+//!                              ┌────────────────┼────────────────┐
+//!                        sqlite::Store    postgres::Store    TableStore<B>
 //! ```
 //!
-//! An operator asks with the values in [`operation`], which each store performs by its method `run`:
+//! An operator's operations are the values in [`operation`], which each store performs by its method
+//! `run`:
 //! ```
 //! use halfkey::memory::Store;
-//! use halfkey::store::operation::{IssueCode, Registrations};
+//! use halfkey::store::operation::{IssueCode, ListRegistrations};
 //! use halfkey::{Secret, UnixTime, UserName};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (store, now) = (Store::new(), UnixTime::now());
 //! let (name, secret) = (UserName::normalise("Alice")?, Secret::new([7; 32]));
 //! store.run(&IssueCode { name, secret, expires: Some(now.after(7 * 86_400)) }, now)?;
 //!
-//! let mut list = Registrations::default();
+//! let mut list = ListRegistrations::default();
 //! loop {
 //!     let page = store.run(&list, now)?;
 //!     for entry in &page.entries {
@@ -32,44 +36,32 @@
 //! # }
 //! ```
 
+mod at_once;
+pub(crate) mod cell;
 pub(crate) mod entity;
-pub(crate) mod event;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod event;
 mod key;
+pub(crate) mod log;
+mod open_error;
 pub mod operation;
 pub(crate) mod rows;
 pub(crate) mod rules;
+pub(crate) mod sealing;
 mod subject;
-pub(crate) mod value;
+mod table_port;
+mod table_store;
+pub mod tables;
+mod unique_names;
 
-pub use event::{Event, EventKind};
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use at_once::at_once;
+pub use event::{AuditEvent, AuditEventKind};
 pub use key::StorageKeys;
+pub use open_error::OpenError;
 pub use operation::{Operation, OperatorError};
-pub use rows::State;
+pub use rows::RegistrationState;
 pub use subject::{Subject, SubjectError};
-
-/// Whose name a name is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UniqueNames {
-    /// The first who becomes active under it holds it.
-    #[default]
-    Always,
-    /// Only who proved a right to it (an activation code, the operator's approval) holds it.
-    /// Others may register under one name side by side, and only their user ids tell them apart.
-    Proven,
-}
-
-value::words! { UniqueNames { Always = "always", Proven = "proven" } }
-
-/// The result of a future that never waits; `None` should it wait all the same.
-pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut context = core::task::Context::from_waker(core::task::Waker::noop());
-    match core::pin::pin!(future).poll(&mut context) {
-        core::task::Poll::Ready(result) => Some(result),
-        core::task::Poll::Pending => None,
-    }
-}
+pub use table_store::{AsyncTableStore, TableStore};
+pub use unique_names::UniqueNames;
 
 /// Makes a store that performs operations a port of the steps: an
 /// [`EntitlementStore`](crate::port::EntitlementStore) where `run` answers at once, an

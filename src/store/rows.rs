@@ -1,9 +1,11 @@
-//! The rows that a store keeps, table by table: the schema of every database behind it.
+//! Rows of a store, table by table: the schema of every database behind it.
 
-use super::entity::entity;
-use super::event::EventKind;
-use super::value::{sealed, words};
-use super::{Subject, UniqueNames};
+use super::cell::{sealed, words};
+use super::entity::{Entity, entity};
+use super::event::AuditEventKind;
+use super::subject::Subject;
+use super::tables::Table;
+use super::unique_names::UniqueNames;
 use crate::id::{
     AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, TicketId, UserId,
     UserName,
@@ -21,10 +23,10 @@ use crate::wire::stored::stored;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A [`Lifecycle`] without its time.
+/// State of a registration: a [`Lifecycle`] without its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum State {
+pub enum RegistrationState {
     /// [`Lifecycle::Pending`].
     Pending,
     /// [`Lifecycle::Active`].
@@ -39,7 +41,7 @@ pub enum State {
     Revoked,
 }
 
-words! { State {
+words! { RegistrationState {
     Pending = "pending", Active = "active", Lost = "lost", Superseded = "superseded",
     Suspended = "suspended", Revoked = "revoked",
 } }
@@ -61,7 +63,7 @@ words! { RejectionCause {
 
 entity! {
     /// A registration.
-    Row, "registration", by [key_id: KeyId] {
+    RegistrationRow, "registration", by [key_id: KeyId] {
         user_id: UserId, indexed;
         name: UserName, indexed;
         access_path: AccessPath, indexed;
@@ -69,22 +71,22 @@ entity! {
         modes: Modes;
         suites: SuiteList;
         lifetime: Option<u32>;
-        allow_key_id: bool;
-        state: State, indexed;
-        /// Until when it must be confirmed; of pending ones alone.
+        allow_key_id as "fall_back": bool;
+        state: RegistrationState, indexed;
+        /// Time until which a pending registration must be confirmed; null for others.
         confirm_by: Option<UnixTime>, indexed;
         expires: Option<UnixTime>, indexed;
         keys: StoredKeys;
         tags: Option<ExpectedTags>;
-        /// The request whose outcome it is, as long as that is stored.
+        /// Request whose outcome granted it, as long as the outcome is stored.
         request: Option<Digest>;
-        /// The activation code that proves it.
+        /// Activation code that proves it.
         code: Option<CodeId>, indexed;
-        /// The key whose place it takes.
+        /// Key ID of the registration that it renews.
         renews: Option<KeyId>, indexed;
-        /// The ticket that it uses up.
+        /// Ticket that it uses up.
         ticket: Option<TicketId>, indexed;
-        /// When it is forgotten; of lost ones alone.
+        /// Time after which a lost registration is removed; null for others.
         forget_at: Option<UnixTime>, indexed;
         granted_at: Option<UnixTime>;
         confirmed_at: Option<UnixTime>;
@@ -94,11 +96,12 @@ entity! {
 
 entity! {
     /// An alias that may open a session.
-    Handed, "alias", by [alias: Alias] {
+    AliasRow, "alias", by [alias: Alias] {
         key_id: KeyId, indexed;
-        /// Its place among those of the key.
+        /// Place among the aliases of the key.
         number: u64;
-        /// `key` or the alias that opened the session it was issued in; nothing for the first.
+        /// `key`, or the alias that opened the session in which this one was issued; null for the
+        /// first.
         issued_by: Option<String>;
         used: bool;
     }
@@ -106,37 +109,37 @@ entity! {
 
 entity! {
     /// R3 as it was sent.
-    Answer, "outcome", by [request: Digest] {
+    OutcomeRow, "outcome", by [request: Digest] {
         response: Vec<u8>;
         keep_until: UnixTime, indexed;
     }
 }
 
 entity! {
-    /// An application that waits for the operator.
-    Waiter, "application", by [ticket_id: TicketId] {
+    /// A request that waits for the operator.
+    RequestRow, "application", by [ticket_id: TicketId] {
         name: UserName, indexed;
         code: Option<CodeId>;
         renews: Option<KeyId>;
         since: UnixTime;
         hold_until: UnixTime, indexed;
-        content: Content;
+        content: RequestContent;
     }
 }
 
-/// The part of an application that is nobody's business.
+/// Confidential part of a request.
 #[derive(Clone)]
-pub(crate) struct Content {
+pub(crate) struct RequestContent {
     pub(crate) ticket: Secret,
     pub(crate) form: Form,
 }
 
-stored! { Content, "stored application" { 1 => ticket, 2 => form } }
-sealed!(Content);
+stored! { RequestContent, "stored application" { 1 => ticket, 2 => form } }
+sealed!(RequestContent);
 
 entity! {
     /// An activation code that has not been used.
-    Code, "activation_code", by [name: UserName] {
+    CodeRow, "activation_code", by [name: UserName] {
         id: CodeId;
         secret: Secret;
         issued_at: UnixTime;
@@ -145,22 +148,22 @@ entity! {
 }
 
 entity! {
-    /// A name that is taken, and by whom.
-    Taken, "name", by [name: UserName] {
+    /// A name that is taken, and its holder.
+    NameRow, "name", by [name: UserName] {
         user_id: UserId;
     }
 }
 
 entity! {
     /// A parked challenge that has been used.
-    Spent, "challenge", by [id: ChallengeId] {
+    ChallengeRow, "challenge", by [id: ChallengeId] {
         lapses: UnixTime, indexed;
     }
 }
 
 entity! {
-    /// What a subject is entitled to in an application: a document, or nothing any more.
-    Entitled, "entitlement", by [subject: Subject, indexed; application: ApplicationName, indexed] {
+    /// Entitlement of a subject in an application: a document, or its revocation.
+    EntitlementRow, "entitlement", by [subject: Subject, indexed; application: ApplicationName, indexed] {
         number: u64;
         valid_for: Option<u32>;
         media_type: Option<String>;
@@ -171,22 +174,21 @@ entity! {
 
 entity! {
     /// A member of a group.
-    Member, "membership", by [group_name: Group, indexed; user_id: UserId, indexed] {
+    MembershipRow, "membership", by [group_name: Group, indexed; user_id: UserId, indexed] {
         since: UnixTime;
     }
 }
 
 entity! {
-    /// When a user last came into a group, left one, or was given another access path, as the number of a
-    /// serial.
-    Moved, "membership_change", by [user_id: UserId] {
+    /// Last change of a user's groups or access path, as the number of a serial.
+    MembershipChangeRow, "membership_change", by [user_id: UserId] {
         number: u64;
     }
 }
 
 entity! {
     /// The last report of a key on an application, and what it has applied.
-    Reported, "report", by [key_id: KeyId, indexed; application: ApplicationName, indexed] {
+    ReportRow, "report", by [key_id: KeyId, indexed; application: ApplicationName, indexed] {
         epoch: u32;
         number: u64;
         result: ReportResult;
@@ -197,20 +199,20 @@ entity! {
 }
 
 entity! {
-    /// The parts of the last serial that was given.
-    Counter, "counter", by [name: String] {
+    /// Parts of the last serial that was given.
+    CounterRow, "counter", by [name: String] {
         epoch: u32;
         number: u64;
     }
 }
 
 entity! {
-    /// Something that has happened.
-    Happened, "event", by [id: EventId] {
+    /// Entry of the log.
+    EventRow, "event", by [id: EventId] {
         at: UnixTime, indexed;
-        kind: EventKind, indexed;
+        kind: AuditEventKind, indexed;
         cause: Option<RejectionCause>;
-        status: Option<Status>;
+        status as "standing": Option<Status>;
         result: Option<ReportResult>;
         key_id: Option<KeyId>, indexed;
         user_id: Option<UserId>;
@@ -223,23 +225,35 @@ entity! {
 }
 
 entity! {
-    /// Of a store in a database, the one row that tells what store it is. Its seal shows whether the
+    /// The one row of the schema table: version and settings of the store. Its seal shows whether the
     /// storage key is right.
-    Schema, "schema", by [id: String] {
+    SchemaRow, "schema", by [id: String] {
         migration: u64;
         unique_names: UniqueNames;
     }
 }
 
-/// Calls a macro with every table there is.
+/// Calls a macro with every row type.
 macro_rules! every_table {
     ($do:ident $(, $with:ident)*) => {
-        $do!($($with),*: Row, Handed, Answer, Waiter, Code, Taken, Spent, Entitled, Member, Moved, Reported, Counter, Happened, Schema)
+        $do!($($with),*: RegistrationRow, AliasRow, OutcomeRow, RequestRow, CodeRow, NameRow, ChallengeRow, EntitlementRow, MembershipRow, MembershipChangeRow, ReportRow, CounterRow, EventRow, SchemaRow)
     };
 }
 pub(crate) use every_table;
 
-impl Row {
+macro_rules! tables {
+    (: $($entity:ident),*) => { &[$( <$entity as Entity>::TABLE ),*] };
+}
+
+impl Table {
+    /// Returns all tables, for back ends that have to create them.
+    #[must_use]
+    pub const fn all() -> &'static [&'static Self] {
+        every_table!(tables)
+    }
+}
+
+impl RegistrationRow {
     pub(super) fn granted(new: &NewRegistration, request: Digest, now: UnixTime) -> Self {
         let ServerRegistration {
             key_id,
@@ -254,12 +268,12 @@ impl Row {
         } = new.registered.clone();
         let Policy { modes, suites, lifetime, allow_key_id } = policy;
         let (state, confirm_by) = match lifecycle {
-            Lifecycle::Pending { confirm_by } => (State::Pending, Some(confirm_by)),
-            Lifecycle::Active => (State::Active, None),
-            Lifecycle::Lost => (State::Lost, None),
-            Lifecycle::Superseded => (State::Superseded, None),
-            Lifecycle::Suspended => (State::Suspended, None),
-            Lifecycle::Revoked => (State::Revoked, None),
+            Lifecycle::Pending { confirm_by } => (RegistrationState::Pending, Some(confirm_by)),
+            Lifecycle::Active => (RegistrationState::Active, None),
+            Lifecycle::Lost => (RegistrationState::Lost, None),
+            Lifecycle::Superseded => (RegistrationState::Superseded, None),
+            Lifecycle::Suspended => (RegistrationState::Suspended, None),
+            Lifecycle::Revoked => (RegistrationState::Revoked, None),
         };
         let (code, renews) = parts(new.takes);
         Self {
@@ -299,12 +313,14 @@ impl Row {
 
     pub(super) fn lifecycle(&self) -> Lifecycle {
         match self.state {
-            State::Pending => Lifecycle::Pending { confirm_by: self.confirm_by.unwrap_or_default() },
-            State::Active => Lifecycle::Active,
-            State::Lost => Lifecycle::Lost,
-            State::Superseded => Lifecycle::Superseded,
-            State::Suspended => Lifecycle::Suspended,
-            State::Revoked => Lifecycle::Revoked,
+            RegistrationState::Pending => {
+                Lifecycle::Pending { confirm_by: self.confirm_by.unwrap_or_default() }
+            }
+            RegistrationState::Active => Lifecycle::Active,
+            RegistrationState::Lost => Lifecycle::Lost,
+            RegistrationState::Superseded => Lifecycle::Superseded,
+            RegistrationState::Suspended => Lifecycle::Suspended,
+            RegistrationState::Revoked => Lifecycle::Revoked,
         }
     }
 
@@ -322,23 +338,23 @@ impl Row {
         }
     }
 
-    /// Whether it may take the place of an earlier one: of an active one, and under its name. One that
-    /// was renamed meanwhile is renewed under its new name alone.
+    /// Tells whether the registration may renew an earlier one: an active one, with the same name.
+    /// After a renaming, a renewal under the old name is none.
     pub(super) fn may_renew(&self, earlier: &Self) -> bool {
-        earlier.state == State::Active && earlier.name == self.name
+        earlier.state == RegistrationState::Active && earlier.name == self.name
     }
 
-    /// Whether it carries no proof, not even by way of a ticket.
+    /// Tells whether the registration has no proof, not even through a ticket.
     pub(super) const fn is_open(&self) -> bool {
         self.code.is_none() && self.renews.is_none() && self.ticket.is_none()
     }
 }
 
-impl Waiter {
+impl RequestRow {
     pub(super) fn new(application: &WaitingRequest, since: UnixTime) -> Self {
         let WaitingRequest { ticket_id, ticket, name, form, takes, hold_until } = application.clone();
         let (code, renews) = parts(takes);
-        Self { ticket_id, name, code, renews, since, hold_until, content: Content { ticket, form } }
+        Self { ticket_id, name, code, renews, since, hold_until, content: RequestContent { ticket, form } }
     }
 
     pub(super) fn application(self) -> WaitingRequest {
@@ -365,14 +381,14 @@ const fn parts(takes: Option<Takes>) -> (Option<CodeId>, Option<KeyId>) {
     }
 }
 
-impl Code {
-    /// Whether its time is over.
+impl CodeRow {
+    /// Tells whether the code has expired.
     pub(super) fn is_over(&self, now: UnixTime) -> bool {
         self.expires.is_some_and(|end| end < now)
     }
 }
 
-impl Entitled {
+impl EntitlementRow {
     pub(super) fn document(self) -> Option<Document> {
         self.media_type.zip(self.body).map(|(media_type, body)| Document { media_type, body })
     }

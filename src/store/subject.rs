@@ -1,24 +1,24 @@
-//! Whom an entitlement is for.
+//! Subjects of entitlements.
 
 use crate::id::{AccessPath, Group, NameError, UserId};
 use core::fmt;
 use core::str::FromStr;
 use thiserror::Error;
 
-/// Whom an entitlement is for. One for the user comes before one for the user's groups, of which the
-/// newest counts, and that before one for the user's access path.
+/// Subject of an entitlement. A user's own entitlement counts first, then the newest of the user's
+/// groups, then that of the user's access path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Subject {
     /// One user.
     User(UserId),
-    /// Everyone in this group.
+    /// All members of a group.
     Group(Group),
-    /// Everyone whose entitlements begin here.
+    /// All users with this access path.
     AccessPath(AccessPath),
 }
 
-/// `user:…`, `group:…` or `path:…`.
+/// Writes `user:…`, `group:…` or `path:…`.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -29,14 +29,14 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Why a string is no subject.
+/// Error of reading a subject.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubjectError {
-    /// It does not begin with a kind of subject.
+    /// The text does not begin with a kind of subject.
     #[error("a subject begins with user:, group: or path:")]
     Kind,
-    /// What comes then is no name.
+    /// The name after the kind is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
 }

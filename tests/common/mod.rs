@@ -18,7 +18,7 @@ use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::store::Operation;
 use halfkey::store::operation::{
-    Applications, Cursor, IssueCode, Page, RegistrationEntry, Registrations, WaitingEntry,
+    Cursor, IssueCode, ListRegistrations, ListRequests, Page, RegistrationEntry, RequestEntry,
 };
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, Secret, ServerName, ServerSettings, UnixTime, UserName};
@@ -138,11 +138,11 @@ impl World {
     }
 
     pub fn registrations(&self) -> Vec<RegistrationEntry> {
-        every(|after| self.run(&Registrations { after, ..Registrations::default() }))
+        every(|after| self.run(&ListRegistrations { after, ..ListRegistrations::default() }))
     }
 
-    pub fn waiting(&self) -> Vec<WaitingEntry> {
-        every(|after| self.run(&Applications { after, ..Applications::default() }))
+    pub fn waiting(&self) -> Vec<RequestEntry> {
+        every(|after| self.run(&ListRequests { after, ..ListRequests::default() }))
     }
 
     pub fn link(&self) -> Link<'_> {

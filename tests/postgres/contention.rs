@@ -9,10 +9,10 @@ use halfkey::port::entitlement_store::{
 use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::record::{Lifecycle, Takes};
 use halfkey::store::operation::{
-    Entitle, Entitlements, Events, IssueCode, JoinGroup, LeaveGroup, Members, OperatorError, Purge,
-    Registrations,
+    Entitle, IssueCode, JoinGroup, LeaveGroup, ListEntitlements, ListEvents, ListMembers, ListRegistrations,
+    OperatorError, Purge,
 };
-use halfkey::store::{EventKind, Subject};
+use halfkey::store::{AuditEventKind, Subject};
 use halfkey::{Alias, ApplicationName, Group, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,16 +58,16 @@ fn one_of_a_crowd_wins_each_name_the_code_and_the_old_key() {
 
     server::block_on(async {
         let store = open(&database).await;
-        let rows = whole(&store, Registrations::default(), |list, next| list.after = Some(next)).await;
+        let rows = whole(&store, ListRegistrations::default(), |list, next| list.after = Some(next)).await;
         let of = |lifecycle| rows.iter().filter(move |row| row.lifecycle == lifecycle).map(|row| row.key_id);
         assert_eq!(of(Lifecycle::Active).collect::<BTreeSet<_>>(), winners.iter().map(|n| key(*n)).collect());
         assert_eq!(of(Lifecycle::Superseded).collect::<Vec<_>>(), [key(1000)]);
         assert_eq!(of(Lifecycle::Lost).count() as u64, CROWD - 6, "nobody is left pending");
-        let events = whole(&store, Events::default(), |list, next| list.after = Some(next)).await;
+        let events = whole(&store, ListEvents::default(), |list, next| list.after = Some(next)).await;
         let count = |kind| events.iter().filter(|event| event.kind == kind).count() as u64;
-        assert_eq!(count(EventKind::Granted), CROWD + 1);
-        assert_eq!(count(EventKind::Confirmed), 7, "no transaction counts twice");
-        assert_eq!(count(EventKind::Lost), CROWD - 6);
+        assert_eq!(count(AuditEventKind::Granted), CROWD + 1);
+        assert_eq!(count(AuditEventKind::Confirmed), 7, "no transaction counts twice");
+        assert_eq!(count(AuditEventKind::Lost), CROWD - 6);
         super::audit::check(&database).await;
     });
 }
@@ -147,7 +147,7 @@ fn all_who_commit_one_request_get_the_same_bytes() {
         let store = open(&database).await;
         let stored = store.outcome(&request(5000), NOW).await.unwrap().unwrap();
         assert_eq!(&stored, *distinct.first().unwrap());
-        let rows = whole(&store, Registrations::default(), |list, next| list.after = Some(next)).await;
+        let rows = whole(&store, ListRegistrations::default(), |list, next| list.after = Some(next)).await;
         assert_eq!(rows.len(), 1, "the keys of those who came later are nowhere");
         super::audit::check(&database).await;
     });
@@ -194,7 +194,7 @@ fn serials_rise_and_none_is_given_twice() {
     }
     server::block_on(async {
         let store = open(&database).await;
-        let all = whole(&store, Entitlements::default(), |list, next| list.after = Some(next)).await;
+        let all = whole(&store, ListEntitlements::default(), |list, next| list.after = Some(next)).await;
         assert_eq!(all.len(), newest.len());
         for (user_id, (serial, n)) in newest {
             let query = EntitlementQuery {
@@ -209,7 +209,7 @@ fn serials_rise_and_none_is_given_twice() {
             assert_eq!(held.document.unwrap().body, n.to_be_bytes(), "the newest is the one that counts");
             assert!(held.serial >= serial);
         }
-        whole(&store, Members::default(), |list, next| list.after = Some(next)).await;
+        whole(&store, ListMembers::default(), |list, next| list.after = Some(next)).await;
         super::audit::check(&database).await;
     });
 }

@@ -14,7 +14,7 @@ use halfkey::port::entitlement_store::{
 use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::postgres::Store;
 use halfkey::record::Lifecycle;
-use halfkey::store::operation::Members;
+use halfkey::store::operation::{ListMembers, MemberFilter};
 use halfkey::{AccessPath, Alias, RandomSource, SystemRandom};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -104,7 +104,7 @@ async fn check(store: &Store, n: u64, stages: &[Stage]) {
         assert_eq!(held.document.unwrap().body, n.to_be_bytes());
     }
     if stages.contains(&Stage::Joined) {
-        let of_user = Members { user_id: Some(user(n)), ..Members::default() };
+        let of_user = ListMembers::of(MemberFilter { user_id: Some(user(n)), group: None });
         assert_eq!(store.run(&of_user, NOW).await.unwrap().entries.len(), 1, "{n}: {stages:?}");
     }
 }

@@ -7,7 +7,7 @@ use halfkey::port::StoreError;
 use halfkey::port::entitlement_store::{Committed, Confirmed};
 use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::postgres::{OpenError, Store};
-use halfkey::store::operation::{Cursor, OperatorError, RegistrationFilter, Registrations, Reseal};
+use halfkey::store::operation::{Cursor, ListRegistrations, OperatorError, RegistrationFilter, Reseal};
 use halfkey::store::{StorageKeys, UniqueNames};
 use halfkey::{Secret, UserName};
 
@@ -193,11 +193,11 @@ fn what_fails_has_a_name_and_no_effect() {
         // What no database has in a text is an error too, and no panic.
         let name_begins = Some("an\0n".to_owned());
         let filter = RegistrationFilter { name_begins, ..RegistrationFilter::default() };
-        let nul = Registrations { filter, ..Registrations::default() };
+        let nul = ListRegistrations { filter, ..ListRegistrations::default() };
         let untypable = OperatorError::Store(StoreError::Unavailable(number("22021")));
         assert_eq!(store.run(&nul, NOW).await.unwrap_err(), untypable);
         let after = Some("\0".parse::<Cursor>().unwrap());
-        let nul = Registrations { after, ..Registrations::default() };
+        let nul = ListRegistrations { after, ..ListRegistrations::default() };
         assert_eq!(store.run(&nul, NOW).await.unwrap_err(), untypable);
         assert!(UserName::new("an\0n").is_err(), "and no name");
     });

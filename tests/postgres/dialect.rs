@@ -8,7 +8,7 @@ use halfkey::port::contract::entitlement_store;
 use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::postgres::{Blocking, Store};
 use halfkey::store::operation::*;
-use halfkey::store::{State, StorageKeys};
+use halfkey::store::{RegistrationState, StorageKeys};
 use halfkey::{ApplicationName, Group, Secret};
 use std::collections::BTreeSet;
 
@@ -79,19 +79,19 @@ async fn look_at_everything(store: &Store) {
         name_begins: Some("a".into()),
         user_id: Some(user(1)),
         access_path: Some(halfkey::AccessPath::new("/staff").unwrap()),
-        state: Some(State::Active),
+        state: Some(RegistrationState::Active),
         expires_by: Some(NOW),
     };
-    store.run(&Registrations { filter, ..Registrations::default() }, NOW).await.unwrap();
+    store.run(&ListRegistrations { filter, ..ListRegistrations::default() }, NOW).await.unwrap();
     let after = Some("group user".parse().unwrap());
-    store.run(&Members { after, ..Members::default() }, NOW).await.unwrap();
-    store.run(&Events::default(), NOW).await.unwrap();
-    store.run(&Reports::default(), NOW).await.unwrap();
-    let rollout = Rollout { application: ApplicationName::new("mail").unwrap(), after: None, limit: None };
+    store.run(&ListMembers { after, ..ListMembers::default() }, NOW).await.unwrap();
+    store.run(&ListEvents::default(), NOW).await.unwrap();
+    store.run(&ListReports::default(), NOW).await.unwrap();
+    let rollout = ListRollout::of(RolloutFilter { application: ApplicationName::new("mail").unwrap() });
     store.run(&rollout, NOW).await.unwrap();
-    store.run(&Codes::default(), NOW).await.unwrap();
-    store.run(&Applications::default(), NOW).await.unwrap();
-    store.run(&Entitlements::default(), NOW).await.unwrap();
+    store.run(&ListCodes::default(), NOW).await.unwrap();
+    store.run(&ListRequests::default(), NOW).await.unwrap();
+    store.run(&ListEntitlements::default(), NOW).await.unwrap();
     let group = Group::new("group").unwrap();
     store.run(&JoinGroup { user_id: user(1), group: group.clone() }, NOW).await.unwrap();
     store.run(&LeaveGroup { user_id: user(1), group }, NOW).await.unwrap();

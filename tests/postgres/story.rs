@@ -25,8 +25,10 @@ use halfkey::session::park::resume_from_response;
 use halfkey::session::server::{Entry, Established, receive_open};
 use halfkey::session::token::Options;
 use halfkey::session::{Content, OpenedRecord};
-use halfkey::store::operation::{Entitle, EventFilter, Events, Inspect, IssueCode, Reports};
-use halfkey::store::{EventKind, Subject};
+use halfkey::store::operation::{
+    Entitle, EventFilter, InspectRegistration, IssueCode, ListEvents, ListReports,
+};
+use halfkey::store::{AuditEventKind, Subject};
 use halfkey::template::Template;
 use halfkey::wire::{Message, message_type};
 use halfkey::{AccessPath, ApplicationName, ServerSettings, SystemRandom, UnixTime, UserName};
@@ -216,7 +218,8 @@ fn a_token_goes_from_server_to_server() {
     let mut client = Client { clock: &clock, ..Client::new(&mut token, &mut random) };
     let ended = client.resume(&mut post, half).unwrap();
     let RegistrationOutcome::Active(alice) = ended else { panic!("{ended:?}") };
-    let entry = runtime().block_on(operator(1).run(&Inspect(alice.key_id), CLOCK)).unwrap().unwrap();
+    let entry =
+        runtime().block_on(operator(1).run(&InspectRegistration(alice.key_id), CLOCK)).unwrap().unwrap();
     assert_eq!(entry.user_id, alice.user_id);
 
     // Entitled at the one server, configured by the other.
@@ -237,7 +240,7 @@ fn a_token_goes_from_server_to_server() {
             session.configure(&mut client, &application, &information, &mut applied, &mut |_| ());
         assert_eq!(configured.unwrap(), Configured::Installed);
         let post = session.close().unwrap();
-        let reports = runtime().block_on(operator(round).run(&Reports::default(), CLOCK)).unwrap();
+        let reports = runtime().block_on(operator(round).run(&ListReports::default(), CLOCK)).unwrap();
         assert_eq!(reports.entries[0].applied, Some(serial));
         // Whoever has seen S2 may send it to any server: the challenge is spent everywhere.
         for machine in &machines {
@@ -245,8 +248,8 @@ fn a_token_goes_from_server_to_server() {
             assert!(answer.is_empty() && session.is_none());
         }
     }
-    let filter = EventFilter { kind: Some(EventKind::ChallengeReplayed), ..EventFilter::default() };
-    let replays = Events { filter, ..Events::default() };
+    let filter = EventFilter { kind: Some(AuditEventKind::ChallengeReplayed), ..EventFilter::default() };
+    let replays = ListEvents { filter, ..ListEvents::default() };
     assert_eq!(runtime().block_on(operator(0).run(&replays, CLOCK)).unwrap().entries.len(), 4);
     server::block_on(super::audit::check(&database));
 }

@@ -9,7 +9,7 @@ use halfkey::record::{Attempt, Lifecycle};
 use halfkey::registration::server::{Decision, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RejectionCode};
-use halfkey::store::operation::{Forget, FreeName, Revoke, Suspend};
+use halfkey::store::operation::{DeleteRegistration, ReleaseName, Revoke, Suspend};
 
 fn invite(world: &World, name: &str, seed: u8) -> ActivationCode {
     let code = ActivationCode::generate(&mut Counting::new(seed));
@@ -158,9 +158,9 @@ fn names_differ_by_more_than_case_and_width_and_stay_taken() {
     }
     world.run(&Revoke(held.key_id));
     assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RejectionCode::NameTaken);
-    world.run(&Forget(held.key_id));
+    world.run(&DeleteRegistration(held.key_id));
     assert_eq!(refused(other.register(&world, "ålice", Credential::None)), RejectionCode::NameTaken);
-    world.run(&FreeName { name: user("ålice"), held_by: held.user_id });
+    world.run(&ReleaseName { name: user("ålice"), held_by: held.user_id });
     other.registered(&world, "ålice");
     other.settled(&world);
 }

@@ -10,7 +10,7 @@ use halfkey::record::{Attempt, Lifecycle, Waiting};
 use halfkey::registration::server::{Decision, EnrolmentProof, EnrolmentRequest, Lookup, receive_request};
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RejectionCode, TokenRegistrationError};
-use halfkey::store::operation::{Dismiss, FreeName, Suspend};
+use halfkey::store::operation::{RejectRequest, ReleaseName, Suspend};
 
 fn waits(applicant: &mut Applicant, world: &World, name: &str, credential: Credential) -> Waiting {
     decide(world, true);
@@ -98,7 +98,7 @@ fn a_ticket_makes_one_registration() {
     assert_eq!(refused(applicant.register(&world, "alice", ticket())), RejectionCode::Unspecified);
     // Nor does freeing the name bring it back.
     let held_by = world.registrations()[0].user_id.clone();
-    world.run(&FreeName { name: user("alice"), held_by });
+    world.run(&ReleaseName { name: user("alice"), held_by });
     assert_eq!(refused(applicant.register(&world, "alice", ticket())), RejectionCode::Unspecified);
     assert_eq!(states(&world), [Lifecycle::Active, Lifecycle::Lost]);
 }
@@ -215,7 +215,7 @@ fn strangers_who_wait_are_bounded_and_can_be_dismissed() {
     let mut alice = Applicant::new(&issuer, 7);
     decide(&world, false);
     for application in world.waiting() {
-        world.run(&Dismiss(application.ticket_id));
+        world.run(&RejectRequest(application.ticket_id));
     }
     for attempt in stranger.token.attempts().unwrap() {
         let Attempt::Waiting(waiting) = attempt else { continue };

@@ -11,7 +11,7 @@ use halfkey::record::{
 };
 use halfkey::sqlite::Store;
 use halfkey::store::operation::*;
-use halfkey::store::{OperatorError, State, UniqueNames};
+use halfkey::store::{OperatorError, RegistrationState, UniqueNames};
 use halfkey::{AccessPath, Alias, CodeId, Digest, KeyId, Secret, Txn, UserId, UserName};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -98,8 +98,10 @@ fn of_many_threads_one_wins() {
         }),
         1
     );
-    let filter = RegistrationFilter { state: Some(State::Active), ..RegistrationFilter::default() };
-    let active = store.run(&Registrations { filter, ..Registrations::default() }, NOW).unwrap().entries;
+    let filter =
+        RegistrationFilter { state: Some(RegistrationState::Active), ..RegistrationFilter::default() };
+    let active =
+        store.run(&ListRegistrations { filter, ..ListRegistrations::default() }, NOW).unwrap().entries;
     assert_eq!(active.len(), 2);
     assert_eq!(count(12, |rival| enters(&store, rival, active[0].key_id)), 1);
 }

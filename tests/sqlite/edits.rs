@@ -44,7 +44,7 @@ fn read(path: &Path, now: UnixTime) -> Result<Vec<String>, OperatorError> {
     let lines = holdings(&store, now)?;
     let heidi = Applicant { name: UserName::new("heidi").unwrap(), proof: Some(ProofId::Activation) };
     store.applicant(&heidi, now)?;
-    for row in store.run(&Registrations::default(), now)?.entries {
+    for row in store.run(&ListRegistrations::default(), now)?.entries {
         store.registration(&Address::Key(row.key_id), now)?;
         let connection = shell(path);
         let sql = "SELECT alias FROM halfkey_alias WHERE key_id = $1";
@@ -126,7 +126,7 @@ fn an_index_that_leads_to_other_rows_is_noticed() {
     let store = Store::open(edited(&path, swapped), keys()).unwrap();
     let filter =
         RegistrationFilter { user_id: Some("alice".parse().unwrap()), ..RegistrationFilter::default() };
-    let found = store.run(&Registrations { filter, ..Registrations::default() }, now).unwrap();
+    let found = store.run(&ListRegistrations { filter, ..ListRegistrations::default() }, now).unwrap();
     assert!(found.entries.is_empty() && found.damaged.len() == 1, "{found:?}");
 }
 
@@ -139,8 +139,8 @@ fn a_row_that_others_lead_to_is_noticed() {
     let list = |path: &Path| {
         let store = Store::open(path, keys()).unwrap();
         let application = "mail".parse().unwrap();
-        let rollout = store.run(&Rollout { application, after: None, limit: None }, now).unwrap();
-        let reports = store.run(&Reports::default(), now).unwrap();
+        let rollout = store.run(&ListRollout::of(RolloutFilter { application }), now).unwrap();
+        let reports = store.run(&ListReports::default(), now).unwrap();
         [[rollout.entries.len(), rollout.damaged.len()], [reports.entries.len(), reports.damaged.len()]]
     };
     let [[active, none], [reported, none_either]] = list(&path);
@@ -166,7 +166,7 @@ fn a_damaged_row_stops_no_change_of_the_storage_key() {
     let path = edited(&path, damage);
     let new = Secret::new([0x77; 32]);
     let store = Store::open(&path, StorageKeys::new(new.clone()).and(Secret::new([0x5E; 32]))).unwrap();
-    let sound = |store: &Store| store.run(&Registrations::default(), now).unwrap();
+    let sound = |store: &Store| store.run(&ListRegistrations::default(), now).unwrap();
     let stuck = sound(&store).damaged.len();
     assert!(stuck > 1 && !sound(&store).entries.is_empty());
     for limit in [1, 4, 1000] {
@@ -248,7 +248,7 @@ fn nothing_in_a_file_runs_as_a_program() {
 
 fn alice(store: &Store, now: UnixTime) -> KeyId {
     let filter = RegistrationFilter { name: Some("alice".parse().unwrap()), ..RegistrationFilter::default() };
-    store.run(&Registrations { filter, ..Registrations::default() }, now).unwrap().entries[0].key_id
+    store.run(&ListRegistrations { filter, ..ListRegistrations::default() }, now).unwrap().entries[0].key_id
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn what_is_no_store_is_told_from_one() {
     assert!(matches!(create(&at("nowhere/store")), Some(OpenError::Store(StoreError::Unavailable(_)))));
     let other = StorageKeys::new(Secret::new([1; 32]));
     assert_eq!(Store::open(at("store"), other).err(), Some(OpenError::StorageKey));
-    Store::open(at("store"), keys()).unwrap().run(&Codes::default(), NOW).unwrap();
+    Store::open(at("store"), keys()).unwrap().run(&ListCodes::default(), NOW).unwrap();
 
     shell(&at("store")).execute_batch("UPDATE halfkey_schema SET migration = 99").unwrap();
     let newer = open(&at("store"));

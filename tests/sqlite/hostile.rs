@@ -45,7 +45,7 @@ fn use_it(store: &Store, now: UnixTime) {
     let (user_id, group) = (UserId::new("mallory").unwrap(), Group::new("staff").unwrap());
     let _ = store.run(&JoinGroup { user_id, group }, now);
     let _ = store.run(&Purge { limit: 100 }, now.after(100 * 86_400));
-    let rows = store.run(&Registrations::default(), now).map_or(Vec::new(), |page| page.entries);
+    let rows = store.run(&ListRegistrations::default(), now).map_or(Vec::new(), |page| page.entries);
     for row in rows {
         let _ = store.confirm(&row.key_id, now);
         let _ = store.run(&Revoke(row.key_id), now);

@@ -123,7 +123,7 @@ fn a_stolen_file_shows_who_is_registered_and_no_key() {
 
     let mut secrets: Vec<[u8; 32]> = alice.secrets();
     secrets.push(*OLD.expose());
-    for row in store.run(&Registrations::default(), now).unwrap().entries {
+    for row in store.run(&ListRegistrations::default(), now).unwrap().entries {
         let keys = store.registration(&Address::Key(row.key_id), now).unwrap().unwrap().keys;
         secrets.extend([keys.auth, keys.derive, keys.renew].map(|key| *key.expose()));
         let tags = store.expected(&row.key_id, now).unwrap();
@@ -133,7 +133,7 @@ fn a_stolen_file_shows_who_is_registered_and_no_key() {
     }
     let heidi = Applicant { name: UserName::new("heidi").unwrap(), proof: Some(ProofId::Activation) };
     secrets.push(*store.applicant(&heidi, now).unwrap().activation.unwrap().secret.expose());
-    let waiting = &store.run(&Applications::default(), now).unwrap().entries[0];
+    let waiting = &store.run(&ListRequests::default(), now).unwrap().entries[0];
     let grace = Applicant { name: waiting.name.clone(), proof: Some(ProofId::Ticket(waiting.ticket_id)) };
     secrets.push(*store.applicant(&grace, now).unwrap().waiting.unwrap().ticket.expose());
     assert!(secrets.len() > 40, "{}", secrets.len());

@@ -60,7 +60,7 @@ fn every_earlier_version_is_migrated_and_life_goes_on() {
         assert!(survey(&store, now).unwrap().len() > 12);
         hangs_together(&store, now).unwrap();
         for (key, state) in fixture["states"].as_object().unwrap() {
-            let row = store.run(&Inspect(key.parse().unwrap()), now).unwrap().unwrap();
+            let row = store.run(&InspectRegistration(key.parse().unwrap()), now).unwrap().unwrap();
             assert_eq!(state_of(&row), *state, "{row:?}");
         }
         go_on(&gate, &store, &fixture);
@@ -248,8 +248,9 @@ pub(super) fn live(gate: &Gate, store: &Store) -> [Value; 3] {
     };
     store.admit(&admission, now).unwrap();
 
-    let rows =
-        super::survey::every(|after| store.run(&Registrations { after, ..Registrations::default() }, now));
+    let rows = super::survey::every(|after| {
+        store.run(&ListRegistrations { after, ..ListRegistrations::default() }, now)
+    });
     let states: serde_json::Map<String, Value> =
         rows.unwrap().iter().map(|row| (KeyId::to_string(&row.key_id), state_of(row).into())).collect();
     let tokens = json!({ "alice": alice.write(), "frank": frank.write() });

@@ -91,5 +91,5 @@ fn what_may_only_be_read_is_not_opened() {
     assert_eq!(Store::create(disk.at("other"), keys(), UniqueNames::Always).err(), read_only);
     assert!(disk.mount(&["-o", "remount,rw"]));
     let store = Store::open(disk.at("store"), keys()).unwrap();
-    assert_eq!(store.run(&Codes::default(), NOW).unwrap().entries.len(), 1);
+    assert_eq!(store.run(&ListCodes::default(), NOW).unwrap().entries.len(), 1);
 }

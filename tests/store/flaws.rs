@@ -12,7 +12,7 @@ use halfkey::record::{
     Activation, Applicant, ApplicantRecord, ExpectedTags, Lifecycle, NewOutcome, ProofId, ServerRegistration,
 };
 use halfkey::store::Operation;
-use halfkey::store::operation::Registrations;
+use halfkey::store::operation::ListRegistrations;
 use halfkey::{Digest, KeyId, Secret, Txn, UnixTime, UserId};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -85,7 +85,7 @@ impl<S: Reach> Flawed<S> {
     /// Some registration, if there is one.
     fn any(&self, now: UnixTime) -> Result<Option<ServerRegistration>, StoreError> {
         self.inner.reach(|store| {
-            let last = store.run(&Registrations::default(), NOW).unwrap().entries.pop();
+            let last = store.run(&ListRegistrations::default(), NOW).unwrap().entries.pop();
             last.map_or(Ok(None), |row| store.registration(&Address::Key(row.key_id), now))
         })
     }

@@ -149,7 +149,7 @@ impl Play {
                 let key_id = dice.key(n);
                 match dice.roll(3) {
                     0 => said(store.run(&Revoke(key_id), now)),
-                    1 => said(store.run(&Forget(key_id), now)),
+                    1 => said(store.run(&DeleteRegistration(key_id), now)),
                     _ => said(store.run(&SetExpiry { key_id, expires: Some(now.after(60)) }, now)),
                 }
             }

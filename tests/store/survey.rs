@@ -32,7 +32,7 @@ pub fn every<T>(
 /// to which the same has happened say the same.
 pub fn survey(store: &impl Run, now: UnixTime) -> Result<Vec<String>, OperatorError> {
     let mut lines = holdings(store, now)?;
-    let rows = every(|after| store.run(&Registrations { after, ..Registrations::default() }, now))?;
+    let rows = every(|after| store.run(&ListRegistrations { after, ..ListRegistrations::default() }, now))?;
     let names: BTreeSet<UserName> = rows.into_iter().map(|row| row.name).collect();
     for name in names {
         let record = store.port().applicant(&Applicant { name: name.clone(), proof: None }, now)?;
@@ -46,30 +46,33 @@ pub fn holdings(store: &impl Run, now: UnixTime) -> Result<Vec<String>, Operator
     let mut lines = Vec::new();
     let mut note = |line: &dyn Debug| lines.push(format!("{line:?}"));
     let limit = Some(1000);
-    let rows = every(|after| store.run(&Registrations { after, limit, ..Registrations::default() }, now))?;
+    let rows =
+        every(|after| store.run(&ListRegistrations { after, limit, ..ListRegistrations::default() }, now))?;
     rows.iter().for_each(|row| note(row));
-    for code in every(|after| store.run(&Codes { after, limit }, now))? {
+    for code in every(|after| store.run(&ListCodes { after, limit, ..ListCodes::default() }, now))? {
         note(&(code.name, code.issued_at, code.expires));
     }
-    for waiting in every(|after| store.run(&Applications { name: None, after, limit }, now))? {
+    for waiting in every(|after| store.run(&ListRequests { after, limit, ..ListRequests::default() }, now))? {
         let proven = waiting.takes.is_some();
         note(&(waiting.ticket_id, waiting.name, waiting.form, proven, waiting.since, waiting.hold_until));
     }
-    for entitled in every(|after| store.run(&Entitlements { after, limit, ..Entitlements::default() }, now))?
+    for entitled in
+        every(|after| store.run(&ListEntitlements { after, limit, ..ListEntitlements::default() }, now))?
     {
         let (subject, application) = (entitled.subject.clone(), entitled.application.clone());
         let body = store.run(&ReadEntitlement { subject, application }, now)?.map(|document| document.body);
         note(&(entitled, body));
     }
-    every(|after| store.run(&Members { after, limit, ..Members::default() }, now))?
+    every(|after| store.run(&ListMembers { after, limit, ..ListMembers::default() }, now))?
         .iter()
         .for_each(|row| note(row));
-    for mut report in every(|after| store.run(&Reports { after, limit, ..Reports::default() }, now))? {
+    for mut report in every(|after| store.run(&ListReports { after, limit, ..ListReports::default() }, now))?
+    {
         // They stand in other rows.
         (report.user_id, report.name, report.current) = (None, None, None);
         note(&report);
     }
-    for mut event in every(|after| store.run(&Events { after, limit, ..Events::default() }, now))? {
+    for mut event in every(|after| store.run(&ListEvents { after, limit, ..ListEvents::default() }, now))? {
         event.id = EventId::new([0; 16]);
         note(&event);
     }
@@ -79,7 +82,7 @@ pub fn holdings(store: &impl Run, now: UnixTime) -> Result<Vec<String>, Operator
 /// What must hold whatever has happened: an active or suspended registration holds its name, and
 /// nobody else is active under it.
 pub fn hangs_together(store: &impl Run, now: UnixTime) -> Result<(), StoreError> {
-    let rows = every(|after| store.run(&Registrations { after, ..Registrations::default() }, now));
+    let rows = every(|after| store.run(&ListRegistrations { after, ..ListRegistrations::default() }, now));
     let rows = rows.map_err(|error| match error {
         OperatorError::Store(error) => error,
         other => panic!("{other}"),

@@ -6,7 +6,7 @@ use super::world::{self, Counting, at, fixed};
 use halfkey::memory::Store;
 use halfkey::port::Token;
 use halfkey::software::{PinSettings, SoftwareToken};
-use halfkey::store::operation::Registrations;
+use halfkey::store::operation::ListRegistrations;
 use halfkey::suite::{Suite, XWING};
 use halfkey::{RandomSource, Secret};
 use std::sync::OnceLock;
@@ -38,7 +38,7 @@ pub fn store(bytes: &[u8]) {
     let Ok(store) = Store::load(&file, &key) else { return assert!(file != example) };
     let again = store.save(&key, &mut Counting::new(9));
     let again = Store::load(&again, &key).unwrap();
-    let listed = |store: &Store| store.run(&Registrations::default(), at(1)).map(|page| page.entries);
+    let listed = |store: &Store| store.run(&ListRegistrations::default(), at(1)).map(|page| page.entries);
     assert_eq!(listed(&store), listed(&again));
     assert_eq!(again.save(&key, &mut Counting::new(9)), store.save(&key, &mut Counting::new(9)));
 }

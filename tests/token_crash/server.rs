@@ -12,8 +12,8 @@ use halfkey::policy::SuiteList;
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
-use halfkey::store::operation::{Entitle, RegistrationFilter, Registrations};
-use halfkey::store::{State, Subject, UniqueNames};
+use halfkey::store::operation::{Entitle, ListRegistrations, RegistrationFilter};
+use halfkey::store::{RegistrationState, Subject, UniqueNames};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, ApplicationName, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
 use std::net::{TcpListener, TcpStream};
@@ -90,8 +90,9 @@ impl Gate {
 
     /// Registrations that were granted and that no token has finished.
     pub(crate) fn unfinished(&self) -> usize {
-        let filter = RegistrationFilter { state: Some(State::Pending), ..RegistrationFilter::default() };
-        let list = Registrations { filter, ..Registrations::default() };
+        let filter =
+            RegistrationFilter { state: Some(RegistrationState::Pending), ..RegistrationFilter::default() };
+        let list = ListRegistrations { filter, ..ListRegistrations::default() };
         self.store.run(&list, UnixTime::now()).unwrap().entries.len()
     }
 

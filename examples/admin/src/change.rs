@@ -6,7 +6,8 @@ use crate::registration::name;
 use crate::time::{Span, When, written};
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{
-    Forget, FreeName, InspectName, Operation, OperatorError, Rename, Resume, Revoke, SetExpiry, Suspend,
+    DeleteRegistration, InspectName, Operation, OperatorError, ReleaseName, Rename, Resume, Revoke,
+    SetExpiry, Suspend,
 };
 use halfkey::{KeyId, UnixTime, UserId, UserName};
 use serde::Serialize;
@@ -88,7 +89,7 @@ impl Marked {
     }
 
     pub(crate) fn forget(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        self.meant()?.each(store, out, Forget, "forgotten")
+        self.meant()?.each(store, out, DeleteRegistration, "forgotten")
     }
 }
 
@@ -198,7 +199,7 @@ impl Freeing {
             Some(user) => user,
             None => store.run(&InspectName(name.clone()), now)?.taken_by.ok_or(OperatorError::NameFree)?,
         };
-        store.run(&FreeName { name: name.clone(), held_by: held_by.clone() }, now)?;
+        store.run(&ReleaseName { name: name.clone(), held_by: held_by.clone() }, now)?;
         let sentence = format!("{name} is free, which {held_by} held");
         let freed = Freed { name: name.to_string(), held_by: held_by.to_string(), done: "freed" };
         out.done(&freed, &sentence)

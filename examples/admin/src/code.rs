@@ -9,7 +9,7 @@ use crate::time::written;
 use halfkey::registration::ActivationCode;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{
-    CodeEntry, Codes, ExpireCode, InspectName, IssueCode, OperatorError, WithdrawCode,
+    CodeEntry, InspectName, IssueCode, ListCodes, OperatorError, SetCodeExpiry, WithdrawCode,
 };
 use halfkey::{ServerName, SystemRandom, UnixTime, UserName};
 use serde::Serialize;
@@ -134,14 +134,16 @@ impl Command {
             }
             Self::Expire { name, until, never } => {
                 let expires = until.or_never(never)?;
-                store.run(&ExpireCode { name: name.clone(), expires }, UnixTime::now())?;
+                store.run(&SetCodeExpiry { name: name.clone(), expires }, UnixTime::now())?;
                 let expires = expires.map(written);
                 let when = expires.as_deref().map_or("never".into(), |time| format!("at {time}"));
                 let sentence = format!("the code for {name} expires {when}");
                 out.done(&Changed { name: name.to_string(), done: "expiry set", expires }, &sentence)
             }
             Self::List(paging) => {
-                let page = |after, limit| store.run(&Codes { after, limit }, UnixTime::now());
+                let page = |after, limit| {
+                    store.run(&ListCodes { after, limit, ..ListCodes::default() }, UnixTime::now())
+                };
                 paging.list(out, page, |entry| Ok(Some(Shown::from(entry))))
             }
         }

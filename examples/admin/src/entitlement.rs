@@ -11,8 +11,8 @@ use halfkey::port::entitlement_store::Document;
 use halfkey::sqlite::Store;
 use halfkey::store::Subject;
 use halfkey::store::operation::{
-    Entitle, EntitlementEntry, EntitlementFilter, Entitlements, Inherit, OperatorError, RaiseEpoch,
-    ReadEntitlement, RevokeEntitlement,
+    ClearUserEntitlement, Entitle, EntitlementEntry, EntitlementFilter, ListEntitlements, OperatorError,
+    RaiseEpoch, ReadEntitlement, RevokeEntitlement,
 };
 use halfkey::{ApplicationName, UnixTime, UserId};
 use serde::Serialize;
@@ -191,7 +191,7 @@ impl Command {
                     subject: Subject::User(user_id.clone()).to_string(),
                     application: application.to_string(),
                 };
-                store.run(&Inherit { user_id, application }, UnixTime::now())?;
+                store.run(&ClearUserEntitlement { user_id, application }, UnixTime::now())?;
                 out.done(&shown, &sentence)
             }
             Self::Show { which: Which { subject, application }, raw } => {
@@ -206,7 +206,7 @@ impl Command {
             Self::List { subject, app, paging } => {
                 let filter = EntitlementFilter { subject, application: app };
                 let page = |after, limit| {
-                    store.run(&Entitlements { filter: filter.clone(), after, limit }, UnixTime::now())
+                    store.run(&ListEntitlements { filter: filter.clone(), after, limit }, UnixTime::now())
                 };
                 paging.list(out, page, |entry| Ok(Some(Shown::from(entry))))
             }

@@ -6,13 +6,13 @@ use crate::paging::Paging;
 use crate::registration::name;
 use crate::time::{When, written};
 use halfkey::sqlite::Store;
-use halfkey::store::operation::{EventFilter, Events};
-use halfkey::store::{Event, EventKind};
+use halfkey::store::operation::{EventFilter, ListEvents};
+use halfkey::store::{AuditEvent, AuditEventKind};
 use halfkey::{KeyId, UnixTime, UserName};
 use serde::Serialize;
 
-fn kind(words: &str) -> Result<EventKind, &'static str> {
-    let kind = EventKind::from_word(&words.replace(['-', '_'], " "));
+fn kind(words: &str) -> Result<AuditEventKind, &'static str> {
+    let kind = AuditEventKind::from_word(&words.replace(['-', '_'], " "));
     kind.ok_or("the log has no such kind; see which there are in the column KIND of `admin events`")
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct List {
     until: Option<When>,
     /// Of this kind, such as refused or code-issued.
     #[arg(long, value_parser = kind)]
-    kind: Option<EventKind>,
+    kind: Option<AuditEventKind>,
     /// Of this key.
     #[arg(long, value_name = "KEY_ID")]
     key: Option<KeyId>,
@@ -67,7 +67,7 @@ impl Entry for Shown {
 }
 
 impl Shown {
-    pub(crate) fn of(event: &Event, json: bool) -> Self {
+    pub(crate) fn of(event: &AuditEvent, json: bool) -> Self {
         let text = |id: &dyn ToString| id.to_string();
         let cause = event.cause.map(|cause| cause.word());
         let status = event.status.map(|status| status.word());
@@ -98,11 +98,11 @@ impl List {
             name: self.name,
             since: self.since.map(|When(time)| time),
             until: self.until.map(|When(time)| time),
+            newest_first: self.newest_first,
         };
-        let (newest_first, json) = (self.newest_first, out.is_json());
-        let page = |after, limit| {
-            store.run(&Events { filter: filter.clone(), newest_first, after, limit }, UnixTime::now())
-        };
+        let json = out.is_json();
+        let page =
+            |after, limit| store.run(&ListEvents { filter: filter.clone(), after, limit }, UnixTime::now());
         self.paging.list(out, page, |event| Ok(Some(Shown::of(&event, json))))
     }
 }

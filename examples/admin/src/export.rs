@@ -8,7 +8,7 @@ use crate::{entitlement, group, registration};
 use halfkey::UnixTime;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{
-    EntitlementFilter, Entitlements, Members, RegistrationFilter, Registrations,
+    EntitlementFilter, ListEntitlements, ListMembers, ListRegistrations, RegistrationFilter,
 };
 use serde::Serialize;
 
@@ -42,11 +42,11 @@ pub(crate) fn run(store: &Store, out: &mut Output) -> Result<(), Failure> {
     let (now, json) = (UnixTime::now(), out.is_json());
     let mut lines = Lines { out, progress: Progress::open(), written: 0 };
     let filter = RegistrationFilter::default();
-    let page = |after, limit| store.run(&Registrations { filter: filter.clone(), after, limit }, now);
+    let page = |after, limit| store.run(&ListRegistrations { filter: filter.clone(), after, limit }, now);
     every(json, page, |entry| lines.write("registration", registration::Shown::from(entry)))?;
     let filter = EntitlementFilter::default();
-    let page = |after, limit| store.run(&Entitlements { filter: filter.clone(), after, limit }, now);
+    let page = |after, limit| store.run(&ListEntitlements { filter: filter.clone(), after, limit }, now);
     every(json, page, |entry| lines.write("entitlement", entitlement::Shown::from(entry)))?;
-    let page = |after, limit| store.run(&Members { after, limit, ..Members::default() }, now);
+    let page = |after, limit| store.run(&ListMembers { after, limit, ..ListMembers::default() }, now);
     every(json, page, |entry| lines.write("membership", group::Shown::from(entry)))
 }

@@ -5,7 +5,7 @@ use crate::output::{Entry, Output};
 use crate::paging::Paging;
 use crate::time::written;
 use halfkey::sqlite::Store;
-use halfkey::store::operation::{GroupMember, JoinGroup, LeaveGroup, Members};
+use halfkey::store::operation::{JoinGroup, LeaveGroup, ListMembers, MemberEntry, MemberFilter};
 use halfkey::{Group, UnixTime, UserId};
 use serde::Serialize;
 
@@ -49,8 +49,8 @@ impl Entry for Shown {
     const COLUMNS: &'static [&'static str] = &["group", "user_id", "since"];
 }
 
-impl From<GroupMember> for Shown {
-    fn from(member: GroupMember) -> Self {
+impl From<MemberEntry> for Shown {
+    fn from(member: MemberEntry) -> Self {
         let (group, user_id) = (member.group.to_string(), member.user_id.to_string());
         Self { group, user_id, since: written(member.since) }
     }
@@ -85,7 +85,14 @@ impl Command {
             }
             Self::List { group, user, paging } => {
                 let page = |after, limit| {
-                    store.run(&Members { group: group.clone(), user_id: user.clone(), after, limit }, now)
+                    store.run(
+                        &ListMembers {
+                            filter: MemberFilter { group: group.clone(), user_id: user.clone() },
+                            after,
+                            limit,
+                        },
+                        now,
+                    )
                 };
                 paging.list(out, page, |member| Ok(Some(Shown::from(member))))
             }

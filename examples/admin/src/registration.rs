@@ -7,8 +7,8 @@ use crate::time::{When, written};
 use halfkey::policy::{Mode, SuiteId};
 use halfkey::record::Lifecycle;
 use halfkey::sqlite::Store;
-use halfkey::store::State;
-use halfkey::store::operation::{RegistrationEntry, RegistrationFilter, Registrations};
+use halfkey::store::RegistrationState;
+use halfkey::store::operation::{ListRegistrations, RegistrationEntry, RegistrationFilter};
 use halfkey::{AccessPath, NameError, UnixTime, UserId, UserName};
 use serde::Serialize;
 use std::convert::Infallible;
@@ -23,8 +23,9 @@ fn beginning(typed: &str) -> Result<String, Infallible> {
     Ok(UserName::normalise(typed).map_or_else(|_| typed.into(), |name| name.to_string()))
 }
 
-fn state(word: &str) -> Result<State, &'static str> {
-    State::from_word(word).ok_or("a state is pending, active, lost, superseded, suspended or revoked")
+fn state(word: &str) -> Result<RegistrationState, &'static str> {
+    RegistrationState::from_word(word)
+        .ok_or("a state is pending, active, lost, superseded, suspended or revoked")
 }
 
 /// Which registrations, and how many.
@@ -44,7 +45,7 @@ pub(crate) struct List {
     path: Option<AccessPath>,
     /// In this state: pending, active, lost, superseded, suspended or revoked.
     #[arg(long, value_parser = state)]
-    state: Option<State>,
+    state: Option<RegistrationState>,
     /// That expire at this time or before.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     expiring_before: Option<When>,
@@ -79,12 +80,12 @@ impl Entry for Shown {
 impl From<RegistrationEntry> for Shown {
     fn from(entry: RegistrationEntry) -> Self {
         let (state, confirm_by) = match entry.lifecycle {
-            Lifecycle::Pending { confirm_by } => (State::Pending.word(), Some(confirm_by)),
-            Lifecycle::Active => (State::Active.word(), None),
-            Lifecycle::Lost => (State::Lost.word(), None),
-            Lifecycle::Superseded => (State::Superseded.word(), None),
-            Lifecycle::Suspended => (State::Suspended.word(), None),
-            Lifecycle::Revoked => (State::Revoked.word(), None),
+            Lifecycle::Pending { confirm_by } => (RegistrationState::Pending.word(), Some(confirm_by)),
+            Lifecycle::Active => (RegistrationState::Active.word(), None),
+            Lifecycle::Lost => (RegistrationState::Lost.word(), None),
+            Lifecycle::Superseded => (RegistrationState::Superseded.word(), None),
+            Lifecycle::Suspended => (RegistrationState::Suspended.word(), None),
+            Lifecycle::Revoked => (RegistrationState::Revoked.word(), None),
             _ => ("unknown", None),
         };
         let modes = [(Mode::PskKem, "psk-kem"), (Mode::Psk, "psk")];
@@ -124,7 +125,7 @@ impl List {
             expires_by: self.expiring_before.map(|When(time)| time),
         };
         let page = |after, limit| {
-            store.run(&Registrations { filter: filter.clone(), after, limit }, UnixTime::now())
+            store.run(&ListRegistrations { filter: filter.clone(), after, limit }, UnixTime::now())
         };
         self.paging.list(out, page, |entry| Ok(Some(Shown::from(entry))))
     }

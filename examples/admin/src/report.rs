@@ -7,7 +7,7 @@ use crate::time::written;
 use halfkey::message::ConfigurationSerial;
 use halfkey::port::entitlement_store::ReportResult;
 use halfkey::sqlite::Store;
-use halfkey::store::operation::{ReportEntry, ReportFilter, Reports};
+use halfkey::store::operation::{ListReports, ReportEntry, ReportFilter};
 use halfkey::{ApplicationName, KeyId, UnixTime};
 use serde::Serialize;
 
@@ -77,7 +77,7 @@ impl List {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let filter = ReportFilter { key_id: self.key, application: self.app, result: self.result };
         let page =
-            |after, limit| store.run(&Reports { filter: filter.clone(), after, limit }, UnixTime::now());
+            |after, limit| store.run(&ListReports { filter: filter.clone(), after, limit }, UnixTime::now());
         self.paging.list(out, page, |entry| Ok(Some(Shown::from(entry))))
     }
 }

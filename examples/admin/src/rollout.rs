@@ -6,7 +6,7 @@ use crate::paging::Paging;
 use crate::report::serial;
 use crate::time::written;
 use halfkey::sqlite::Store;
-use halfkey::store::operation::{Rollout, RolloutEntry};
+use halfkey::store::operation::{ListRollout, RolloutEntry, RolloutFilter};
 use halfkey::{ApplicationName, UnixTime};
 use serde::Serialize;
 
@@ -62,7 +62,10 @@ impl List {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let application = &self.application;
         let page = |after, limit| {
-            store.run(&Rollout { application: application.clone(), after, limit }, UnixTime::now())
+            store.run(
+                &ListRollout { filter: RolloutFilter { application: application.clone() }, after, limit },
+                UnixTime::now(),
+            )
         };
         let view =
             |entry: RolloutEntry| Ok((entry.is_outdated() || !self.outdated).then(|| Shown::from(entry)));

@@ -7,7 +7,9 @@ use crate::paging::every;
 use crate::registration;
 use crate::report;
 use halfkey::sqlite::Store;
-use halfkey::store::operation::{EventFilter, Events, Inspect, OperatorError, ReportFilter, Reports};
+use halfkey::store::operation::{
+    EventFilter, InspectRegistration, ListEvents, ListReports, OperatorError, ReportFilter,
+};
 use halfkey::{KeyId, UnixTime};
 use serde::Serialize;
 
@@ -32,17 +34,17 @@ struct Whole {
 impl Show {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let (key_id, now) = (self.key_id, UnixTime::now());
-        let registration = store.run(&Inspect(key_id), now)?.ok_or(OperatorError::NoSuchKey)?;
+        let registration = store.run(&InspectRegistration(key_id), now)?.ok_or(OperatorError::NoSuchKey)?;
         let registration = registration::Shown::from(registration);
         let mut reports = Vec::new();
         let filter = ReportFilter { key_id: Some(key_id), ..ReportFilter::default() };
-        let page = |after, limit| store.run(&Reports { filter: filter.clone(), after, limit }, now);
+        let page = |after, limit| store.run(&ListReports { filter: filter.clone(), after, limit }, now);
         every(out.is_json(), page, |entry| {
             reports.push(report::Shown::from(entry));
             Ok(())
         })?;
-        let filter = EventFilter { key_id: Some(key_id), ..EventFilter::default() };
-        let events = Events { filter, newest_first: true, after: None, limit: Some(self.events) };
+        let filter = EventFilter { key_id: Some(key_id), newest_first: true, ..EventFilter::default() };
+        let events = ListEvents { filter, after: None, limit: Some(self.events) };
         let mut events: Vec<_> = store.run(&events, now)?.entries;
         events.reverse();
         let json = out.is_json();

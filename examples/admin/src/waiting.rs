@@ -7,7 +7,7 @@ use crate::registration::name;
 use crate::time::written;
 use halfkey::record::Takes;
 use halfkey::sqlite::Store;
-use halfkey::store::operation::{Applications, Dismiss, WaitingEntry};
+use halfkey::store::operation::{ListRequests, RejectRequest, RequestEntry, RequestFilter};
 use halfkey::template::FieldValue;
 use halfkey::{TicketId, UnixTime, UserName};
 use serde::Serialize;
@@ -47,8 +47,8 @@ impl Entry for Shown {
     const COLUMNS: &'static [&'static str] = &["ticket_id", "name", "proof", "since", "hold_until", "form"];
 }
 
-impl From<WaitingEntry> for Shown {
-    fn from(entry: WaitingEntry) -> Self {
+impl From<RequestEntry> for Shown {
+    fn from(entry: RequestEntry) -> Self {
         let value = |value: &FieldValue| match value {
             FieldValue::Text(text) => text.as_str().into(),
             FieldValue::Integer(number) => (*number).into(),
@@ -89,12 +89,15 @@ impl Command {
         match self {
             Self::List { name, paging } => {
                 let page = |after, limit| {
-                    store.run(&Applications { name: name.clone(), after, limit }, UnixTime::now())
+                    store.run(
+                        &ListRequests { filter: RequestFilter { name: name.clone() }, after, limit },
+                        UnixTime::now(),
+                    )
                 };
                 paging.list(out, page, |entry| Ok(Some(Shown::from(entry))))
             }
             Self::Dismiss { ticket_id } => {
-                store.run(&Dismiss(ticket_id), UnixTime::now())?;
+                store.run(&RejectRequest(ticket_id), UnixTime::now())?;
                 let dismissed = Dismissed { ticket_id: ticket_id.to_string(), done: "dismissed" };
                 out.done(&dismissed, &format!("dismissed {ticket_id}"))
             }

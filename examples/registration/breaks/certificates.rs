@@ -7,7 +7,7 @@ use halfkey::driver::ClientError;
 use halfkey::key::IssuerKey;
 use halfkey::port::{CertificateAuthority, Token};
 use halfkey::registration::TokenRegistrationError;
-use halfkey::store::operation::Registrations;
+use halfkey::store::operation::ListRegistrations;
 
 pub fn wrong_issuer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     // It even has the right name: only its key differs.
@@ -63,7 +63,7 @@ fn call_ends(setting: &mut Setting, expected: fn(&CertificateError) -> bool) -> 
         setting.narrator.remark(&format!("the token ends the call: {error}"));
     }
     ensure(setting.alice.token.attempts()?.is_empty(), "something of the run is left on the token")?;
-    let rows = setting.gate()?.run(&Registrations::default())?.entries;
+    let rows = setting.gate()?.run(&ListRegistrations::default())?.entries;
     ensure(rows.is_empty(), "the server has registered somebody")?;
     setting.narrator.remark("no form was shown, no key made, nothing stored on either side");
     Ok(())

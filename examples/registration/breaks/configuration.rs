@@ -5,8 +5,8 @@ use halfkey::ApplicationName;
 use halfkey::configuration::token::ConfigurationRejection;
 use halfkey::driver::{ClientError, Configured, Transport};
 use halfkey::session::SessionError;
-use halfkey::store::EventKind;
-use halfkey::store::operation::{EventFilter, Events, RaiseEpoch};
+use halfkey::store::AuditEventKind;
+use halfkey::store::operation::{EventFilter, ListEvents, RaiseEpoch};
 
 /// Opens a session and asks for the configuration.
 fn configure(
@@ -47,8 +47,8 @@ pub fn rollback(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let refused = configure(setting, &trading, &mut applied)?;
     let rolled_back = matches!(refused, Configured::Refused(ConfigurationRejection::RolledBack { .. }));
     ensure(rolled_back && applied == "limit = 10", "the token took the older configuration")?;
-    let reported = EventFilter { kind: Some(EventKind::Reported), ..EventFilter::default() };
-    let events = Events { filter: reported, ..Events::default() };
+    let reported = EventFilter { kind: Some(AuditEventKind::Reported), ..EventFilter::default() };
+    let events = ListEvents { filter: reported, ..ListEvents::default() };
     let events = setting.gate()?.run(&events)?.entries;
     ensure(!events.is_empty(), "the operator does not learn of it")?;
     let results: Vec<_> = events.iter().filter_map(|event| event.result).collect();

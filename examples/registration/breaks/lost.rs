@@ -5,7 +5,7 @@ use halfkey::ErrorReason;
 use halfkey::driver::ClientError;
 use halfkey::record::Lifecycle;
 use halfkey::registration::TokenRegistrationError;
-use halfkey::store::operation::{RegistrationEntry, Registrations};
+use halfkey::store::operation::{ListRegistrations, RegistrationEntry};
 
 pub fn offer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     lose(setting, "R1 Offer")
@@ -43,7 +43,7 @@ pub fn server_restart(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     setting.narrator.remark("the server starts again from its files");
     let files = setting.files.clone();
     setting.restart_from(files)?;
-    let rows = setting.gate()?.run(&Registrations::default())?.entries;
+    let rows = setting.gate()?.run(&ListRegistrations::default())?.entries;
     let pending = |row: &RegistrationEntry| matches!(row.lifecycle, Lifecycle::Pending { .. });
     ensure(rows.len() == 1 && rows.iter().all(pending), "the server has not kept the pending key")?;
     setting.recovers()

@@ -21,7 +21,7 @@ use halfkey::record::{Lifecycle, Progress, TokenRegistration};
 use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::token::Credential;
 use halfkey::software::{PinSettings, UnblockingCode};
-use halfkey::store::operation::Registrations;
+use halfkey::store::operation::ListRegistrations;
 use halfkey::{ErrorReason, Txn};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -212,7 +212,7 @@ impl Setting {
     /// Checks that one registration is active on both sides, and that it opens a session.
     fn is_well(&mut self) -> Result<()> {
         let gate = self.gate()?;
-        let rows = gate.run(&Registrations::default())?.entries;
+        let rows = gate.run(&ListRegistrations::default())?.entries;
         let states: Vec<Lifecycle> = rows.iter().map(|row| row.lifecycle).collect();
         ensure(states == [Lifecycle::Active], &format!("the server has registrations {states:?}"))?;
         let registration = self.alice.registration(gate.name())?;

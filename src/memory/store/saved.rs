@@ -1,4 +1,4 @@
-//! The store as a file: every table in CBOR, sealed under a key that is kept elsewhere.
+//! The store as a file: every table in CBOR, sealed under a key that is kept apart from it.
 
 use super::Store;
 use super::tables::State;
@@ -6,9 +6,9 @@ use crate::random::RandomSource;
 use crate::sealed;
 use crate::secret::Secret;
 use crate::store::UniqueNames;
+use crate::store::cell::Cells;
 use crate::store::entity::Entity;
 use crate::store::rows::{self, every_table};
-use crate::store::value::Cells;
 use crate::wire::stored::{encode_secret, stored};
 use crate::wire::{Problem, Put, Value, WireError, decode, problem};
 use alloc::vec::Vec;
@@ -16,36 +16,37 @@ use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 use thiserror::Error;
 
-/// Name and version of the form: what a file begins with, and the label of its seal.
+/// Name and version of the format: the beginning of a file, and the label of its seal.
 const HEADER: &[u8] = b"halfkey/1 store, version 2\n";
 
-/// Why a file is no store. The file is as good, or bad, as before.
+/// Error of loading a store from a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// It does not begin like one of this version.
+    /// The file does not begin like one of this version.
     #[error("not a store file of this version")]
     NotAStore,
-    /// Another key sealed it, or it was changed or cut short since.
+    /// The file was sealed under another key, or was changed or cut short.
     #[error("the store file was sealed under another key, or is damaged")]
     Seal,
-    /// It was sealed under this key and does not hold a store all the same.
+    /// The file was sealed under this key, but does not hold a store.
     #[error(transparent)]
     Contents(#[from] WireError),
 }
 
 impl Store {
-    /// The whole state, sealed with AES-256-GCM under `key`: it holds every user's keys.
+    /// Returns the whole state, which has the keys of all users in it, sealed with AES-256-GCM under
+    /// `key`.
     ///
-    /// `random` is drawn from once, 32 bytes. Keep `key` apart from the file; whoever has both has
-    /// the registrations of all users, and whoever can put back an older file undoes what came
-    /// after it (see [`crate::store::operation::RaiseEpoch`]).
+    /// It draws 32 bytes from `random`. Keep `key` apart from the file: an attacker with both has the
+    /// registrations of all users, and one who can put back an older file undoes what came after it
+    /// (see [`crate::store::operation::RaiseEpoch`]).
     #[must_use]
     pub fn save(&self, key: &Secret, random: &mut dyn RandomSource) -> Vec<u8> {
         seal(&self.lock().state, key, random)
     }
 
-    /// The store that [`Store::save`] gave.
+    /// Loads the store that [`Store::save`] returned.
     ///
     /// # Errors
     /// [`LoadError`].
@@ -62,7 +63,7 @@ pub(super) fn seal(state: &State, key: &Secret, random: &mut dyn RandomSource) -
     [HEADER, &sealed::seal(key, HEADER, &[], &text, random)].concat()
 }
 
-/// Whose name a name is, and the rows of every table in the order of [`every_table`].
+/// Settings, and the rows of every table in the order of [`every_table`].
 struct Contents {
     unique: Word,
     tables: Vec<Vec<Cells>>,
@@ -122,7 +123,7 @@ impl<'b> Value<'b> for Word {
     }
 }
 
-/// The tables, each an array of rows.
+/// Tables, each an array of rows.
 mod tables {
     use super::{Cells, Vec};
     use crate::wire::stored::many;

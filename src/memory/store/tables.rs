@@ -1,12 +1,13 @@
-//! The tables in memory: rows by key, and an index of the columns that rows are looked for by.
+//! Tables in memory: rows by key, and an index of the columns that queries look rows up by.
 
 use crate::port::StoreError;
 use crate::random::{SystemRandom, draw};
 use crate::store::UniqueNames;
-use crate::store::entity::{Column, Entity, Held, Key, Query, Tables, Test, Trouble};
-use crate::store::event::tick_of;
-use crate::store::rows::Happened;
-use crate::store::value::Value;
+use crate::store::cell::Cell;
+use crate::store::entity::{Entity, Tables, Versioned};
+use crate::store::log::tick_of;
+use crate::store::rows::EventRow;
+use crate::store::tables::{Condition, Field, Key, Query, TxError};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -15,7 +16,7 @@ use core::ops::Bound;
 /// Most entries of one kind in the log.
 const EVENTS: usize = 1024;
 
-/// All that the store holds.
+/// State of the store.
 #[derive(Default)]
 pub(super) struct State {
     unique: UniqueNames,
@@ -23,42 +24,42 @@ pub(super) struct State {
     ticks: u32,
 }
 
-pub(super) type Row = Vec<Value>;
+pub(super) type Row = Vec<Cell>;
 
 struct Table {
-    columns: &'static [Column],
+    columns: &'static [Field],
     rows: BTreeMap<Key, Row>,
-    index: BTreeSet<(usize, Cell, Key)>,
+    index: BTreeSet<(usize, IndexValue, Key)>,
 }
 
-/// What is looked for in a column.
+/// Value in an index.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Cell {
+enum IndexValue {
     Int(i64),
     Text(String),
 }
 
-impl Cell {
-    fn of(value: &Value) -> Option<Self> {
+impl IndexValue {
+    fn of(value: &Cell) -> Option<Self> {
         match value {
-            Value::Int(number) => Some(Self::Int(*number)),
-            Value::Text(text) => Some(Self::Text(text.clone())),
-            Value::Null | Value::Bytes(_) | Value::Sealed(_) => None,
+            Cell::Int(number) => Some(Self::Int(*number)),
+            Cell::Text(text) => Some(Self::Text(text.clone())),
+            Cell::Null | Cell::Bytes(_) | Cell::Sealed(_) => None,
         }
     }
 }
 
 impl Table {
-    const fn new(columns: &'static [Column]) -> Self {
+    const fn new(columns: &'static [Field]) -> Self {
         Self { columns, rows: BTreeMap::new(), index: BTreeSet::new() }
     }
 
-    fn indexed(&self, key: &Key, row: &Row) -> Vec<(usize, Cell, Key)> {
+    fn indexed(&self, key: &Key, row: &Row) -> Vec<(usize, IndexValue, Key)> {
         let cells = self.columns.iter().zip(row).enumerate().filter(|(_, (column, _))| column.indexed);
-        cells.filter_map(|(place, (_, value))| Some((place, Cell::of(value)?, key.clone()))).collect()
+        cells.filter_map(|(place, (_, value))| Some((place, IndexValue::of(value)?, key.clone()))).collect()
     }
 
-    /// Puts a row, or nothing, in the place of what is there.
+    /// Replaces the row with this key by another, or by none. Returns the row there was.
     fn put(&mut self, key: &Key, row: Option<Row>) -> Option<Row> {
         let before = self.rows.remove(key);
         for entry in before.iter().flat_map(|row| self.indexed(key, row)).collect::<Vec<_>>() {
@@ -75,9 +76,9 @@ impl Table {
         self.columns.iter().position(|column| column.name == name)
     }
 
-    /// The rows wanted, in the order of their keys, whatever the limit.
+    /// Returns the rows wanted, in the order of their keys, whatever the limit.
     fn select<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = (&'a Key, &'a Row)> {
-        let tests: Option<Vec<(usize, &Test)>> =
+        let tests: Option<Vec<(usize, &Condition)>> =
             query.conditions.iter().map(|(name, test)| Some((self.place(name)?, test))).collect();
         let look = || query.conditions.iter().find_map(|(name, test)| self.look(name, test));
         let (found, all) = match (&tests, look()) {
@@ -86,25 +87,21 @@ impl Table {
             (Some(_), None) => (None, Some(self.rows.iter())),
         };
         let found = found.into_iter().flatten().filter_map(|key| self.rows.get_key_value(key));
-        let after = query.after.as_ref();
-        found
-            .chain(all.into_iter().flatten())
-            .filter(move |(key, _)| {
-                after.is_none_or(|after| if query.backwards { *key < after } else { *key > after })
-            })
-            .filter(move |(_, row)| {
+        found.chain(all.into_iter().flatten()).filter(|(key, _)| query.follows(key)).filter(
+            move |(_, row)| {
                 tests
                     .iter()
                     .flatten()
-                    .all(|(place, test)| row.get(*place).is_some_and(|value| test.passes(value)))
-            })
+                    .all(|(place, test)| row.get(*place).is_some_and(|value| test.holds_for(value)))
+            },
+        )
     }
 
-    /// The rows wanted, in the order wanted.
+    /// Returns the rows wanted, in the order wanted.
     fn sorted<'a>(&'a self, query: &'a Query) -> Vec<(&'a Key, &'a Row)> {
         let mut rows: Vec<(&Key, &Row)> = self.select(query).collect();
-        if let Some(place) = query.by.and_then(|name| self.place(name)) {
-            rows.sort_by_key(|(_, row)| row.get(place).and_then(Cell::of));
+        if let Some(place) = query.order_by.and_then(|name| self.place(name)) {
+            rows.sort_by_key(|(_, row)| row.get(place).and_then(IndexValue::of));
         }
         if query.backwards {
             rows.reverse();
@@ -113,7 +110,7 @@ impl Table {
         rows
     }
 
-    /// How many rows are wanted, whatever the limit.
+    /// Counts the rows wanted, whatever the limit.
     fn count(&self, query: &Query) -> usize {
         match query.conditions.as_slice() {
             [(name, test)] if query.after.is_none() => self.look(name, test).map(Iterator::count),
@@ -122,17 +119,13 @@ impl Table {
         .unwrap_or_else(|| self.select(query).count())
     }
 
-    /// The keys of the rows that pass a test on an indexed column.
-    fn look(&self, name: &str, test: &Test) -> Option<impl Iterator<Item = &Key>> {
+    /// Returns the keys of the rows that meet a condition on an indexed column.
+    fn look(&self, name: &str, test: &Condition) -> Option<impl Iterator<Item = &Key>> {
         let place =
             self.place(name).filter(|place| self.columns.get(*place).is_some_and(|column| column.indexed))?;
-        let (from, to) = match test {
-            Test::Is(text) => (Cell::Text(text.clone()), Cell::Text(text.clone())),
-            Test::AtMost(most) => (Cell::Int(i64::MIN), Cell::Int(*most)),
-            Test::AtLeast(least) => (Cell::Int(*least), Cell::Int(i64::MAX)),
-            Test::Begins(_) => return None,
-        };
-        let entries = self.index.range((Bound::Included((place, from, Key::new())), Bound::Unbounded));
+        let (from, to) = test.range()?;
+        let (from, to) = (IndexValue::of(&from.into())?, IndexValue::of(&to.into())?);
+        let entries = self.index.range((Bound::Included((place, from, Key::default())), Bound::Unbounded));
         Some(entries.take_while(move |(at, cell, _)| *at == place && *cell <= to).map(|(_, _, key)| key))
     }
 }
@@ -147,34 +140,35 @@ impl State {
     }
 
     fn table<E: Entity>(&mut self) -> &mut Table {
-        self.tables.entry(E::TABLE).or_insert_with(|| Table::new(E::COLUMNS))
+        self.tables.entry(E::TABLE.name()).or_insert_with(|| Table::new(E::TABLE.fields))
     }
 
-    /// Every row of a table.
+    /// Returns every row of a table.
     pub(super) fn rows<E: Entity>(&self) -> impl Iterator<Item = &Row> {
-        self.tables.get(E::TABLE).into_iter().flat_map(|table| table.rows.values())
+        self.tables.get(E::TABLE.name()).into_iter().flat_map(|table| table.rows.values())
     }
 
-    /// A row that was written down; not when its key is there already, or it is no row of the table.
+    /// Adds a row from a file; returns false where a row has its key, or it is no row of the table.
     #[must_use]
     pub(super) fn restore<E: Entity>(&mut self, row: Row) -> bool {
         let key = E::get(row.clone()).map(|entity| entity.key());
         key.is_some_and(|key| self.table::<E>().put(&key, Some(row)).is_none())
     }
 
-    /// Counts on from where the log ends: what comes within the same second stands after it.
+    /// Continues the numbers of the log where it ends, so that later events of the same second come
+    /// later.
     pub(super) fn count_on(&mut self) {
-        let last = self.rows::<Happened>().last().cloned().and_then(Happened::get);
+        let last = self.rows::<EventRow>().last().cloned().and_then(EventRow::get);
         self.ticks = last.map_or(0, |last| tick_of(last.id));
     }
 
-    /// Lets the oldest entry of the log go that is of the same kind as a new one, if there are too many:
-    /// what strangers cause does not push out what the operator did.
+    /// Removes the oldest log entry of the same kind as a new one, where there are too many: refusals,
+    /// which anybody can cause, push out nothing that the operator did.
     fn trim(&mut self, new: &Key) {
-        let log = self.table::<Happened>();
+        let log = self.table::<EventRow>();
         let kind = log.place("kind").and_then(|place| log.rows.get(new)?.get(place));
-        let Some(Value::Text(kind)) = kind else { return };
-        let alike = Query::all().and("kind", Test::Is(kind.clone()));
+        let Some(Cell::Text(kind)) = kind else { return };
+        let alike = Query::all().and("kind", Condition::Is(kind.clone()));
         if log.count(&alike) > EVENTS {
             let oldest = log.select(&alike).next().map(|(key, _)| key.clone());
             oldest.map(|key| log.put(&key, None));
@@ -182,7 +176,7 @@ impl State {
     }
 }
 
-/// A transaction: undone when it is dropped, unless it is kept.
+/// Transaction: undone when it is dropped, unless it is kept.
 pub(super) struct Draft<'s> {
     state: &'s mut State,
     before: Vec<(&'static str, Key, Option<Row>)>,
@@ -203,7 +197,7 @@ impl<'s> Draft<'s> {
 
     pub(super) fn keep(mut self) {
         for (table, key, before) in core::mem::take(&mut self.before) {
-            if table == Happened::TABLE && before.is_none() {
+            if table == EventRow::TABLE.name() && before.is_none() {
                 self.state.trim(&key);
             }
         }
@@ -211,7 +205,7 @@ impl<'s> Draft<'s> {
 
     fn put<E: Entity>(&mut self, key: Key, row: Option<Row>) {
         let before = self.state.table::<E>().put(&key, row);
-        self.before.push((E::TABLE, key, before));
+        self.before.push((E::TABLE.name(), key, before));
     }
 }
 
@@ -225,53 +219,53 @@ impl Drop for Draft<'_> {
     }
 }
 
-fn held<E: Entity>(row: &Row) -> Result<Held<E>, Trouble> {
+fn held<E: Entity>(row: &Row) -> Result<Versioned<E>, TxError> {
     let row = E::get(row.clone()).ok_or(StoreError::Damaged)?;
-    Ok(Held { row, version: 0 })
+    Ok(Versioned { row, version: 0 })
 }
 
 impl Tables for Draft<'_> {
-    async fn get<E: Entity>(&mut self, key: Key) -> Result<Option<Held<E>>, Trouble> {
+    async fn get<E: Entity>(&mut self, key: Key) -> Result<Option<Versioned<E>>, TxError> {
         self.state.table::<E>().rows.get(&key).map(held).transpose()
     }
 
-    async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Held<E>>, Trouble> {
+    async fn select<E: Entity>(&mut self, query: Query) -> Result<Vec<Versioned<E>>, TxError> {
         self.state.table::<E>().sorted(&query).into_iter().map(|(_, row)| held(row)).collect()
     }
 
-    async fn keys<E: Entity>(&mut self, query: Query) -> Result<Vec<Key>, Trouble> {
+    async fn keys<E: Entity>(&mut self, query: Query) -> Result<Vec<Key>, TxError> {
         Ok(self.state.table::<E>().sorted(&query).into_iter().map(|(key, _)| key.clone()).collect())
     }
 
-    async fn count<E: Entity>(&mut self, query: Query) -> Result<u64, Trouble> {
+    async fn count<E: Entity>(&mut self, query: Query) -> Result<u64, TxError> {
         Ok(u64::try_from(self.state.table::<E>().count(&query)).unwrap_or(u64::MAX))
     }
 
-    async fn insert<E: Entity>(&mut self, row: E) -> Result<(), Trouble> {
+    async fn insert<E: Entity>(&mut self, row: E) -> Result<(), TxError> {
         let key = row.key();
         if self.state.table::<E>().rows.contains_key(&key) {
-            return Err(Trouble::Conflict);
+            return Err(TxError::Conflict);
         }
         self.put::<E>(key, Some(row.put()));
         Ok(())
     }
 
-    async fn update<E: Entity>(&mut self, row: &mut Held<E>) -> Result<(), Trouble> {
+    async fn update<E: Entity>(&mut self, row: &mut Versioned<E>) -> Result<(), TxError> {
         self.put::<E>(row.row.key(), Some(row.row.put()));
         Ok(())
     }
 
-    async fn delete<E: Entity>(&mut self, row: &Held<E>) -> Result<(), Trouble> {
+    async fn delete<E: Entity>(&mut self, row: &Versioned<E>) -> Result<(), TxError> {
         self.put::<E>(row.row.key(), None);
         Ok(())
     }
 
-    async fn erase<E: Entity>(&mut self, key: Key) -> Result<(), Trouble> {
+    async fn delete_by_key<E: Entity>(&mut self, key: Key) -> Result<(), TxError> {
         self.put::<E>(key, None);
         Ok(())
     }
 
-    async fn stale<E: Entity>(&mut self, _: Option<Key>, _: usize) -> Result<Vec<Key>, Trouble> {
+    async fn stale<E: Entity>(&mut self, _: Option<Key>, _: usize) -> Result<Vec<Key>, TxError> {
         Ok(Vec::new())
     }
 

@@ -2,19 +2,20 @@
 
 use super::Operation;
 use crate::port::StoreError;
-use crate::store::entity::{Tables, Trouble};
+use crate::store::entity::Tables;
+use crate::store::tables::TxError;
 use crate::time::UnixTime;
 use alloc::vec::Vec;
 use thiserror::Error;
 
-/// Performs operations in their order, all of them or none, and answers with their answers.
+/// Performs operations in their order, all of them or none, and returns their answers.
 ///
 /// A transaction costs a store in a database its wait for the disk, whatever is done in it: some
 /// hundreds of operations at once are a hundred times faster than one by one. Other writers wait
 /// meanwhile. At most [`Batch::MAX`] operations; [`BatchError`].
 #[derive(Clone, Debug)]
 pub struct Batch<O>(
-    /// What is done.
+    /// Operations.
     pub Vec<O>,
 );
 
@@ -23,22 +24,22 @@ impl<O> Batch<O> {
     pub const MAX: usize = 1000;
 }
 
-/// Why a batch is not done. Nothing has changed.
+/// Error of a batch, which has changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BatchError<E> {
-    /// One of its operations cannot be done. Those before it could be.
+    /// One of the operations failed. Those before it could be done.
     #[error("operation {place} of the batch: {error}")]
     Operation {
-        /// Its place in the batch, from 0.
+        /// Place of the operation in the batch, from 0.
         place: usize,
-        /// Why.
+        /// Error of the operation.
         error: E,
     },
     /// There are more than [`Batch::MAX`] operations.
     #[error("there are too many operations in the batch")]
     TooMany,
-    /// The store cannot answer.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -52,15 +53,15 @@ impl<O: Operation> Operation for Batch<O> {
         &self,
         tables: &mut T,
         now: UnixTime,
-    ) -> Result<Self::Answer, Trouble<Self::Error>> {
+    ) -> Result<Self::Answer, TxError<Self::Error>> {
         if self.0.len() > Self::MAX {
             return Err(BatchError::TooMany.into());
         }
         let mut answers = Vec::with_capacity(self.0.len());
         for (place, operation) in self.0.iter().enumerate() {
             answers.push(operation.perform(tables, now).await.map_err(|trouble| match trouble {
-                Trouble::Conflict => Trouble::Conflict,
-                Trouble::Error(error) => BatchError::Operation { place, error }.into(),
+                TxError::Conflict => TxError::Conflict,
+                TxError::Error(error) => BatchError::Operation { place, error }.into(),
             })?);
         }
         Ok(answers)
@@ -73,7 +74,7 @@ mod tests {
     use crate::id::UserName;
     use crate::memory::Store;
     use crate::secret::Secret;
-    use crate::store::operation::{Codes, IssueCode, OperatorError, WithdrawCode};
+    use crate::store::operation::{IssueCode, ListCodes, OperatorError, WithdrawCode};
 
     const NOW: UnixTime = UnixTime::from_secs(1_000);
 
@@ -82,7 +83,7 @@ mod tests {
     }
 
     fn names(store: &Store) -> Vec<UserName> {
-        store.run(&Codes::default(), NOW).unwrap().entries.into_iter().map(|code| code.name).collect()
+        store.run(&ListCodes::default(), NOW).unwrap().entries.into_iter().map(|code| code.name).collect()
     }
 
     #[test]

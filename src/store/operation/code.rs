@@ -1,129 +1,132 @@
-//! Activation codes: issued, ended, listed.
+//! Activation codes: issuing, withdrawing, listing.
 
-use super::{Cursor, Operation, OperatorError, Page, operation};
+use super::list::{List, list};
+use super::{Operation, OperatorError, operation};
 use crate::id::{CodeId, UserName};
 use crate::secret::Secret;
-use crate::store::entity::{Held, Query, Tables, Trouble};
-use crate::store::event::{Event, EventKind};
-use crate::store::rows::{Code, Taken};
-use crate::store::rules::{by, withdraw};
+use crate::store::entity::{Tables, Versioned};
+use crate::store::event::{AuditEvent, AuditEventKind};
+use crate::store::rows::{CodeRow, NameRow};
+use crate::store::rules::{get_by_key, withdraw};
+use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 use subtle::ConstantTimeEq;
 
-/// Lets whoever has this activation code register once under a name, and nobody without proof.
+/// Issues an activation code for a user name: its holder can register once under the name, and nobody
+/// can without a proof. Returns the code's ID.
 ///
-/// A code that was there for the name is withdrawn: pending registrations proven by it lose, and
-/// applications that wait with it are forgotten. It answers with the code's id.
+/// An earlier code for the name is withdrawn: pending registrations that it proves are lost, and
+/// requests that wait with it are removed.
 ///
-/// [`OperatorError::NameTaken`].
+/// Fails with [`OperatorError::NameTaken`].
 #[derive(Clone, Debug)]
 pub struct IssueCode {
-    /// For which name.
+    /// User name.
     pub name: UserName,
-    /// A, which [`crate::registration::ActivationCode::secret`] makes.
+    /// Secret of the code (A), which [`crate::registration::ActivationCode::secret`] derives.
     pub secret: Secret,
-    /// Until when it may be used; `None` for without end.
+    /// Time after which the code cannot be used; `None` for no end.
     pub expires: Option<UnixTime>,
 }
 
 operation! { IssueCode writes -> CodeId, OperatorError; |self, tables, now| {
-    if by::<Taken, _>(tables, &self.name).await?.is_some() {
+    if get_by_key::<NameRow, _>(tables, &self.name).await?.is_some() {
         return Err(OperatorError::NameTaken.into());
     }
-    if let Some(before) = by::<Code, _>(tables, &self.name).await? {
+    if let Some(before) = get_by_key::<CodeRow, _>(tables, &self.name).await? {
         withdraw(tables, &before).await?;
     }
     let id = CodeId(tables.draw());
     let (name, secret) = (self.name.clone(), self.secret.clone());
-    tables.insert(Code { name, id, secret, issued_at: now, expires: self.expires }).await?;
-    Event::named(EventKind::CodeIssued, &self.name).log(tables, now).await?;
+    tables.insert(CodeRow { name, id, secret, issued_at: now, expires: self.expires }).await?;
+    AuditEvent::named(AuditEventKind::CodeIssued, &self.name).log(tables, now).await?;
     Ok(id)
 } }
 
-/// Tells whether the unused activation code for a name is this one, be its time over or not.
+/// Tells whether the unused activation code for a name is this one, expired or not.
 ///
-/// For who wrote a code down, issued it, and does not know whether the store has heard of it.
+/// It serves a program that wrote a code down, issued it, and does not know whether the store did it.
 #[derive(Clone, Debug)]
-pub struct IsIssued {
-    /// For which name.
+pub struct CheckCode {
+    /// User name.
     pub name: UserName,
-    /// A, which [`crate::registration::ActivationCode::secret`] makes.
+    /// Secret of the code (A), which [`crate::registration::ActivationCode::secret`] derives.
     pub secret: Secret,
 }
 
-operation! { IsIssued reads -> bool, OperatorError; |self, tables, _now| {
-    let code = by::<Code, _>(tables, &self.name).await?;
+operation! { CheckCode reads -> bool, OperatorError; |self, tables, _now| {
+    let code = get_by_key::<CodeRow, _>(tables, &self.name).await?;
     Ok(code.is_some_and(|code| bool::from(code.row.secret.expose().ct_eq(self.secret.expose()))))
 } }
 
-/// Withdraws the activation code for a name: pending registrations proven by it lose, and
-/// applications that wait with it are forgotten.
+/// Withdraws the activation code for a name: pending registrations that it proves are lost, and
+/// requests that wait with it are removed.
 ///
-/// [`OperatorError::NoSuchCode`].
+/// Fails with [`OperatorError::NoSuchCode`].
 #[derive(Clone, Debug)]
 pub struct WithdrawCode(
-    /// For which name.
+    /// User name.
     pub UserName,
 );
 
 operation! { WithdrawCode writes -> (), OperatorError; |self, tables, now| {
     let code = code(tables, &self.0).await?;
     withdraw(tables, &code).await?;
-    Ok(Event::named(EventKind::CodeWithdrawn, &self.0).log(tables, now).await?)
+    Ok(AuditEvent::named(AuditEventKind::CodeWithdrawn, &self.0).log(tables, now).await?)
 } }
 
-/// Sets until when the activation code for a name may be used; `None` for without end. Who has
-/// proved it in time may confirm later.
+/// Sets when the activation code for a name expires; `None` for never. A request that was proved in
+/// time can be confirmed later.
 ///
-/// [`OperatorError::NoSuchCode`].
+/// Fails with [`OperatorError::NoSuchCode`].
 #[derive(Clone, Debug)]
-pub struct ExpireCode {
-    /// For which name.
+pub struct SetCodeExpiry {
+    /// User name.
     pub name: UserName,
-    /// When.
+    /// Time after which the code cannot be used.
     pub expires: Option<UnixTime>,
 }
 
-operation! { ExpireCode writes -> (), OperatorError; |self, tables, now| {
+operation! { SetCodeExpiry writes -> (), OperatorError; |self, tables, now| {
     let mut code = code(tables, &self.name).await?;
     code.expires = self.expires;
     tables.update(&mut code).await?;
-    Ok(Event::named(EventKind::CodeExpirySet, &self.name).log(tables, now).await?)
+    Ok(AuditEvent::named(AuditEventKind::CodeExpirySet, &self.name).log(tables, now).await?)
 } }
 
-async fn code<T: Tables>(tables: &mut T, name: &UserName) -> Result<Held<Code>, Trouble<OperatorError>> {
-    by(tables, name).await?.ok_or(Trouble::Error(OperatorError::NoSuchCode))
+async fn code<T: Tables>(
+    tables: &mut T,
+    name: &UserName,
+) -> Result<Versioned<CodeRow>, TxError<OperatorError>> {
+    get_by_key(tables, name).await?.ok_or(TxError::Error(OperatorError::NoSuchCode))
 }
 
 /// Lists the activation codes that have not been used, by name.
-#[derive(Clone, Debug, Default)]
-pub struct Codes {
-    /// From where on.
-    pub after: Option<Cursor>,
-    /// At most so many: see [`Page`].
-    pub limit: Option<u16>,
-}
+pub type ListCodes = List<CodeFilter>;
 
-/// An activation code that has not been used; the code itself is with its user.
+/// Filter of [`ListCodes`]: it lets every code through.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct CodeFilter {}
+
+/// An activation code that has not been used, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CodeEntry {
-    /// For which name.
+    /// User name.
     pub name: UserName,
-    /// Which code.
+    /// ID of the code.
     pub id: CodeId,
-    /// When it was issued.
+    /// Time at which it was issued.
     pub issued_at: UnixTime,
-    /// Until when it may be used.
+    /// Time after which it cannot be used.
     pub expires: Option<UnixTime>,
 }
 
-impl From<Code> for CodeEntry {
-    fn from(code: Code) -> Self {
+impl From<CodeRow> for CodeEntry {
+    fn from(code: CodeRow) -> Self {
         Self { name: code.name, id: code.id, issued_at: code.issued_at, expires: code.expires }
     }
 }
 
-operation! { Codes reads -> Page<CodeEntry>, OperatorError; |self, tables, _now| {
-    Page::read(tables, Query::all(), self.after.as_ref(), self.limit, |code: Code| code.into()).await
-} }
+list! { CodeFilter, CodeRow => CodeEntry; |self, _now| Query::all() }

@@ -1,43 +1,46 @@
-//! How much there is of everything.
+//! Numbers of everything that a store holds.
 
 use super::{Operation, OperatorError, operation};
 use crate::store::UniqueNames;
-use crate::store::entity::{Entity, Query, Tables, Trouble};
-use crate::store::rows::{Code, Entitled, Happened, Member, Row, State, Taken, Waiter};
+use crate::store::entity::{Entity, Tables};
+use crate::store::rows::{
+    CodeRow, EntitlementRow, EventRow, MembershipRow, NameRow, RegistrationRow, RegistrationState, RequestRow,
+};
 use crate::store::rules::counter;
+use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 
-/// Counts what the store holds, expired or not. It looks at every row once, and opens none.
+/// Counts the rows of the store, expired or not. It reads every row once, and opens none.
 #[derive(Clone, Copy, Debug)]
 pub struct Count;
 
-/// What was counted.
+/// Answer of [`Count`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counted {
-    /// Whose name a name is.
+    /// Rule for holding a user name.
     pub unique_names: UniqueNames,
-    /// The epoch of serials.
+    /// Epoch of serials.
     pub epoch: u32,
     /// Registrations that their tokens have not confirmed.
     pub pending: u64,
     /// Active registrations.
     pub active: u64,
-    /// Lost ones.
+    /// Lost registrations.
     pub lost: u64,
-    /// Superseded ones.
+    /// Superseded registrations.
     pub superseded: u64,
-    /// Suspended ones.
+    /// Suspended registrations.
     pub suspended: u64,
-    /// Revoked ones.
+    /// Revoked registrations.
     pub revoked: u64,
     /// Names taken.
     pub names: u64,
-    /// Applications that wait for the operator.
+    /// Requests that wait for the operator.
     pub waiting: u64,
     /// Activation codes that have not been used.
     pub codes: u64,
-    /// Entitlements, of whatever subjects, revoked ones among them.
+    /// Entitlements of all kinds of subjects, revoked ones among them.
     pub entitlements: u64,
     /// Memberships of users in groups.
     pub memberships: u64,
@@ -49,25 +52,25 @@ operation! { Count reads -> Counted, OperatorError; |self, tables, _now| {
     Ok(Counted {
         unique_names: tables.unique(),
         epoch: counter(tables).await?.map_or(0, |counter| counter.epoch),
-        pending: registrations(tables, State::Pending).await?,
-        active: registrations(tables, State::Active).await?,
-        lost: registrations(tables, State::Lost).await?,
-        superseded: registrations(tables, State::Superseded).await?,
-        suspended: registrations(tables, State::Suspended).await?,
-        revoked: registrations(tables, State::Revoked).await?,
-        names: all::<Taken, _>(tables).await?,
-        waiting: all::<Waiter, _>(tables).await?,
-        codes: all::<Code, _>(tables).await?,
-        entitlements: all::<Entitled, _>(tables).await?,
-        memberships: all::<Member, _>(tables).await?,
-        events: all::<Happened, _>(tables).await?,
+        pending: registrations(tables, RegistrationState::Pending).await?,
+        active: registrations(tables, RegistrationState::Active).await?,
+        lost: registrations(tables, RegistrationState::Lost).await?,
+        superseded: registrations(tables, RegistrationState::Superseded).await?,
+        suspended: registrations(tables, RegistrationState::Suspended).await?,
+        revoked: registrations(tables, RegistrationState::Revoked).await?,
+        names: all::<NameRow, _>(tables).await?,
+        waiting: all::<RequestRow, _>(tables).await?,
+        codes: all::<CodeRow, _>(tables).await?,
+        entitlements: all::<EntitlementRow, _>(tables).await?,
+        memberships: all::<MembershipRow, _>(tables).await?,
+        events: all::<EventRow, _>(tables).await?,
     })
 } }
 
-async fn registrations<T: Tables>(tables: &mut T, state: State) -> Result<u64, Trouble> {
-    tables.count::<Row>(Query::all().is("state", &state)).await
+async fn registrations<T: Tables>(tables: &mut T, state: RegistrationState) -> Result<u64, TxError> {
+    tables.count::<RegistrationRow>(Query::all().is("state", &state)).await
 }
 
-async fn all<E: Entity, T: Tables>(tables: &mut T) -> Result<u64, Trouble> {
+async fn all<E: Entity, T: Tables>(tables: &mut T) -> Result<u64, TxError> {
     tables.count::<E>(Query::all()).await
 }

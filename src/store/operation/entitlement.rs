@@ -1,31 +1,32 @@
-//! Entitlements: set, ended, numbered, listed.
+//! Entitlements: setting, revoking, numbering, listing.
 
-use super::{Cursor, Operation, OperatorError, Page, operation};
+use super::list::{List, ListFilter};
+use super::{Operation, OperatorError, operation};
 use crate::configuration::{ServerConfigurationError, check};
 use crate::id::{ApplicationName, UserId};
 use crate::message::ConfigurationSerial;
 use crate::port::entitlement_store::Document;
 use crate::store::Subject;
-use crate::store::entity::{Held, Query, Tables, Trouble};
-use crate::store::event::{Event, EventKind};
-use crate::store::rows::Entitled;
-use crate::store::rules::{counter, moved, next_epoch, next_number, put};
+use crate::store::entity::{Tables, Versioned};
+use crate::store::event::{AuditEvent, AuditEventKind};
+use crate::store::rows::EntitlementRow;
+use crate::store::rules::{counter, moved, next_epoch, next_number, upsert};
+use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 use alloc::string::{String, ToString};
-use alloc::vec;
 
-/// Entitles a subject to a document, under the next serial, with which it answers.
+/// Entitles a subject to a document. Returns the entitlement's serial, the next one.
 ///
-/// [`OperatorError::MediaType`] or [`OperatorError::DocumentTooLong`].
+/// Fails with [`OperatorError::MediaType`] or [`OperatorError::DocumentTooLong`].
 #[derive(Clone, Debug)]
 pub struct Entitle {
-    /// Whom.
+    /// Subject.
     pub subject: Subject,
-    /// In which application.
+    /// Application.
     pub application: ApplicationName,
-    /// To what.
+    /// Document.
     pub document: Document,
-    /// Seconds for which it may be used after each delivery; `None` for without end.
+    /// Seconds for which the document may be used after each delivery; `None` for no end.
     pub valid_for: Option<u32>,
 }
 
@@ -35,7 +36,7 @@ operation! { Entitle writes -> ConfigurationSerial, OperatorError; |self, tables
         _ => OperatorError::MediaType,
     })?;
     let Document { media_type, body } = &self.document;
-    set(tables, Entitled {
+    set(tables, EntitlementRow {
         subject: self.subject.clone(),
         application: self.application.clone(),
         number: 0,
@@ -46,18 +47,19 @@ operation! { Entitle writes -> ConfigurationSerial, OperatorError; |self, tables
     }).await
 } }
 
-/// Entitles a subject to nothing any more, under the next serial, with which it answers. For a user,
-/// it holds against what the user's groups and access path are entitled to, until [`Inherit`].
+/// Revokes a subject's entitlement, also before there is one. Returns the revocation's serial, the next
+/// one. A user's own revocation counts before the entitlements of the user's groups and access path,
+/// until [`ClearUserEntitlement`].
 #[derive(Clone, Debug)]
 pub struct RevokeEntitlement {
-    /// Whom.
+    /// Subject.
     pub subject: Subject,
-    /// In which application.
+    /// Application.
     pub application: ApplicationName,
 }
 
 operation! { RevokeEntitlement writes -> ConfigurationSerial, OperatorError; |self, tables, now| {
-    set(tables, Entitled {
+    set(tables, EntitlementRow {
         subject: self.subject.clone(),
         application: self.application.clone(),
         number: 0,
@@ -68,43 +70,43 @@ operation! { RevokeEntitlement writes -> ConfigurationSerial, OperatorError; |se
     }).await
 } }
 
-/// Takes away what a user alone is entitled to, or to nothing: what the user's groups and access path are
-/// entitled to holds again, under a serial that is new, or nothing where they are entitled to nothing.
+/// Removes a user's own entitlement or revocation. The entitlements of the user's groups and access
+/// path count again, under a new serial; where there are none, the user is entitled to nothing.
 ///
-/// [`OperatorError::NoSuchEntitlement`] where the user has none alone.
+/// Fails with [`OperatorError::NoSuchEntitlement`] where the user has none of its own.
 #[derive(Clone, Debug)]
-pub struct Inherit {
-    /// Who.
+pub struct ClearUserEntitlement {
+    /// User.
     pub user_id: UserId,
-    /// In which application.
+    /// Application.
     pub application: ApplicationName,
 }
 
-operation! { Inherit writes -> (), OperatorError; |self, tables, now| {
+operation! { ClearUserEntitlement writes -> (), OperatorError; |self, tables, now| {
     let subject = Subject::User(self.user_id.clone());
     let own = find(tables, &subject, &self.application).await?;
-    tables.delete(&own.ok_or(Trouble::Error(OperatorError::NoSuchEntitlement))?).await?;
+    tables.delete(&own.ok_or(TxError::Error(OperatorError::NoSuchEntitlement))?).await?;
     moved(tables, &self.user_id).await?;
     let (subject, application) = (Some(subject), Some(self.application.clone()));
-    let event = Event { subject, application, ..Event::new(EventKind::EntitlementInherited) };
+    let event = AuditEvent { subject, application, ..AuditEvent::new(AuditEventKind::EntitlementCleared) };
     Ok(event.log(tables, now).await?)
 } }
 
 async fn set<T: Tables>(
     tables: &mut T,
-    entitled: Entitled,
-) -> Result<ConfigurationSerial, Trouble<OperatorError>> {
+    entitled: EntitlementRow,
+) -> Result<ConfigurationSerial, TxError<OperatorError>> {
     let (now, serial) = (entitled.set_at, next_number(tables).await?);
     let ended = entitled.media_type.is_none();
-    let row = Entitled { number: serial.number, ..entitled };
-    let event = Event {
+    let row = EntitlementRow { number: serial.number, ..entitled };
+    let event = AuditEvent {
         subject: Some(row.subject.clone()),
         application: Some(row.application.clone()),
         serial: Some(serial),
-        ..Event::new(if ended { EventKind::EntitlementRevoked } else { EventKind::Entitled })
+        ..AuditEvent::new(if ended { AuditEventKind::EntitlementRevoked } else { AuditEventKind::Entitled })
     };
     let before = find(tables, &row.subject, &row.application).await?;
-    put(tables, before, row).await?;
+    upsert(tables, before, row).await?;
     event.log(tables, now).await?;
     Ok(serial)
 }
@@ -113,92 +115,103 @@ async fn find<T: Tables>(
     tables: &mut T,
     subject: &Subject,
     application: &ApplicationName,
-) -> Result<Option<Held<Entitled>>, Trouble> {
-    tables.get(vec![subject.to_string(), application.to_string()]).await
+) -> Result<Option<Versioned<EntitlementRow>>, TxError> {
+    tables.get([subject.to_string(), application.to_string()].into()).await
 }
 
-/// Begins a new epoch of serials, with all entitlements in it, and answers with it: to be done after
-/// restoring a backup, lest tokens refuse as rolled back what is older than what they hold.
+/// Begins a new epoch of serials, which all entitlements are in, and returns it. Run it after restoring
+/// a backup; without it, tokens refuse as rolled back whatever is older than what they hold.
 #[derive(Clone, Copy, Debug)]
 pub struct RaiseEpoch;
 
 operation! { RaiseEpoch writes -> u32, OperatorError; |self, tables, now| {
     let epoch = next_epoch(tables).await?;
-    Event::new(EventKind::EpochRaised).log(tables, now).await?;
+    AuditEvent::new(AuditEventKind::EpochRaised).log(tables, now).await?;
     Ok(epoch)
 } }
 
-/// Shows what one subject itself is entitled to in one application.
+/// Reads a subject's own document for an application; `None` where its entitlement was revoked.
 ///
-/// [`OperatorError::NoSuchEntitlement`].
+/// Fails with [`OperatorError::NoSuchEntitlement`].
 #[derive(Clone, Debug)]
 pub struct ReadEntitlement {
-    /// Whose.
+    /// Subject.
     pub subject: Subject,
-    /// In which application.
+    /// Application.
     pub application: ApplicationName,
 }
 
 operation! { ReadEntitlement reads -> Option<Document>, OperatorError; |self, tables, _now| {
     let entitled = find(tables, &self.subject, &self.application).await?;
-    let entitled = entitled.ok_or(Trouble::Error(OperatorError::NoSuchEntitlement))?;
+    let entitled = entitled.ok_or(TxError::Error(OperatorError::NoSuchEntitlement))?;
     Ok(entitled.row.document())
 } }
 
-/// Which entitlements are wanted: those of which all that is given holds.
+/// Filter of [`ListEntitlements`]: all conditions that are given hold.
 #[derive(Clone, Debug, Default)]
 pub struct EntitlementFilter {
-    /// Of this subject.
+    /// Subject.
     pub subject: Option<Subject>,
-    /// In this application.
+    /// Application.
     pub application: Option<ApplicationName>,
 }
 
 /// Lists entitlements, by subject and application.
-#[derive(Clone, Debug, Default)]
-pub struct Entitlements {
-    /// Which.
-    pub filter: EntitlementFilter,
-    /// From where on.
-    pub after: Option<Cursor>,
-    /// At most so many: see [`Page`].
-    pub limit: Option<u16>,
-}
+pub type ListEntitlements = List<EntitlementFilter>;
 
 /// An entitlement, without its document's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EntitlementEntry {
-    /// Whose.
+    /// Subject.
     pub subject: Subject,
-    /// In which application.
+    /// Application.
     pub application: ApplicationName,
-    /// Its serial.
+    /// Serial.
     pub serial: ConfigurationSerial,
-    /// Seconds for which it may be used.
+    /// Seconds for which the document may be used after each delivery.
     pub valid_for: Option<u32>,
-    /// The document's media type, and the length of its body in bytes; `None` where the subject is
-    /// entitled to nothing any more.
+    /// Media type of the document, and length of its body in bytes; `None` where the entitlement was
+    /// revoked.
     pub document: Option<(String, usize)>,
-    /// When it was set.
+    /// Time at which it was set.
     pub set_at: UnixTime,
 }
 
-operation! { Entitlements reads -> Page<EntitlementEntry>, OperatorError; |self, tables, _now| {
-    let mut query = Query::all();
-    if let Some(subject) = &self.filter.subject {
-        query = query.is("subject", subject);
+impl ListFilter for EntitlementFilter {
+    type Entry = EntitlementEntry;
+    type Row = EntitlementRow;
+    /// Epoch of serials.
+    type Context = u32;
+
+    fn query(&self, _: UnixTime) -> Query {
+        let mut query = Query::all();
+        if let Some(subject) = &self.subject {
+            query = query.is("subject", subject);
+        }
+        if let Some(application) = &self.application {
+            query = query.is("application", application);
+        }
+        query
     }
-    if let Some(application) = &self.filter.application {
-        query = query.is("application", application);
+
+    async fn context<T: Tables>(tables: &mut T) -> Result<u32, TxError> {
+        Ok(counter(tables).await?.map_or(0, |counter| counter.epoch))
     }
-    let epoch = counter(tables).await?.map_or(0, |counter| counter.epoch);
-    Page::read(tables, query, self.after.as_ref(), self.limit, |row: Entitled| EntitlementEntry {
-        subject: row.subject,
-        application: row.application,
-        serial: ConfigurationSerial { epoch, number: row.number },
-        valid_for: row.valid_for,
-        document: row.media_type.zip(row.body.map(|body| body.len())),
-        set_at: row.set_at,
-    }).await
-} }
+
+    async fn entry<T: Tables>(
+        &self,
+        _: &mut T,
+        epoch: &u32,
+        row: EntitlementRow,
+    ) -> Result<Option<EntitlementEntry>, TxError> {
+        Ok(Some(EntitlementEntry {
+            subject: row.subject,
+            application: row.application,
+            serial: ConfigurationSerial { epoch: *epoch, number: row.number },
+            valid_for: row.valid_for,
+            document: row.media_type.zip(row.body.map(|body| body.len())),
+            set_at: row.set_at,
+        }))
+    }
+}

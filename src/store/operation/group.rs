@@ -1,27 +1,28 @@
-//! Groups of users, who are entitled together.
+//! Groups of users, which are entitled together.
 
-use super::{Cursor, Operation, OperatorError, Page, operation};
+use super::list::{List, list};
+use super::{Operation, OperatorError, operation};
 use crate::id::{Group, UserId};
 use crate::store::Subject;
-use crate::store::entity::{Held, Query, Tables, Trouble};
-use crate::store::event::{Event, EventKind};
-use crate::store::rows::Member;
+use crate::store::entity::{Tables, Versioned};
+use crate::store::event::{AuditEvent, AuditEventKind};
+use crate::store::rows::MembershipRow;
 use crate::store::rules::moved;
+use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 use alloc::string::ToString;
-use alloc::vec;
 
-/// Most groups that a user is in: every question for an entitlement looks at all of them.
+/// Most groups that a user is in: every query for an entitlement reads all of them.
 const GROUPS_MAX: u64 = 64;
 
-/// Takes a user into a group. No error when the user is in it.
+/// Adds a user to a group. It is no error where the user is a member.
 ///
-/// [`OperatorError::TooManyGroups`].
+/// Fails with [`OperatorError::TooManyGroups`].
 #[derive(Clone, Debug)]
 pub struct JoinGroup {
-    /// Whom.
+    /// User.
     pub user_id: UserId,
-    /// Into which.
+    /// Group.
     pub group: Group,
 }
 
@@ -30,19 +31,19 @@ operation! { JoinGroup writes -> (), OperatorError; |self, tables, now| {
     if member(tables, user_id, group).await?.is_some() {
         return Ok(());
     }
-    if tables.count::<Member>(Query::all().is("user_id", user_id)).await? >= GROUPS_MAX {
+    if tables.count::<MembershipRow>(Query::all().is("user_id", user_id)).await? >= GROUPS_MAX {
         return Err(OperatorError::TooManyGroups.into());
     }
-    tables.insert(Member { group_name: group.clone(), user_id: user_id.clone(), since: now }).await?;
-    changed(tables, EventKind::GroupJoined, user_id, group, now).await
+    tables.insert(MembershipRow { group_name: group.clone(), user_id: user_id.clone(), since: now }).await?;
+    changed(tables, AuditEventKind::GroupJoined, user_id, group, now).await
 } }
 
-/// Takes a user out of a group. No error when the user is not in it.
+/// Removes a user from a group. It is no error where the user is not a member.
 #[derive(Clone, Debug)]
 pub struct LeaveGroup {
-    /// Whom.
+    /// User.
     pub user_id: UserId,
-    /// Out of which.
+    /// Group.
     pub group: Group,
 }
 
@@ -50,56 +51,61 @@ operation! { LeaveGroup writes -> (), OperatorError; |self, tables, now| {
     let Self { user_id, group } = self;
     let Some(member) = member(tables, user_id, group).await? else { return Ok(()) };
     tables.delete(&member).await?;
-    changed(tables, EventKind::GroupLeft, user_id, group, now).await
+    changed(tables, AuditEventKind::GroupLeft, user_id, group, now).await
 } }
 
 async fn member<T: Tables>(
     tables: &mut T,
     user_id: &UserId,
     group: &Group,
-) -> Result<Option<Held<Member>>, Trouble> {
-    tables.get(vec![group.to_string(), user_id.to_string()]).await
+) -> Result<Option<Versioned<MembershipRow>>, TxError> {
+    tables.get([group.to_string(), user_id.to_string()].into()).await
 }
 
 async fn changed<T: Tables>(
     tables: &mut T,
-    kind: EventKind,
+    kind: AuditEventKind,
     user_id: &UserId,
     group: &Group,
     now: UnixTime,
-) -> Result<(), Trouble<OperatorError>> {
+) -> Result<(), TxError<OperatorError>> {
     moved(tables, user_id).await?;
     let subject = Some(Subject::Group(group.clone()));
-    let event = Event { user_id: Some(user_id.clone()), subject, ..Event::new(kind) };
+    let event = AuditEvent { user_id: Some(user_id.clone()), subject, ..AuditEvent::new(kind) };
     Ok(event.log(tables, now).await?)
 }
 
-/// Lists who is in which group, by group and user.
+/// Lists the members of groups, by group and user.
+pub type ListMembers = List<MemberFilter>;
+
+/// Filter of [`ListMembers`]: all conditions that are given hold.
 #[derive(Clone, Debug, Default)]
-pub struct Members {
-    /// Of this group.
+pub struct MemberFilter {
+    /// Group.
     pub group: Option<Group>,
-    /// Of this user.
+    /// User.
     pub user_id: Option<UserId>,
-    /// From where on.
-    pub after: Option<Cursor>,
-    /// At most so many: see [`Page`].
-    pub limit: Option<u16>,
 }
 
-/// A member of a group.
+/// Member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct GroupMember {
-    /// Of which group.
+pub struct MemberEntry {
+    /// Group.
     pub group: Group,
-    /// Who.
+    /// User.
     pub user_id: UserId,
-    /// Since when.
+    /// Time at which the user joined.
     pub since: UnixTime,
 }
 
-operation! { Members reads -> Page<GroupMember>, OperatorError; |self, tables, _now| {
+impl From<MembershipRow> for MemberEntry {
+    fn from(row: MembershipRow) -> Self {
+        Self { group: row.group_name, user_id: row.user_id, since: row.since }
+    }
+}
+
+list! { MemberFilter, MembershipRow => MemberEntry; |self, _now| {
     let mut query = Query::all();
     if let Some(group) = &self.group {
         query = query.is("group_name", group);
@@ -107,9 +113,5 @@ operation! { Members reads -> Page<GroupMember>, OperatorError; |self, tables, _
     if let Some(user_id) = &self.user_id {
         query = query.is("user_id", user_id);
     }
-    Page::read(tables, query, self.after.as_ref(), self.limit, |member: Member| GroupMember {
-        group: member.group_name,
-        user_id: member.user_id,
-        since: member.since,
-    }).await
+    query
 } }

@@ -1,84 +1,88 @@
-//! What an operator does with registrations, names and waiting applications.
+//! Changing registrations, names and waiting requests.
 
 use super::{Operation, OperatorError, operation};
 use crate::id::{KeyId, TicketId, UserId, UserName};
 use crate::store::UniqueNames;
-use crate::store::entity::{Held, Query, Tables, Trouble};
-use crate::store::event::{Event, EventKind};
-use crate::store::rows::{Code, Row, State, Taken, Waiter};
-use crate::store::rules::{by, forget, lose, settle, withdraw};
+use crate::store::entity::{Tables, Versioned};
+use crate::store::event::{AuditEvent, AuditEventKind};
+use crate::store::rows::{CodeRow, NameRow, RegistrationRow, RegistrationState, RequestRow};
+use crate::store::rules::{forget, get_by_key, lose, settle, withdraw};
+use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 
-async fn row<T: Tables>(tables: &mut T, key_id: &KeyId) -> Result<Held<Row>, Trouble<OperatorError>> {
-    by(tables, key_id).await?.ok_or(Trouble::Error(OperatorError::NoSuchKey))
+async fn row<T: Tables>(
+    tables: &mut T,
+    key_id: &KeyId,
+) -> Result<Versioned<RegistrationRow>, TxError<OperatorError>> {
+    get_by_key(tables, key_id).await?.ok_or(TxError::Error(OperatorError::NoSuchKey))
 }
 
 async fn pass<T: Tables>(
     tables: &mut T,
     key_id: &KeyId,
-    (from, to): (State, State),
-    kind: EventKind,
+    (from, to): (RegistrationState, RegistrationState),
+    kind: AuditEventKind,
     now: UnixTime,
-) -> Result<(), Trouble<OperatorError>> {
+) -> Result<(), TxError<OperatorError>> {
     let mut row = row(tables, key_id).await?;
     if row.state != from {
         return Err(OperatorError::OtherState.into());
     }
     settle(tables, &mut row, to).await?;
-    Ok(Event::of(kind, &row).log(tables, now).await?)
+    Ok(AuditEvent::of(kind, &row).log(tables, now).await?)
 }
 
-/// Puts an active registration on hold.
+/// Suspends an active registration.
 ///
-/// [`OperatorError::NoSuchKey`], or [`OperatorError::OtherState`] where it is not active.
+/// Fails with [`OperatorError::NoSuchKey`], or [`OperatorError::OtherState`] where it is not active.
 #[derive(Clone, Copy, Debug)]
 pub struct Suspend(
-    /// Which.
+    /// Key ID.
     pub KeyId,
 );
 
 operation! { Suspend writes -> (), OperatorError; |self, tables, now| {
-    pass(tables, &self.0, (State::Active, State::Suspended), EventKind::Suspended, now).await
+    pass(tables, &self.0, (RegistrationState::Active, RegistrationState::Suspended), AuditEventKind::Suspended, now).await
 } }
 
 /// Makes a suspended registration active again.
 ///
-/// [`OperatorError::NoSuchKey`], or [`OperatorError::OtherState`] where it is not suspended.
+/// Fails with [`OperatorError::NoSuchKey`], or [`OperatorError::OtherState`] where it is not suspended.
 #[derive(Clone, Copy, Debug)]
 pub struct Resume(
-    /// Which.
+    /// Key ID.
     pub KeyId,
 );
 
 operation! { Resume writes -> (), OperatorError; |self, tables, now| {
-    pass(tables, &self.0, (State::Suspended, State::Active), EventKind::Resumed, now).await
+    pass(tables, &self.0, (RegistrationState::Suspended, RegistrationState::Active), AuditEventKind::Resumed, now).await
 } }
 
-/// Ends a registration for good, whatever its state. Its name stays taken.
+/// Revokes a registration for good, in whatever state it is. Its name stays taken.
 ///
-/// [`OperatorError::NoSuchKey`].
+/// Fails with [`OperatorError::NoSuchKey`].
 #[derive(Clone, Copy, Debug)]
 pub struct Revoke(
-    /// Which.
+    /// Key ID.
     pub KeyId,
 );
 
 operation! { Revoke writes -> (), OperatorError; |self, tables, now| {
     let mut row = row(tables, &self.0).await?;
     row.forget_at = None;
-    settle(tables, &mut row, State::Revoked).await?;
-    Ok(Event::of(EventKind::Revoked, &row).log(tables, now).await?)
+    settle(tables, &mut row, RegistrationState::Revoked).await?;
+    Ok(AuditEvent::of(AuditEventKind::Revoked, &row).log(tables, now).await?)
 } }
 
-/// Sets when a registration expires; `None` for never. Its token is not told: it sees its session
+/// Sets when a registration expires; `None` for never. Its token is not told before a session is
 /// refused.
 ///
-/// [`OperatorError::NoSuchKey`].
+/// Fails with [`OperatorError::NoSuchKey`].
 #[derive(Clone, Copy, Debug)]
 pub struct SetExpiry {
-    /// Which.
+    /// Key ID.
     pub key_id: KeyId,
-    /// When.
+    /// Time at which the registration expires.
     pub expires: Option<UnixTime>,
 }
 
@@ -86,115 +90,115 @@ operation! { SetExpiry writes -> (), OperatorError; |self, tables, now| {
     let mut row = row(tables, &self.key_id).await?;
     row.expires = self.expires;
     tables.update(&mut row).await?;
-    Ok(Event::of(EventKind::ExpirySet, &row).log(tables, now).await?)
+    Ok(AuditEvent::of(AuditEventKind::ExpirySet, &row).log(tables, now).await?)
 } }
 
-/// Gives an active or suspended registration another name, which must be free and promised to
-/// nobody by an activation code. The old name is free then. The token is not told: whoever renews it
-/// gives the new name. A renewal under the old name that is pending is lost, and one that waits is
-/// dismissed.
+/// Gives an active or suspended registration another name, which must not be taken, nor kept for the
+/// holder of an activation code. The old name is released. The token is not told: its user renews it
+/// under the new name. A pending renewal under the old name is lost, and a waiting one is removed.
 ///
-/// [`OperatorError::NoSuchKey`], [`OperatorError::OtherState`] or [`OperatorError::NameTaken`].
+/// Fails with [`OperatorError::NoSuchKey`], [`OperatorError::OtherState`] or
+/// [`OperatorError::NameTaken`].
 #[derive(Clone, Debug)]
 pub struct Rename {
-    /// Which.
+    /// Key ID.
     pub key_id: KeyId,
-    /// The new name.
+    /// New name.
     pub name: UserName,
 }
 
 operation! { Rename writes -> (), OperatorError; |self, tables, now| {
     let mut row = row(tables, &self.key_id).await?;
-    if !matches!(row.state, State::Active | State::Suspended) {
+    if !matches!(row.state, RegistrationState::Active | RegistrationState::Suspended) {
         return Err(OperatorError::OtherState.into());
     }
     if row.name == self.name {
         return Ok(());
     }
-    let code: Option<Held<Code>> = by(tables, &self.name).await?;
+    let code: Option<Versioned<CodeRow>> = get_by_key(tables, &self.name).await?;
     let promised = code.as_ref().is_some_and(|code| !code.is_over(now));
-    if promised || by::<Taken, _>(tables, &self.name).await?.is_some() {
+    if promised || get_by_key::<NameRow, _>(tables, &self.name).await?.is_some() {
         return Err(OperatorError::NameTaken.into());
     }
     if let Some(over) = code {
         withdraw(tables, &over).await?;
     }
-    let held: Option<Held<Taken>> = by(tables, &row.name).await?;
+    let held: Option<Versioned<NameRow>> = get_by_key(tables, &row.name).await?;
     let held = held.filter(|held| held.user_id == row.user_id);
     if let Some(held) = &held {
         tables.delete(held).await?;
     }
     // Where names may repeat, this one may never have held its own.
     if held.is_some() || tables.unique() == UniqueNames::Always {
-        tables.insert(Taken { name: self.name.clone(), user_id: row.user_id.clone() }).await?;
+        tables.insert(NameRow { name: self.name.clone(), user_id: row.user_id.clone() }).await?;
     }
     let renewals = Query::all().is("renews", &row.key_id).pending();
-    for mut renewal in tables.select::<Row>(renewals).await? {
+    for mut renewal in tables.select::<RegistrationRow>(renewals).await? {
         lose(tables, &mut renewal, now).await?;
     }
-    for waiter in tables.select::<Waiter>(Query::all().is("name", &row.name)).await? {
+    for waiter in tables.select::<RequestRow>(Query::all().is("name", &row.name)).await? {
         if waiter.renews == Some(row.key_id) {
             tables.delete(&waiter).await?;
         }
     }
     row.name = self.name.clone();
     tables.update(&mut row).await?;
-    Ok(Event::of(EventKind::Renamed, &row).log(tables, now).await?)
+    Ok(AuditEvent::of(AuditEventKind::Renamed, &row).log(tables, now).await?)
 } }
 
-/// Erases a registration that is revoked, superseded or lost. Its token is then a stranger and learns
-/// nothing any more; its name stays taken.
+/// Deletes a registration that is revoked, superseded or lost. Its token is unknown to the server then,
+/// and is told nothing more. Its name stays taken.
 ///
-/// [`OperatorError::NoSuchKey`], or [`OperatorError::OtherState`].
+/// Fails with [`OperatorError::NoSuchKey`] or [`OperatorError::OtherState`].
 #[derive(Clone, Copy, Debug)]
-pub struct Forget(
-    /// Which.
+pub struct DeleteRegistration(
+    /// Key ID.
     pub KeyId,
 );
 
-operation! { Forget writes -> (), OperatorError; |self, tables, now| {
+operation! { DeleteRegistration writes -> (), OperatorError; |self, tables, now| {
     let row = row(tables, &self.0).await?;
-    if !matches!(row.state, State::Revoked | State::Superseded | State::Lost) {
+    if !matches!(row.state, RegistrationState::Revoked | RegistrationState::Superseded | RegistrationState::Lost) {
         return Err(OperatorError::OtherState.into());
     }
     forget(tables, &row).await?;
-    Ok(Event::of(EventKind::Forgotten, &row).log(tables, now).await?)
+    Ok(AuditEvent::of(AuditEventKind::RegistrationDeleted, &row).log(tables, now).await?)
 } }
 
-/// Lets others register under a name. Whoever held it keeps the registration; revoke it too where
-/// that is not meant.
+/// Releases a user name, so that others can register under it. Its holder keeps the registration;
+/// revoke that too where it should end.
 ///
-/// [`OperatorError::NameFree`] where that user does not hold it.
+/// Fails with [`OperatorError::NameFree`] where that user does not hold the name.
 #[derive(Clone, Debug)]
-pub struct FreeName {
-    /// Which.
+pub struct ReleaseName {
+    /// User name.
     pub name: UserName,
-    /// Who holds it: so that asking twice does not take it from whoever came next.
+    /// User who holds it. A second run does not take the name from the next holder.
     pub held_by: UserId,
 }
 
-operation! { FreeName writes -> (), OperatorError; |self, tables, now| {
-    let held: Option<Held<Taken>> = by(tables, &self.name).await?;
+operation! { ReleaseName writes -> (), OperatorError; |self, tables, now| {
+    let held: Option<Versioned<NameRow>> = get_by_key(tables, &self.name).await?;
     let held = held.filter(|held| held.user_id == self.held_by);
-    tables.delete(&held.ok_or(Trouble::Error(OperatorError::NameFree))?).await?;
+    tables.delete(&held.ok_or(TxError::Error(OperatorError::NameFree))?).await?;
     let event =
-        Event { user_id: Some(self.held_by.clone()), ..Event::named(EventKind::NameFreed, &self.name) };
+        AuditEvent { user_id: Some(self.held_by.clone()), ..AuditEvent::named(AuditEventKind::NameReleased, &self.name) };
     Ok(event.log(tables, now).await?)
 } }
 
-/// Forgets an application that waits. Its ticket is then refused like an unknown one.
+/// Rejects a waiting request. Its ticket is refused then, like an unknown one.
 ///
-/// [`OperatorError::NoSuchTicket`].
+/// Fails with [`OperatorError::NoSuchTicket`].
 #[derive(Clone, Copy, Debug)]
-pub struct Dismiss(
-    /// Which.
+pub struct RejectRequest(
+    /// Ticket ID.
     pub TicketId,
 );
 
-operation! { Dismiss writes -> (), OperatorError; |self, tables, now| {
-    let waiter: Option<Held<Waiter>> = by(tables, &self.0).await?;
+operation! { RejectRequest writes -> (), OperatorError; |self, tables, now| {
+    let waiter: Option<Versioned<RequestRow>> = get_by_key(tables, &self.0).await?;
     let waiter = waiter.filter(|waiter| now <= waiter.hold_until);
-    let waiter = waiter.ok_or(Trouble::Error(OperatorError::NoSuchTicket))?;
+    let waiter = waiter.ok_or(TxError::Error(OperatorError::NoSuchTicket))?;
     tables.delete(&waiter).await?;
-    Ok(Event::named(EventKind::Dismissed, &waiter.name).log(tables, now).await?)
+    Ok(AuditEvent::named(AuditEventKind::RequestRejected, &waiter.name).log(tables, now).await?)
 } }

@@ -1,80 +1,87 @@
-//! Who has applied which configuration.
+//! Reports of keys on configurations.
 
-use super::{Cursor, Operation, OperatorError, Page, operation};
+use super::list::{List, ListFilter};
 use crate::id::{ApplicationName, KeyId, UserId, UserName};
 use crate::message::ConfigurationSerial;
 use crate::port::entitlement_store::ReportResult;
-use crate::store::entity::{Held, Query, Tables, Trouble};
-use crate::store::rows::{Reported, Row};
-use crate::store::rules::{by, current};
+use crate::store::entity::{Tables, Versioned};
+use crate::store::rows::{RegistrationRow, ReportRow};
+use crate::store::rules::{current, get_by_key};
+use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 
-/// Which reports are wanted: those of which all that is given holds.
+/// Filter of [`ListReports`]: all conditions that are given hold.
 #[derive(Clone, Debug, Default)]
 pub struct ReportFilter {
-    /// Of this key.
+    /// Key ID.
     pub key_id: Option<KeyId>,
-    /// On this application.
+    /// Application.
     pub application: Option<ApplicationName>,
-    /// With this result.
+    /// Result.
     pub result: Option<ReportResult>,
 }
 
 /// Lists the last report of each key on each application, by key id and application.
-#[derive(Clone, Debug, Default)]
-pub struct Reports {
-    /// Which.
-    pub filter: ReportFilter,
-    /// From where on.
-    pub after: Option<Cursor>,
-    /// At most so many: see [`Page`].
-    pub limit: Option<u16>,
-}
+pub type ListReports = List<ReportFilter>;
 
 /// The last report of a key on an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReportEntry {
-    /// The key.
+    /// Key ID.
     pub key_id: KeyId,
-    /// Whose it is.
+    /// User ID of the registration.
     pub user_id: Option<UserId>,
-    /// Under which name.
+    /// User name of the registration.
     pub name: Option<UserName>,
-    /// The application.
+    /// Application.
     pub application: ApplicationName,
-    /// The configuration reported on.
+    /// Serial of the configuration that was reported on.
     pub serial: ConfigurationSerial,
-    /// What became of it.
+    /// Result.
     pub result: ReportResult,
-    /// The highest serial applied.
+    /// Highest serial that was applied.
     pub applied: Option<ConfigurationSerial>,
-    /// The serial of what its user is entitled to now.
+    /// Serial of the user's entitlement now.
     pub current: Option<ConfigurationSerial>,
-    /// When it was reported.
+    /// Time of the report.
     pub at: UnixTime,
 }
 
-operation! { Reports reads -> Page<ReportEntry>, OperatorError; |self, tables, _now| {
-    let mut query = Query::all();
-    if let Some(key_id) = &self.filter.key_id {
-        query = query.is("key_id", key_id);
-    }
-    if let Some(application) = &self.filter.application {
-        query = query.is("application", application);
-    }
-    if let Some(result) = &self.filter.result {
-        query = query.is("result", result);
-    }
-    let page = Page::read(tables, query, self.after.as_ref(), self.limit, |row: Reported| row).await?;
-    let (mut page, rows) = page.emptied();
-    for row in rows {
-        page.take(Cursor::of(&row), entry(tables, row).await.map(Some))?;
-    }
-    Ok(page)
-} }
+impl ListFilter for ReportFilter {
+    type Entry = ReportEntry;
+    type Row = ReportRow;
+    type Context = ();
 
-async fn entry<T: Tables>(tables: &mut T, reported: Reported) -> Result<ReportEntry, Trouble> {
+    fn query(&self, _: UnixTime) -> Query {
+        let mut query = Query::all();
+        if let Some(key_id) = &self.key_id {
+            query = query.is("key_id", key_id);
+        }
+        if let Some(application) = &self.application {
+            query = query.is("application", application);
+        }
+        if let Some(result) = &self.result {
+            query = query.is("result", result);
+        }
+        query
+    }
+
+    async fn context<T: Tables>(_: &mut T) -> Result<(), TxError> {
+        Ok(())
+    }
+
+    async fn entry<T: Tables>(
+        &self,
+        tables: &mut T,
+        (): &(),
+        row: ReportRow,
+    ) -> Result<Option<ReportEntry>, TxError> {
+        entry(tables, row).await.map(Some)
+    }
+}
+
+async fn entry<T: Tables>(tables: &mut T, reported: ReportRow) -> Result<ReportEntry, TxError> {
     let mut entry = ReportEntry {
         applied: reported.applied(),
         current: None,
@@ -86,7 +93,7 @@ async fn entry<T: Tables>(tables: &mut T, reported: Reported) -> Result<ReportEn
         result: reported.result,
         at: reported.at,
     };
-    if let Some(Held { row, .. }) = by::<Row, _>(tables, &entry.key_id).await? {
+    if let Some(Versioned { row, .. }) = get_by_key::<RegistrationRow, _>(tables, &entry.key_id).await? {
         let current = current(tables, &row.user_id, &row.access_path, &entry.application).await?;
         entry.current = current.map(|(serial, _)| serial);
         (entry.user_id, entry.name) = (Some(row.user_id), Some(row.name));

@@ -1,35 +1,37 @@
-//! Another storage key.
+//! Changing the storage key.
 
-use super::{Cursor, LIMIT_MAX, Operation, OperatorError, operation};
-use crate::store::entity::{Entity, Tables, Trouble};
+use super::page::{Cursor, LIMIT_MAX};
+use super::{Operation, OperatorError, operation};
+use crate::store::entity::{Entity, Tables};
 use crate::store::rows::{self, every_table};
+use crate::store::tables::TxError;
 use crate::time::UnixTime;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-/// Seals anew, under the current storage key, rows that others have sealed. When a pass from the
-/// beginning finds none, damaged ones included, and every server's current key is this one, the others are of no use any more
-/// (see the storage keys of the store).
+/// Seals rows again, under the current storage key, that other keys sealed. Once a pass from the
+/// beginning finds no row, not even a damaged one, and this key is the current one of every server, the
+/// others are not needed any more (see the storage keys of the store).
 ///
 /// A store in memory has nothing to do.
 #[derive(Clone, Debug)]
 pub struct Reseal {
-    /// From where on: what an earlier one has answered as the next.
+    /// Place to go on from: the `next` of an earlier answer.
     pub after: Option<Cursor>,
-    /// At most so many rows, 1 to 1000, so that no transaction grows without bound.
+    /// Most rows, 1 to 1000, so that no transaction grows without bound.
     pub limit: u16,
 }
 
-/// What was sealed anew.
+/// Answer of [`Reseal`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resealed {
-    /// How many rows.
+    /// Number of rows that were sealed again.
     pub rows: usize,
-    /// Where rows stand that cannot be read, each the name of a table and a key in it: they were changed
+    /// Places of rows that cannot be read, each the name of a table and a key in it: they were changed
     /// without the storage key, or their storage key is not at hand. They stay as they are.
     pub damaged: Vec<Cursor>,
-    /// Where to go on; `None` at the end.
+    /// Place to go on from; `None` at the end.
     pub next: Option<Cursor>,
 }
 
@@ -55,10 +57,10 @@ operation! { Reseal writes -> Resealed, OperatorError; |self, tables, _now| {
 } }
 
 impl Pass<'_> {
-    async fn through<E: Entity, T: Tables>(&mut self, tables: &mut T) -> Result<(), Trouble> {
+    async fn through<E: Entity, T: Tables>(&mut self, tables: &mut T) -> Result<(), TxError> {
         // A place is the name of a table, and a key in it.
         let after = match self.after.map(|after| after.split_once(' ').unwrap_or((after, ""))) {
-            Some((table, key)) if table == E::TABLE => Some(Cursor::key::<E>(key)),
+            Some((table, key)) if table == E::TABLE.name() => Some(Cursor::key::<E>(key)),
             Some(_) => return Ok(()),
             None => None,
         };
@@ -69,18 +71,18 @@ impl Pass<'_> {
         let stale = tables.stale::<E>(after, self.left).await?;
         self.left = self.left.saturating_sub(stale.len());
         if let Some(last) = stale.last().filter(|_| self.left == 0) {
-            self.resealed.next = Some(Cursor::within(E::TABLE, last));
+            self.resealed.next = Some(Cursor::within(E::TABLE.name(), last));
         }
         for key in stale {
-            let place = Cursor::within(E::TABLE, &key);
+            let place = Cursor::within(E::TABLE.name(), &key);
             match tables.get::<E>(key).await {
                 Ok(None) => {}
                 Ok(Some(mut row)) => {
                     tables.update(&mut row).await?;
                     self.resealed.rows = self.resealed.rows.saturating_add(1);
                 }
-                Err(trouble) if trouble.is_of_a_row() => self.resealed.damaged.push(place),
-                Err(trouble) => return Err(trouble),
+                Err(error) if error.is_of_a_row() => self.resealed.damaged.push(place),
+                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -1,72 +1,84 @@
-//! How far a configuration has come.
+//! Progress of a configuration.
 
-use super::{Cursor, Operation, OperatorError, Page, operation};
+use super::list::{List, ListFilter};
 use crate::id::{ApplicationName, KeyId, UserId, UserName};
 use crate::message::ConfigurationSerial;
 use crate::port::entitlement_store::ReportResult;
-use crate::store::entity::{Query, Tables, Trouble};
-use crate::store::rows::{Row, State};
+use crate::store::entity::Tables;
+use crate::store::rows::{RegistrationRow, RegistrationState};
 use crate::store::rules::{current, reported};
+use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 
-/// Lists, by key id, the active registrations that are or were entitled to something in an application,
-/// and how far each has come with it, also those that have never reported.
+/// Lists the active registrations that are or were entitled to a document for an application, by key
+/// ID, and the progress of each, also of those that have never reported.
 ///
-/// A page is made of as many active registrations as its limit says, and is the shorter the more of
-/// them are entitled to nothing there; the list goes on as long as there is a cursor.
+/// A page looks at as many active registrations as its limit says, and leaves out those that are not
+/// entitled: the list goes on as long as there is a cursor.
+pub type ListRollout = List<RolloutFilter>;
+
+/// Filter of [`ListRollout`].
 #[derive(Clone, Debug)]
-pub struct Rollout {
-    /// In which application.
+pub struct RolloutFilter {
+    /// Application.
     pub application: ApplicationName,
-    /// From where on.
-    pub after: Option<Cursor>,
-    /// At most so many: see [`Page`].
-    pub limit: Option<u16>,
 }
 
-/// What a registration has applied of what it is entitled to.
+/// Progress of a registration with its entitlement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RolloutEntry {
-    /// The key.
+    /// Key ID.
     pub key_id: KeyId,
-    /// Whose it is.
+    /// User ID.
     pub user_id: UserId,
-    /// Under which name.
+    /// User name.
     pub name: UserName,
-    /// The serial of what the user is entitled to now; the document may be none.
+    /// Serial of the user's entitlement now, which may be a revocation.
     pub current: ConfigurationSerial,
-    /// The highest serial applied.
+    /// Highest serial that was applied.
     pub applied: Option<ConfigurationSerial>,
-    /// What became of the configuration last reported on, and when that was reported; `None` before
-    /// the first report.
+    /// Result and time of the last report; `None` before the first.
     pub reported: Option<(ReportResult, UnixTime)>,
-    /// When the key was last proved in a session.
+    /// Time at which the key was last proved in a session.
     pub last_seen: Option<UnixTime>,
 }
 
 impl RolloutEntry {
-    /// Whether what the user is entitled to now is still to be applied.
+    /// Tells whether the user's entitlement is still to be applied.
     pub fn is_outdated(&self) -> bool {
         self.applied.is_none_or(|applied| applied < self.current)
     }
 }
 
-operation! { Rollout reads -> Page<RolloutEntry>, OperatorError; |self, tables, _now| {
-    let query = Query::all().is("state", &State::Active);
-    let page = Page::read(tables, query, self.after.as_ref(), self.limit, |row: Row| row).await?;
-    let (mut page, rows) = page.emptied();
-    for row in rows {
-        page.take(Cursor::of(&row), entry(tables, row, &self.application).await)?;
+impl ListFilter for RolloutFilter {
+    type Entry = RolloutEntry;
+    type Row = RegistrationRow;
+    type Context = ();
+
+    fn query(&self, _: UnixTime) -> Query {
+        Query::all().is("state", &RegistrationState::Active)
     }
-    Ok(page)
-} }
+
+    async fn context<T: Tables>(_: &mut T) -> Result<(), TxError> {
+        Ok(())
+    }
+
+    async fn entry<T: Tables>(
+        &self,
+        tables: &mut T,
+        (): &(),
+        row: RegistrationRow,
+    ) -> Result<Option<RolloutEntry>, TxError> {
+        entry(tables, row, &self.application).await
+    }
+}
 
 async fn entry<T: Tables>(
     tables: &mut T,
-    row: Row,
+    row: RegistrationRow,
     application: &ApplicationName,
-) -> Result<Option<RolloutEntry>, Trouble> {
+) -> Result<Option<RolloutEntry>, TxError> {
     let reported = reported(tables, &row.key_id, application).await?;
     let current = match current(tables, &row.user_id, &row.access_path, application).await? {
         Some((serial, entitled)) if entitled.is_some() || reported.is_some() => serial,

@@ -1,46 +1,46 @@
-//! What is looked up and not judged.
+//! Looking rows up, without judging them.
 
 use crate::id::{Digest, KeyId};
 use crate::message::Address;
 use crate::port::StoreError;
 use crate::record::{ExpectedTags, ServerRegistration};
-use crate::store::entity::{Entity, Held, Query, Tables, Trouble};
+use crate::store::entity::{Entity, Tables, Versioned};
 use crate::store::operation::{Operation, operation};
-use crate::store::rows::{Answer, Handed, Row};
+use crate::store::rows::{AliasRow, OutcomeRow, RegistrationRow};
+use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 use alloc::string::ToString;
-use alloc::vec;
 use alloc::vec::Vec;
 
-/// The row with a key of one part.
-pub(in crate::store) async fn by<E: Entity, T: Tables>(
+/// Returns the row with a key of one part.
+pub(in crate::store) async fn get_by_key<E: Entity, T: Tables>(
     tables: &mut T,
     key: &impl ToString,
-) -> Result<Option<Held<E>>, Trouble> {
-    tables.get(vec![key.to_string()]).await
+) -> Result<Option<Versioned<E>>, TxError> {
+    tables.get([key.to_string()].into()).await
 }
 
-/// Writes a row in the place of what was there before, if anything was.
-pub(in crate::store) async fn put<E: Entity, T: Tables>(
+/// Writes a row in the place of the one before, or adds it.
+pub(in crate::store) async fn upsert<E: Entity, T: Tables>(
     tables: &mut T,
-    before: Option<Held<E>>,
+    before: Option<Versioned<E>>,
     row: E,
-) -> Result<(), Trouble> {
+) -> Result<(), TxError> {
     match before {
-        Some(Held { version, .. }) => tables.update(&mut Held { row, version }).await,
+        Some(Versioned { version, .. }) => tables.update(&mut Versioned { row, version }).await,
         None => tables.insert(row).await,
     }
 }
 
-/// Removes rows without reading them, and counts them.
-pub(in crate::store) async fn erase<E: Entity, T: Tables>(
+/// Removes rows without reading them, and returns their number.
+pub(in crate::store) async fn delete_where<E: Entity, T: Tables>(
     tables: &mut T,
     query: Query,
-) -> Result<usize, Trouble> {
+) -> Result<usize, TxError> {
     let keys = tables.keys::<E>(query).await?;
     let count = keys.len();
     for key in keys {
-        tables.erase::<E>(key).await?;
+        tables.delete_by_key::<E>(key).await?;
     }
     Ok(count)
 }
@@ -49,14 +49,14 @@ pub(in crate::store) async fn erase<E: Entity, T: Tables>(
 pub(crate) struct FindOutcome<'a>(pub(crate) &'a Digest);
 
 operation! { FindOutcome<'_> reads -> Option<Vec<u8>>, StoreError; |self, tables, now| {
-    Ok(by::<Answer, _>(tables, self.0).await?.filter(|held| now <= held.keep_until).map(|held| held.row.response))
+    Ok(get_by_key::<OutcomeRow, _>(tables, self.0).await?.filter(|held| now <= held.keep_until).map(|held| held.row.response))
 } }
 
 /// [`crate::port::EntitlementStore::expected`].
 pub(crate) struct FindExpected<'a>(pub(crate) &'a KeyId);
 
 operation! { FindExpected<'_> reads -> Option<ExpectedTags>, StoreError; |self, tables, _now| {
-    Ok(by::<Row, _>(tables, self.0).await?.and_then(|held| held.row.tags))
+    Ok(get_by_key::<RegistrationRow, _>(tables, self.0).await?.and_then(|held| held.row.tags))
 } }
 
 /// [`crate::port::EntitlementStore::registration`].
@@ -64,11 +64,12 @@ pub(crate) struct FindRegistration<'a>(pub(crate) &'a Address);
 
 operation! { FindRegistration<'_> reads -> Option<ServerRegistration>, StoreError; |self, tables, _now| {
     let row = match self.0 {
-        Address::Key(key_id) => by::<Row, _>(tables, key_id).await?,
-        Address::Alias(alias) => match by::<Handed, _>(tables, alias).await? {
-            Some(handed) => by::<Row, _>(tables, &handed.key_id).await?,
-            // Asked all the same, lest the time tell whether an alias that was seen is still good.
-            None => by::<Row, _>(tables, alias).await?.filter(|_| false),
+        Address::Key(key_id) => get_by_key::<RegistrationRow, _>(tables, key_id).await?,
+        Address::Alias(alias) => match get_by_key::<AliasRow, _>(tables, alias).await? {
+            Some(handed) => get_by_key::<RegistrationRow, _>(tables, &handed.key_id).await?,
+            // The store is asked all the same, so that the time does not show whether an alias is still
+            // good.
+            None => get_by_key::<RegistrationRow, _>(tables, alias).await?.filter(|_| false),
         },
     };
     Ok(row.map(|held| held.row.registered()))

@@ -1,7 +1,7 @@
-//! What a store decides: how registrations come to be, win, lose and are let in.
+//! Rules of a store: how registrations are granted, win, lose and are admitted.
 //!
 //! Each rule is one transaction over [`super::entity::Tables`], and there is no other text of it: the
-//! store in memory and those in databases differ in where their rows are, and in nothing else.
+//! store in memory and those in databases differ only in where their rows are.
 
 mod admit;
 mod applicant;
@@ -18,4 +18,4 @@ pub(super) use confirm::{forget, lose, settle, withdraw};
 pub(crate) use entitle::{FindEntitlement, TakeReport};
 pub(super) use entitle::{counter, current, moved, next_epoch, next_number, reported};
 pub(crate) use find::{FindExpected, FindOutcome, FindRegistration};
-pub(super) use find::{by, erase, put};
+pub(super) use find::{delete_where, get_by_key, upsert};

@@ -4,16 +4,18 @@ use super::desk::{Desk, PENDING, every, grant, name, secret, ticket, user};
 use super::{Make, Run};
 use halfkey::port::entitlement_store::Confirmed;
 use halfkey::record::{ProofId, Takes};
-use halfkey::store::operation::{CodeEntry, Codes, ExpireCode, IsIssued, IssueCode, Purge, WithdrawCode};
-use halfkey::store::{OperatorError, State};
+use halfkey::store::operation::{
+    CheckCode, CodeEntry, IssueCode, ListCodes, Purge, SetCodeExpiry, WithdrawCode,
+};
+use halfkey::store::{OperatorError, RegistrationState};
 use halfkey::{Secret, UnixTime};
 
 fn codes<S: Run>(desk: &Desk<S>) -> Vec<CodeEntry> {
-    every(|after| desk.run(&Codes { after, ..Codes::default() }))
+    every(|after| desk.run(&ListCodes { after, ..ListCodes::default() }))
 }
 
 fn expire<S: Run>(desk: &Desk<S>, text: &str, expires: Option<UnixTime>) {
-    desk.run(&ExpireCode { name: name(text), expires });
+    desk.run(&SetCodeExpiry { name: name(text), expires });
 }
 
 pub fn a_code_is_issued<S: Run>(make: Make<'_, S>) {
@@ -56,7 +58,7 @@ pub fn a_code_is_replaced<S: Run>(make: Make<'_, S>) {
 
 pub fn a_code_is_the_one_that_is_issued<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
-    let is = |text, secret| desk.run(&IsIssued { name: name(text), secret });
+    let is = |text, secret| desk.run(&CheckCode { name: name(text), secret });
     let other = || {
         let mut other = *secret().expose();
         other[31] ^= 1;
@@ -90,7 +92,7 @@ pub fn a_code_is_withdrawn<S: Run>(make: Make<'_, S>) {
     assert!(desk.applicant("ann", Some(ProofId::Activation)).activation.is_none());
     assert_eq!(desk.confirm(1), Confirmed::Lost);
     desk.fails(&withdraw, OperatorError::NoSuchCode);
-    desk.fails(&ExpireCode { name: name("ann"), expires: None }, OperatorError::NoSuchCode);
+    desk.fails(&SetCodeExpiry { name: name("ann"), expires: None }, OperatorError::NoSuchCode);
     desk.active(&grant(4, "ann"));
 }
 
@@ -123,7 +125,7 @@ pub fn what_was_proven_in_time_may_be_confirmed_later<S: Run>(make: Make<'_, S>)
     desk.run(&Purge { limit: 100 });
     assert_eq!(codes(&desk).len(), 1, "it is not purged before those that it proves");
     assert_eq!(desk.logged(|| desk.confirm(1)), ["confirmed key=1 user-1 ann"]);
-    assert_eq!(desk.state(1), Some(State::Active));
+    assert_eq!(desk.state(1), Some(RegistrationState::Active));
     assert_eq!(codes(&desk), []);
 }
 
@@ -151,7 +153,7 @@ pub fn a_code_is_used_once<S: Run>(make: Make<'_, S>) {
     assert_eq!(desk.confirm(1), Confirmed::Lost);
     assert!(desk.applicant("ann", Some(ProofId::Activation)).activation.is_none());
     // Not even by one that was judged while it could be used, when the name is free again.
-    desk.run(&halfkey::store::operation::FreeName { name: name("ann"), held_by: user(2) });
+    desk.run(&halfkey::store::operation::ReleaseName { name: name("ann"), held_by: user(2) });
     desk.pending(&grant(3, "ann").by(code));
     assert_eq!(desk.confirm(3), Confirmed::Lost);
 }
@@ -166,6 +168,6 @@ pub fn an_expired_code_keeps_no_name<S: Run>(make: Make<'_, S>) {
     assert_eq!(desk.confirm(3), Confirmed::Lost, "the code keeps the name while it lasts");
     desk.pass(1);
     assert_eq!(desk.confirm(2), Confirmed::Active);
-    assert_eq!(desk.state(1), Some(State::Lost));
+    assert_eq!(desk.state(1), Some(RegistrationState::Lost));
     assert_eq!(desk.confirm(1), Confirmed::Lost);
 }

@@ -13,10 +13,10 @@ use halfkey::record::{
     RejectionCause, RejectionRecord, ServerRegistration, StoredKeys, Takes, WaitingRequest,
 };
 use halfkey::store::operation::{
-    Applications, Codes, Cursor, Entitle, Entitlements, Events, Inspect, IssueCode, Members, Page,
-    Registrations, Reports,
+    Cursor, Entitle, InspectRegistration, IssueCode, ListCodes, ListEntitlements, ListEvents, ListMembers,
+    ListRegistrations, ListReports, ListRequests, Page,
 };
-use halfkey::store::{Event, Operation, OperatorError, State, Subject, UniqueNames};
+use halfkey::store::{AuditEvent, Operation, OperatorError, RegistrationState, Subject, UniqueNames};
 use halfkey::template::{Field, FieldKind, Form, Template};
 use halfkey::{
     AccessPath, Alias, ApplicationName, CodeId, Digest, Group, KeyId, Secret, TicketId, Txn, UnixTime,
@@ -254,12 +254,12 @@ impl<S: Run> Desk<S> {
         Some((found.serial, found.document.map(text), found.last_applied))
     }
 
-    pub fn state(&self, n: u8) -> Option<State> {
-        self.run(&Inspect(key(n))).map(|row| state(row.lifecycle))
+    pub fn state(&self, n: u8) -> Option<RegistrationState> {
+        self.run(&InspectRegistration(key(n))).map(|row| state(row.lifecycle))
     }
 
-    pub fn log(&self) -> Vec<Event> {
-        every(|after| self.run(&Events { after, ..Events::default() }))
+    pub fn log(&self) -> Vec<AuditEvent> {
+        every(|after| self.run(&ListEvents { after, ..ListEvents::default() }))
     }
 
     /// What is logged while something is done.
@@ -275,14 +275,14 @@ impl<S: Run> Desk<S> {
 
     /// All that the operator can see, and all that the steps can of each key.
     pub fn everything(&self) -> String {
-        let rows = every(|after| self.run(&Registrations { after, ..Registrations::default() }));
+        let rows = every(|after| self.run(&ListRegistrations { after, ..ListRegistrations::default() }));
         let mut all = format!(
             "{rows:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n",
-            every(|after| self.run(&Applications { after, ..Applications::default() })),
-            every(|after| self.run(&Codes { after, ..Codes::default() })),
-            every(|after| self.run(&Entitlements { after, ..Entitlements::default() })),
-            every(|after| self.run(&Members { after, ..Members::default() })),
-            every(|after| self.run(&Reports { after, ..Reports::default() })),
+            every(|after| self.run(&ListRequests { after, ..ListRequests::default() })),
+            every(|after| self.run(&ListCodes { after, ..ListCodes::default() })),
+            every(|after| self.run(&ListEntitlements { after, ..ListEntitlements::default() })),
+            every(|after| self.run(&ListMembers { after, ..ListMembers::default() })),
+            every(|after| self.run(&ListReports { after, ..ListReports::default() })),
             self.log(),
         );
         for n in rows.iter().map(|row| row.key_id.as_bytes()[0]) {
@@ -310,20 +310,20 @@ pub fn every<T>(mut read: impl FnMut(Option<Cursor>) -> Page<T>) -> Vec<T> {
     entries
 }
 
-pub fn state(lifecycle: Lifecycle) -> State {
+pub fn state(lifecycle: Lifecycle) -> RegistrationState {
     match lifecycle {
-        Lifecycle::Pending { .. } => State::Pending,
-        Lifecycle::Active => State::Active,
-        Lifecycle::Lost => State::Lost,
-        Lifecycle::Superseded => State::Superseded,
-        Lifecycle::Suspended => State::Suspended,
-        Lifecycle::Revoked => State::Revoked,
+        Lifecycle::Pending { .. } => RegistrationState::Pending,
+        Lifecycle::Active => RegistrationState::Active,
+        Lifecycle::Lost => RegistrationState::Lost,
+        Lifecycle::Superseded => RegistrationState::Superseded,
+        Lifecycle::Suspended => RegistrationState::Suspended,
+        Lifecycle::Revoked => RegistrationState::Revoked,
         other => panic!("{other:?}"),
     }
 }
 
 /// An event in a line: all that it says and nothing else.
-pub fn line(event: &Event) -> String {
+pub fn line(event: &AuditEvent) -> String {
     let mut words = vec![event.kind.word().to_string()];
     words.extend(event.cause.map(|cause| format!("cause={}", cause.word())));
     words.extend(event.status.map(|status| format!("status={}", status.word())));

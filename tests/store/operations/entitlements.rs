@@ -5,8 +5,8 @@ use super::{Make, Run};
 use halfkey::message::ConfigurationSerial;
 use halfkey::port::entitlement_store::Document;
 use halfkey::store::operation::{
-    Entitle, EntitlementFilter, Entitlements, Inherit, JoinGroup, LeaveGroup, RaiseEpoch, ReadEntitlement,
-    RevokeEntitlement,
+    ClearUserEntitlement, Entitle, EntitlementFilter, JoinGroup, LeaveGroup, ListEntitlements, RaiseEpoch,
+    ReadEntitlement, RevokeEntitlement,
 };
 use halfkey::store::{OperatorError, Subject};
 use proptest::collection::vec;
@@ -40,7 +40,7 @@ pub fn a_subject_is_entitled<S: Run>(make: Make<'_, S>) {
     assert_eq!(logged, [format!("entitled user:user-1 mail {}.{}", serial.epoch, serial.number)]);
     assert_eq!(desk.run(&read()), Some(document("one")));
     assert_eq!(desk.entitled(1, &user(1), "/staff"), Some((serial, Some("one".into()), None)));
-    let entries = desk.run(&Entitlements::default()).entries;
+    let entries = desk.run(&ListEntitlements::default()).entries;
     let [entry] = &entries[..] else { panic!("{entries:?}") };
     assert_eq!((&entry.subject, entry.serial, entry.valid_for), (&me, serial, Some(60)));
     assert_eq!((entry.document.clone(), entry.set_at), (Some(("text/plain".into(), 3)), desk.now()));
@@ -53,7 +53,7 @@ pub fn a_subject_is_entitled<S: Run>(make: Make<'_, S>) {
     assert_eq!(logged, [format!("entitlement revoked user:user-1 mail {}.{}", third.epoch, third.number)]);
     assert!(third > second && desk.run(&read()).is_none());
     assert_eq!(desk.entitled(1, &user(1), "/staff"), Some((third, None, None)));
-    let entries = desk.run(&Entitlements::default()).entries;
+    let entries = desk.run(&ListEntitlements::default()).entries;
     assert!(entries.len() == 1 && entries[0].document.is_none());
 }
 
@@ -109,11 +109,14 @@ pub fn the_nearest_counts<S: Run>(make: Make<'_, S>) {
     desk.run(&other);
     let list = |subject: Option<Subject>, application: Option<&str>| {
         let filter = EntitlementFilter { subject, application: application.map(app) };
-        let list = Entitlements { filter, ..Entitlements::default() };
+        let list = ListEntitlements { filter, ..ListEntitlements::default() };
         let line = |entry: &halfkey::store::operation::EntitlementEntry| {
             format!("{} {}", entry.subject, entry.application)
         };
-        every(|after| desk.run(&Entitlements { after, ..list.clone() })).iter().map(line).collect::<Vec<_>>()
+        every(|after| desk.run(&ListEntitlements { after, ..list.clone() }))
+            .iter()
+            .map(line)
+            .collect::<Vec<_>>()
     };
     assert_eq!(list(None, None), ["group:team mail", "path:/staff door", "path:/staff mail"]);
     assert_eq!(list(Some(staff()), None), ["path:/staff door", "path:/staff mail"]);
@@ -124,7 +127,7 @@ pub fn the_nearest_counts<S: Run>(make: Make<'_, S>) {
 
 pub fn what_a_user_has_alone_is_taken_away<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
-    let inherit = Inherit { user_id: user(1), application: app("mail") };
+    let inherit = ClearUserEntitlement { user_id: user(1), application: app("mail") };
     desk.fails(&inherit, OperatorError::NoSuchEntitlement);
     desk.active(&grant(1, "ann"));
     let seen = || desk.entitled(1, &user(1), "/staff").map(|(serial, document, _)| (serial, document));
@@ -142,12 +145,12 @@ pub fn what_a_user_has_alone_is_taken_away<S: Run>(make: Make<'_, S>) {
         desk.fails(&inherit, OperatorError::NoSuchEntitlement);
     }
     assert_eq!(desk.entitled(2, &user(2), "/staff").unwrap().0, path, "nothing has changed for others");
-    assert_eq!(desk.run(&Entitlements::default()).entries.len(), 1);
+    assert_eq!(desk.run(&ListEntitlements::default()).entries.len(), 1);
     // Where there is nothing to inherit, what was given is not just forgotten.
     let guest = || desk.entitled(3, &user(3), "/guests").map(|(serial, document, _)| (serial, document));
     assert_eq!(guest(), None);
     let own = desk.entitle(&Subject::User(user(3)), "mine");
-    desk.run(&Inherit { user_id: user(3), application: app("mail") });
+    desk.run(&ClearUserEntitlement { user_id: user(3), application: app("mail") });
     let (serial, document) = guest().unwrap();
     assert!(serial > own && document.is_none());
 }
@@ -164,7 +167,7 @@ pub fn an_epoch_is_raised<S: Run>(make: Make<'_, S>) {
         seen == ConfigurationSerial { epoch: 2, ..first } && seen > first,
         "all entitlements are in the new epoch"
     );
-    assert_eq!(desk.run(&Entitlements::default()).entries[0].serial, seen);
+    assert_eq!(desk.run(&ListEntitlements::default()).entries[0].serial, seen);
     assert!(desk.entitle(&staff(), "two") > seen);
 }
 
@@ -175,7 +178,7 @@ enum Act {
     Revoke(usize),
     Join(u8, bool),
     Leave(u8, bool),
-    Inherit(u8),
+    ClearUserEntitlement(u8),
     Raise,
 }
 
@@ -185,7 +188,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         (0..6_usize).prop_map(Act::Revoke),
         (1..3_u8, any::<bool>()).prop_map(|(user, team)| Act::Join(user, team)),
         (1..3_u8, any::<bool>()).prop_map(|(user, team)| Act::Leave(user, team)),
-        (1..3_u8).prop_map(Act::Inherit),
+        (1..3_u8).prop_map(Act::ClearUserEntitlement),
         Just(Act::Raise),
     ];
     vec(act, 1..25)
@@ -218,8 +221,8 @@ pub fn serials_never_fall<S: Run>(make: Make<'_, S>) {
                 }
                 Act::Join(n, which) => desk.run(&JoinGroup { user_id: user(n), group: team(which) }),
                 Act::Leave(n, which) => desk.run(&LeaveGroup { user_id: user(n), group: team(which) }),
-                Act::Inherit(n) => {
-                    let inherit = Inherit { user_id: user(n), application: app("mail") };
+                Act::ClearUserEntitlement(n) => {
+                    let inherit = ClearUserEntitlement { user_id: user(n), application: app("mail") };
                     let none = || desk.everything();
                     let before = none();
                     if desk.store.run(&inherit, desk.now()).is_err() {

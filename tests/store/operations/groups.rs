@@ -3,7 +3,9 @@
 use super::desk::{Desk, app, every, grant, group, path, user};
 use super::{Make, Run};
 use halfkey::port::entitlement_store::ReportResult;
-use halfkey::store::operation::{GroupMember, JoinGroup, LeaveGroup, Members, Rollout};
+use halfkey::store::operation::{
+    JoinGroup, LeaveGroup, ListMembers, ListRollout, MemberEntry, MemberFilter, RolloutFilter,
+};
 use halfkey::store::{OperatorError, Subject};
 
 fn join<S: Run>(desk: &Desk<S>, n: u8, text: &str) {
@@ -15,21 +17,21 @@ fn leave<S: Run>(desk: &Desk<S>, n: u8, text: &str) {
 }
 
 fn members<S: Run>(desk: &Desk<S>, of: Option<&str>, n: Option<u8>) -> Vec<String> {
-    let list = Members { group: of.map(group), user_id: n.map(user), ..Members::default() };
-    let line = |member: &GroupMember| format!("{} {}", member.group, member.user_id);
-    every(|after| desk.run(&Members { after, ..list.clone() })).iter().map(line).collect()
+    let list = ListMembers::of(MemberFilter { group: of.map(group), user_id: n.map(user) });
+    let line = |member: &MemberEntry| format!("{} {}", member.group, member.user_id);
+    every(|after| desk.run(&ListMembers { after, ..list.clone() })).iter().map(line).collect()
 }
 
 pub fn a_user_joins_and_leaves<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     assert_eq!(desk.logged(|| join(&desk, 1, "team")), ["group joined user-1 group:team"]);
-    assert_eq!(desk.run(&Members::default()).entries[0].since, desk.now());
+    assert_eq!(desk.run(&ListMembers::default()).entries[0].since, desk.now());
     let joined = desk.now();
     desk.pass(5);
     let before = desk.everything();
     join(&desk, 1, "team");
     assert_eq!(desk.everything(), before, "the user is in it");
-    assert_eq!(desk.run(&Members::default()).entries[0].since, joined);
+    assert_eq!(desk.run(&ListMembers::default()).entries[0].since, joined);
     assert_eq!(desk.logged(|| leave(&desk, 1, "team")), ["group left user-1 group:team"]);
     let before = desk.everything();
     leave(&desk, 1, "team");
@@ -73,7 +75,7 @@ pub fn who_leaves_the_last_group_has_nothing<S: Run>(make: Make<'_, S>) {
     leave(&desk, 1, "team");
     let (serial, document, applied) = shown().unwrap();
     assert!(serial > given && document.is_none() && applied == Some(given));
-    let rollout = Rollout { application: app("mail"), after: None, limit: None };
+    let rollout = ListRollout::of(RolloutFilter { application: app("mail") });
     assert!(desk.run(&rollout).entries[0].is_outdated());
     desk.report(1, serial, ReportResult::Applied);
     assert_eq!(shown().unwrap().2, Some(serial));

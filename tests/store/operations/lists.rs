@@ -6,10 +6,10 @@ use super::{Make, Run};
 use halfkey::port::entitlement_store::ReportResult;
 use halfkey::record::Takes;
 use halfkey::store::operation::{
-    Applications, Codes, Cursor, Entitle, Entitlements, Events, JoinGroup, Members, Page, RegistrationFilter,
-    Registrations, Reports, SetExpiry, Suspend, WithdrawCode,
+    Cursor, Entitle, JoinGroup, ListCodes, ListEntitlements, ListEvents, ListMembers, ListRegistrations,
+    ListReports, ListRequests, Page, RegistrationFilter, RequestFilter, SetExpiry, Suspend, WithdrawCode,
 };
-use halfkey::store::{Operation, OperatorError, State};
+use halfkey::store::{Operation, OperatorError, RegistrationState};
 use std::fmt::Debug;
 
 /// Seven of everything.
@@ -71,17 +71,17 @@ where
 
 pub fn pages_are_parts_of_the_whole<S: Run>(make: Make<'_, S>) {
     let desk = full(make);
-    pages(&desk, 7, |after, limit| Registrations { after, limit, ..Registrations::default() });
-    pages(&desk, 7, |after, limit| Codes { after, limit });
-    pages(&desk, 7, |after, limit| Applications { name: None, after, limit });
-    pages(&desk, 8, |after, limit| Entitlements { after, limit, ..Entitlements::default() });
-    pages(&desk, 7, |after, limit| Members { after, limit, ..Members::default() });
-    pages(&desk, 7, |after, limit| Reports { after, limit, ..Reports::default() });
+    pages(&desk, 7, |after, limit| ListRegistrations { after, limit, ..ListRegistrations::default() });
+    pages(&desk, 7, |after, limit| ListCodes { after, limit, ..ListCodes::default() });
+    pages(&desk, 7, |after, limit| ListRequests { after, limit, ..ListRequests::default() });
+    pages(&desk, 8, |after, limit| ListEntitlements { after, limit, ..ListEntitlements::default() });
+    pages(&desk, 7, |after, limit| ListMembers { after, limit, ..ListMembers::default() });
+    pages(&desk, 7, |after, limit| ListReports { after, limit, ..ListReports::default() });
     let events = desk.log().len();
-    pages(&desk, events, |after, limit| Events { after, limit, ..Events::default() });
+    pages(&desk, events, |after, limit| ListEvents { after, limit, ..ListEvents::default() });
     // And of what a filter leaves.
     let begins = RegistrationFilter { name_begins: Some("name".into()), ..RegistrationFilter::default() };
-    pages(&desk, 7, |after, limit| Registrations { filter: begins.clone(), after, limit });
+    pages(&desk, 7, |after, limit| ListRegistrations { filter: begins.clone(), after, limit });
 }
 
 pub fn strange_cursors_do_no_harm<S: Run>(make: Make<'_, S>) {
@@ -90,12 +90,13 @@ pub fn strange_cursors_do_no_harm<S: Run>(make: Make<'_, S>) {
     for strange in ["\0", "a\0b", "'; DROP TABLE registration; --", "\\", "{}", "%s"] {
         let after: Option<Cursor> = Some(strange.parse().unwrap());
         // A database may have no place for such a text: an error, and all is as it was.
-        let _ =
-            desk.store.run(&Registrations { after: after.clone(), ..Registrations::default() }, desk.now());
-        let _ = desk.store.run(&Codes { after: after.clone(), limit: None }, desk.now());
+        let _ = desk
+            .store
+            .run(&ListRegistrations { after: after.clone(), ..ListRegistrations::default() }, desk.now());
+        let _ = desk.store.run(&ListCodes { after: after.clone(), ..ListCodes::default() }, desk.now());
         let filter =
             RegistrationFilter { name_begins: Some(strange.into()), ..RegistrationFilter::default() };
-        let _ = desk.store.run(&Registrations { filter, after, limit: None }, desk.now());
+        let _ = desk.store.run(&ListRegistrations { filter, after, limit: None }, desk.now());
         assert_eq!(desk.everything(), before);
     }
 }
@@ -105,9 +106,9 @@ pub fn pages_have_a_size<S: Run>(make: Make<'_, S>) {
     for n in 0..101 {
         desk.issue(&format!("code-{n:03}"), None);
     }
-    let page = desk.run(&Codes::default());
+    let page = desk.run(&ListCodes::default());
     assert_eq!((page.entries.len(), page.next.map(|next| next.to_string())), (100, Some("code-099".into())));
-    let page = desk.run(&Codes { after: None, limit: Some(u16::MAX) });
+    let page = desk.run(&ListCodes { limit: Some(u16::MAX), ..ListCodes::default() });
     assert_eq!((page.entries.len(), page.next), (101, None));
 }
 
@@ -116,10 +117,10 @@ pub fn a_cursor_outlives_its_entry<S: Run>(make: Make<'_, S>) {
     for text in ["a", "b", "c", "d"] {
         desk.issue(text, None);
     }
-    let first = desk.run(&Codes { after: None, limit: Some(2) });
+    let first = desk.run(&ListCodes { limit: Some(2), ..ListCodes::default() });
     desk.run(&WithdrawCode(name("b")));
     desk.issue("bb", None);
-    let rest = desk.run(&Codes { after: first.next, limit: None }).entries;
+    let rest = desk.run(&ListCodes { after: first.next, ..ListCodes::default() }).entries;
     assert_eq!(rest.iter().map(|code| code.name.as_str()).collect::<Vec<_>>(), ["bb", "c", "d"]);
 }
 
@@ -138,8 +139,8 @@ pub fn registrations_are_filtered<S: Run>(make: Make<'_, S>) {
         desk.run(&SetExpiry { key_id: key(n), expires: Some(at.after(expires)) });
     }
     let list = |filter: RegistrationFilter| {
-        let list = Registrations { filter, ..Registrations::default() };
-        let found = every(|after| desk.run(&Registrations { after, ..list.clone() }));
+        let list = ListRegistrations { filter, ..ListRegistrations::default() };
+        let found = every(|after| desk.run(&ListRegistrations { after, ..list.clone() }));
         found.iter().map(|row| row.key_id.as_bytes()[0]).collect::<Vec<_>>()
     };
     let any = RegistrationFilter::default;
@@ -152,14 +153,20 @@ pub fn registrations_are_filtered<S: Run>(make: Make<'_, S>) {
     assert_eq!((begins("å"), begins("A"), begins("nn"), begins("a\\")), (vec![5, 7], vec![], vec![], vec![]));
     assert_eq!(list(RegistrationFilter { user_id: Some(user(1)), ..any() }), [1, 6]);
     assert_eq!(list(RegistrationFilter { access_path: Some(path("/guests")), ..any() }), [3]);
-    let state = |state: State| list(RegistrationFilter { state: Some(state), ..any() });
-    assert_eq!((state(State::Pending), state(State::Active)), (vec![7], vec![3, 4, 5, 6]));
-    assert_eq!((state(State::Suspended), state(State::Superseded)), (vec![2], vec![1]));
+    let state = |state: RegistrationState| list(RegistrationFilter { state: Some(state), ..any() });
+    assert_eq!(
+        (state(RegistrationState::Pending), state(RegistrationState::Active)),
+        (vec![7], vec![3, 4, 5, 6])
+    );
+    assert_eq!(
+        (state(RegistrationState::Suspended), state(RegistrationState::Superseded)),
+        (vec![2], vec![1])
+    );
     let by = |seconds| list(RegistrationFilter { expires_by: Some(at.after(seconds)), ..any() });
     assert_eq!((by(9), by(10), by(20)), (vec![], vec![2], vec![2, 3]), "none that never expires");
     let both = RegistrationFilter {
         name_begins: Some("a".into()),
-        state: Some(State::Active),
+        state: Some(RegistrationState::Active),
         expires_by: Some(at.after(100)),
         ..any()
     };
@@ -174,7 +181,7 @@ pub fn names_are_in_the_order_of_bytes<S: Run>(make: Make<'_, S>) {
         desk.issue(text, None);
     }
     for size in [1, 2, 100] {
-        let listed = paged(&desk, |after, limit| Codes { after, limit }, size);
+        let listed = paged(&desk, |after, limit| ListCodes { after, limit, ..ListCodes::default() }, size);
         assert_eq!(listed.iter().map(|code| code.name.as_str()).collect::<Vec<_>>(), names);
     }
 }
@@ -186,8 +193,8 @@ pub fn applications_that_are_over_are_not_listed<S: Run>(make: Make<'_, S>) {
     desk.pass(1);
     desk.waits(2, "ben", None);
     let list = |of: Option<&str>| {
-        let list = Applications { name: of.map(name), ..Applications::default() };
-        every(|after| desk.run(&Applications { after, ..list.clone() }))
+        let list = ListRequests::of(RequestFilter { name: of.map(name) });
+        every(|after| desk.run(&ListRequests { after, ..list.clone() }))
     };
     let all = list(None);
     assert_eq!(all.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), ["ann", "ben"]);

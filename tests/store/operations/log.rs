@@ -5,8 +5,8 @@ use super::entitlements::staff;
 use super::{Make, Run};
 use halfkey::port::entitlement_store::{Admitted, ReportResult, Status};
 use halfkey::record::{RejectionCause, Takes};
-use halfkey::store::EventKind;
-use halfkey::store::operation::{EventFilter, Events, JoinGroup, Rename, Resume, SetExpiry, Suspend};
+use halfkey::store::AuditEventKind;
+use halfkey::store::operation::{EventFilter, JoinGroup, ListEvents, Rename, Resume, SetExpiry, Suspend};
 
 pub fn every_refusal_is_logged<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
@@ -75,15 +75,15 @@ pub fn the_log_is_filtered<S: Run>(make: Make<'_, S>) {
     desk.pass(10);
     desk.run(&Rename { key_id: key(2), name: name("zoe") });
     let list = |filter: EventFilter| {
-        let list = Events { filter, ..Events::default() };
-        every(|after| desk.run(&Events { after, ..list.clone() })).iter().map(line).collect::<Vec<_>>()
+        let list = ListEvents { filter, ..ListEvents::default() };
+        every(|after| desk.run(&ListEvents { after, ..list.clone() })).iter().map(line).collect::<Vec<_>>()
     };
     let any = EventFilter::default;
     let all = list(any());
     assert_eq!(all.len(), 6);
     let of = |kind| list(EventFilter { kind: Some(kind), ..any() });
-    assert_eq!(of(EventKind::Confirmed), ["confirmed key=1 user-1 ann", "confirmed key=2 user-2 ben"]);
-    assert_eq!(of(EventKind::Forgotten), [""; 0]);
+    assert_eq!(of(AuditEventKind::Confirmed), ["confirmed key=1 user-1 ann", "confirmed key=2 user-2 ben"]);
+    assert_eq!(of(AuditEventKind::RegistrationDeleted), [""; 0]);
     assert_eq!(
         list(EventFilter { key_id: Some(key(2)), ..any() }),
         [&all[2], &all[3], &all[5]].map(Clone::clone)
@@ -100,11 +100,12 @@ pub fn the_log_is_filtered<S: Run>(make: Make<'_, S>) {
         (all[..2].into(), all[..2].into(), all[..5].into(), all.clone())
     );
     let all_of_it = EventFilter {
-        kind: Some(EventKind::Suspended),
+        kind: Some(AuditEventKind::Suspended),
         key_id: Some(key(1)),
         name: Some(name("ann")),
         since: Some(start.after(10)),
         until: Some(start.after(10)),
+        newest_first: false,
     };
     assert_eq!(list(all_of_it), ["suspended key=1 user-1 ann"]);
 }
@@ -134,16 +135,17 @@ pub fn the_log_is_read_backwards<S: Run>(make: Make<'_, S>) {
         desk.pass(1);
     }
     let backwards = |size: u16, filter: &EventFilter| {
-        let list = Events { filter: filter.clone(), newest_first: true, limit: Some(size), after: None };
-        every(|after| desk.run(&Events { after, ..list.clone() }))
+        let filter = EventFilter { newest_first: true, ..filter.clone() };
+        let list = ListEvents { limit: Some(size), ..ListEvents::of(filter) };
+        every(|after| desk.run(&ListEvents { after, ..list.clone() }))
     };
     let mut log = desk.log();
     log.reverse();
     for size in [1, 2, 3, 9, 10, 11] {
         assert_eq!(backwards(size, &EventFilter::default()), log);
     }
-    let granted = EventFilter { kind: Some(EventKind::Granted), ..EventFilter::default() };
-    log.retain(|event| event.kind == EventKind::Granted);
+    let granted = EventFilter { kind: Some(AuditEventKind::Granted), ..EventFilter::default() };
+    log.retain(|event| event.kind == AuditEventKind::Granted);
     assert_eq!(backwards(2, &granted), log);
 }
 

@@ -6,8 +6,8 @@ use super::{Make, Run};
 use halfkey::Digest;
 use halfkey::port::entitlement_store::{Admitted, ReportResult, Status};
 use halfkey::record::{RejectionCause, Takes};
-use halfkey::store::State;
-use halfkey::store::operation::{Codes, JoinGroup, Purge, PurgeEvents, Purged, Reseal, Revoke, Suspend};
+use halfkey::store::RegistrationState;
+use halfkey::store::operation::{JoinGroup, ListCodes, Purge, PurgeEvents, Purged, Reseal, Revoke, Suspend};
 
 const KEPT: u64 = 30 * 86_400;
 
@@ -39,23 +39,23 @@ pub fn what_is_over_goes<S: Run>(make: Make<'_, S>) {
     // That of key 1 went with its first session.
     let logged = desk.logged(|| assert_eq!(counts(purge(&desk, 100)), [2, 1, 0, 0, 0, 0]));
     assert_eq!(logged, ["lost key=2 user-2 ben"]);
-    assert_eq!(desk.state(2), Some(State::Lost));
+    assert_eq!(desk.state(2), Some(RegistrationState::Lost));
     // Challenges and codes stay for those whose clocks are behind.
     desk.pass(360 - PENDING - 1);
     assert_eq!(counts(purge(&desk, 100)), [0; 6]);
     desk.pass(1);
     assert_eq!(counts(purge(&desk, 100)), [0, 0, 0, 0, 1, 1]);
-    assert_eq!(desk.run(&Codes::default()).entries, []);
+    assert_eq!(desk.run(&ListCodes::default()).entries, []);
     desk.pass(HOLD - 361);
     assert!(counts(purge(&desk, 100)) == [0; 6] && desk.waiting(3));
     desk.pass(1);
     assert!(counts(purge(&desk, 100)) == [0, 0, 0, 1, 0, 0] && !desk.waiting(3));
     desk.pass(KEPT + PENDING - HOLD);
-    assert_eq!((counts(purge(&desk, 100)), desk.state(2)), ([0; 6], Some(State::Lost)));
+    assert_eq!((counts(purge(&desk, 100)), desk.state(2)), ([0; 6], Some(RegistrationState::Lost)));
     desk.pass(1);
     let logged = desk.logged(|| assert_eq!(counts(purge(&desk, 100)), [0, 0, 1, 0, 0, 0]));
     assert_eq!((logged, desk.state(2)), (Vec::new(), None));
-    assert_eq!(desk.state(1), Some(State::Active));
+    assert_eq!(desk.state(1), Some(RegistrationState::Active));
     assert_eq!(purge(&desk, 100), Purged::default());
 }
 
@@ -144,10 +144,10 @@ pub fn what_stays_is_in_nothings_way<S: Run>(make: Make<'_, S>) {
         let purged = purge(&desk, 3);
         assert_eq!((purged.codes, purged.more), (went, more));
     }
-    assert_eq!(desk.run(&Codes::default()).entries.len(), 5);
+    assert_eq!(desk.run(&ListCodes::default()).entries.len(), 5);
     desk.pass(HOLD);
     assert_eq!((purge(&desk, 9).applications, purge(&desk, 9).codes), (5, 0), "both went at once");
-    assert_eq!(desk.run(&Codes::default()).entries, []);
+    assert_eq!(desk.run(&ListCodes::default()).entries, []);
 }
 
 /// What it does where there was another key is for each store to say.
@@ -182,6 +182,6 @@ pub fn the_log_is_purged<S: Run>(make: Make<'_, S>) {
     assert_eq!(desk.log(), all[3..], "no other purge touches the log");
     assert_eq!(purge(2_000_000, 0), 1, "one at least");
     assert_eq!((purge(2_000_000, 100), desk.log()), (2, Vec::new()));
-    let empty = every(|after| desk.run(&Codes { after, ..Codes::default() }));
+    let empty = every(|after| desk.run(&ListCodes { after, ..ListCodes::default() }));
     assert_eq!(empty, []);
 }

@@ -6,11 +6,11 @@ use super::{Make, Run};
 use halfkey::port::entitlement_store::{Admitted, Confirmed, ReportResult};
 use halfkey::record::{Effect, RejectionCause, RejectionRecord, Takes};
 use halfkey::store::operation::{
-    CodeEntry, Codes, Dismiss, Entitle, ExpireCode, Forget, FreeName, IssueCode, JoinGroup, LeaveGroup,
-    Purge, RaiseEpoch, RegistrationEntry, Registrations, Rename, Resume, Revoke, RevokeEntitlement,
-    SetExpiry, Suspend, WithdrawCode,
+    CodeEntry, DeleteRegistration, Entitle, IssueCode, JoinGroup, LeaveGroup, ListCodes, ListRegistrations,
+    Purge, RaiseEpoch, RegistrationEntry, RejectRequest, ReleaseName, Rename, Resume, Revoke,
+    RevokeEntitlement, SetCodeExpiry, SetExpiry, Suspend, WithdrawCode,
 };
-use halfkey::store::{Event, Operation, OperatorError, State, Subject, UniqueNames};
+use halfkey::store::{AuditEvent, Operation, OperatorError, RegistrationState, Subject, UniqueNames};
 use halfkey::{CodeId, KeyId, TicketId, UnixTime, UserId, UserName};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ const NAMES: [&str; 3] = ["ann", "ben", "eva"];
 enum Act {
     Issue(usize, Option<u64>),
     Withdraw(usize),
-    ExpireCode(usize, Option<u64>),
+    SetCodeExpiry(usize, Option<u64>),
     Open(usize),
     Invited(Index),
     Renew(Index),
@@ -38,11 +38,11 @@ enum Act {
     Suspend(Index),
     Resume(Index),
     Revoke(Index),
-    Forget(Index),
+    DeleteRegistration(Index),
     SetExpiry(Index, Option<u64>),
     Rename(Index, usize),
-    FreeName(usize),
-    Dismiss(Index),
+    ReleaseName(usize),
+    RejectRequest(Index),
     Entitle(Index, bool),
     Join(Index),
     Leave(Index),
@@ -59,7 +59,7 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         6 => (name(), time()).prop_map(|(name, time)| Act::Issue(name, time)),
         1 => name().prop_map(Act::Withdraw),
-        1 => (name(), time()).prop_map(|(name, time)| Act::ExpireCode(name, time)),
+        1 => (name(), time()).prop_map(|(name, time)| Act::SetCodeExpiry(name, time)),
         6 => name().prop_map(Act::Open),
         6 => which().prop_map(Act::Invited),
         6 => which().prop_map(Act::Renew),
@@ -71,11 +71,11 @@ fn act() -> impl Strategy<Value = Act> {
         2 => which().prop_map(Act::Suspend),
         2 => which().prop_map(Act::Resume),
         1 => which().prop_map(Act::Revoke),
-        2 => which().prop_map(Act::Forget),
+        2 => which().prop_map(Act::DeleteRegistration),
         1 => (which(), time()).prop_map(|(key, time)| Act::SetExpiry(key, time)),
         4 => (which(), name()).prop_map(|(key, name)| Act::Rename(key, name)),
-        2 => name().prop_map(Act::FreeName),
-        1 => which().prop_map(Act::Dismiss),
+        2 => name().prop_map(Act::ReleaseName),
+        1 => which().prop_map(Act::RejectRequest),
         1 => (which(), any::<bool>()).prop_map(|(user, ends)| Act::Entitle(user, ends)),
         1 => which().prop_map(Act::Join),
         1 => which().prop_map(Act::Leave),
@@ -105,7 +105,7 @@ struct Past {
     used: HashSet<CodeId>,
     /// When each challenge that was used lapses.
     spent: BTreeMap<u8, UnixTime>,
-    log: Vec<Event>,
+    log: Vec<AuditEvent>,
 }
 
 struct Play<S> {
@@ -157,8 +157,8 @@ impl<S: Run> Play<S> {
                 self.past.codes.extend(self.ask(&code).map(|id| (name, id)));
             }
             Act::Withdraw(at) => self.tries(&WithdrawCode(name(NAMES[*at]))),
-            Act::ExpireCode(at, time) => {
-                self.tries(&ExpireCode { name: name(NAMES[*at]), expires: after(time) });
+            Act::SetCodeExpiry(at, time) => {
+                self.tries(&SetCodeExpiry { name: name(NAMES[*at]), expires: after(time) });
             }
             Act::Open(at) => self.grant(NAMES[*at], |new| new),
             // A code may have been replaced, used or withdrawn since it was judged.
@@ -210,20 +210,20 @@ impl<S: Run> Play<S> {
             Act::Suspend(which) => self.tries(&Suspend(key(self.key(which)))),
             Act::Resume(which) => self.tries(&Resume(key(self.key(which)))),
             Act::Revoke(which) => self.tries(&Revoke(key(self.key(which)))),
-            Act::Forget(which) => self.tries(&Forget(key(self.key(which)))),
+            Act::DeleteRegistration(which) => self.tries(&DeleteRegistration(key(self.key(which)))),
             Act::SetExpiry(which, time) => {
                 self.tries(&SetExpiry { key_id: key(self.key(which)), expires: after(time) });
             }
             Act::Rename(which, at) => self.rename(key(self.key(which)), name(NAMES[*at])),
-            Act::FreeName(at) => {
+            Act::ReleaseName(at) => {
                 let name = name(NAMES[*at]);
                 let held = self.past.held.remove(&name);
                 let held_by = held.clone().unwrap_or_else(|| user(99));
-                assert_eq!(self.ask(&FreeName { name, held_by }).is_some(), held.is_some());
+                assert_eq!(self.ask(&ReleaseName { name, held_by }).is_some(), held.is_some());
             }
-            Act::Dismiss(which) => {
+            Act::RejectRequest(which) => {
                 let n = 130 + which.index(self.past.tickets.len() + 1) as u8;
-                self.tries(&Dismiss(ticket(n)));
+                self.tries(&RejectRequest(ticket(n)));
             }
             Act::Entitle(which, ends) => {
                 let (subject, application) = match which.index(3) {
@@ -277,7 +277,7 @@ impl<S: Run> Play<S> {
 
     /// Looks at everything, and at how it came to be so.
     fn holds(&mut self) {
-        let rows = every(|after| self.desk.run(&Registrations { after, ..Registrations::default() }));
+        let rows = every(|after| self.desk.run(&ListRegistrations { after, ..ListRegistrations::default() }));
         let rows: BTreeMap<KeyId, RegistrationEntry> =
             rows.into_iter().map(|row| (row.key_id, row)).collect();
         for (key_id, row) in &rows {
@@ -288,7 +288,7 @@ impl<S: Run> Play<S> {
             let before = self.past.rows.get(key_id).map(|row| state(row.lifecycle));
             let now = state(row.lifecycle);
             assert!(may_become(before, Some(now)), "{key_id}: {before:?} became {now:?}");
-            if before == Some(State::Pending) && now == State::Active {
+            if before == Some(RegistrationState::Pending) && now == RegistrationState::Active {
                 self.won(row);
             }
         }
@@ -300,9 +300,9 @@ impl<S: Run> Play<S> {
             );
         }
         let mut names = HashSet::new();
-        for row in
-            rows.values().filter(|row| matches!(state(row.lifecycle), State::Active | State::Suspended))
-        {
+        for row in rows.values().filter(|row| {
+            matches!(state(row.lifecycle), RegistrationState::Active | RegistrationState::Suspended)
+        }) {
             // Whose name was freed keeps the registration, beside whoever took the name then.
             if self.past.held.get(&row.name) == Some(&row.user_id) {
                 assert!(names.insert(row.name.clone()), "two under the name of {}", row.name);
@@ -318,7 +318,7 @@ impl<S: Run> Play<S> {
         assert!(log.starts_with(&self.past.log), "the log has another beginning");
         assert!(log.windows(2).all(|pair| pair[0].id < pair[1].id));
         (self.past.rows, self.past.log) = (rows, log);
-        let codes = every(|after| self.desk.run(&Codes { after, ..Codes::default() }));
+        let codes = every(|after| self.desk.run(&ListCodes { after, ..ListCodes::default() }));
         self.past.live = codes.into_iter().map(|code| (code.name.clone(), code)).collect();
     }
 
@@ -334,8 +334,8 @@ impl<S: Run> Play<S> {
             }
             Some(Takes::Place(earlier)) => {
                 let before = &self.past.rows[earlier];
-                assert_eq!((state(before.lifecycle), &before.name), (State::Active, &row.name));
-                assert_eq!(self.desk.state(earlier.as_bytes()[0]), Some(State::Superseded));
+                assert_eq!((state(before.lifecycle), &before.name), (RegistrationState::Active, &row.name));
+                assert_eq!(self.desk.state(earlier.as_bytes()[0]), Some(RegistrationState::Superseded));
                 self.past.held.get(&row.name) == Some(&row.user_id)
             }
             None => {
@@ -353,8 +353,8 @@ impl<S: Run> Play<S> {
     }
 }
 
-fn may_become(before: Option<State>, now: Option<State>) -> bool {
-    use State::{Active, Lost, Pending, Revoked, Superseded, Suspended};
+fn may_become(before: Option<RegistrationState>, now: Option<RegistrationState>) -> bool {
+    use RegistrationState::{Active, Lost, Pending, Revoked, Superseded, Suspended};
     match (before, now) {
         (None, Some(Pending)) => true,
         (Some(Pending), Some(Active | Lost | Revoked)) => true,
@@ -378,7 +378,7 @@ pub fn whatever_happens_the_rules_hold<S: Run>(make: Make<'_, S>) {
         // In the end nothing is left over: every pending one is settled one way or the other.
         play.desk.pass(200);
         for n in 1..=play.past.granted {
-            if play.desk.state(n) == Some(State::Pending) {
+            if play.desk.state(n) == Some(RegistrationState::Pending) {
                 assert_eq!(play.desk.confirm(n), Confirmed::Lost);
             }
         }

@@ -7,28 +7,34 @@ use halfkey::message::Address;
 use halfkey::port::entitlement_store::{Admitted, Confirmed, ReportResult, Status};
 use halfkey::record::ProofId;
 use halfkey::store::operation::{
-    Applications, Dismiss, Forget, FreeName, Inspect, Purge, Rename, Reports, Resume, Revoke, SetExpiry,
-    Suspend,
+    DeleteRegistration, InspectRegistration, ListReports, ListRequests, Purge, RejectRequest, ReleaseName,
+    Rename, Resume, Revoke, SetExpiry, Suspend,
 };
-use halfkey::store::{OperatorError, State};
+use halfkey::store::{OperatorError, RegistrationState};
 use halfkey::{Alias, KeyId, UnixTime};
 
-const STATES: [State; 6] =
-    [State::Pending, State::Active, State::Suspended, State::Revoked, State::Superseded, State::Lost];
+const STATES: [RegistrationState; 6] = [
+    RegistrationState::Pending,
+    RegistrationState::Active,
+    RegistrationState::Suspended,
+    RegistrationState::Revoked,
+    RegistrationState::Superseded,
+    RegistrationState::Lost,
+];
 
 /// Key 1, of ann, in this state.
-fn in_state<S: Run>(make: Make<'_, S>, state: State) -> Desk<S> {
+fn in_state<S: Run>(make: Make<'_, S>, state: RegistrationState) -> Desk<S> {
     let desk = Desk::new(make);
     desk.pending(&grant(1, "ann"));
     match state {
-        State::Pending => {}
-        State::Lost => assert_eq!(desk.active(&grant(2, "ann")), key(2)),
+        RegistrationState::Pending => {}
+        RegistrationState::Lost => assert_eq!(desk.active(&grant(2, "ann")), key(2)),
         _ => assert_eq!(desk.confirm(1), Confirmed::Active),
     }
     match state {
-        State::Suspended => desk.run(&Suspend(key(1))),
-        State::Revoked => desk.run(&Revoke(key(1))),
-        State::Superseded => assert_eq!(desk.active(&grant(2, "ann").renews(1)), key(2)),
+        RegistrationState::Suspended => desk.run(&Suspend(key(1))),
+        RegistrationState::Revoked => desk.run(&Revoke(key(1))),
+        RegistrationState::Superseded => assert_eq!(desk.active(&grant(2, "ann").renews(1)), key(2)),
         _ => {}
     }
     assert_eq!(desk.state(1), Some(state));
@@ -36,9 +42,9 @@ fn in_state<S: Run>(make: Make<'_, S>, state: State) -> Desk<S> {
 }
 
 pub fn each_state_allows_what_it_allows<S: Run>(make: Make<'_, S>) {
-    use State::{Active, Lost, Revoked, Superseded, Suspended};
+    use RegistrationState::{Active, Lost, Revoked, Superseded, Suspended};
     for from in STATES {
-        let desk = |allowed: bool, to: State, kind: &str, run: &dyn Fn(&Desk<S>)| {
+        let desk = |allowed: bool, to: RegistrationState, kind: &str, run: &dyn Fn(&Desk<S>)| {
             let desk = in_state(make, from);
             let kept = desk.state(1);
             let logged = if allowed { desk.logged(|| run(&desk)) } else { Vec::new() };
@@ -61,9 +67,9 @@ pub fn each_state_allows_what_it_allows<S: Run>(make: Make<'_, S>) {
             after.fails(&Resume(key(1)), refused.clone());
         }
         let can = matches!(from, Revoked | Superseded | Lost);
-        let after = desk(can, from, "forgotten", &|desk| desk.run(&Forget(key(1))));
+        let after = desk(can, from, "forgotten", &|desk| desk.run(&DeleteRegistration(key(1))));
         if !can {
-            after.fails(&Forget(key(1)), refused.clone());
+            after.fails(&DeleteRegistration(key(1)), refused.clone());
         }
         desk(true, Revoked, "revoked", &|desk| desk.run(&Revoke(key(1))));
         let never = SetExpiry { key_id: key(1), expires: None };
@@ -80,12 +86,12 @@ pub fn what_is_not_there_is_not_found<S: Run>(make: Make<'_, S>) {
     desk.fails(&Suspend(nobody), error.clone());
     desk.fails(&Resume(nobody), error.clone());
     desk.fails(&Revoke(nobody), error.clone());
-    desk.fails(&Forget(nobody), error.clone());
+    desk.fails(&DeleteRegistration(nobody), error.clone());
     desk.fails(&SetExpiry { key_id: nobody, expires: None }, error.clone());
     desk.fails(&Rename { key_id: nobody, name: name("ann") }, error);
-    desk.fails(&FreeName { name: name("ann"), held_by: user(9) }, OperatorError::NameFree);
-    desk.fails(&Dismiss(ticket(9)), OperatorError::NoSuchTicket);
-    assert_eq!(desk.run(&Inspect(nobody)), None);
+    desk.fails(&ReleaseName { name: name("ann"), held_by: user(9) }, OperatorError::NameFree);
+    desk.fails(&RejectRequest(ticket(9)), OperatorError::NoSuchTicket);
+    assert_eq!(desk.run(&InspectRegistration(nobody)), None);
 }
 
 pub fn an_end_is_for_good<S: Run>(make: Make<'_, S>) {
@@ -93,7 +99,7 @@ pub fn an_end_is_for_good<S: Run>(make: Make<'_, S>) {
     desk.pending(&grant(1, "ann"));
     desk.run(&Revoke(key(1)));
     assert_eq!(desk.confirm(1), Confirmed::Lost, "a pending one cannot be confirmed any more");
-    assert_eq!(desk.state(1), Some(State::Revoked));
+    assert_eq!(desk.state(1), Some(RegistrationState::Revoked));
     assert!(!desk.is_taken("ann"), "it never had the name");
 
     desk.active(&grant(2, "ben"));
@@ -103,21 +109,21 @@ pub fn an_end_is_for_good<S: Run>(make: Make<'_, S>) {
     assert!(desk.is_taken("ben"));
     desk.pass(40 * 86_400);
     desk.run(&Purge { limit: 100 });
-    assert_eq!(desk.state(2), Some(State::Revoked), "it is not forgotten as a lost one is");
+    assert_eq!(desk.state(2), Some(RegistrationState::Revoked), "it is not forgotten as a lost one is");
     desk.pending(&grant(4, "ben"));
     assert_eq!(desk.confirm(4), Confirmed::Lost);
     desk.run(&Revoke(key(4)));
     desk.pass(40 * 86_400);
     desk.run(&Purge { limit: 100 });
-    assert_eq!(desk.state(4), Some(State::Revoked), "even if it was lost before");
+    assert_eq!(desk.state(4), Some(RegistrationState::Revoked), "even if it was lost before");
 }
 
 pub fn a_session_is_told_how_it_stands<S: Run>(make: Make<'_, S>) {
     for (state, status, word) in [
-        (State::Suspended, Status::Suspended, "suspended"),
-        (State::Revoked, Status::Revoked, "revoked"),
-        (State::Superseded, Status::Expired, "expired"),
-        (State::Lost, Status::Lost, "lost"),
+        (RegistrationState::Suspended, Status::Suspended, "suspended"),
+        (RegistrationState::Revoked, Status::Revoked, "revoked"),
+        (RegistrationState::Superseded, Status::Expired, "expired"),
+        (RegistrationState::Lost, Status::Lost, "lost"),
     ] {
         let desk = in_state(make, state);
         let logged = desk.logged(|| assert_eq!(desk.admit(1, 50, None), Admitted::As(status)));
@@ -125,25 +131,25 @@ pub fn a_session_is_told_how_it_stands<S: Run>(make: Make<'_, S>) {
         let alias = desk.port().registration(&Address::Alias(Alias::new([50; 16])), desk.now()).unwrap();
         assert!(alias.is_none(), "no alias is issued");
     }
-    let desk = in_state(make, State::Suspended);
+    let desk = in_state(make, RegistrationState::Suspended);
     desk.run(&Resume(key(1)));
     desk.pass(7);
     assert_eq!(desk.logged(|| desk.admit(1, 50, None)), [""; 0]);
-    assert_eq!(desk.run(&Inspect(key(1))).unwrap().last_seen, Some(desk.now()));
+    assert_eq!(desk.run(&InspectRegistration(key(1))).unwrap().last_seen, Some(desk.now()));
     assert_eq!(desk.admit(9, 51, None), Admitted::As(Status::Revoked), "a stranger");
 }
 
 pub fn an_expiry_is_set<S: Run>(make: Make<'_, S>) {
-    let desk = in_state(make, State::Active);
+    let desk = in_state(make, RegistrationState::Active);
     let expires = desk.now().after(10);
     let set = |expires: Option<UnixTime>| desk.run(&SetExpiry { key_id: key(1), expires });
     set(Some(expires));
-    assert_eq!(desk.run(&Inspect(key(1))).unwrap().expires, Some(expires));
+    assert_eq!(desk.run(&InspectRegistration(key(1))).unwrap().expires, Some(expires));
     desk.pass(9);
     assert_eq!(desk.admit(1, 50, None), Admitted::As(Status::Active));
     desk.pass(1);
     assert_eq!(desk.admit(1, 51, None), Admitted::As(Status::Expired));
-    assert_eq!(desk.state(1), Some(State::Active), "it is read off the time");
+    assert_eq!(desk.state(1), Some(RegistrationState::Active), "it is read off the time");
     // Whether it may still be renewed is for the steps to judge.
     let earlier = desk.applicant("ann", Some(ProofId::Renewal(key(1)))).earlier.unwrap();
     assert_eq!(earlier.expires, Some(expires));
@@ -159,34 +165,34 @@ pub fn an_expiry_is_set<S: Run>(make: Make<'_, S>) {
 }
 
 pub fn a_name_is_freed<S: Run>(make: Make<'_, S>) {
-    let desk = in_state(make, State::Active);
+    let desk = in_state(make, RegistrationState::Active);
     assert!(desk.is_taken("ann"));
-    let free = FreeName { name: name("ann"), held_by: user(1) };
+    let free = ReleaseName { name: name("ann"), held_by: user(1) };
     // One who frees it twice does not take it from whoever came next.
-    desk.fails(&FreeName { held_by: user(2), ..free.clone() }, OperatorError::NameFree);
+    desk.fails(&ReleaseName { held_by: user(2), ..free.clone() }, OperatorError::NameFree);
     assert_eq!(desk.logged(|| desk.run(&free)), ["name freed user-1 ann"]);
     assert!(!desk.is_taken("ann"));
     desk.fails(&free, OperatorError::NameFree);
-    assert_eq!(desk.state(1), Some(State::Active), "whoever held it keeps the registration");
+    assert_eq!(desk.state(1), Some(RegistrationState::Active), "whoever held it keeps the registration");
     desk.active(&grant(2, "ann"));
     assert!(desk.is_taken("ann"));
     desk.pending(&grant(3, "ann").renews(1));
     assert_eq!(desk.confirm(3), Confirmed::Lost, "the name is another's now");
-    assert_eq!(desk.state(1), Some(State::Active));
+    assert_eq!(desk.state(1), Some(RegistrationState::Active));
     // A name outlives its registration.
     desk.run(&Revoke(key(2)));
-    desk.run(&Forget(key(2)));
+    desk.run(&DeleteRegistration(key(2)));
     assert!(desk.is_taken("ann"));
 }
 
 pub fn a_forgotten_one_is_a_stranger<S: Run>(make: Make<'_, S>) {
-    let desk = in_state(make, State::Active);
+    let desk = in_state(make, RegistrationState::Active);
     desk.admit(1, 50, None);
     let serial = desk.entitle(&staff(), "one");
     desk.report(1, serial, ReportResult::Applied);
     desk.run(&Revoke(key(1)));
-    desk.run(&Forget(key(1)));
-    assert_eq!(desk.run(&Reports::default()).entries, []);
+    desk.run(&DeleteRegistration(key(1)));
+    assert_eq!(desk.run(&ListReports::default()).entries, []);
     for address in
         [Address::Key(key(1)), Address::Alias(Alias::new([1; 16])), Address::Alias(Alias::new([50; 16]))]
     {
@@ -194,9 +200,9 @@ pub fn a_forgotten_one_is_a_stranger<S: Run>(make: Make<'_, S>) {
     }
     assert!(desk.port().expected(&key(1), desk.now()).unwrap().is_none());
     assert_eq!(desk.confirm(1), Confirmed::Lost);
-    assert_eq!(desk.run(&Inspect(key(1))), None);
+    assert_eq!(desk.run(&InspectRegistration(key(1))), None);
     assert_eq!(desk.admit(1, 51, None), Admitted::As(Status::Revoked));
-    desk.fails(&Forget(key(1)), OperatorError::NoSuchKey);
+    desk.fails(&DeleteRegistration(key(1)), OperatorError::NoSuchKey);
     assert!(desk.is_taken("ann"));
     // Nothing is left of it that would be in the way of another.
     desk.active(&grant(1, "zoe"));
@@ -206,11 +212,11 @@ pub fn a_forgotten_one_is_a_stranger<S: Run>(make: Make<'_, S>) {
 pub fn an_application_is_dismissed<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     let (one, two) = (desk.waits(1, "ann", None), desk.waits(2, "ann", None));
-    assert_eq!(desk.logged(|| desk.run(&Dismiss(one))), ["dismissed ann"]);
+    assert_eq!(desk.logged(|| desk.run(&RejectRequest(one))), ["dismissed ann"]);
     assert!(!desk.waiting(1) && desk.waiting(2));
-    let left = desk.run(&Applications::default()).entries;
+    let left = desk.run(&ListRequests::default()).entries;
     assert_eq!(left.iter().map(|entry| entry.ticket_id).collect::<Vec<_>>(), [two]);
-    desk.fails(&Dismiss(one), OperatorError::NoSuchTicket);
+    desk.fails(&RejectRequest(one), OperatorError::NoSuchTicket);
     desk.pass(HOLD + 1);
-    desk.fails(&Dismiss(two), OperatorError::NoSuchTicket);
+    desk.fails(&RejectRequest(two), OperatorError::NoSuchTicket);
 }

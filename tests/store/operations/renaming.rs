@@ -5,8 +5,8 @@ use super::{Make, Run};
 use halfkey::message::Address;
 use halfkey::port::entitlement_store::Confirmed;
 use halfkey::record::Takes;
-use halfkey::store::operation::{FreeName, Inspect, Rename, Suspend};
-use halfkey::store::{OperatorError, State, UniqueNames};
+use halfkey::store::operation::{InspectRegistration, ReleaseName, Rename, Suspend};
+use halfkey::store::{OperatorError, RegistrationState, UniqueNames};
 
 fn rename<S: Run>(desk: &Desk<S>, n: u8, to: &str) {
     desk.run(&Rename { key_id: key(n), name: name(to) });
@@ -17,7 +17,7 @@ pub fn a_name_is_changed<S: Run>(make: Make<'_, S>) {
     desk.active(&grant(1, "ann"));
     assert_eq!(desk.logged(|| rename(&desk, 1, "zoe")), ["renamed key=1 user-1 zoe"]);
     assert!(!desk.is_taken("ann") && desk.is_taken("zoe"));
-    assert_eq!(desk.run(&Inspect(key(1))).unwrap().name, name("zoe"));
+    assert_eq!(desk.run(&InspectRegistration(key(1))).unwrap().name, name("zoe"));
     let row = desk.port().registration(&Address::Key(key(1)), desk.now()).unwrap().unwrap();
     assert_eq!((row.name, row.user_id.as_str()), (name("zoe"), "user-1"));
     assert_eq!(desk.logged(|| rename(&desk, 1, "zoe")), [""; 0], "it has that name");
@@ -25,7 +25,7 @@ pub fn a_name_is_changed<S: Run>(make: Make<'_, S>) {
     desk.active(&grant(3, "zoe").renews(1));
     desk.run(&Suspend(key(3)));
     rename(&desk, 3, "eva");
-    assert_eq!(desk.state(3), Some(State::Suspended));
+    assert_eq!(desk.state(3), Some(RegistrationState::Suspended));
     assert!(desk.is_taken("ann") && desk.is_taken("eva") && !desk.is_taken("zoe"));
 }
 
@@ -60,7 +60,7 @@ pub fn renewals_of_the_old_name_are_gone<S: Run>(make: Make<'_, S>) {
     assert!(!desk.waiting(4) && desk.waiting(5) && desk.waiting(6), "only the renewal is dismissed");
     assert_eq!(desk.confirm(2), Confirmed::Lost);
     assert_eq!(desk.confirm(3), Confirmed::Active);
-    assert_eq!(desk.state(1), Some(State::Active));
+    assert_eq!(desk.state(1), Some(RegistrationState::Active));
 }
 
 /// It was judged before the renaming, and stored after it.
@@ -70,15 +70,15 @@ pub fn a_renewal_that_comes_late_is_lost<S: Run>(make: Make<'_, S>) {
     rename(&desk, 1, "zoe");
     desk.pending(&grant(2, "ann").renews(1));
     assert_eq!(desk.confirm(2), Confirmed::Lost);
-    assert!(!desk.is_taken("ann") && desk.state(1) == Some(State::Active));
+    assert!(!desk.is_taken("ann") && desk.state(1) == Some(RegistrationState::Active));
     desk.active(&grant(3, "zoe").renews(1));
-    assert_eq!(desk.state(1), Some(State::Superseded));
+    assert_eq!(desk.state(1), Some(RegistrationState::Superseded));
 }
 
 pub fn a_freed_name_is_not_held_but_the_new_one_is<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     desk.active(&grant(1, "ann"));
-    desk.run(&FreeName { name: name("ann"), held_by: user(1) });
+    desk.run(&ReleaseName { name: name("ann"), held_by: user(1) });
     desk.active(&grant(2, "ann"));
     rename(&desk, 1, "zoe");
     assert!(desk.is_taken("ann") && desk.is_taken("zoe"), "another's name is not freed");

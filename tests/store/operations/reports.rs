@@ -8,11 +8,12 @@ use halfkey::message::ConfigurationSerial;
 use halfkey::port::entitlement_store::{Report, ReportResult};
 use halfkey::store::Subject;
 use halfkey::store::operation::{
-    Entitle, Rename, ReportEntry, ReportFilter, Reports, RevokeEntitlement, Rollout, RolloutEntry, Suspend,
+    Entitle, ListReports, ListRollout, Rename, ReportEntry, ReportFilter, RevokeEntitlement, RolloutEntry,
+    RolloutFilter, Suspend,
 };
 
 fn reports<S: Run>(desk: &Desk<S>, filter: &ReportFilter) -> Vec<ReportEntry> {
-    every(|after| desk.run(&Reports { filter: filter.clone(), after, ..Reports::default() }))
+    every(|after| desk.run(&ListReports { filter: filter.clone(), after, ..ListReports::default() }))
 }
 
 pub fn who_applied_what<S: Run>(make: Make<'_, S>) {
@@ -134,7 +135,9 @@ pub fn reports_are_filtered<S: Run>(make: Make<'_, S>) {
 
 fn rollout<S: Run>(desk: &Desk<S>, application: &str, limit: u16) -> Vec<RolloutEntry> {
     let limit = Some(limit);
-    every(|after| desk.run(&Rollout { application: app(application), after, limit }))
+    every(|after| {
+        desk.run(&ListRollout { filter: RolloutFilter { application: app(application) }, after, limit })
+    })
 }
 
 /// Each line of it: whose key, what is current, what is applied, and `outdated`.

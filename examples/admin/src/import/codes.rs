@@ -10,9 +10,9 @@ use crate::output::Output;
 use crate::time::When;
 use halfkey::registration::ActivationCode;
 use halfkey::sqlite::Store;
-use halfkey::store::EventKind;
+use halfkey::store::AuditEventKind;
 use halfkey::store::operation::{
-    Batch, CodeEntry, EventFilter, Events, InspectName, IsIssued, IssueCode, OperatorError,
+    Batch, CheckCode, CodeEntry, EventFilter, InspectName, IssueCode, ListEvents, OperatorError,
 };
 use halfkey::{UnixTime, UserName};
 use serde::Deserialize;
@@ -100,7 +100,7 @@ impl Codes {
         made_at: UnixTime,
     ) -> Result<Heard, Failure> {
         let (secret, now) = (code.secret(&self.form.server, name), UnixTime::now());
-        if store.run(&IsIssued { name: name.clone(), secret }, now)? {
+        if store.run(&CheckCode { name: name.clone(), secret }, now)? {
             return Ok(Heard::Yes);
         }
         // This one was never heard of, or was used, withdrawn, purged or replaced.
@@ -109,14 +109,14 @@ impl Codes {
             return Ok(Heard::Other);
         }
         let filter = EventFilter {
-            kind: Some(EventKind::CodeIssued),
+            kind: Some(AuditEventKind::CodeIssued),
             name: Some(name.clone()),
             since: Some(made_at),
             ..EventFilter::default()
         };
         // What the log has of the other one says nothing of this one.
         let others = u16::from(known.code.as_ref().is_some_and(|other| other.issued_at >= made_at));
-        let events = Events { filter, limit: Some(others.saturating_add(1)), ..Events::default() };
+        let events = ListEvents { filter, limit: Some(others.saturating_add(1)), ..ListEvents::default() };
         let events = store.run(&events, now)?.entries.len();
         Ok(match known.code {
             _ if events <= usize::from(others) => Heard::No,

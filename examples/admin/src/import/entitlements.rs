@@ -119,7 +119,7 @@ fn is_so(store: &Store, entitle: &Entitle) -> Result<bool, Failure> {
     let Entitle { subject, application, document, valid_for } = entitle;
     let filter = EntitlementFilter { subject: Some(subject.clone()), application: Some(application.clone()) };
     let now = UnixTime::now();
-    let page = store.run(&operation::Entitlements { filter, after: None, limit: Some(1) }, now)?;
+    let page = store.run(&operation::ListEntitlements { filter, after: None, limit: Some(1) }, now)?;
     let Some(entry) = page.entries.into_iter().next() else { return Ok(false) };
     let alike = entry.document == Some((document.media_type.clone(), document.body.len()));
     if entry.valid_for != *valid_for || !alike {

@@ -1,4 +1,4 @@
-//! What stands in one column of a store's table, and how the types of the crate stand there.
+//! Cells of typed rows, and how the types of the crate are written in them.
 
 use super::Subject;
 use crate::id::{
@@ -14,18 +14,18 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
-/// What stands in one column of one row.
+/// Cell: the value of one field of a typed row.
 #[derive(Clone)]
-pub enum Value {
+pub enum Cell {
     Null,
     Int(i64),
     Text(String),
     Bytes(Vec<u8>),
-    /// A secret, which no store writes down in the clear.
+    /// Secret, which no store writes down in the clear.
     Sealed(Zeroizing<Vec<u8>>),
 }
 
-impl core::fmt::Debug for Value {
+impl core::fmt::Debug for Cell {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
@@ -37,49 +37,49 @@ impl core::fmt::Debug for Value {
     }
 }
 
-/// What may stand in a column.
+/// Kind of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Int,
     Text,
     Bytes,
     Sealed,
 }
 
-/// A type that stands in one column.
-pub trait Field: Sized {
+/// Type that is written in one cell.
+pub(crate) trait Field: Sized {
     const KIND: Kind;
     const OPTIONAL: bool = false;
-    fn put(&self) -> Value;
-    /// `None` for a value that is none of this type's.
-    fn get(value: Value) -> Option<Self>;
+    fn put(&self) -> Cell;
+    /// Reads a cell; `None` for one that is not of this type.
+    fn get(value: Cell) -> Option<Self>;
 }
 
 impl<F: Field> Field for Option<F> {
     const KIND: Kind = F::KIND;
     const OPTIONAL: bool = true;
-    fn put(&self) -> Value {
-        self.as_ref().map_or(Value::Null, F::put)
+    fn put(&self) -> Cell {
+        self.as_ref().map_or(Cell::Null, F::put)
     }
-    fn get(value: Value) -> Option<Self> {
+    fn get(value: Cell) -> Option<Self> {
         match value {
-            Value::Null => Some(None),
+            Cell::Null => Some(None),
             value => F::get(value).map(Some),
         }
     }
 }
 
-/// Types that stand as the text they are written and read as.
+/// Implements [`Field`] for types that are written as text.
 macro_rules! text {
     ($($type:ty),*) => { $(
         impl Field for $type {
             const KIND: Kind = Kind::Text;
-            fn put(&self) -> Value {
-                Value::Text(self.to_string())
+            fn put(&self) -> Cell {
+                Cell::Text(self.to_string())
             }
-            fn get(value: Value) -> Option<Self> {
+            fn get(value: Cell) -> Option<Self> {
                 match value {
-                    Value::Text(text) => text.parse().ok(),
+                    Cell::Text(text) => text.parse().ok(),
                     _ => None,
                 }
             }
@@ -104,11 +104,11 @@ text!(
     UserName
 );
 
-/// Types that stand as the word of a fixed list.
+/// Implements [`Field`] for types that are written as a word of a fixed list.
 macro_rules! words {
     ($type:ty { $($variant:ident = $word:literal),* $(,)? }) => {
         impl $type {
-            /// As it stands in a database.
+            /// Returns the word that stands for it in a database.
             #[must_use]
             pub const fn word(self) -> &'static str {
                 match self {
@@ -116,7 +116,7 @@ macro_rules! words {
                 }
             }
 
-            /// What has this word.
+            /// Returns the value that a word stands for.
             #[must_use]
             pub fn from_word(word: &str) -> Option<Self> {
                 match word {
@@ -126,14 +126,14 @@ macro_rules! words {
             }
         }
 
-        impl $crate::store::value::Field for $type {
-            const KIND: $crate::store::value::Kind = $crate::store::value::Kind::Text;
-            fn put(&self) -> $crate::store::value::Value {
-                $crate::store::value::Value::Text(self.word().into())
+        impl $crate::store::cell::Field for $type {
+            const KIND: $crate::store::cell::Kind = $crate::store::cell::Kind::Text;
+            fn put(&self) -> $crate::store::cell::Cell {
+                $crate::store::cell::Cell::Text(self.word().into())
             }
-            fn get(value: $crate::store::value::Value) -> Option<Self> {
+            fn get(value: $crate::store::cell::Cell) -> Option<Self> {
                 match value {
-                    $crate::store::value::Value::Text(text) => Self::from_word(&text),
+                    $crate::store::cell::Cell::Text(text) => Self::from_word(&text),
                     _ => None,
                 }
             }
@@ -142,17 +142,18 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-/// Databases count to 2^63 - 1: a greater number, which only a peer can name, is kept as that.
+/// Implements [`Field`] for numbers. Databases count to 2^63 - 1: a greater number, which only a peer
+/// can send, is written as that.
 macro_rules! int {
     ($($type:ty),*) => { $(
         impl Field for $type {
             const KIND: Kind = Kind::Int;
-            fn put(&self) -> Value {
-                Value::Int(i64::try_from(*self).unwrap_or(i64::MAX))
+            fn put(&self) -> Cell {
+                Cell::Int(i64::try_from(*self).unwrap_or(i64::MAX))
             }
-            fn get(value: Value) -> Option<Self> {
+            fn get(value: Cell) -> Option<Self> {
                 match value {
-                    Value::Int(number) => number.try_into().ok(),
+                    Cell::Int(number) => number.try_into().ok(),
                     _ => None,
                 }
             }
@@ -162,16 +163,16 @@ macro_rules! int {
 
 int!(u16, u32, u64);
 
-/// Types that stand as another one does.
+/// Implements [`Field`] for types that are written as another type.
 macro_rules! like {
     ($type:ty as $other:ty, $put:expr, $get:expr) => {
         impl Field for $type {
             const KIND: Kind = <$other as Field>::KIND;
-            fn put(&self) -> Value {
+            fn put(&self) -> Cell {
                 let put: fn(&Self) -> $other = $put;
                 put(self).put()
             }
-            fn get(value: Value) -> Option<Self> {
+            fn get(value: Cell) -> Option<Self> {
                 let get: fn($other) -> Option<Self> = $get;
                 get(<$other>::get(value)?)
             }
@@ -187,7 +188,7 @@ like!(SuiteList as String, |suites| list(suites.codes()), |text| {
     Self::from_codes(listed(&text)?.iter())?.with_one_known()
 });
 
-/// `2,1`: code points, best first.
+/// Writes code points, best first: `2,1`.
 fn list(codes: impl Iterator<Item = u16>) -> String {
     codes.map(|code| code.to_string()).collect::<Vec<_>>().join(",")
 }
@@ -199,12 +200,12 @@ fn listed(text: &str) -> Option<Codes> {
 
 impl Field for Vec<u8> {
     const KIND: Kind = Kind::Bytes;
-    fn put(&self) -> Value {
-        Value::Bytes(self.clone())
+    fn put(&self) -> Cell {
+        Cell::Bytes(self.clone())
     }
-    fn get(value: Value) -> Option<Self> {
+    fn get(value: Cell) -> Option<Self> {
         match value {
-            Value::Bytes(bytes) => Some(bytes),
+            Cell::Bytes(bytes) => Some(bytes),
             _ => None,
         }
     }
@@ -212,28 +213,28 @@ impl Field for Vec<u8> {
 
 impl Field for Secret {
     const KIND: Kind = Kind::Sealed;
-    fn put(&self) -> Value {
-        Value::Sealed(Zeroizing::new(self.expose().to_vec()))
+    fn put(&self) -> Cell {
+        Cell::Sealed(Zeroizing::new(self.expose().to_vec()))
     }
-    fn get(value: Value) -> Option<Self> {
+    fn get(value: Cell) -> Option<Self> {
         match value {
-            Value::Sealed(bytes) => bytes.as_slice().try_into().ok().map(Self::new),
+            Cell::Sealed(bytes) => bytes.as_slice().try_into().ok().map(Self::new),
             _ => None,
         }
     }
 }
 
-/// Secrets that stand as their CBOR.
+/// Implements [`Field`] for secrets that are written as their CBOR.
 macro_rules! sealed {
     ($($type:ty),*) => { $(
-        impl $crate::store::value::Field for $type {
-            const KIND: $crate::store::value::Kind = $crate::store::value::Kind::Sealed;
-            fn put(&self) -> $crate::store::value::Value {
-                $crate::store::value::Value::Sealed($crate::wire::stored::encode_secret(self))
+        impl $crate::store::cell::Field for $type {
+            const KIND: $crate::store::cell::Kind = $crate::store::cell::Kind::Sealed;
+            fn put(&self) -> $crate::store::cell::Cell {
+                $crate::store::cell::Cell::Sealed($crate::wire::stored::encode_secret(self))
             }
-            fn get(value: $crate::store::value::Value) -> Option<Self> {
+            fn get(value: $crate::store::cell::Cell) -> Option<Self> {
                 match value {
-                    $crate::store::value::Value::Sealed(bytes) => {
+                    $crate::store::cell::Cell::Sealed(bytes) => {
                         $crate::wire::decode(&bytes, "stored secret", usize::MAX).ok()
                     }
                     _ => None,
@@ -246,20 +247,20 @@ pub(crate) use sealed;
 
 sealed!(StoredKeys, ExpectedTags);
 
-/// Values, as they are written down in CBOR.
-pub(crate) struct Cells(pub(crate) Vec<Value>);
+/// Cells in CBOR.
+pub(crate) struct Cells(pub(crate) Vec<Cell>);
 
-/// An array: null, a number, a text, bytes; and an array of bytes for a secret.
+/// Writes an array: null, numbers, texts and bytes, and for each secret an array of bytes.
 impl<'b> wire::Value<'b> for Cells {
     fn put<W: minicbor::encode::Write>(&self, to: &mut minicbor::Encoder<W>) -> wire::Put<W> {
         to.array(self.0.len() as u64)?;
         for cell in &self.0 {
             match cell {
-                Value::Null => to.null()?,
-                Value::Int(number) => to.i64(*number)?,
-                Value::Text(text) => to.str(text)?,
-                Value::Bytes(bytes) => to.bytes(bytes)?,
-                Value::Sealed(bytes) => to.array(1)?.bytes(bytes)?,
+                Cell::Null => to.null()?,
+                Cell::Int(number) => to.i64(*number)?,
+                Cell::Text(text) => to.str(text)?,
+                Cell::Bytes(bytes) => to.bytes(bytes)?,
+                Cell::Sealed(bytes) => to.array(1)?.bytes(bytes)?,
             };
         }
         Ok(())
@@ -271,17 +272,17 @@ impl<'b> wire::Value<'b> for Cells {
             row.push(match from.datatype().map_err(wire::problem)? {
                 minicbor::data::Type::Null => {
                     from.null().map_err(wire::problem)?;
-                    Value::Null
+                    Cell::Null
                 }
-                minicbor::data::Type::String => Value::Text(from.str().map_err(wire::problem)?.into()),
-                minicbor::data::Type::Bytes => Value::Bytes(from.bytes().map_err(wire::problem)?.into()),
+                minicbor::data::Type::String => Cell::Text(from.str().map_err(wire::problem)?.into()),
+                minicbor::data::Type::Bytes => Cell::Bytes(from.bytes().map_err(wire::problem)?.into()),
                 minicbor::data::Type::Array => {
                     if from.array().map_err(wire::problem)? != Some(1) {
                         return Err(wire::Problem::WrongType.into());
                     }
-                    Value::Sealed(Zeroizing::new(from.bytes().map_err(wire::problem)?.into()))
+                    Cell::Sealed(Zeroizing::new(from.bytes().map_err(wire::problem)?.into()))
                 }
-                _ => Value::Int(from.i64().map_err(wire::problem)?),
+                _ => Cell::Int(from.i64().map_err(wire::problem)?),
             });
         }
         Ok(Self(row))
