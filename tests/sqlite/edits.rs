@@ -90,9 +90,9 @@ fn what_was_edited_by_hand_is_refused() {
         "UPDATE halfkey_schema SET unique_names = 'proven'",
         "INSERT INTO halfkey_name SELECT 'mallory', user_id, version, sealed_by, seal FROM halfkey_name LIMIT 1;
             INSERT INTO halfkey_registration (key_id, user_id, name, access_path, suite, modes, suites,
-                allow_key_id, state, version, sealed_by, seal)
+                fall_back, state, version, sealed_by, seal)
             SELECT '00000000000000000000000000000000', user_id, 'mallory', access_path, suite, modes, suites,
-                allow_key_id, state, version, sealed_by, seal FROM halfkey_registration LIMIT 1",
+                fall_back, state, version, sealed_by, seal FROM halfkey_registration LIMIT 1",
         // The type of a column, and whether it may be null, are only words in the file.
         "PRAGMA writable_schema = ON;
             UPDATE sqlite_schema SET sql = replace(replace(sql, ' NOT NULL', ''), 'STRICT', '');
