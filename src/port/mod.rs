@@ -11,6 +11,7 @@ pub mod contract;
 pub mod entitlement_store;
 pub mod question;
 pub mod token;
+mod token_question;
 
 pub use auth_server::{AuthServer, AuthServerError};
 pub use certificate_authority::CertificateAuthority;

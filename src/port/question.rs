@@ -11,6 +11,11 @@ use crate::id::Digest;
 use crate::policy::SuiteList;
 use crate::time::UnixTime;
 
+pub use super::token_question::{
+    Abandon, Derive, DeriveFromSsk1, EncapsulateSsk1, FindAnchors, FindAttempts, FindRegistrations, Remove,
+    SaveAttempt, TokenQuestion, Update,
+};
+
 /// Something that an exchange wants to know or to have done.
 pub trait Question: Send + 'static {
     /// The answer.

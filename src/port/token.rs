@@ -128,7 +128,7 @@ pub trait Token: Send {
     /// [`TokenError`].
     fn abandon(&mut self, txn: &Txn) -> Result<(), TokenError>;
 
-    /// The join (patent step 200): makes the sub-keys ([`Join::with`] does it all in memory),
+    /// The join (patent step 200): makes the sub-keys ([`JoinRequest::with`] does it all in memory),
     /// checks `tag_s` ([`KeyUse::Grant`]) in constant time, and answers with the tag of R4
     /// ([`KeyUse::Confirm`]). In the same transaction it stores keys and registration, whose
     /// standing becomes `Joined` with that tag, and erases SSK1 and the attempt.
@@ -136,7 +136,7 @@ pub trait Token: Send {
     /// # Errors
     /// [`TokenError::WrongProof`] when `tag_s` is wrong; the half is kept: a forged R3 must not
     /// cost a registration. [`TokenError::KeyExists`], or another.
-    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError>;
+    fn join(&mut self, join: &JoinRequest) -> Result<[u8; 32], TokenError>;
 
     /// Answers what a key may be asked: [`crate::schedule::KeySet::derive`].
     ///
@@ -166,25 +166,25 @@ pub trait Token: Send {
     fn remove(&mut self, key_id: &KeyId) -> Result<(), TokenError>;
 }
 
-/// Everything that goes into a join besides SSK1.
+/// Everything that goes into a join besides SSK1: a question that [`Token::join`] answers with the tag of R4.
 #[derive(Clone, Debug)]
-pub struct Join<'a> {
-    /// The run whose SSK1 it is.
-    pub txn: &'a Txn,
+pub struct JoinRequest {
+    /// The attempt whose SSK1 it is.
+    pub txn: Txn,
     /// The suite.
     pub suite: SuiteId,
-    /// The server's half.
-    pub ssk2: &'a Secret,
+    /// SSK2, the server's contribution.
+    pub ssk2: Secret,
     /// thJ.
-    pub transcript: &'a Digest,
+    pub transcript: Digest,
     /// The ephemeral secret.
-    pub ss_e: &'a Secret,
-    /// The key whose proof R2 carried: the token makes its mix over thJ.
-    pub proof_key: &'a ProofKey,
-    /// The server's proof.
-    pub tag_s: &'a [u8; 32],
+    pub ss_e: Secret,
+    /// The key whose proof R2 carried: the token makes its binder over thJ.
+    pub proof_key: ProofKey,
+    /// The server's proof of the joined key.
+    pub tag_s: [u8; 32],
     /// The registration to store.
-    pub registration: &'a TokenRegistration,
+    pub registration: TokenRegistration,
 }
 
 /// What a join makes, for a token to store.
@@ -198,7 +198,7 @@ pub struct Joined {
     pub tag_c: [u8; 32],
 }
 
-impl Join<'_> {
+impl JoinRequest {
     /// The whole join for a token that has SSK1 at hand: makes the sub-keys, checks the server's
     /// proof in constant time, and writes the registration. `earlier` answers for the key that a
     /// renewal names.
@@ -212,12 +212,12 @@ impl Join<'_> {
         earlier: impl FnOnce(&KeyId, &KeyUse) -> Result<Secret, TokenError>,
     ) -> Result<Joined, TokenError> {
         let mix = self.binder(suite, earlier)?;
-        let keys = KeySet::join(suite, ssk1, self.ssk2, self.transcript, self.ss_e, &mix, &self.context());
-        let tag_s = keys.derive(suite, &KeyUse::Grant(*self.transcript));
-        if !bool::from(tag_s.expose().ct_eq(self.tag_s)) {
+        let keys = KeySet::join(suite, ssk1, &self.ssk2, &self.transcript, &self.ss_e, &mix, &self.context());
+        let tag_s = keys.derive(suite, &KeyUse::Grant(self.transcript));
+        if !bool::from(tag_s.expose().ct_eq(&self.tag_s)) {
             return Err(TokenError::WrongProof);
         }
-        let tag_c = *keys.derive(suite, &KeyUse::Confirm(*self.transcript, *self.tag_s)).expose();
+        let tag_c = *keys.derive(suite, &KeyUse::Confirm(self.transcript, self.tag_s)).expose();
         Ok(Joined { keys, registration: self.joined(tag_c), tag_c })
     }
 
@@ -230,10 +230,10 @@ impl Join<'_> {
         suite: &dyn Suite,
         earlier: impl FnOnce(&KeyId, &KeyUse) -> Result<Secret, TokenError>,
     ) -> Result<Secret, TokenError> {
-        match self.proof_key {
+        match &self.proof_key {
             ProofKey::None => Ok(Secret::absent()),
-            ProofKey::Secret(secret) => Ok(binder(suite, secret, self.transcript)),
-            ProofKey::Renewal(key_id) => earlier(key_id, &KeyUse::Binder(*self.transcript)),
+            ProofKey::Secret(secret) => Ok(binder(suite, secret, &self.transcript)),
+            ProofKey::Renewal(key_id) => earlier(key_id, &KeyUse::Binder(self.transcript)),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, 
 use crate::policy::{Mode, Modes};
 use crate::port::Token;
 use crate::port::entitlement_store::Status;
+use crate::port::question::{Derive, TokenQuestion};
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::{self, TokenRegistration};
 use crate::schedule::KeyUse;
@@ -116,16 +117,17 @@ impl AwaitChallenge {
         };
         let transcript = keys::response(suite, &th_c, &n_c, &pk_e);
         let cookie = challenge.cookie.map(|cookie| cookie.to_vec());
-        Ok(NeedResponse { suite, mode, key_id, transcript, n_c, sk_e, pk_e, cookie })
+        let question = Derive { key_id, key_use: KeyUse::Response(transcript) };
+        Ok(NeedResponse { question, suite, mode, transcript, n_c, sk_e, pk_e, cookie })
     }
 }
 
 /// Wants tag_c from the token (patent step 320).
 #[must_use = "the server waits for S2"]
 pub struct NeedResponse {
+    question: Derive,
     suite: &'static dyn Suite,
     mode: Mode,
-    key_id: KeyId,
     /// thR.
     transcript: Digest,
     n_c: [u8; 32],
@@ -135,15 +137,15 @@ pub struct NeedResponse {
 }
 
 impl NeedResponse {
-    /// Which key to ask what.
+    /// The question: tag_c of S2.
     #[must_use]
-    pub const fn wanted(&self) -> (KeyId, KeyUse) {
-        (self.key_id, KeyUse::Response(self.transcript))
+    pub const fn wanted(&self) -> &Derive {
+        &self.question
     }
 
     /// Makes S2 of the answer.
     pub fn supply(self, tag_c: &Secret) -> Step<Response<'static>, AwaitAccept> {
-        let Self { suite, mode, key_id, transcript, n_c, sk_e, pk_e, cookie } = self;
+        let Self { question: Derive { key_id, .. }, suite, mode, transcript, n_c, sk_e, pk_e, cookie } = self;
         let tag_c = *tag_c.expose();
         let response = Response {
             n_c,
@@ -163,8 +165,7 @@ impl NeedResponse {
         self,
         token: &mut dyn Token,
     ) -> Result<Step<Response<'static>, AwaitAccept>, SessionError> {
-        let (key_id, question) = self.wanted();
-        let tag_c = token.derive(&key_id, &question)?;
+        let tag_c = self.wanted().ask(token)?;
         Ok(self.supply(&tag_c))
     }
 }
@@ -194,11 +195,12 @@ impl AwaitAccept {
             None if accept.x.len() == 32 => Secret::absent(),
             None => return Err(wrong("S3 Accept", "x", Problem::TooLong)),
         };
+        let transcript = keys::accept(suite, &transcript, &tag_c, &accept.x);
         Ok(NeedSeed {
+            question: Derive { key_id, key_use: KeyUse::Session(transcript) },
             suite,
             mode,
-            key_id,
-            transcript: keys::accept(suite, &transcript, &tag_c, &accept.x),
+            transcript,
             ss_e,
             tag_s: accept.tag_s,
             record: accept.record.to_vec(),
@@ -213,9 +215,9 @@ fn wrong(message: &'static str, field: &'static str, problem: Problem) -> Sessio
 /// Wants d from the token: the shared key's part of the session's key (patent step 340).
 #[must_use = "the session is not open yet"]
 pub struct NeedSeed {
+    question: Derive,
     suite: &'static dyn Suite,
     mode: Mode,
-    key_id: KeyId,
     /// thA.
     transcript: Digest,
     ss_e: Secret,
@@ -224,10 +226,10 @@ pub struct NeedSeed {
 }
 
 impl NeedSeed {
-    /// Which key to ask what.
+    /// The question: d, over thA.
     #[must_use]
-    pub const fn wanted(&self) -> (KeyId, KeyUse) {
-        (self.key_id, KeyUse::Session(self.transcript))
+    pub const fn wanted(&self) -> &Derive {
+        &self.question
     }
 
     /// Checks with the answer that the server knows the session's key (patent step 350), and reads
@@ -257,8 +259,7 @@ impl NeedSeed {
     /// # Errors
     /// [`SessionError::Token`], or those of [`NeedSeed::supply`].
     pub fn supply_from(self, token: &mut dyn Token) -> Result<SessionOutcome, SessionError> {
-        let (key_id, question) = self.wanted();
-        let d = token.derive(&key_id, &question)?;
+        let d = self.wanted().ask(token)?;
         self.supply(&d)
     }
 }

@@ -6,7 +6,7 @@ use crate::id::{Digest, KeyId, Txn};
 use crate::key::KemPublicKey;
 use crate::policy::SuiteId;
 use crate::port::TokenError;
-use crate::port::token::{Join, Joined};
+use crate::port::token::{JoinRequest, Joined};
 use crate::random::RandomSource;
 use crate::record::{Attempt, Progress, TokenRegistration};
 use crate::schedule::{KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
@@ -127,19 +127,19 @@ impl Contents {
         self.runs.retain(|run| run.txn != *txn);
     }
 
-    pub(super) fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
-        let (suite, ssk1) = self.half_of(join.txn)?;
+    pub(super) fn join(&mut self, join: &JoinRequest) -> Result<[u8; 32], TokenError> {
+        let (suite, ssk1) = self.half_of(&join.txn)?;
         if suite.id() != join.suite {
             return Err(TokenError::NoSuchAttempt);
         }
         if self.key(&join.registration.key_id).is_ok() {
             return Err(TokenError::KeyExists);
         }
-        self.room(join.txn, join.registration.supersedes)?;
+        self.room(&join.txn, join.registration.supersedes)?;
         let earlier = |key_id: &KeyId, question: &KeyUse| Ok(self.key(key_id)?.keys.derive(suite, question));
         let Joined { keys, registration, tag_c } = join.with(suite, ssk1, earlier)?;
         self.keys.push(Key { registration, keys, label: None });
-        self.abandon(join.txn);
+        self.abandon(&join.txn);
         Ok(tag_c)
     }
 

@@ -5,7 +5,7 @@ use crate::certificate::TrustAnchors;
 use crate::id::{Digest, KeyId, Txn};
 use crate::key::KemPublicKey;
 use crate::policy::SuiteId;
-use crate::port::token::Join;
+use crate::port::token::JoinRequest;
 use crate::port::{Token, TokenError};
 use crate::record::{Attempt, TokenRegistration};
 use crate::schedule::{KeyUse, Ssk1Use};
@@ -45,7 +45,7 @@ impl Token for SoftwareToken {
         })
     }
 
-    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
+    fn join(&mut self, join: &JoinRequest) -> Result<[u8; 32], TokenError> {
         self.change(|contents, _| contents.join(join))
     }
 

@@ -1,9 +1,10 @@
 //! R4 and R5: both prove the key before it counts.
 
 use super::refusal;
-use crate::id::{Digest, KeyId, Txn};
+use crate::id::{KeyId, Txn};
 use crate::message::{Confirm, Done};
 use crate::port::Token;
+use crate::port::question::{Derive, TokenQuestion};
 use crate::record::{Progress, TokenRegistration};
 use crate::registration::{Recoverable, TokenRegistrationError};
 use crate::schedule::KeyUse;
@@ -52,7 +53,11 @@ impl AwaitDone {
             }
         });
         match read {
-            Ok((done, th_j, tag_c)) => Ok(NeedSettle { state: self, done, th_j, tag_c }),
+            Ok((done, th_j, tag_c)) => {
+                let key_use = if done.lost { KeyUse::Lost } else { KeyUse::Done }(th_j, tag_c);
+                let question = Derive { key_id: self.registration.key_id, key_use };
+                Ok(NeedSettle { question, state: self, done })
+            }
             Err(error) => Err(Recoverable { state: self, error }),
         }
     }
@@ -62,22 +67,21 @@ impl AwaitDone {
 #[must_use]
 #[derive(Debug)]
 pub struct NeedSettle {
+    question: Derive,
     state: AwaitDone,
     done: Done,
-    th_j: Digest,
-    tag_c: [u8; 32],
 }
 
 impl NeedSettle {
-    /// Which key to ask what.
+    /// The question: the tag that R5 should carry.
     #[must_use]
-    pub const fn wanted(&self) -> (&KeyId, KeyUse) {
-        let question = if self.done.lost {
-            KeyUse::Lost(self.th_j, self.tag_c)
-        } else {
-            KeyUse::Done(self.th_j, self.tag_c)
-        };
-        (&self.state.registration.key_id, question)
+    pub const fn wanted(&self) -> &Derive {
+        &self.question
+    }
+
+    /// The state before R5 came: to go on waiting, where the token has no answer.
+    pub fn into_state(self) -> AwaitDone {
+        self.state
     }
 
     /// Compares in constant time.
@@ -101,10 +105,9 @@ impl NeedSettle {
     /// # Errors
     /// [`Recoverable`] holds the state.
     pub fn supply_from(self, token: &mut dyn Token) -> Result<Settled, Recoverable<AwaitDone>> {
-        let (key_id, question) = self.wanted();
         let registration = self.state.registration.clone();
         let keep = |error| Recoverable { state: AwaitDone { registration }, error };
-        let tag = match token.derive(key_id, &question) {
+        let tag = match self.wanted().ask(token) {
             Ok(tag) => tag,
             Err(error) => return Err(keep(TokenRegistrationError::Token(error))),
         };

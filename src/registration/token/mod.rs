@@ -16,8 +16,12 @@ mod request;
 
 pub use confirm::{AwaitDone, NeedSettle, Settled, confirm_again};
 pub use offer::{AwaitOffer, NeedForm, hello};
+pub(crate) use outcome::made_with;
 pub use outcome::{NeedJoin, NeedOpen, NeedWait, Rejection, ServerDecision};
-pub use request::{AwaitOutcome, NeedHold, NeedSeal, NeedWrap, RenewalTags, abandon_lapsed, resume};
+pub(crate) use request::lapsed;
+pub use request::{
+    AwaitOutcome, NeedHold, NeedSeal, NeedWrap, RenewalQuestions, RenewalTags, abandon_lapsed, resume,
+};
 
 use super::ActivationCode;
 use crate::id::KeyId;

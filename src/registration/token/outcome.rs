@@ -6,7 +6,8 @@ use super::request::AwaitOutcome;
 use crate::id::{Digest, TicketId, Txn};
 use crate::message::{Confirm, Outcome, OutcomeBody, OutcomeCore};
 use crate::port::Token;
-use crate::port::token::Join;
+use crate::port::question::{DeriveFromSsk1, SaveAttempt, TokenQuestion};
+use crate::port::token::JoinRequest;
 use crate::record::{Attempt, Progress, ProofKey, TokenRegistration, Waiting};
 use crate::registration::{Recoverable, RejectionCode, TokenRegistrationError, padding};
 use crate::schedule::{Envelope, Ssk1Use};
@@ -28,7 +29,11 @@ impl AwaitOutcome {
     /// resending. After [`TokenRegistrationError::ErrorMessage`] with `restart` the offer has lapsed: begin anew.
     pub fn receive_outcome(self, bytes: &[u8]) -> Result<NeedOpen, Recoverable<Self>> {
         match self.read(bytes) {
-            Ok(read) => Ok(NeedOpen { state: self, read }),
+            Ok(read) => {
+                let txn = self.half.txn;
+                let question = DeriveFromSsk1 { txn, ssk1_use: Ssk1Use::Outcome, transcript: read.th_g };
+                Ok(NeedOpen { question, state: self, read })
+            }
             Err(error) => Err(Recoverable { state: self, error }),
         }
     }
@@ -66,15 +71,21 @@ struct Read {
 #[must_use]
 #[derive(Debug)]
 pub struct NeedOpen {
+    question: DeriveFromSsk1,
     state: AwaitOutcome,
     read: Read,
 }
 
 impl NeedOpen {
-    /// p_G of this run ([`Ssk1Use::Outcome`]) over this transcript.
+    /// The question: p_G of this attempt.
     #[must_use]
-    pub const fn wanted(&self) -> (&Txn, Ssk1Use, &Digest) {
-        (&self.state.half.txn, Ssk1Use::Outcome, &self.read.th_g)
+    pub const fn wanted(&self) -> &DeriveFromSsk1 {
+        &self.question
+    }
+
+    /// The state before R3 came: to go on waiting, where the token has no answer.
+    pub fn into_state(self) -> AwaitOutcome {
+        self.state
     }
 
     /// Opens R3.
@@ -83,7 +94,7 @@ impl NeedOpen {
     /// [`Recoverable`] holds the state: an R3 that does not open was not made by the server, or was
     /// changed; go on waiting.
     pub fn supply(self, p_g: &Secret, now: UnixTime) -> Result<ServerDecision, Recoverable<AwaitOutcome>> {
-        let Self { state, read } = self;
+        let Self { state, read, .. } = self;
         let (suite, half) = (state.suite, &state.half);
         let envelope = Envelope::new(suite, Ssk1Use::Outcome, read.th_g, p_g, &half.ss_e);
         let body =
@@ -117,13 +128,17 @@ impl NeedOpen {
                     configurations: Vec::new(),
                     clock_floor: UnixTime::default(),
                 };
-                ServerDecision::Granted(Box::new(NeedJoin {
-                    state,
+                let question = JoinRequest {
+                    txn: half.txn,
+                    suite: half.suite,
                     ssk2,
-                    registration,
-                    th_j: read.th_j,
+                    transcript: read.th_j,
+                    ss_e: half.ss_e.clone(),
+                    proof_key: half.proof_key.clone(),
                     tag_s: read.tag_s,
-                }))
+                    registration,
+                };
+                ServerDecision::Granted(Box::new(NeedJoin { question, state }))
             }
             OutcomeBody::Wait { retry_after, hold_until } => {
                 let (ticket_id, ticket): &(TicketId, Secret) = &half.ticket;
@@ -137,7 +152,8 @@ impl NeedOpen {
                     retry_at: now.after(retry_after.into()),
                     hold_until: now.after(hold_until.into()),
                 };
-                ServerDecision::Wait(NeedWait { waiting, used: state.half.proof_key })
+                let question = SaveAttempt { attempt: Attempt::Waiting(waiting.clone()) };
+                ServerDecision::Wait(Box::new(NeedWait { question, waiting, state }))
             }
             OutcomeBody::Refused { code, fields } => {
                 let place = |fault: &crate::message::FieldFault| {
@@ -161,8 +177,7 @@ impl NeedOpen {
         token: &mut dyn Token,
         now: UnixTime,
     ) -> Result<ServerDecision, Recoverable<AwaitOutcome>> {
-        let (txn, wanted, th_g) = self.wanted();
-        match token.derive_from_ssk1(txn, wanted, th_g) {
+        match self.wanted().ask(token) {
             Ok(p_g) => self.supply(&p_g, now),
             Err(error) => Err(Recoverable { state: self.state, error: error.into() }),
         }
@@ -176,7 +191,7 @@ pub enum ServerDecision {
     /// The registration is granted; the token is to join the halves.
     Granted(Box<NeedJoin>),
     /// The operator has not decided; the token is to keep a ticket.
-    Wait(NeedWait),
+    Wait(Box<NeedWait>),
     /// Refused.
     Refused(Rejection),
 }
@@ -185,39 +200,38 @@ pub enum ServerDecision {
 #[must_use]
 #[derive(Debug)]
 pub struct NeedJoin {
+    question: JoinRequest,
     state: AwaitOutcome,
-    ssk2: Secret,
-    registration: TokenRegistration,
-    th_j: Digest,
-    tag_s: [u8; 32],
 }
 
 impl NeedJoin {
-    /// What to join ([`Token::join`]).
+    /// The question: the tag of R4, once the contributions are joined ([`Token::join`]).
     #[must_use]
-    pub fn wanted(&self) -> Join<'_> {
-        Join {
-            txn: &self.state.half.txn,
-            suite: self.state.half.suite,
-            ssk2: &self.ssk2,
-            transcript: &self.th_j,
-            ss_e: &self.state.half.ss_e,
-            proof_key: &self.state.half.proof_key,
-            tag_s: &self.tag_s,
-            registration: &self.registration,
-        }
+    pub const fn wanted(&self) -> &JoinRequest {
+        &self.question
     }
 
     /// The registration that will be stored.
     #[must_use]
     pub const fn registration(&self) -> &TokenRegistration {
-        &self.registration
+        &self.question.registration
+    }
+
+    /// The key whose proof R2 carried: the ticket of an earlier attempt, perhaps.
+    #[must_use]
+    pub const fn proof_key(&self) -> &ProofKey {
+        &self.question.proof_key
+    }
+
+    /// The state before R3 came: to go on waiting, where the token does not join.
+    pub fn into_state(self) -> AwaitOutcome {
+        self.state
     }
 
     /// Takes the tag that the token answered the join with; R4 may leave. The run whose ticket this
     /// one used, if it used one, may be given up.
     pub fn supply(self, tag_c: [u8; 32]) -> Step<Confirm, AwaitDone> {
-        let mut registration = self.registration;
+        let mut registration = self.question.registration;
         if let Progress::Joined { tag_c: tag, .. } = &mut registration.progress {
             *tag = tag_c;
         }
@@ -234,9 +248,9 @@ impl NeedJoin {
         self,
         token: &mut dyn Token,
     ) -> Result<Step<Confirm, AwaitDone>, Recoverable<AwaitOutcome>> {
-        match token.join(&self.wanted()) {
+        match self.wanted().ask(token) {
             Ok(tag_c) => {
-                forget_ticket(token, &self.state.half.proof_key);
+                forget_ticket(token, self.proof_key());
                 Ok(self.supply(tag_c))
             }
             Err(error) => Err(Recoverable { state: self.state, error: error.into() }),
@@ -248,16 +262,28 @@ impl NeedJoin {
 #[must_use]
 #[derive(Debug)]
 pub struct NeedWait {
+    question: SaveAttempt,
     waiting: Waiting,
-    used: ProofKey,
+    state: AwaitOutcome,
 }
 
 impl NeedWait {
     /// What to keep ([`Token::save_attempt`]), for [`super::Credential::Ticket`] later. It takes the place of
     /// the ticket that this run used, if it used one: that run may be given up.
     #[must_use]
-    pub fn wanted(&self) -> Attempt {
-        Attempt::Waiting(self.waiting.clone())
+    pub const fn wanted(&self) -> &SaveAttempt {
+        &self.question
+    }
+
+    /// The key whose proof R2 carried: the ticket of an earlier attempt, perhaps.
+    #[must_use]
+    pub const fn proof_key(&self) -> &ProofKey {
+        &self.state.half.proof_key
+    }
+
+    /// The state before R3 came: to go on waiting, where the token does not save the ticket.
+    pub fn into_state(self) -> AwaitOutcome {
+        self.state
     }
 
     /// It is kept.
@@ -270,8 +296,8 @@ impl NeedWait {
     /// # Errors
     /// The token's.
     pub fn supply_from(self, token: &mut dyn Token) -> Result<Waiting, TokenRegistrationError> {
-        token.save_attempt(self.wanted())?;
-        forget_ticket(token, &self.used);
+        self.wanted().ask(token)?;
+        forget_ticket(token, self.proof_key());
         Ok(self.supply())
     }
 }
@@ -279,14 +305,18 @@ impl NeedWait {
 /// Gives up the waiting run whose ticket was this proof key.
 fn forget_ticket(token: &mut dyn Token, used: &ProofKey) {
     let ProofKey::Secret(used) = used else { return };
-    for attempt in token.attempts().into_iter().flatten() {
-        if let Attempt::Waiting(waiting) = &attempt
-            && bool::from(waiting.ticket.expose().ct_eq(used.expose()))
-        {
-            // A spent ticket that stays behind does no harm, until its time is over.
-            let _ = token.abandon(&waiting.txn);
-        }
+    if let Some(txn) = token.attempts().ok().and_then(|attempts| made_with(&attempts, used)) {
+        // A spent ticket that stays behind does no harm, until its time is over.
+        let _ = token.abandon(&txn);
     }
+}
+
+/// The waiting attempt whose ticket this is.
+pub(crate) fn made_with(attempts: &[Attempt], ticket: &Secret) -> Option<Txn> {
+    attempts.iter().find_map(|attempt| match attempt {
+        Attempt::Waiting(waiting) if bool::from(waiting.ticket.ct_eq(ticket)) => Some(waiting.txn),
+        _ => None,
+    })
 }
 
 /// The server refuses, authentically. Give the run up with [`Token::abandon`].

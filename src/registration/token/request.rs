@@ -3,9 +3,8 @@
 use super::Credential;
 use super::facts::OfferFacts;
 use crate::id::{Digest, KeyId, TicketId, Txn, UserName};
-use crate::key::KemPublicKey;
 use crate::message::{Proof, Request, RequestBody, RequestCore};
-use crate::policy::SuiteId;
+use crate::port::question::{Derive, DeriveFromSsk1, EncapsulateSsk1, SaveAttempt, TokenQuestion};
 use crate::port::{Token, TokenError};
 use crate::random::RandomSource;
 use crate::record::{Attempt, InFlight, ProofKey, Waiting};
@@ -34,6 +33,7 @@ enum ProofMaker {
 #[must_use]
 #[derive(Debug)]
 pub struct NeedWrap {
+    question: EncapsulateSsk1,
     facts: OfferFacts,
     form: Form,
     proof: ProofMaker,
@@ -64,13 +64,18 @@ impl NeedWrap {
         if padding::pad(&Zeroizing::new(wire::encode(&body)), MAX_FORM).is_none() {
             return Err(TokenRegistrationError::FormTooLong);
         }
-        Ok(Self { facts, form: body.form, proof })
+        let question = EncapsulateSsk1 {
+            txn: facts.txn,
+            suite: facts.suite.id(),
+            server_key: facts.server.kem_key().clone(),
+        };
+        Ok(Self { question, facts, form: body.form, proof })
     }
 
-    /// For which run, in which suite, and to which P_u.
+    /// The question: SSK1, encapsulated to P_u.
     #[must_use]
-    pub fn wanted(&self) -> (&Txn, SuiteId, &KemPublicKey) {
-        (&self.facts.txn, self.facts.suite.id(), self.facts.server.kem_key())
+    pub const fn wanted(&self) -> &EncapsulateSsk1 {
+        &self.question
     }
 
     /// Takes SSK1's ciphertext, and draws the ephemeral secret.
@@ -83,7 +88,7 @@ impl NeedWrap {
         ct: &[u8],
         random: &mut dyn RandomSource,
     ) -> Result<NeedSeal, TokenRegistrationError> {
-        let Self { facts, form, proof } = self;
+        let Self { facts, form, proof, .. } = self;
         if ct.len() != facts.server.kem_key().ciphertext_len() {
             return Err(TokenRegistrationError::NotWanted);
         }
@@ -97,7 +102,12 @@ impl NeedWrap {
             ct_e: Bytes(&ct_e),
         });
         let th_b = transcript(facts.suite, b"request", [Item::Transcript(&facts.th_o), Item::Message(&core)]);
-        Ok(NeedSeal { facts, form, proof, core, ss_e, th_b })
+        let question = DeriveFromSsk1 { txn: facts.txn, ssk1_use: Ssk1Use::Request, transcript: th_b };
+        let renewal = match &proof {
+            ProofMaker::Renewal(key_id) => Some(RenewalQuestions::new(*key_id, th_b)),
+            _ => None,
+        };
+        Ok(NeedSeal { question, renewal, facts, form, proof, core, ss_e })
     }
 
     /// Asks the token.
@@ -109,8 +119,7 @@ impl NeedWrap {
         token: &mut dyn Token,
         random: &mut dyn RandomSource,
     ) -> Result<NeedSeal, TokenRegistrationError> {
-        let (txn, suite, server_key) = self.wanted();
-        let ct = token.wrap(txn, suite, server_key)?;
+        let ct = self.wanted().ask(token)?;
         self.supply(&ct, random)
     }
 }
@@ -119,38 +128,59 @@ impl NeedWrap {
 #[must_use]
 #[derive(Debug)]
 pub struct NeedSeal {
+    question: DeriveFromSsk1,
+    renewal: Option<RenewalQuestions>,
     facts: OfferFacts,
     form: Form,
     proof: ProofMaker,
     core: Vec<u8>,
     ss_e: Secret,
-    th_b: Digest,
 }
 
-/// What an earlier key says for its renewal: the answers to [`KeyUse::Renew`] and
-/// [`KeyUse::Binder`].
+/// The two uses of an earlier key that its renewal needs, over thB.
+#[derive(Clone, Debug)]
+pub struct RenewalQuestions {
+    /// The proof ([`KeyUse::Renew`]).
+    pub proof: Derive,
+    /// The binder, for a ticket ([`KeyUse::Binder`]).
+    pub binder: Derive,
+}
+
+impl RenewalQuestions {
+    const fn new(key_id: KeyId, th_b: Digest) -> Self {
+        Self {
+            proof: Derive { key_id, key_use: KeyUse::Renew(th_b) },
+            binder: Derive { key_id, key_use: KeyUse::Binder(th_b) },
+        }
+    }
+}
+
+/// The answers of an earlier key to [`RenewalQuestions`].
 #[derive(Clone, Debug)]
 pub struct RenewalTags {
     /// The proof.
     pub proof: Secret,
-    /// The mix, for a ticket.
+    /// The binder, for a ticket.
     pub mix: Secret,
 }
 
 impl NeedSeal {
-    /// p_B of this run ([`Ssk1Use::Request`]) over this transcript.
+    /// The question: p_B of this attempt.
     #[must_use]
-    pub const fn wanted(&self) -> (&Txn, Ssk1Use, &Digest) {
-        (&self.facts.txn, Ssk1Use::Request, &self.th_b)
+    pub const fn wanted(&self) -> &DeriveFromSsk1 {
+        &self.question
     }
 
-    /// The earlier key to ask [`KeyUse::Renew`] and [`KeyUse::Binder`] over the same transcript.
+    /// Two more questions, for a renewal: what the earlier key says.
     #[must_use]
-    pub const fn wanted_of(&self) -> Option<&KeyId> {
-        match &self.proof {
-            ProofMaker::Renewal(key_id) => Some(key_id),
-            _ => None,
-        }
+    pub const fn wanted_for_renewal(&self) -> Option<&RenewalQuestions> {
+        self.renewal.as_ref()
+    }
+
+    /// The attempt, whose SSK1 the token has made already.
+    #[must_use]
+    pub const fn txn(&self) -> &Txn {
+        &self.question.txn
     }
 
     /// Takes p_B and, for a renewal, the earlier key's answers; seals the form.
@@ -163,7 +193,9 @@ impl NeedSeal {
         renewal: Option<&RenewalTags>,
         now: UnixTime,
     ) -> Result<NeedHold, TokenRegistrationError> {
-        let Self { facts, form, proof, core, ss_e, th_b } = self;
+        let Self {
+            question: DeriveFromSsk1 { transcript: th_b, .. }, facts, form, proof, core, ss_e, ..
+        } = self;
         let suite = facts.suite;
         let tag = |key: &Secret, label: &[u8]| suite.mac(key, &[label, &[0], th_b.as_bytes()]);
         let (tag, mixed, proof_key) = match &proof {
@@ -188,9 +220,9 @@ impl NeedSeal {
         let (ticket, ticket_id) = envelope.ticket(&mixed);
         let sealed = envelope.seal(padded);
         let request = Request { core: Bytes(&core), sealed: Bytes(&sealed) }.encode();
-        Ok(NeedHold {
+        Ok(NeedHold::new(
             suite,
-            half: InFlight {
+            InFlight {
                 txn: facts.txn,
                 suite: suite.id(),
                 server_name: facts.server.name().clone(),
@@ -206,7 +238,7 @@ impl NeedSeal {
                 outcome_size: facts.outcome_size,
                 deadline: now.after(RESEND_SECS),
             },
-        })
+        ))
     }
 
     /// Asks the token.
@@ -218,14 +250,12 @@ impl NeedSeal {
         token: &mut dyn Token,
         now: UnixTime,
     ) -> Result<NeedHold, TokenRegistrationError> {
-        let (txn, wanted, th_b) = self.wanted();
-        let p_b = token.derive_from_ssk1(txn, wanted, th_b)?;
-        let answers = match self.wanted_of() {
+        let p_b = self.wanted().ask(token)?;
+        let answers = match self.wanted_for_renewal() {
             None => None,
-            Some(key_id) => Some(RenewalTags {
-                proof: token.derive(key_id, &KeyUse::Renew(self.th_b))?,
-                mix: token.derive(key_id, &KeyUse::Binder(self.th_b))?,
-            }),
+            Some(RenewalQuestions { proof, binder }) => {
+                Some(RenewalTags { proof: proof.ask(token)?, mix: binder.ask(token)? })
+            }
         };
         self.supply(&p_b, answers.as_ref(), now)
     }
@@ -254,21 +284,31 @@ impl ProofMaker {
 #[must_use]
 #[derive(Debug)]
 pub struct NeedHold {
-    suite: &'static dyn Suite,
-    half: InFlight,
+    question: SaveAttempt,
+    next: AwaitOutcome,
 }
 
 impl NeedHold {
-    /// What to keep ([`Token::save_attempt`]).
-    #[must_use]
-    pub fn wanted(&self) -> Attempt {
-        Attempt::InFlight(self.half.clone())
+    fn new(suite: &'static dyn Suite, half: InFlight) -> Self {
+        let question = SaveAttempt { attempt: Attempt::InFlight(half.clone()) };
+        Self { question, next: AwaitOutcome { suite, half } }
     }
 
-    /// It is kept: R2 may leave.
+    /// The attempt to save.
+    #[must_use]
+    pub const fn wanted(&self) -> &SaveAttempt {
+        &self.question
+    }
+
+    /// The attempt, whose SSK1 the token has made already.
+    #[must_use]
+    pub const fn txn(&self) -> &Txn {
+        self.next.txn()
+    }
+
+    /// Takes note that the attempt is saved: R2 may leave.
     pub fn supply(self) -> Step<Request<'static>, AwaitOutcome> {
-        let next = AwaitOutcome { suite: self.suite, half: self.half };
-        Step { send: next.request(), next }
+        Step { send: self.next.request(), next: self.next }
     }
 
     /// Has the token keep it.
@@ -279,7 +319,7 @@ impl NeedHold {
         self,
         token: &mut dyn Token,
     ) -> Result<Step<Request<'static>, AwaitOutcome>, TokenRegistrationError> {
-        token.save_attempt(self.wanted())?;
+        self.wanted().ask(token)?;
         Ok(self.supply())
     }
 }
@@ -294,7 +334,8 @@ pub fn resume(
 ) -> Result<Step<Request<'static>, AwaitOutcome>, TokenRegistrationError> {
     let suite = suites.iter().copied().find(|suite| suite.id() == half.suite);
     let suite = suite.ok_or(TokenRegistrationError::Token(TokenError::UnknownSuite))?;
-    Ok(NeedHold { suite, half }.supply())
+    let next = AwaitOutcome { suite, half };
+    Ok(Step { send: next.request(), next })
 }
 
 /// Gives up every run whose deadline has passed, and every ticket that the server has forgotten by
@@ -304,14 +345,17 @@ pub fn resume(
 /// # Errors
 /// The token's.
 pub fn abandon_lapsed(token: &mut dyn Token, now: UnixTime) -> Result<(), TokenError> {
-    for attempt in token.attempts()? {
+    lapsed(token.attempts()?, now).try_for_each(|txn| token.abandon(&txn))
+}
+
+/// The attempts whose time is over.
+pub(crate) fn lapsed(attempts: Vec<Attempt>, now: UnixTime) -> impl Iterator<Item = Txn> {
+    let is_over = move |attempt: &Attempt| {
         let (Attempt::InFlight(InFlight { deadline: end, .. })
-        | Attempt::Waiting(Waiting { hold_until: end, .. })) = &attempt;
-        if *end < now {
-            token.abandon(attempt.txn())?;
-        }
-    }
-    Ok(())
+        | Attempt::Waiting(Waiting { hold_until: end, .. })) = attempt;
+        *end < now
+    };
+    attempts.into_iter().filter(is_over).map(|attempt| *attempt.txn())
 }
 
 /// R2 is out; R3 is awaited. Send the same R2 again until [`AwaitOutcome::deadline`].

@@ -5,7 +5,7 @@ use crate::id::{AccessPath, ApplicationName, Digest, KeyId, NameError, ServerNam
 use crate::key::KemPrivateKey;
 use crate::message::ConfigurationSerial;
 use crate::policy::{Policy, SuiteId};
-use crate::port::token::Join;
+use crate::port::token::JoinRequest;
 use crate::port::{Token, TokenError};
 use crate::random::RandomSource;
 use crate::record::{Attempt, HeldConfiguration, InFlight, Progress, ProofKey, TokenRegistration, Waiting};
@@ -205,16 +205,16 @@ impl Server {
     }
 
     /// What the token is asked to join, in the run with the same number.
-    pub(super) fn join(&self) -> Join<'_> {
-        Join {
-            txn: self.txn(),
+    pub(super) fn join(&self) -> JoinRequest {
+        JoinRequest {
+            txn: *self.txn(),
             suite: SuiteId::XWing,
-            ssk2: &self.ssk2,
-            transcript: &self.transcript,
-            ss_e: &self.ss_e,
-            proof_key: &self.proof_key,
-            tag_s: &self.tag_s,
-            registration: &self.registration,
+            ssk2: self.ssk2.clone(),
+            transcript: self.transcript,
+            ss_e: self.ss_e.clone(),
+            proof_key: self.proof_key.clone(),
+            tag_s: self.tag_s,
+            registration: self.registration.clone(),
         }
     }
 

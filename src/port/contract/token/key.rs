@@ -4,7 +4,7 @@ use super::case::{Case, Server, configuration, half_attempt, in_clause, key, txn
 use super::{Kept, ensure};
 use crate::id::Alias;
 use crate::port::TokenError;
-use crate::port::token::Join;
+use crate::port::token::JoinRequest;
 use crate::record::{Attempt, Progress, ProofKey, TokenRegistration};
 use crate::schedule::{KeyUse, binder};
 use crate::secret::Secret;
@@ -42,12 +42,12 @@ pub(super) fn a_wrong_proof(case: &mut Case<'_>) -> Kept {
         if let Some(byte) = wrong.get_mut(place) {
             *byte ^= 0x80;
         }
-        let joined = case.token.join(&Join { tag_s: &wrong, ..server.join() });
+        let joined = case.token.join(&JoinRequest { tag_s: wrong, ..server.join() });
         ensure(joined.err() == Some(TokenError::WrongProof), "every bit of the server's proof counts")?;
         case.has_half(1, &ssk1, KEPT)?;
     }
     let ssk2 = Secret::new([0; 32]);
-    let joined = case.token.join(&Join { ssk2: &ssk2, ..server.join() });
+    let joined = case.token.join(&JoinRequest { ssk2, ..server.join() });
     ensure(joined.err() == Some(TokenError::WrongProof), "the proof is that of the joined key")?;
     case.has_half(1, &ssk1, KEPT)?;
     ensure(case.attempt(1)?.is_some(), KEPT)?;
@@ -71,10 +71,10 @@ pub(super) fn a_key_of_the_same_name(case: &mut Case<'_>) -> Kept {
 pub(super) fn joins_that_cannot_be(case: &mut Case<'_>) -> Kept {
     let ssk1 = case.wrap(1)?;
     let server = Server::new(1, &ssk1, ProofKey::None, &Secret::absent())?;
-    let joined = case.token.join(&Join { txn: &txn(2), ..server.join() });
+    let joined = case.token.join(&JoinRequest { txn: txn(2), ..server.join() });
     ensure(joined.err() == Some(TokenError::NoSuchAttempt), "there is no join without a half")?;
     let stranger = ProofKey::Renewal(key(9));
-    let joined = case.token.join(&Join { proof_key: &stranger, ..server.join() });
+    let joined = case.token.join(&JoinRequest { proof_key: stranger, ..server.join() });
     ensure(joined.err() == Some(TokenError::NoSuchKey), "there is no renewal of a key that is not there")?;
     case.has_half(1, &ssk1, "a join refused keeps the half")?;
     case.joins(&server)?;
