@@ -67,6 +67,11 @@ pub struct ConfigurationAnswer {
 }
 
 impl AwaitConfiguration {
+    /// The request that is to be answered.
+    pub(crate) const fn request_id(&self) -> u32 {
+        self.request_id
+    }
+
     /// Takes the answer, or a push that crossed the question. `registration` is the record as it stands now.
     ///
     /// # Errors

@@ -57,8 +57,13 @@
 
 mod asked;
 pub mod server;
+pub mod token;
 
 pub use asked::Asked;
 pub use server::{
     KeysTurn, OperatorTurn, RequestKind, ServerEvent, ServerExchange, ServerReply, ServerTurn, StoreTurn,
+};
+pub use token::{
+    ClientTurn, Configured, DeviceTurn, News, RegisterOptions, TokenExchange, TokenExchangeError, TokenReply,
+    TokenTurn, UserTurn,
 };

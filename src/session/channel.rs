@@ -15,6 +15,7 @@
 use super::direction::{Direction, Kind, STEP};
 use super::keys::SessionKeys;
 use crate::secret::Secret;
+use crate::step::Fault;
 use crate::suite::Suite;
 use crate::transcript::label;
 use alloc::vec::Vec;
@@ -55,6 +56,18 @@ pub enum ChannelError {
     /// The caller's: more than [`MAX_EXPORT`] bytes wanted, or a label of 4 GiB.
     #[error("too long to export")]
     ExportTooLong,
+}
+
+impl ChannelError {
+    /// Whose fault it is: who can mend it.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Broken | Self::Truncated => Fault::Peer,
+            Self::TooLong | Self::RekeyNeeded | Self::Closed | Self::ExportTooLong => Fault::Caller,
+            Self::Exhausted => Fault::Nobody,
+        }
+    }
 }
 
 /// What a caller sends.

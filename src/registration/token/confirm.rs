@@ -32,6 +32,11 @@ pub struct AwaitDone {
 }
 
 impl AwaitDone {
+    /// The state for a registration that is joined and not active.
+    pub(crate) fn again(registration: TokenRegistration) -> Option<Self> {
+        matches!(registration.progress, Progress::Joined { .. }).then_some(Self { registration })
+    }
+
     /// The registration that awaits R5.
     #[must_use]
     pub const fn registration(&self) -> &TokenRegistration {
@@ -77,6 +82,11 @@ impl NeedSettle {
     #[must_use]
     pub const fn wanted(&self) -> &Derive {
         &self.question
+    }
+
+    /// The state before R5 came.
+    pub(crate) const fn state(&self) -> &AwaitDone {
+        &self.state
     }
 
     /// The state before R5 came: to go on waiting, where the token has no answer.

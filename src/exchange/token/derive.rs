@@ -1,0 +1,60 @@
+//! The uses of a shared key, and what each goes on with.
+
+use super::TokenTurn;
+use super::open::{self, Opening};
+use super::register::Renewing;
+use super::settle;
+use super::turn::asked;
+use crate::exchange::asked::Resume;
+use crate::moment::Moment;
+use crate::port::question::{Answered, Derive};
+use crate::registration::token::NeedSettle;
+use crate::secret::Secret;
+use crate::session::token::{NeedResponse, NeedSeed};
+use alloc::boxed::Box;
+
+/// What a use of a key is wanted for.
+pub enum DeriveThen {
+    /// The proof of a renewal.
+    RenewalProof(Box<Renewing>),
+    /// The binder of a renewal, after the proof.
+    RenewalBinder(Box<Renewing>, Secret),
+    /// The tag of R5.
+    Settle(Box<NeedSettle>),
+    /// tag_c of S2.
+    Response(Box<NeedResponse>, Box<Opening>),
+    /// d, after S3.
+    Session(Box<NeedSeed>, Box<Opening>),
+}
+
+impl Resume for DeriveThen {
+    type Question = Derive;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        match self {
+            DeriveThen::RenewalProof(renewing) => &renewing.questions.proof,
+            DeriveThen::RenewalBinder(renewing, _) => &renewing.questions.binder,
+            DeriveThen::Settle(need) => need.wanted(),
+            DeriveThen::Response(need, _) => need.wanted(),
+            DeriveThen::Session(need, _) => need.wanted(),
+        }
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let (then, moment) = (self, *moment);
+        match (then, answer) {
+            (DeriveThen::RenewalProof(renewing), Ok(proof)) => {
+                asked(DeriveThen::RenewalBinder(renewing, proof), moment)
+            }
+            (DeriveThen::RenewalBinder(renewing, proof), Ok(mix)) => renewing.seal(proof, mix, moment),
+            (DeriveThen::RenewalProof(renewing) | DeriveThen::RenewalBinder(renewing, _), Err(error)) => {
+                renewing.fail(error, moment)
+            }
+            (DeriveThen::Settle(need), answer) => settle::tagged(*need, answer, moment),
+            (DeriveThen::Response(need, opening), answer) => open::respond(*need, opening, answer),
+            (DeriveThen::Session(need, opening), answer) => open::seeded(*need, opening, answer, moment),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Opening a session: S0 to S3.
+
+use super::derive::DeriveThen;
+use super::reply::{self, News};
+use super::session::{Applied, Configuring, Judging};
+use super::settle::{RemoveThen, UpdateThen, store};
+use super::turn::asked;
+use super::{State, TokenTurn};
+use crate::exchange::asked::Resume;
+use crate::id::KeyId;
+use crate::moment::Moment;
+use crate::port::TokenError;
+use crate::port::entitlement_store::Status;
+use crate::port::question::{Answered, Derive, FindRegistrations, Remove};
+use crate::record::TokenRegistration;
+use crate::session::SessionError;
+use crate::session::token::{
+    self as steps, AwaitAccept, AwaitChallenge, NeedResponse, NeedSeed, Options, Session, SessionOutcome,
+};
+use crate::step::ErrorReason;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// A session that is being opened.
+pub struct Opening {
+    registration: TokenRegistration,
+    options: Options,
+}
+
+pub(super) fn begin(key_id: KeyId, options: Options, moment: Moment) -> TokenTurn {
+    asked(RegistrationThen::Open(key_id, options), moment)
+}
+
+/// S0.
+fn start(opening: Box<Opening>) -> TokenTurn {
+    match steps::open(&opening.registration, &opening.options) {
+        Ok(step) => reply::send(step.send.into_bytes(), State::AwaitChallenge(Box::new(step.next), opening)),
+        Err(error) => reply::failed(error, None),
+    }
+}
+
+/// S1.
+pub(super) fn challenge(
+    state: AwaitChallenge,
+    opening: Box<Opening>,
+    frame: &[u8],
+    mut moment: Moment,
+) -> TokenTurn {
+    match state.receive_challenge(frame, &mut moment) {
+        Ok(need) => asked(DeriveThen::Response(Box::new(need), opening), moment),
+        Err(error) => refused(error, opening),
+    }
+}
+
+/// S2.
+pub(super) fn respond(need: NeedResponse, opening: Box<Opening>, answer: Answered<Derive>) -> TokenTurn {
+    match answer {
+        Ok(tag_c) => {
+            let step = need.supply(&tag_c);
+            reply::send(step.send.into_bytes(), State::AwaitAccept(Box::new(step.next), opening))
+        }
+        Err(error) => reply::failed(error, None),
+    }
+}
+
+/// S3.
+pub(super) fn accept(state: AwaitAccept, opening: Box<Opening>, frame: &[u8], moment: Moment) -> TokenTurn {
+    match state.receive_accept(frame) {
+        Ok(need) => asked(DeriveThen::Session(Box::new(need), opening), moment),
+        Err(error) => refused(error, opening),
+    }
+}
+
+/// A refused alias is followed by the key id, where the policy allows it.
+fn refused(error: SessionError, mut opening: Box<Opening>) -> TokenTurn {
+    let registration = &opening.registration;
+    let may_fall_back =
+        registration.alias.is_some() && registration.policy.allow_key_id && !opening.options.by_key_id;
+    match error {
+        SessionError::Refused(ErrorReason::Refused) if may_fall_back => {
+            opening.options.by_key_id = true;
+            start(opening)
+        }
+        error => reply::failed(error, None),
+    }
+}
+
+/// What the server has proved to say.
+pub(super) fn seeded(
+    need: NeedSeed,
+    opening: Box<Opening>,
+    answer: Answered<Derive>,
+    moment: Moment,
+) -> TokenTurn {
+    let key_id = opening.registration.key_id;
+    let d = match answer {
+        Ok(d) => d,
+        Err(error) => return reply::failed(error, None),
+    };
+    match need.supply(&d) {
+        Ok(SessionOutcome::Session(session)) => {
+            let then = RegistrationThen::Opened(key_id, Box::new(session));
+            asked(then, moment)
+        }
+        Ok(SessionOutcome::NotActive(Status::Lost)) => {
+            asked((Remove { key_id }, RemoveThen::NotActive), moment)
+        }
+        Ok(SessionOutcome::NotActive(status)) => reply::news(News::NotActive(status), None),
+        Err(error) => reply::failed(error, None),
+    }
+}
+
+/// What a registration is read for: always as it stands now, since another exchange may have changed it.
+pub enum RegistrationThen {
+    /// To open a session with it.
+    Open(KeyId, Options),
+    /// To write down what a session says of it.
+    Opened(KeyId, Box<Session>),
+    /// To ask for a configuration.
+    Configure(Box<Configuring>),
+    /// To judge a configuration that has come.
+    Judge(Box<Judging>),
+    /// To report what was applied.
+    Applied(Box<Applied>),
+}
+
+impl RegistrationThen {
+    const fn key_id(&self) -> &KeyId {
+        match self {
+            Self::Open(key_id, _) | Self::Opened(key_id, _) => key_id,
+            Self::Configure(one) => one.open.key_id(),
+            Self::Judge(one) => one.open.key_id(),
+            Self::Applied(one) => one.open.key_id(),
+        }
+    }
+
+    /// The state to go on with where the token has no answer.
+    fn without(self) -> Option<State> {
+        match self {
+            Self::Open(..) | Self::Opened(..) => None,
+            Self::Configure(one) => Some(State::Open(one.open)),
+            Self::Judge(one) => Some(State::Open(one.open)),
+            Self::Applied(one) => Some(State::Open(one.open)),
+        }
+    }
+}
+
+impl Resume for RegistrationThen {
+    type Question = FindRegistrations;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        &FindRegistrations
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let (then, moment) = (self, *moment);
+        let found = answer.and_then(|all: Vec<TokenRegistration>| {
+            let mut all = all.into_iter();
+            all.find(|one| one.key_id == *then.key_id()).ok_or(TokenError::NoSuchKey)
+        });
+        let registration = match found {
+            Ok(registration) => registration,
+            Err(error) => return reply::failed(error, then.without()),
+        };
+        match then {
+            RegistrationThen::Open(_, options) => start(Box::new(Opening { registration, options })),
+            RegistrationThen::Opened(_, session) => opened(*session, registration, moment),
+            RegistrationThen::Configure(one) => one.ask(&registration, &moment),
+            RegistrationThen::Judge(one) => one.judge(&registration, moment),
+            RegistrationThen::Applied(one) => one.report(&registration, moment),
+        }
+    }
+}
+
+/// What the session says is stored before it is given out.
+fn opened(session: Session, mut registration: TokenRegistration, moment: Moment) -> TokenTurn {
+    session.note(&mut registration);
+    let then = UpdateThen::opened(session, &registration);
+    store(registration, then, moment)
+}

@@ -1,0 +1,398 @@
+//! Registration, resumption and confirmation: R0 to R5.
+
+use super::derive::DeriveThen;
+use super::reply::{self, News, TokenReply};
+use super::turn::asked;
+use super::{RegisterOptions, State, TokenExchangeError, TokenTurn};
+use crate::certificate::{Revocation, TrustAnchors, VerifiedServer};
+use crate::exchange::asked::Resume;
+use crate::id::{ServerName, Txn};
+use crate::moment::Moment;
+use crate::port::TokenError;
+use crate::port::question::{
+    Abandon, Answered, DeriveFromSsk1, EncapsulateSsk1, FindAnchors, FindAttempts, SaveAttempt,
+};
+use crate::port::token::JoinRequest;
+use crate::record::{InFlight, ProofKey};
+use crate::registration::token::{
+    self as steps, AwaitDone, AwaitOffer, AwaitOutcome, Credential, NeedForm, NeedHold, NeedJoin, NeedOpen,
+    NeedSeal, NeedWait, NeedWrap, Rejection, RenewalQuestions, RenewalTags, ServerDecision,
+};
+use crate::secret::Secret;
+use crate::suite::Suite;
+use crate::template::{Form, Template};
+use crate::time::UnixTime;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+pub(super) fn begin(server: ServerName, options: RegisterOptions, moment: Moment) -> TokenTurn {
+    let registering = Box::new(Registering { server, options });
+    asked(AttemptsThen::Lapsed(registering), moment)
+}
+
+pub(super) fn resume(attempt: InFlight, suites: &[&'static dyn Suite]) -> TokenTurn {
+    match steps::resume(attempt, suites) {
+        Ok(step) => reply::send(step.send.into_bytes(), State::AwaitOutcome(Box::new(step.next))),
+        Err(error) => reply::failed(error, None),
+    }
+}
+
+/// R1.
+pub(super) fn offer(
+    state: AwaitOffer,
+    anchors: &TrustAnchors,
+    revocation: &Revocation,
+    frame: &[u8],
+    moment: Moment,
+) -> TokenTurn {
+    match state.receive_offer(frame, anchors, revocation, moment.time()) {
+        Ok(need) => TokenTurn::User(UserTurn { need: Box::new(need), moment }),
+        Err(error) => reply::failed(error, None),
+    }
+}
+
+/// R3.
+pub(super) fn outcome(state: AwaitOutcome, frame: &[u8], moment: Moment) -> TokenTurn {
+    match state.receive_outcome(frame) {
+        Ok(need) => asked(Ssk1Then::Outcome(Box::new(need)), moment),
+        Err(kept) => still(kept.error, kept.state),
+    }
+}
+
+/// R5.
+pub(super) fn done(state: AwaitDone, frame: &[u8], moment: Moment) -> TokenTurn {
+    match state.receive_done(frame) {
+        Ok(need) => asked(DeriveThen::Settle(Box::new(need)), moment),
+        Err(kept) => reply::failed(kept.error, Some(State::AwaitDone(Box::new(kept.state)))),
+    }
+}
+
+/// It has cost nothing: R3 is still awaited.
+fn still(error: impl Into<TokenExchangeError>, state: AwaitOutcome) -> TokenTurn {
+    reply::failed(error, Some(State::AwaitOutcome(Box::new(state))))
+}
+
+/// A registration before its R0.
+#[derive(Debug)]
+pub struct Registering {
+    server: ServerName,
+    options: RegisterOptions,
+}
+
+/// What the list of attempts is wanted for.
+pub enum AttemptsThen {
+    /// To abandon those whose time is over, before R0.
+    Lapsed(Box<Registering>),
+    /// To abandon the one whose ticket has been used, before this reply.
+    Ticket(Secret, Box<TokenReply>),
+}
+
+impl Resume for AttemptsThen {
+    type Question = FindAttempts;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        &FindAttempts
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let (then, moment) = (self, *moment);
+        match (then, answer) {
+            (AttemptsThen::Lapsed(registering), Ok(attempts)) => {
+                let lapsed = steps::lapsed(attempts, moment.time()).collect();
+                abandon_next(lapsed, registering, moment)
+            }
+            (AttemptsThen::Lapsed(_), Err(error)) => reply::failed(error, None),
+            (AttemptsThen::Ticket(ticket, reply), answer) => {
+                match answer.ok().and_then(|attempts| steps::made_with(&attempts, &ticket)) {
+                    Some(txn) => abandon(txn, AbandonThen::Reply(reply), moment),
+                    None => TokenTurn::Done(*reply),
+                }
+            }
+        }
+    }
+}
+
+/// What comes after an attempt is abandoned.
+pub enum AbandonThen {
+    /// The others whose time is over, then R0.
+    Lapsed(Vec<Txn>, Box<Registering>),
+    /// This reply, also where the token fails: an attempt that stays behind does no harm, until its time is
+    /// over.
+    Reply(Box<TokenReply>),
+    /// The news that the server rejects the registration.
+    Rejected(Rejection),
+}
+
+fn abandon(txn: Txn, then: AbandonThen, moment: Moment) -> TokenTurn {
+    asked((Abandon { txn }, then), moment)
+}
+
+fn abandon_next(mut lapsed: Vec<Txn>, registering: Box<Registering>, moment: Moment) -> TokenTurn {
+    match lapsed.pop() {
+        Some(txn) => abandon(txn, AbandonThen::Lapsed(lapsed, registering), moment),
+        None => asked(registering, moment),
+    }
+}
+
+/// SSK1 is made and R2 cannot leave: nothing of the attempt stays with the token.
+fn give_up(txn: Txn, error: impl Into<TokenExchangeError>, moment: Moment) -> TokenTurn {
+    let reply = TokenReply { news: Some(News::Failed(error.into())), ..TokenReply::default() };
+    abandon(txn, AbandonThen::Reply(Box::new(reply)), moment)
+}
+
+impl Resume for (Abandon, AbandonThen) {
+    type Question = Abandon;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        &self.0
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let ((_, then), moment) = (self, *moment);
+        match (then, answer) {
+            (AbandonThen::Reply(reply), _) => TokenTurn::Done(*reply),
+            (_, Err(error)) => reply::failed(error, None),
+            (AbandonThen::Lapsed(rest, registering), Ok(())) => abandon_next(rest, registering, moment),
+            (AbandonThen::Rejected(rejection), Ok(())) => reply::news(News::Rejected(rejection), None),
+        }
+    }
+}
+
+impl Resume for Box<Registering> {
+    type Question = FindAnchors;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        &FindAnchors
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let (then, mut moment) = (self, *moment);
+        let Registering { server, options: RegisterOptions { suites, revocation } } = *then;
+        let anchors = match answer {
+            Ok(anchors) => anchors,
+            Err(error) => return reply::failed(error, None),
+        };
+        match steps::hello(server, suites, &mut moment) {
+            Ok(step) => {
+                let state = State::AwaitOffer(Box::new(step.next), anchors, revocation);
+                reply::send(step.send.into_bytes(), state)
+            }
+            Err(error) => reply::failed(error, None),
+        }
+    }
+}
+
+/// The user is to fill the form in.
+#[must_use = "the exchange goes on with the form"]
+pub struct UserTurn {
+    need: Box<NeedForm>,
+    moment: Moment,
+}
+
+impl fmt::Debug for UserTurn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserTurn(..)")
+    }
+}
+
+impl UserTurn {
+    /// The verified server that asks, the template to fill in with [`Template::fill`], and the time after
+    /// which the offer has lapsed and R2 is refused.
+    #[must_use]
+    pub const fn wanted(&self) -> (&VerifiedServer, &Template, UnixTime) {
+        (self.need.server(), self.need.wanted(), self.need.expires())
+    }
+
+    /// Goes on with the form and the reason why the applicant should be expected.
+    pub fn supply(self, form: Form, credential: Credential) -> TokenTurn {
+        match self.need.supply(form, credential) {
+            Ok(need) => asked(Box::new(need), self.moment),
+            Err(error) => reply::failed(error, None),
+        }
+    }
+
+    /// Ends the registration: the user does not want to go on. Nothing has been stored.
+    pub fn cancel(self) -> TokenTurn {
+        reply::failed(TokenExchangeError::Declined, None)
+    }
+}
+
+impl Resume for Box<NeedWrap> {
+    type Question = EncapsulateSsk1;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        self.wanted()
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let (need, mut moment) = (self, *moment);
+        let txn = need.wanted().txn;
+        match answer {
+            Ok(ct) => match need.supply(&ct, &mut moment) {
+                Ok(need) => asked(Ssk1Then::Request(Box::new(need)), moment),
+                Err(error) => give_up(txn, error, moment),
+            },
+            Err(error) => reply::failed(error, None),
+        }
+    }
+}
+
+/// What is derived from SSK1.
+pub enum Ssk1Then {
+    /// p_B, to seal R2.
+    Request(Box<NeedSeal>),
+    /// p_G, to open R3.
+    Outcome(Box<NeedOpen>),
+}
+
+impl Resume for Ssk1Then {
+    type Question = DeriveFromSsk1;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        match self {
+            Ssk1Then::Request(need) => need.wanted(),
+            Ssk1Then::Outcome(need) => need.wanted(),
+        }
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let (then, moment) = (self, *moment);
+        match (then, answer) {
+            (Ssk1Then::Request(need), Ok(p_b)) => match need.wanted_for_renewal().cloned() {
+                None => seal(*need, &p_b, None, moment),
+                Some(questions) => {
+                    let renewing = Box::new(Renewing { need: *need, questions, p_b });
+                    asked(DeriveThen::RenewalProof(renewing), moment)
+                }
+            },
+            (Ssk1Then::Request(need), Err(error)) => give_up(*need.txn(), error, moment),
+            (Ssk1Then::Outcome(need), Ok(p_g)) => match need.supply(&p_g, moment.time()) {
+                Ok(decision) => decided(decision, moment),
+                Err(kept) => still(kept.error, kept.state),
+            },
+            (Ssk1Then::Outcome(need), Err(error)) => still(error, need.into_state()),
+        }
+    }
+}
+
+/// R2 is sealed; the attempt is saved before it leaves.
+fn seal(need: NeedSeal, p_b: &Secret, renewal: Option<&RenewalTags>, moment: Moment) -> TokenTurn {
+    let txn = *need.txn();
+    match need.supply(p_b, renewal, moment.time()) {
+        Ok(need) => asked(SaveThen::Request(Box::new(need)), moment),
+        Err(error) => give_up(txn, error, moment),
+    }
+}
+
+/// A renewal whose earlier key is asked, after p_B.
+pub struct Renewing {
+    pub(super) need: NeedSeal,
+    pub(super) questions: RenewalQuestions,
+    pub(super) p_b: Secret,
+}
+
+impl Renewing {
+    /// The earlier key has answered.
+    pub(super) fn seal(self, proof: Secret, mix: Secret, moment: Moment) -> TokenTurn {
+        seal(self.need, &self.p_b, Some(&RenewalTags { proof, mix }), moment)
+    }
+
+    /// The token has no answer about the earlier key.
+    pub(super) fn fail(self, error: TokenError, moment: Moment) -> TokenTurn {
+        give_up(*self.need.txn(), error, moment)
+    }
+}
+
+fn decided(decision: ServerDecision, moment: Moment) -> TokenTurn {
+    match decision {
+        ServerDecision::Granted(need) => asked(need, moment),
+        ServerDecision::Wait(need) => asked(SaveThen::Waiting(need), moment),
+        ServerDecision::Refused(rejection) => {
+            abandon(rejection.txn, AbandonThen::Rejected(rejection), moment)
+        }
+    }
+}
+
+/// The attempt to save.
+pub enum SaveThen {
+    /// R2 is to leave.
+    Request(Box<NeedHold>),
+    /// The server has said to wait.
+    Waiting(Box<NeedWait>),
+}
+
+impl Resume for SaveThen {
+    type Question = SaveAttempt;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        match self {
+            SaveThen::Request(need) => need.wanted(),
+            SaveThen::Waiting(need) => need.wanted(),
+        }
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let (then, moment) = (self, *moment);
+        match (then, answer) {
+            (SaveThen::Request(need), Ok(())) => {
+                let step = need.supply();
+                reply::send(step.send.into_bytes(), State::AwaitOutcome(Box::new(step.next)))
+            }
+            (SaveThen::Request(need), Err(error)) => give_up(*need.txn(), error, moment),
+            (SaveThen::Waiting(need), Ok(())) => {
+                let used = need.proof_key().clone();
+                let news = News::Waiting(Box::new(need.supply()));
+                forget_ticket(used, TokenReply { news: Some(news), ..TokenReply::default() }, moment)
+            }
+            (SaveThen::Waiting(need), Err(error)) => still(error, need.into_state()),
+        }
+    }
+}
+
+/// Abandons the attempt whose ticket this one was made with, then replies.
+fn forget_ticket(used: ProofKey, reply: TokenReply, moment: Moment) -> TokenTurn {
+    match used {
+        ProofKey::Secret(ticket) => asked(AttemptsThen::Ticket(ticket, Box::new(reply)), moment),
+        ProofKey::None | ProofKey::Renewal(_) => reply::done(reply),
+    }
+}
+
+impl Resume for Box<NeedJoin> {
+    type Question = JoinRequest;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        self.wanted()
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let (need, moment) = (self, *moment);
+        match answer {
+            Ok(tag_c) => {
+                let used = need.proof_key().clone();
+                let step = need.supply(tag_c);
+                let reply = TokenReply {
+                    send: alloc::vec![step.send.into_bytes()],
+                    next: reply::next(State::AwaitDone(Box::new(step.next))),
+                    ..TokenReply::default()
+                };
+                forget_ticket(used, reply, moment)
+            }
+            Err(error) => still(error, need.into_state()),
+        }
+    }
+}
