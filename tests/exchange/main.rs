@@ -1,0 +1,14 @@
+//! The exchanges, turn by turn.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+#![cfg(feature = "std")]
+
+mod token;
+mod token_table;
+mod world;

@@ -1,0 +1,276 @@
+//! One server and a token, between them frames in memory, and a clock that stands still.
+
+use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
+use halfkey::configuration::token::Applying;
+use halfkey::driver::{Connection, Gateway};
+use halfkey::exchange::token::{DeviceTurn, News, RegisterOptions, TokenExchange, TokenReply, TokenTurn};
+use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+use halfkey::memory::{Authority, Server, Store};
+use halfkey::policy::Policy;
+use halfkey::port::question::TokenQuestion;
+use halfkey::port::{CertificateAuthority, Token, TokenError};
+use halfkey::record::{Attempt, TokenRegistration};
+use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
+use halfkey::registration::token::Credential;
+use halfkey::session::token::Options;
+use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::template::{Field, FieldKind, Template};
+use halfkey::{AccessPath, Moment, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+pub const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+pub fn moment() -> Moment {
+    Moment::at(NOW)
+}
+
+pub struct World {
+    pub settings: ServerSettings,
+    pub keys: Server,
+    pub store: Store,
+    pub decision: Mutex<Decision>,
+    anchors: TrustAnchors,
+}
+
+pub fn grant() -> Decision {
+    let access_path = AccessPath::new("/staff").unwrap();
+    Decision::Grant(Grant { user_id: None, access_path, policy: Policy::default() })
+}
+
+impl World {
+    pub fn new() -> Self {
+        let random = &mut SystemRandom;
+        let issuer = IssuerKey::generate_ed25519(random).unwrap();
+        let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), issuer).unwrap();
+        let (name, offer_key) = (ServerName::new("gate.example").unwrap(), OfferKey::generate(random));
+        let kem_key = KemPrivateKey::from_pkcs8_pem(include_str!("../data/test-key-rsa-2048-a.pem")).unwrap();
+        let request = CertificateRequest::sign(&name, kem_key.public(), &[2, 1], &offer_key).unwrap();
+        let from = UnixTime::from_secs(NOW.as_secs() - 60);
+        let chain =
+            authority.issue(&request, Validity::new(from, from.after(86_400)).unwrap(), random).unwrap();
+        let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
+        Self {
+            keys: Server::new(&name, &chain, kem_key, offer_key, 600, SystemRandom).unwrap(),
+            settings: ServerSettings::new(name, template, &Secret::new([7; 32])),
+            store: Store::new(),
+            decision: Mutex::new(grant()),
+            anchors: authority.trust_anchor().unwrap().into(),
+        }
+    }
+
+    pub fn decide(&self, decision: Decision) {
+        *self.decision.lock().unwrap() = decision;
+    }
+
+    pub fn name(&self) -> ServerName {
+        self.settings.name.clone()
+    }
+
+    pub fn token(&self) -> SoftwareToken {
+        let (pin, quick) = ("2468".into(), PinSettings::for_tests());
+        let (mut token, _) =
+            SoftwareToken::new(self.anchors.clone(), &pin, quick, Box::new(SystemRandom)).unwrap();
+        token.unlock(&pin).unwrap();
+        token
+    }
+
+    pub fn connection(&self) -> Peer<'_> {
+        Peer { world: self, connection: Connection::new(b"peer"), frames: VecDeque::new() }
+    }
+
+    pub fn gateway<'w>(&'w self, approval: &'w dyn halfkey::driver::Approval) -> Gateway<'w> {
+        Gateway { settings: &self.settings, server: &self.keys, store: &self.store, approval, observer: &() }
+    }
+
+    pub fn register(&self) -> TokenTurn {
+        TokenExchange::register(self.name(), RegisterOptions::default(), moment())
+    }
+}
+
+/// The server's end of a connection.
+pub struct Peer<'w> {
+    pub world: &'w World,
+    pub connection: Connection,
+    /// Frames on their way to the token.
+    pub frames: VecDeque<Vec<u8>>,
+}
+
+impl Peer<'_> {
+    pub fn take(&mut self, frame: &[u8]) {
+        let approval = |_: &EnrolmentRequest| self.world.decision.lock().unwrap().clone();
+        let gateway = self.world.gateway(&approval);
+        self.frames.extend(self.connection.handle(&gateway, frame, NOW, &mut SystemRandom).send);
+    }
+
+    /// Application data of the server's.
+    pub fn send(&mut self, data: &[u8]) {
+        let approval = |_: &EnrolmentRequest| grant();
+        let gateway = self.world.gateway(&approval);
+        self.frames.extend(self.connection.send(&gateway, data).send);
+    }
+
+    pub fn push(&mut self, text: &str, number: u64) {
+        let approval = |_: &EnrolmentRequest| grant();
+        let gateway = self.world.gateway(&approval);
+        let (application, entitlement) = (application(), entitlement(text, number));
+        let handled = self.connection.push(&gateway, &application, &entitlement, NOW).unwrap();
+        self.frames.extend(handled.send);
+    }
+
+    pub fn pop(&mut self) -> Vec<u8> {
+        self.frames.pop_front().expect("the server has answered")
+    }
+}
+
+pub fn application() -> halfkey::ApplicationName {
+    halfkey::ApplicationName::new("mail").unwrap()
+}
+
+fn entitlement(text: &str, number: u64) -> halfkey::port::entitlement_store::Entitlement {
+    halfkey::port::entitlement_store::Entitlement {
+        serial: halfkey::message::ConfigurationSerial { epoch: 0, number },
+        valid_for: None,
+        document: Some(halfkey::port::entitlement_store::Document {
+            media_type: "text/plain".into(),
+            body: text.into(),
+        }),
+        last_applied: None,
+    }
+}
+
+/// What plays the token's, the user's and the client system's parts, and keeps a log of the turns.
+pub struct Hands {
+    pub token: SoftwareToken,
+    pub user: &'static str,
+    pub credential: Option<Credential>,
+    pub applying: Applying,
+    pub log: Vec<String>,
+    /// The question that the token fails to answer, counted from now.
+    pub failing: Option<usize>,
+}
+
+impl Hands {
+    pub fn new(world: &World) -> Self {
+        Self {
+            token: world.token(),
+            user: "Alice",
+            credential: None,
+            applying: Applying::Applied,
+            log: Vec::new(),
+            failing: None,
+        }
+    }
+
+    /// Plays turns until the exchange waits for the server, or is over.
+    pub fn play(&mut self, mut turn: TokenTurn) -> TokenReply {
+        loop {
+            turn = match turn {
+                TokenTurn::Done(reply) => return reply,
+                TokenTurn::Device(need) => {
+                    let question = format!("{need:?}");
+                    self.log.push(question.split(['(']).next().unwrap().to_owned());
+                    match &mut self.failing {
+                        Some(0) => {
+                            self.failing = None;
+                            fail(need)
+                        }
+                        Some(rest) => {
+                            *rest -= 1;
+                            need.ask(&mut self.token)
+                        }
+                        None => need.ask(&mut self.token),
+                    }
+                }
+                TokenTurn::User(need) => {
+                    self.log.push("user".into());
+                    let form = need.wanted().1.fill([("name", self.user.into())]).unwrap();
+                    need.supply(form, self.credential.take().unwrap_or(Credential::None))
+                }
+                TokenTurn::Client(need) => {
+                    self.log.push("client".into());
+                    need.supply(self.applying)
+                }
+            }
+        }
+    }
+
+    /// Talks to the server until there is news.
+    pub fn talk(&mut self, turn: TokenTurn, peer: &mut Peer<'_>) -> (News, Option<TokenExchange>) {
+        let mut reply = self.play(turn);
+        loop {
+            for frame in &reply.send {
+                peer.take(frame);
+            }
+            match (reply.news, reply.next) {
+                (Some(news), next) => return (news, next),
+                (None, next) => {
+                    let next = next.expect("without news, something is awaited");
+                    reply = self.play(next.receive(&peer.pop(), moment()));
+                }
+            }
+        }
+    }
+
+    pub fn register(&mut self, world: &World) -> TokenRegistration {
+        match self.talk(world.register(), &mut world.connection()).0 {
+            News::Registered(registration) => *registration,
+            news => panic!("{news:?}"),
+        }
+    }
+
+    pub fn open<'w>(&mut self, world: &'w World) -> (TokenExchange, Peer<'w>) {
+        let key_id = self.token.registrations().unwrap()[0].key_id;
+        let mut peer = world.connection();
+        let turn = TokenExchange::open(key_id, Options::default(), moment());
+        match self.talk(turn, &mut peer) {
+            (News::Opened(_), Some(exchange)) => (exchange, peer),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Finishes what is under way, and leaves one active registration.
+    pub fn recover(&mut self, world: &World) {
+        for attempt in self.token.attempts().unwrap() {
+            if let Attempt::InFlight(attempt) = attempt {
+                let turn = TokenExchange::resume(attempt, halfkey::suite::SUITES, moment());
+                let news = self.talk(turn, &mut world.connection()).0;
+                assert!(matches!(news, News::Registered(_)), "{news:?}");
+            }
+        }
+        for registration in self.token.registrations().unwrap() {
+            let news = self.talk(TokenExchange::confirm(registration, moment()), &mut world.connection()).0;
+            assert!(matches!(news, News::Registered(_)), "{news:?}");
+        }
+    }
+}
+
+fn failed<Q: TokenQuestion>(_: &Q) -> Result<Q::Answer, TokenError> {
+    Err(TokenError::Device(1))
+}
+
+fn fail(need: DeviceTurn) -> TokenTurn {
+    macro_rules! each {
+        ($($name:ident),*) => {
+            match need {
+                $(DeviceTurn::$name(asked) => {
+                    let answer = failed(asked.wanted());
+                    asked.supply(answer)
+                })*
+            }
+        };
+    }
+    each!(
+        Anchors,
+        Encapsulate,
+        DeriveFromSsk1,
+        Derive,
+        SaveAttempt,
+        Attempts,
+        Abandon,
+        Join,
+        Registrations,
+        Update,
+        Remove
+    )
+}
