@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::panic,
+    unreachable_pub,
     reason = "a test may panic"
 )]
 #![cfg(feature = "std")]

@@ -2,22 +2,23 @@
 
 use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
 use halfkey::configuration::token::Applying;
-use halfkey::driver::{Connection, Gateway};
-use halfkey::exchange::token::{DeviceTurn, News, RegisterOptions, TokenExchange, TokenReply, TokenTurn};
+use halfkey::exchange::{
+    DeviceTurn, News, RegisterOptions, ServerExchange, ServerTurn, TokenExchange, TokenReply, TokenTurn,
+};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::policy::Policy;
 use halfkey::port::question::TokenQuestion;
 use halfkey::port::{CertificateAuthority, Token, TokenError};
 use halfkey::record::{Attempt, TokenRegistration};
-use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
+use halfkey::registration::server::{Decision, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, Moment, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 pub const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
@@ -26,7 +27,7 @@ pub fn moment() -> Moment {
 }
 
 pub struct World {
-    pub settings: ServerSettings,
+    pub settings: Arc<ServerSettings>,
     pub keys: Server,
     pub store: Store,
     pub decision: Mutex<Decision>,
@@ -52,7 +53,7 @@ impl World {
         let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
         Self {
             keys: Server::new(&name, &chain, kem_key, offer_key, 600, SystemRandom).unwrap(),
-            settings: ServerSettings::new(name, template, &Secret::new([7; 32])),
+            settings: Arc::new(ServerSettings::new(name, template, &Secret::new([7; 32]))),
             store: Store::new(),
             decision: Mutex::new(grant()),
             anchors: authority.trust_anchor().unwrap().into(),
@@ -76,11 +77,8 @@ impl World {
     }
 
     pub fn connection(&self) -> Peer<'_> {
-        Peer { world: self, connection: Connection::new(b"peer"), frames: VecDeque::new() }
-    }
-
-    pub fn gateway<'w>(&'w self, approval: &'w dyn halfkey::driver::Approval) -> Gateway<'w> {
-        Gateway { settings: &self.settings, server: &self.keys, store: &self.store, approval, observer: &() }
+        let exchange = ServerExchange::new(Arc::clone(&self.settings), b"peer");
+        Peer { world: self, exchange: Some(exchange), frames: VecDeque::new() }
     }
 
     pub fn register(&self) -> TokenTurn {
@@ -91,31 +89,42 @@ impl World {
 /// The server's end of a connection.
 pub struct Peer<'w> {
     pub world: &'w World,
-    pub connection: Connection,
+    pub exchange: Option<ServerExchange>,
     /// Frames on their way to the token.
     pub frames: VecDeque<Vec<u8>>,
 }
 
 impl Peer<'_> {
     pub fn take(&mut self, frame: &[u8]) {
-        let approval = |_: &EnrolmentRequest| self.world.decision.lock().unwrap().clone();
-        let gateway = self.world.gateway(&approval);
-        self.frames.extend(self.connection.handle(&gateway, frame, NOW, &mut SystemRandom).send);
+        let World { keys, store, decision, .. } = self.world;
+        let mut turn = self.exchange.take().expect("the server is there").receive(frame, moment());
+        let reply = loop {
+            turn = match turn {
+                ServerTurn::Store(need) => need.ask(store),
+                ServerTurn::Keys(need) => need.ask(keys),
+                ServerTurn::Operator(need) => need.supply(decision.lock().unwrap().clone()),
+                ServerTurn::Done(reply) => break reply,
+            };
+        };
+        self.frames.extend(reply.send);
+        self.exchange = reply.next;
     }
 
     /// Application data of the server's.
     pub fn send(&mut self, data: &[u8]) {
-        let approval = |_: &EnrolmentRequest| grant();
-        let gateway = self.world.gateway(&approval);
-        self.frames.extend(self.connection.send(&gateway, data).send);
+        let records = self.exchange.as_mut().unwrap().send(data).unwrap();
+        self.frames.extend(records);
+    }
+
+    pub fn close(&mut self) {
+        let records = self.exchange.as_mut().unwrap().close().unwrap();
+        self.frames.extend(records);
     }
 
     pub fn push(&mut self, text: &str, number: u64) {
-        let approval = |_: &EnrolmentRequest| grant();
-        let gateway = self.world.gateway(&approval);
-        let (application, entitlement) = (application(), entitlement(text, number));
-        let handled = self.connection.push(&gateway, &application, &entitlement, NOW).unwrap();
-        self.frames.extend(handled.send);
+        let exchange = self.exchange.as_mut().unwrap();
+        let records = exchange.push(&application(), &entitlement(text, number), NOW).unwrap();
+        self.frames.extend(records);
     }
 
     pub fn pop(&mut self) -> Vec<u8> {
@@ -142,7 +151,7 @@ fn entitlement(text: &str, number: u64) -> halfkey::port::entitlement_store::Ent
 /// What plays the token's, the user's and the client system's parts, and keeps a log of the turns.
 pub struct Hands {
     pub token: SoftwareToken,
-    pub user: &'static str,
+    pub user: String,
     pub credential: Option<Credential>,
     pub applying: Applying,
     pub log: Vec<String>,
@@ -154,7 +163,7 @@ impl Hands {
     pub fn new(world: &World) -> Self {
         Self {
             token: world.token(),
-            user: "Alice",
+            user: "Alice".into(),
             credential: None,
             applying: Applying::Applied,
             log: Vec::new(),
@@ -184,7 +193,7 @@ impl Hands {
                 }
                 TokenTurn::User(need) => {
                     self.log.push("user".into());
-                    let form = need.wanted().1.fill([("name", self.user.into())]).unwrap();
+                    let form = need.wanted().1.fill([("name", self.user.as_str().into())]).unwrap();
                     need.supply(form, self.credential.take().unwrap_or(Credential::None))
                 }
                 TokenTurn::Client(need) => {
