@@ -72,6 +72,11 @@ impl AwaitConfiguration {
         self.request_id
     }
 
+    /// The application that was asked for.
+    pub(crate) const fn application(&self) -> &ApplicationName {
+        &self.application
+    }
+
     /// Takes the answer, or a push that crossed the question. `registration` is the record as it stands now.
     ///
     /// # Errors

@@ -9,8 +9,8 @@ use crate::moment::Moment;
 use crate::port::entitlement_store::Entitlement;
 use crate::port::{AuthServer, EntitlementStore};
 use crate::registration::server::{Decision, EnrolmentRequest};
-use crate::session::ChannelError;
 use crate::session::server::Established;
+use crate::session::{Channel, ChannelError};
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
 use core::fmt;
@@ -184,6 +184,10 @@ impl End for ServerEnd {
 
     fn finish(&self) -> Result<(), ChannelError> {
         self.exchange.as_ref().map_or(Ok(()), ServerExchange::finish)
+    }
+
+    fn channel(&self) -> Option<&Channel> {
+        Some(&self.exchange.as_ref()?.session()?.channel)
     }
 }
 

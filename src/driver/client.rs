@@ -1,6 +1,7 @@
 //! A token's loop: register, recover, open sessions.
 
-use super::{ClientError, ClientSession, Transport};
+use super::client_session::ClientSession;
+use super::{ClientError, Transport};
 use crate::certificate::{Revocation, VerifiedServer};
 use crate::id::{KeyId, ServerName};
 use crate::port::entitlement_store::Status;

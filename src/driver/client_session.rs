@@ -3,8 +3,9 @@
 use super::client::find;
 use super::{Client, ClientError, Transport};
 use crate::configuration::token::{
-    self as configuration, Applying, AwaitConfiguration, ConfigurationRejection, Instruction, Verdict,
+    self as configuration, Applying, AwaitConfiguration, Instruction, Verdict,
 };
+use crate::exchange::Configured;
 use crate::id::{ApplicationName, KeyId};
 use crate::message::UserInformation;
 use crate::record::TokenRegistration;
@@ -31,24 +32,6 @@ pub enum Incoming {
     Configuration(Configured),
     /// The server has closed its side.
     Closed,
-}
-
-/// What became of a configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Configured {
-    /// What was held is right.
-    Unchanged,
-    /// A new document is in force.
-    Installed,
-    /// The entitlement ended, and the document is gone.
-    Removed,
-    /// The client system could not apply it; the last good one is in force.
-    Failed,
-    /// It was refused: a rollback, or two contents under one serial.
-    Refused(ConfigurationRejection),
-    /// The server knows nothing of the application.
-    Unknown,
 }
 
 impl<T: Transport> ClientSession<T> {

@@ -1,9 +1,9 @@
 //! A session as a byte stream, blocking: the same for both ends.
 
-use super::{Framed, Transport};
-use crate::session::ChannelError;
+use super::Framed;
+use super::frames::{Incoming, drain, frame};
+use crate::session::{Channel, ChannelError, MAX_DATA};
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 /// One end of an open session: its exchange, and the hands that perform its turns. Sealed.
@@ -20,6 +20,9 @@ pub trait End {
     /// Tells whether the peer has closed its direction.
     #[doc(hidden)]
     fn finish(&self) -> Result<(), ChannelError>;
+    /// The channel, while the session is open.
+    #[doc(hidden)]
+    fn channel(&self) -> Option<&Channel>;
 }
 
 /// The result of one record.
@@ -35,55 +38,78 @@ pub struct Taken {
 ///
 /// Keys are renewed, aliases confirmed and configurations dealt with while reading. [`Read::read`] gives 0
 /// bytes only after the peer has closed its side; a stream that is cut off before is
-/// [`io::ErrorKind::UnexpectedEof`].
+/// [`io::ErrorKind::UnexpectedEof`]. After a timeout of the stream's, reading and writing go on where they
+/// stopped.
 #[derive(Debug)]
 pub struct Session<S, E> {
-    core: Core<S, E>,
-    incoming: Incoming,
+    pub(super) core: Core<E>,
+    pub(super) stream: S,
+    pub(super) incoming: Incoming,
 }
 
-/// Everything that writing needs, and reading too.
+/// An end, and the sealed bytes that have not left yet.
 #[derive(Debug)]
-struct Core<S, E> {
-    end: E,
-    transport: Framed<S>,
-    out: Vec<u8>,
-}
-
-/// Data that has been opened and not yet read.
-#[derive(Debug, Default)]
-struct Incoming {
-    data: Zeroizing<Vec<u8>>,
-    read: usize,
-    closed: bool,
+pub(super) struct Core<E> {
+    pub(super) end: E,
+    pub(super) out: Vec<u8>,
 }
 
 impl<S: Read + Write, E: End> Session<S, E> {
     pub(super) fn new(end: E, transport: Framed<S>) -> Self {
-        Self { core: Core { end, transport, out: Vec::new() }, incoming: Incoming::default() }
+        Self { core: Core { end, out: Vec::new() }, stream: transport.0, incoming: Incoming::default() }
     }
 
     pub(super) const fn end(&self) -> &E {
         &self.core.end
     }
 
-    pub(super) fn end_mut(&mut self) -> &mut E {
+    pub(super) const fn end_mut(&mut self) -> &mut E {
         &mut self.core.end
     }
 
     /// Sends frames of the end's.
     pub(super) fn send(&mut self, frames: &[Vec<u8>]) -> io::Result<()> {
-        self.core.send(frames)
+        self.core.queue(frames);
+        self.leave()
     }
 
     /// Takes the next record into the stream; false after the peer's close.
     pub(super) fn advance(&mut self) -> io::Result<bool> {
-        if self.incoming.closed {
+        if self.incoming.is_closed() {
             return Ok(false);
         }
-        let frame = self.core.transport.receive()?;
-        self.core.take(frame, &mut self.incoming)?;
-        Ok(!self.incoming.closed)
+        let record = self.incoming.receive(&mut self.stream)?;
+        self.core.take(record, &mut self.incoming)?;
+        self.leave()?;
+        Ok(!self.incoming.is_closed())
+    }
+
+    fn leave(&mut self) -> io::Result<()> {
+        if self.core.out.is_empty() {
+            return Ok(());
+        }
+        drain(&mut self.core.out, &mut self.stream)?;
+        self.stream.flush()
+    }
+
+    /// The session's name: public, the same on both sides, never the same twice. `None` once the session is
+    /// over.
+    #[must_use]
+    pub fn session_id(&self) -> Option<[u8; 32]> {
+        self.core.end.channel().map(|channel| *channel.session_id())
+    }
+
+    /// Exports key material for another protocol, the same on both sides ([`Channel::export`]).
+    ///
+    /// # Errors
+    /// Those of [`Channel::export`]; [`ChannelError::Closed`] once the session is over.
+    pub fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ChannelError> {
+        self.core.end.channel().ok_or(ChannelError::Closed)?.export(label, context, out)
+    }
+
+    /// The stream underneath, to set its timeouts, say. Whoever reads or writes it breaks the session.
+    pub const fn stream(&self) -> &S {
+        &self.stream
     }
 
     /// Closes this side: the peer reads the end of the stream, and may still write. Reading goes on.
@@ -91,7 +117,8 @@ impl<S: Read + Write, E: End> Session<S, E> {
     /// # Errors
     /// The stream's.
     pub fn shutdown(&mut self) -> io::Result<()> {
-        self.core.close()
+        self.core.close()?;
+        self.leave()
     }
 
     /// Closes this side, reads until the peer has closed its own, and gives the stream back. Everything
@@ -100,59 +127,48 @@ impl<S: Read + Write, E: End> Session<S, E> {
     /// # Errors
     /// The stream's; [`io::ErrorKind::UnexpectedEof`] when the peer hangs up without closing.
     pub fn close(mut self) -> io::Result<S> {
-        self.core.close()?;
-        while self.advance()? {}
-        Ok(self.core.transport.0)
-    }
-
-    /// Splits the session into halves that two threads may use. `reader` is a second handle of the same
-    /// stream, such as [`TcpStream::try_clone`](std::net::TcpStream::try_clone) gives.
-    pub fn split(self, reader: S) -> (ReadHalf<S, E>, WriteHalf<S, E>) {
-        let core = Arc::new(Mutex::new(self.core));
-        let half = ReadHalf { reader: Framed(reader), core: Arc::clone(&core), incoming: self.incoming };
-        (half, WriteHalf { core })
+        self.shutdown()?;
+        while self.advance()? {
+            self.incoming.forget();
+        }
+        Ok(self.stream)
     }
 }
 
-impl<S: Read + Write, E: End> Core<S, E> {
-    fn send(&mut self, frames: &[Vec<u8>]) -> io::Result<()> {
-        frames.iter().try_for_each(|frame| self.transport.send(frame))
+impl<E: End> Core<E> {
+    pub(super) fn queue(&mut self, frames: &[Vec<u8>]) {
+        frames.iter().for_each(|record| frame(record, &mut self.out));
     }
 
-    fn take(&mut self, frame: Option<Vec<u8>>, incoming: &mut Incoming) -> io::Result<()> {
-        let Some(frame) = frame else {
+    pub(super) fn take(&mut self, record: Option<Vec<u8>>, incoming: &mut Incoming) -> io::Result<()> {
+        let Some(record) = record else {
             return Err(self.end.finish().err().map_or_else(cut, |error| match error {
-                ChannelError::Truncated => cut(),
-                error => broken(error),
+                ChannelError::Broken => broken(error),
+                _ => cut(),
             }));
         };
-        let taken = self.end.receive(&frame)?;
-        self.send(&taken.send)?;
-        incoming.closed = taken.closed;
-        if let Some(data) = taken.data {
-            (incoming.data, incoming.read) = (data, 0);
-        }
+        let taken = self.end.receive(&record)?;
+        self.queue(&taken.send);
+        incoming.take(taken.data, taken.closed);
         Ok(())
     }
 
-    /// Writes one record's worth.
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let data = data.split_at_checked(crate::session::MAX_DATA).map_or(data, |(part, _)| part);
-        if data.is_empty() {
-            return Ok(0);
+    /// Seals one record's worth.
+    pub(super) fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let data = data.split_at_checked(MAX_DATA).map_or(data, |(part, _)| part);
+        if !data.is_empty() {
+            self.end.seal_into(data, &mut self.out).map_err(broken)?;
         }
-        self.out.clear();
-        self.end.seal_into(data, &mut self.out).map_err(broken)?;
-        self.transport.0.write_all(&self.out)?;
         Ok(data.len())
     }
 
-    fn close(&mut self) -> io::Result<()> {
+    pub(super) fn close(&mut self) -> io::Result<()> {
         match self.end.close() {
-            Ok(frames) => self.send(&frames),
-            Err(ChannelError::Closed) => Ok(()),
-            Err(error) => Err(broken(error)),
+            Ok(frames) => self.queue(&frames),
+            Err(ChannelError::Closed) => {}
+            Err(error) => return Err(broken(error)),
         }
+        Ok(())
     }
 }
 
@@ -170,22 +186,6 @@ pub(super) fn broken(error: ChannelError) -> io::Error {
     io::Error::new(kind, error)
 }
 
-impl Incoming {
-    /// Gives data that is there; `None` where a record has to come first.
-    fn read(&mut self, out: &mut [u8]) -> Option<usize> {
-        let rest = self.data.get(self.read..).unwrap_or_default();
-        if rest.is_empty() {
-            return (self.closed || out.is_empty()).then_some(0);
-        }
-        let length = rest.len().min(out.len());
-        for (to, from) in out.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        self.read = self.read.saturating_add(length);
-        Some(length)
-    }
-}
-
 impl<S: Read + Write, E: End> Read for Session<S, E> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         loop {
@@ -198,62 +198,20 @@ impl<S: Read + Write, E: End> Read for Session<S, E> {
 }
 
 impl<S: Read + Write, E: End> Write for Session<S, E> {
+    /// Seals at most one record's worth. What the stream does not take in time leaves with the next call.
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.core.write(data)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.core.transport.0.flush()
-    }
-}
-
-/// The reading half of a session.
-#[derive(Debug)]
-pub struct ReadHalf<S, E> {
-    reader: Framed<S>,
-    core: Arc<Mutex<Core<S, E>>>,
-    incoming: Incoming,
-}
-
-/// The writing half of a session.
-#[derive(Debug)]
-pub struct WriteHalf<S, E> {
-    core: Arc<Mutex<Core<S, E>>>,
-}
-
-fn lock<T>(core: &Mutex<T>) -> MutexGuard<'_, T> {
-    core.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl<S: Read + Write, E: End> Read for ReadHalf<S, E> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if let Some(length) = self.incoming.read(out) {
-                return Ok(length);
+        drain(&mut self.core.out, &mut self.stream)?;
+        let length = self.core.write(data)?;
+        match drain(&mut self.core.out, &mut self.stream) {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Err(error)
             }
-            // Waits for the peer without the lock, so that the other half may write.
-            let frame = self.reader.receive()?;
-            lock(&self.core).take(frame, &mut self.incoming)?;
+            _ => Ok(length),
         }
     }
-}
-
-impl<S: Read + Write, E: End> WriteHalf<S, E> {
-    /// Closes this side, as [`Session::shutdown`] does.
-    ///
-    /// # Errors
-    /// The stream's.
-    pub fn shutdown(&mut self) -> io::Result<()> {
-        lock(&self.core).close()
-    }
-}
-
-impl<S: Read + Write, E: End> Write for WriteHalf<S, E> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        lock(&self.core).write(data)
-    }
 
     fn flush(&mut self) -> io::Result<()> {
-        lock(&self.core).transport.0.flush()
+        drain(&mut self.core.out, &mut self.stream)?;
+        self.stream.flush()
     }
 }

@@ -222,6 +222,12 @@ impl TokenExchange {
         }
     }
 
+    /// Tells whether an answer about the application's configuration is awaited.
+    #[must_use]
+    pub fn is_awaiting(&self, application: &ApplicationName) -> bool {
+        matches!(&self.state, State::Open(open) if open.is_awaiting(application))
+    }
+
     fn opened(&mut self) -> Result<&mut OpenSession, ChannelError> {
         match &mut self.state {
             State::Open(open) => Ok(open),

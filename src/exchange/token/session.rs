@@ -44,6 +44,10 @@ impl OpenSession {
         &self.key_id
     }
 
+    pub(super) fn is_awaiting(&self, application: &ApplicationName) -> bool {
+        self.awaited.iter().any(|awaited| awaited.application() == application)
+    }
+
     /// Sends a message of the configuration flow, and tells the news. A side that has closed reports nothing
     /// more, and still hears the server out.
     fn send(mut self: Box<Self>, message: &[u8], news: Option<News>) -> TokenTurn {

@@ -1,0 +1,390 @@
+//! A token's side: registrations, recovery, and sessions opened.
+
+use super::client_end::{ClientSession, Perform, TokenEnd};
+use super::connect_error::{ConnectError, FillError};
+use super::stream::Session;
+use super::{Framed, RegistrationOutcome, Transport};
+use crate::certificate::{Revocation, VerifiedServer};
+use crate::configuration::token::{Applying, Instruction};
+use crate::exchange::{
+    Configured, News, RegisterOptions, TokenExchange, TokenExchangeError, TokenReply, TokenTurn, UserTurn,
+};
+use crate::id::{ApplicationName, KeyId, ServerName};
+use crate::moment::Moment;
+use crate::port::entitlement_store::Status;
+use crate::port::{Token, TokenError};
+use crate::record::{Attempt, InFlight, Progress, TokenRegistration};
+use crate::registration::TokenRegistrationError;
+use crate::registration::token::{Credential, abandon_lapsed};
+use crate::session::token::Options;
+use crate::suite::Suite;
+use crate::template::{Form, Template};
+use crate::time::UnixTime;
+use core::fmt;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Registers a token and opens sessions with it, blocking. A clone has the same token, and may work on
+/// another thread.
+///
+/// The token is locked while it answers, and never while a frame is awaited.
+pub struct Connector<T> {
+    hands: Arc<Hands<T>>,
+}
+
+/// The token, the client system, and what the program has chosen.
+struct Hands<T> {
+    token: Arc<Mutex<T>>,
+    options: RegisterOptions,
+    clock: Box<dyn Fn() -> UnixTime + Send + Sync>,
+    apply: Box<dyn Fn(&ApplicationName, &Instruction) -> Applying + Send + Sync>,
+    configured: Box<dyn Fn(&ApplicationName, &Configured) + Send + Sync>,
+}
+
+/// Makes a [`Connector`].
+#[must_use]
+pub struct ConnectorBuilder<T> {
+    hands: Hands<T>,
+}
+
+impl<T: Token + 'static> ConnectorBuilder<T> {
+    /// Offers these suites, best first. Without it, all of this crate's.
+    pub fn suites(mut self, suites: &'static [&'static dyn Suite]) -> Self {
+        self.hands.options.suites = suites;
+        self
+    }
+
+    /// Sets how certificates of servers are checked for revocation. Without it they are not.
+    pub fn revocation(mut self, revocation: Revocation) -> Self {
+        self.hands.options.revocation = revocation;
+        self
+    }
+
+    /// Tells the time by `clock` instead of the system's clock.
+    pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
+        self.hands.clock = Box::new(clock);
+        self
+    }
+
+    /// Has `apply` put configurations in force. Without it each fails, and the last good one stays in force.
+    pub fn on_configuration<F>(mut self, apply: F) -> Self
+    where
+        F: Fn(&ApplicationName, &Instruction) -> Applying + Send + Sync + 'static,
+    {
+        self.hands.apply = Box::new(apply);
+        self
+    }
+
+    /// Tells `news` what became of configurations that no call of
+    /// [`configure`](super::ClientSession::configure) waits for: those that the server sends unasked.
+    pub fn on_configured<F>(mut self, news: F) -> Self
+    where
+        F: Fn(&ApplicationName, &Configured) + Send + Sync + 'static,
+    {
+        self.hands.configured = Box::new(news);
+        self
+    }
+
+    /// Makes the connector.
+    #[must_use]
+    pub fn build(self) -> Connector<T> {
+        Connector { hands: Arc::new(self.hands) }
+    }
+}
+
+/// One result of [`Connector::recover`].
+#[derive(Debug)]
+pub struct Recovered {
+    /// The server of the attempt.
+    pub server_name: ServerName,
+    /// How the attempt ended for now. After an error it is still held, and may be recovered later.
+    pub result: Result<RegistrationOutcome, ConnectError>,
+}
+
+impl<T: Token + 'static> Connector<T> {
+    /// Begins a connector with a token.
+    pub fn builder(token: T) -> ConnectorBuilder<T> {
+        Self::builder_shared(Arc::new(Mutex::new(token)))
+    }
+
+    /// Begins a connector with a token that other parts of the program use, too.
+    pub fn builder_shared(token: Arc<Mutex<T>>) -> ConnectorBuilder<T> {
+        ConnectorBuilder {
+            hands: Hands {
+                token,
+                options: RegisterOptions::default(),
+                clock: Box::new(UnixTime::now),
+                apply: Box::new(|_, _| Applying::Failed),
+                configured: Box::new(|_, _| ()),
+            },
+        }
+    }
+
+    /// Locks the token. Sessions of this connector wait for the lock where they need the token.
+    pub fn token(&self) -> MutexGuard<'_, T> {
+        self.hands.token()
+    }
+
+    /// Registers with `server_name`: R0 to R5 (patent steps 80 to 200). `fill` shows the user who asks and
+    /// for what, and gives the form filled in. Attempts whose time is over are abandoned first.
+    ///
+    /// # Errors
+    /// [`ConnectError`]. When the connection breaks after R2, the token holds the attempt: go on with
+    /// [`Connector::recover`] or [`Connector::resume`].
+    pub fn register<S, F>(
+        &self,
+        stream: S,
+        server_name: &ServerName,
+        fill: F,
+    ) -> Result<RegistrationOutcome, ConnectError>
+    where
+        S: Read + Write,
+        F: FnOnce(&VerifiedServer, &Template) -> Result<(Form, Credential), FillError>,
+    {
+        let turn =
+            TokenExchange::register(server_name.clone(), self.hands.options.clone(), self.hands.moment());
+        let mut fill = Some(fill);
+        let (news, _) = self.converse(&mut Framed(stream), turn, |need| {
+            let Some(fill) = fill.take() else { return Ok(need.cancel()) };
+            let (server, template, _) = need.wanted();
+            let (form, credential) = fill(server, template).map_err(ConnectError::Form)?;
+            Ok(need.supply(form, credential))
+        })?;
+        outcome(news)
+    }
+
+    /// Goes on with an attempt whose R3 was lost: sends the same R2 again.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; the attempt is still held, until it is abandoned or its time is over. After
+    /// `restart` the offer is not known any more: abandon it and register again.
+    pub fn resume<S: Read + Write>(
+        &self,
+        stream: S,
+        attempt: InFlight,
+    ) -> Result<RegistrationOutcome, ConnectError> {
+        let turn = TokenExchange::resume(attempt, self.hands.options.suites, self.hands.moment());
+        outcome(self.converse(&mut Framed(stream), turn, |need| Ok(need.cancel()))?.0)
+    }
+
+    /// Sends R4 again for a registration whose R5 was lost; one that is active stays so.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; the registration is as it was.
+    pub fn confirm<S: Read + Write>(
+        &self,
+        stream: S,
+        registration: TokenRegistration,
+    ) -> Result<RegistrationOutcome, ConnectError> {
+        self.confirm_over(&mut Framed(stream), registration)
+    }
+
+    fn confirm_over<S: Read + Write>(
+        &self,
+        link: &mut Framed<S>,
+        registration: TokenRegistration,
+    ) -> Result<RegistrationOutcome, ConnectError> {
+        let turn = TokenExchange::confirm(registration, self.hands.moment());
+        outcome(self.converse(link, turn, |need| Ok(need.cancel()))?.0)
+    }
+
+    /// Finishes what a crash or a lost message left open: sends R2 again for each attempt under way, and R4,
+    /// or else opens a session, for each registration that is joined and not active. Attempts whose time is
+    /// over are abandoned; requests that wait for the operator are left to wait. Gives one result for each:
+    /// a server that is down does not stop the others.
+    ///
+    /// # Errors
+    /// The token's, when it does not say what it holds.
+    pub fn recover<S: Read + Write>(
+        &self,
+        mut connect: impl FnMut(&ServerName) -> io::Result<S>,
+    ) -> Result<Vec<Recovered>, TokenError> {
+        let (attempts, registrations) = {
+            let mut token = self.token();
+            abandon_lapsed(&mut *token, (self.hands.clock)())?;
+            (token.attempts()?, token.registrations()?)
+        };
+        let mut ends = Vec::new();
+        for attempt in attempts {
+            if let Attempt::InFlight(attempt) = attempt {
+                let server_name = attempt.server_name.clone();
+                let stream = connect(&server_name).map_err(ConnectError::from);
+                let result = stream.and_then(|stream| self.resume(stream, attempt));
+                ends.push(Recovered { server_name, result });
+            }
+        }
+        for registration in registrations {
+            if let Progress::Joined { .. } = registration.progress {
+                let server_name = registration.server_name.clone();
+                let stream = connect(&server_name).map_err(ConnectError::from);
+                let result = stream.and_then(|stream| self.settle(&mut Framed(stream), registration));
+                ends.push(Recovered { server_name, result });
+            }
+        }
+        Ok(ends)
+    }
+
+    /// Sends R4 again; where the server does not want it, the first session proves the key as R4 does.
+    fn settle<S: Read + Write>(
+        &self,
+        link: &mut Framed<S>,
+        registration: TokenRegistration,
+    ) -> Result<RegistrationOutcome, ConnectError> {
+        let key_id = registration.key_id;
+        match self.confirm_over(link, registration) {
+            Err(ConnectError::Exchange(TokenExchangeError::Registration(
+                TokenRegistrationError::ErrorMessage(_),
+            ))) => {}
+            confirmed => return confirmed,
+        }
+        match self.open_over(link, key_id, self.hands.session_options()) {
+            Ok((mut exchange, registration)) => {
+                exchange
+                    .close()
+                    .map_err(ConnectError::from)?
+                    .iter()
+                    .try_for_each(|frame| link.send(frame))?;
+                Ok(RegistrationOutcome::Active(registration))
+            }
+            Err(ConnectError::NotActive(Status::Lost)) => Ok(RegistrationOutcome::Lost),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a session with a registration's key: S0 to S3 (patent steps 300 to 350). A joined registration
+    /// becomes active by it, a lost one is removed. An alias that is refused is followed by the key id, where
+    /// the policy allows that.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; [`ConnectError::NotActive`] when the server has proved to say so.
+    pub fn open<S: Read + Write>(&self, stream: S, key_id: &KeyId) -> Result<ClientSession<S>, ConnectError> {
+        self.open_with(stream, key_id, self.hands.session_options())
+    }
+
+    /// Opens a session as [`Connector::open`] does, with other options.
+    ///
+    /// # Errors
+    /// Those of [`Connector::open`].
+    pub fn open_with<S: Read + Write>(
+        &self,
+        stream: S,
+        key_id: &KeyId,
+        options: Options,
+    ) -> Result<ClientSession<S>, ConnectError> {
+        let mut link = Framed(stream);
+        let (exchange, registration) = self.open_over(&mut link, *key_id, options)?;
+        let hands = Arc::<Hands<T>>::clone(&self.hands);
+        Ok(Session::new(TokenEnd::new(hands, exchange, registration), link))
+    }
+
+    fn open_over<S: Read + Write>(
+        &self,
+        link: &mut Framed<S>,
+        key_id: KeyId,
+        options: Options,
+    ) -> Result<(TokenExchange, TokenRegistration), ConnectError> {
+        let turn = TokenExchange::open(key_id, options, self.hands.moment());
+        match self.converse(link, turn, |need| Ok(need.cancel()))? {
+            (News::Opened(registration), Some(exchange)) => Ok((exchange, *registration)),
+            (news, _) => Err(unexpected(news)),
+        }
+    }
+
+    /// Plays turns and carries frames until there is news.
+    fn converse<S: Read + Write>(
+        &self,
+        link: &mut Framed<S>,
+        mut turn: TokenTurn,
+        mut user: impl FnMut(UserTurn) -> Result<TokenTurn, ConnectError>,
+    ) -> Result<(News, Option<TokenExchange>), ConnectError> {
+        loop {
+            turn = match turn {
+                TokenTurn::User(need) => user(need)?,
+                TokenTurn::Device(need) => need.ask_all(&mut *self.token()),
+                turn => {
+                    let reply = self.hands.perform(turn);
+                    reply.send.iter().try_for_each(|frame| link.send(frame))?;
+                    match (reply.news, reply.next) {
+                        (Some(news), next) => return Ok((news, next)),
+                        (None, None) => return Err(ConnectError::Ended),
+                        (None, Some(next)) => {
+                            let frame = link.receive()?.ok_or(ConnectError::Ended)?;
+                            next.receive(&frame, self.hands.moment())
+                        }
+                    }
+                }
+            };
+        }
+    }
+}
+
+impl<T: Token> Hands<T> {
+    fn token(&self) -> MutexGuard<'_, T> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn session_options(&self) -> Options {
+        Options { suites: self.options.suites, ..Options::default() }
+    }
+}
+
+impl<T: Token> Perform for Hands<T> {
+    fn moment(&self) -> Moment {
+        Moment::at((self.clock)())
+    }
+
+    fn perform(&self, mut turn: TokenTurn) -> TokenReply {
+        loop {
+            turn = match turn {
+                TokenTurn::Device(need) => need.ask_all(&mut *self.token()),
+                TokenTurn::User(need) => need.cancel(),
+                TokenTurn::Client(need) => {
+                    let (application, instruction) = need.wanted();
+                    let applying = (self.apply)(application, instruction);
+                    need.supply(applying)
+                }
+                TokenTurn::Done(reply) => return reply,
+            };
+        }
+    }
+
+    fn configured(&self, application: &ApplicationName, configured: &Configured) {
+        (self.configured)(application, configured);
+    }
+}
+
+fn outcome(news: News) -> Result<RegistrationOutcome, ConnectError> {
+    Ok(match news {
+        News::Registered(registration) => RegistrationOutcome::Active(*registration),
+        News::Waiting(waiting) => RegistrationOutcome::Waiting(*waiting),
+        News::Rejected(rejection) => RegistrationOutcome::Refused(rejection),
+        News::Lost { .. } => RegistrationOutcome::Lost,
+        news => return Err(unexpected(news)),
+    })
+}
+
+fn unexpected(news: News) -> ConnectError {
+    match news {
+        News::Failed(error) => error.into(),
+        News::NotActive(status) => ConnectError::NotActive(status),
+        _ => ConnectError::Ended,
+    }
+}
+
+impl<T> Clone for Connector<T> {
+    fn clone(&self) -> Self {
+        Self { hands: Arc::clone(&self.hands) }
+    }
+}
+
+impl<T> fmt::Debug for Connector<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector(..)")
+    }
+}
+
+impl<T> fmt::Debug for ConnectorBuilder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConnectorBuilder(..)")
+    }
+}

@@ -1,0 +1,134 @@
+//! The halves of a session, for two threads.
+
+use super::frames::{Incoming, drain};
+use super::stream::{Core, End, Session};
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Sealed bytes that may wait for a busy writer before the reading half waits, too.
+const MAX_OUT: usize = 1 << 20;
+
+/// Both halves' common part. Nothing is read or written under the lock: a peer that does not read cannot stop
+/// the reading half. Records leave in the order in which they were sealed.
+#[derive(Debug)]
+struct Shared<S, E> {
+    state: Mutex<State<S, E>>,
+    /// The writer is back.
+    idle: Condvar,
+}
+
+#[derive(Debug)]
+struct State<S, E> {
+    core: Core<E>,
+    /// None while a thread writes with it.
+    writer: Option<S>,
+}
+
+impl<S: Write, E> Shared<S, E> {
+    fn lock(&self) -> MutexGuard<'_, State<S, E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what has been sealed. Where another thread is writing, that one sends it; `wait` for it or not.
+    fn leave(&self, wait: bool) -> io::Result<()> {
+        let mut state = self.lock();
+        while !state.core.out.is_empty() {
+            match state.writer.take() {
+                None if wait || state.core.out.len() > MAX_OUT => {
+                    state = self.idle.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                None => break,
+                Some(mut writer) => {
+                    let mut out = core::mem::take(&mut state.core.out);
+                    drop(state);
+                    let written = drain(&mut out, &mut writer).and_then(|()| writer.flush());
+                    state = self.lock();
+                    // What the stream did not take goes before what was sealed meanwhile.
+                    out.append(&mut state.core.out);
+                    (state.core.out, state.writer) = (out, Some(writer));
+                    self.idle.notify_all();
+                    written?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S: Read + Write, E: End> Session<S, E> {
+    /// Splits the session into halves that two threads may use. `reader` is a second handle of the same
+    /// stream, such as [`TcpStream::try_clone`](std::net::TcpStream::try_clone) gives.
+    pub fn split(self, reader: S) -> (ReadHalf<S, E>, WriteHalf<S, E>) {
+        let Self { core, stream, incoming } = self;
+        let state = Mutex::new(State { core, writer: Some(stream) });
+        let shared = Arc::new(Shared { state, idle: Condvar::new() });
+        (ReadHalf { reader, shared: Arc::clone(&shared), incoming }, WriteHalf { shared })
+    }
+}
+
+/// The reading half of a session.
+#[derive(Debug)]
+pub struct ReadHalf<S, E> {
+    reader: S,
+    shared: Arc<Shared<S, E>>,
+    incoming: Incoming,
+}
+
+/// The writing half of a session.
+#[derive(Debug)]
+pub struct WriteHalf<S, E> {
+    shared: Arc<Shared<S, E>>,
+}
+
+impl<S: Read + Write, E: End> Read for ReadHalf<S, E> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(length) = self.incoming.read(out) {
+                return Ok(length);
+            }
+            let record = self.incoming.receive(&mut self.reader)?;
+            self.shared.lock().core.take(record, &mut self.incoming)?;
+            self.shared.leave(false)?;
+        }
+    }
+}
+
+impl<S: Read + Write, E: End> WriteHalf<S, E> {
+    /// Has the end make frames, and sends them.
+    pub(super) fn with<X: From<io::Error>>(
+        &mut self,
+        make: impl FnOnce(&mut E) -> Result<Vec<Vec<u8>>, X>,
+    ) -> Result<(), X> {
+        let mut state = self.shared.lock();
+        let frames = make(&mut state.core.end)?;
+        state.core.queue(&frames);
+        drop(state);
+        Ok(self.shared.leave(true)?)
+    }
+
+    /// Closes this side, as [`Session::shutdown`] does.
+    ///
+    /// # Errors
+    /// The stream's.
+    pub fn shutdown(&mut self) -> io::Result<()> {
+        self.shared.lock().core.close()?;
+        self.shared.leave(true)
+    }
+}
+
+impl<S: Read + Write, E: End> Write for WriteHalf<S, E> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.shared.leave(true)?;
+        let length = self.shared.lock().core.write(data)?;
+        match self.shared.leave(true) {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Err(error)
+            }
+            _ => Ok(length),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.shared.leave(true)
+    }
+}
