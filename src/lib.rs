@@ -172,6 +172,8 @@ pub mod sqlite;
 pub mod store;
 pub mod suite;
 pub mod template;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 pub mod wire;
 
 pub use cause::Cause;

@@ -104,6 +104,26 @@ impl fmt::Debug for OpenedRecord {
     }
 }
 
+/// Exports key material of one session.
+#[derive(Clone)]
+pub(crate) struct Exporter {
+    suite: &'static dyn Suite,
+    secret: Secret,
+}
+
+impl Exporter {
+    /// [`Channel::export`].
+    pub(crate) fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ChannelError> {
+        let length = u32::try_from(label.len()).map_err(|_| ChannelError::ExportTooLong)?;
+        if out.len() > MAX_EXPORT {
+            return Err(ChannelError::ExportTooLong);
+        }
+        let info = [label::EXPORT, &[0], &length.to_be_bytes(), label, context];
+        self.suite.expand(&self.secret, &info, out);
+        Ok(())
+    }
+}
+
 /// One end of an open session.
 #[must_use]
 pub struct Channel {
@@ -281,13 +301,12 @@ impl Channel {
         if self.broken {
             return Err(ChannelError::Broken);
         }
-        let length = u32::try_from(label.len()).map_err(|_| ChannelError::ExportTooLong)?;
-        if out.len() > MAX_EXPORT {
-            return Err(ChannelError::ExportTooLong);
-        }
-        let info = [label::EXPORT, &[0], &length.to_be_bytes(), label, context];
-        self.suite.expand(&self.exporter, &info, out);
-        Ok(())
+        self.exporter().export(label, context, out)
+    }
+
+    /// The exporter alone, for a driver whose machine is busy with a turn.
+    pub(crate) fn exporter(&self) -> Exporter {
+        Exporter { suite: self.suite, secret: self.exporter.clone() }
     }
 
     /// The server's first record, inside S3.

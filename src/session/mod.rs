@@ -72,6 +72,8 @@ pub mod park;
 pub mod server;
 pub mod token;
 
+#[cfg(feature = "tokio")]
+pub(crate) use channel::Exporter;
 pub use channel::{Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, OpenedRecord};
 pub use error::SessionError;
 

@@ -1,0 +1,89 @@
+//! A server and a client on tokio: registration, then a session that echoes.
+//!
+//! `cargo run --features tokio --example tokio_echo` runs both over TCP on the loopback, and ends.
+
+use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
+use halfkey::driver::RegistrationOutcome;
+use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+use halfkey::memory::{Authority, Server, Store};
+use halfkey::policy::{Policy, SuiteId};
+use halfkey::port::CertificateAuthority;
+use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
+use halfkey::registration::token::Credential;
+use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::template::{Field, FieldKind, Template};
+use halfkey::tokio::{Acceptor, Connector, OffExecutor};
+use halfkey::{AccessPath, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The server: whoever registers is granted access, and every session is an echo.
+async fn serve(listener: TcpListener, settings: ServerSettings, keys: Server) -> Outcome {
+    let access_path = AccessPath::new("/staff")?;
+    let grant = Grant { user_id: None, access_path, policy: Policy::default() };
+    let acceptor = Acceptor::builder(settings, keys, OffExecutor::new(Store::new()))
+        .approval(move |_: &EnrolmentRequest| Decision::Grant(grant.clone()))
+        .build();
+    loop {
+        let ((stream, peer), acceptor) = (listener.accept().await?, acceptor.clone());
+        tokio::spawn(async move {
+            if let Some(session) = acceptor.accept(stream, peer.ip().to_string()).await? {
+                let (mut read, mut write) = session.into_split();
+                tokio::io::copy(&mut read, &mut write).await?;
+                write.shutdown().await?;
+            }
+            Outcome::Ok(())
+        });
+    }
+}
+
+/// The client: registers a blank token, opens a session with the key, and says hello.
+async fn call(server: SocketAddr, name: ServerName, anchors: TrustAnchors) -> Outcome<String> {
+    let (pin, random) = ("2468".into(), Box::new(SystemRandom));
+    let (mut token, _) = SoftwareToken::new(anchors, &pin, PinSettings::for_tests(), random)?;
+    token.unlock(&pin)?;
+    let connector = Connector::builder(token).build();
+    let stream = TcpStream::connect(server).await?;
+    let fill =
+        |_, form: Template| async move { Ok((form.fill([("name", "alice".into())])?, Credential::None)) };
+    let RegistrationOutcome::Active(alice) = connector.register(stream, &name, fill).await? else {
+        return Err("not registered".into());
+    };
+    let mut session = connector.open(TcpStream::connect(server).await?, &alice.key_id).await?;
+    session.write_all(b"hello").await?;
+    session.shutdown().await?;
+    let mut echo = String::new();
+    session.read_to_string(&mut echo).await?;
+    Ok(echo)
+}
+
+/// An issuer and a certified server, all in memory; in earnest these are files.
+fn setting() -> Outcome<(ServerSettings, Server, TrustAnchors)> {
+    let (random, now) = (&mut SystemRandom, UnixTime::now());
+    let issuer_key = IssuerKey::generate_ed25519(random)?;
+    let mut authority = Authority::root(IssuerName::common_name("Example Issuer")?, issuer_key)?;
+    let (name, offer_key) = (ServerName::new("gate.example")?, OfferKey::generate(random));
+    let kem_key = KemPrivateKey::generate(2048, random)?;
+    let suites = SuiteId::ALL.map(SuiteId::code);
+    let request = CertificateRequest::sign(&name, kem_key.public(), &suites, &offer_key)?;
+    let chain = authority.issue(&request, Validity::new(now, now.after(86_400))?, random)?;
+    let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
+    let settings = ServerSettings::new(name, template, &Secret::random(random));
+    let ttl = settings.offer_ttl;
+    let keys = Server::new(&settings.name, &chain, kem_key, offer_key, ttl, SystemRandom)?;
+    Ok((settings, keys, authority.trust_anchor()?.into()))
+}
+
+#[tokio::main]
+async fn main() -> Outcome {
+    let (settings, keys, anchors) = setting()?;
+    let (listener, name) = (TcpListener::bind("127.0.0.1:0").await?, settings.name.clone());
+    let address = listener.local_addr()?;
+    let server = tokio::spawn(serve(listener, settings, keys));
+    let echo = call(address, name, anchors).await?;
+    server.abort();
+    if echo == "hello" { Ok(()) } else { Err(format!("echoed {echo:?}").into()) }
+}

@@ -1,0 +1,184 @@
+//! A server: connections in, sessions out.
+
+use super::converse::{Serving, converse};
+use super::error::AcceptError;
+use super::hands::{AsyncApproval, AtOnce, InTime, Keys};
+use super::limits::Limits;
+use super::places::Places;
+use super::server::ServerSession;
+use crate::driver::{Approval, Observer};
+use crate::exchange::{ServerExchange, ServerReply, ServerTurn};
+use crate::moment::Moment;
+use crate::port::AuthServer;
+use crate::port::question::AsyncEntitlementStore;
+use crate::registration::server::{Decision, EnrolmentRequest};
+use crate::settings::ServerSettings;
+use crate::time::UnixTime;
+use core::fmt;
+use core::future::poll_fn;
+use core::time::Duration;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Seconds after which a token asks again where no approval is set.
+const RETRY_SECS: u32 = 300;
+
+/// Accepts connections of tokens on tokio. A clone is the same server.
+///
+/// Work that a frame has begun runs to its end in a task of its own, also when the future that waits for it is
+/// dropped: what was committed stays so, and the token that sends its message again gets the same answer.
+#[derive(Clone)]
+pub struct Acceptor {
+    serving: Arc<Serving>,
+}
+
+/// Makes an [`Acceptor`].
+#[must_use]
+pub struct AcceptorBuilder {
+    serving: Serving,
+    keys: Arc<dyn AuthServer>,
+}
+
+impl AcceptorBuilder {
+    /// Lets `approval` decide on enrolment requests at once. Without any every request waits for the operator.
+    pub fn approval(mut self, approval: impl Approval + 'static) -> Self {
+        self.serving.operator = Arc::new(AtOnce(approval));
+        self
+    }
+
+    /// Lets `approval` decide on enrolment requests in its own time, up to [`Limits::approval`].
+    pub fn approval_async(mut self, approval: impl AsyncApproval) -> Self {
+        self.serving.operator = Arc::new(InTime(approval));
+        self
+    }
+
+    /// Lets `observer` limit and log. Without it every peer is admitted and nothing is logged. It is asked on
+    /// the executor and must not block.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.serving.observer = Box::new(observer);
+        self
+    }
+
+    /// Sets the limits on time, places and work.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.serving.limits = limits;
+        self
+    }
+
+    /// Tells the time by `clock` instead of the system's clock.
+    pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
+        self.serving.clock = Box::new(clock);
+        self
+    }
+
+    /// Makes the acceptor.
+    #[must_use]
+    pub fn build(self) -> Acceptor {
+        let Self { mut serving, keys } = self;
+        serving.keys = Keys::new(keys, &serving.limits);
+        serving.places = Places::new(serving.limits.connections, serving.limits.connections_per_peer);
+        Acceptor { serving: Arc::new(serving) }
+    }
+}
+
+impl Acceptor {
+    /// Begins an acceptor with the server's settings, the holder of its keys and its store. Share a port with
+    /// other parts of a program by an [`Arc`]; a store that blocks goes into an
+    /// [`OffExecutor`](super::OffExecutor).
+    pub fn builder(
+        settings: impl Into<Arc<ServerSettings>>,
+        keys: impl AuthServer + 'static,
+        store: impl AsyncEntitlementStore + 'static,
+    ) -> AcceptorBuilder {
+        let limits = Limits::default();
+        let keys: Arc<dyn AuthServer> = Arc::new(keys);
+        let approval = |_: &EnrolmentRequest| Decision::Wait { retry_after: RETRY_SECS };
+        AcceptorBuilder {
+            serving: Serving {
+                settings: settings.into(),
+                keys: Keys::new(Arc::clone(&keys), &limits),
+                store: Arc::new(store),
+                operator: Arc::new(AtOnce(approval)),
+                observer: Box::new(()),
+                clock: Box::new(UnixTime::now),
+                places: Places::new(limits.connections, limits.connections_per_peer),
+                limits,
+            },
+            keys,
+        }
+    }
+
+    /// Serves one connection until a session is open on it: `None` when the peer has ended the connection
+    /// before, as it does after a registration. `peer` is a name for the sender on this transport, at most 64
+    /// bytes: an address without its port, so that a token that reconnects is still the same peer.
+    ///
+    /// A session that is still open counts among the connections until it is dropped.
+    ///
+    /// # Errors
+    /// [`AcceptError`]. The protocol's own errors go to the observer.
+    pub async fn accept<S>(
+        &self,
+        stream: S,
+        peer: impl AsRef<[u8]>,
+    ) -> Result<Option<ServerSession<S>>, AcceptError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        // In a box, so that a task that goes on with the session does not keep room for it.
+        Box::pin(converse(Arc::clone(&self.serving), stream, Arc::from(peer.as_ref()))).await
+    }
+
+    /// Answers one frame, for transports of one request and one answer: begin each conversation with
+    /// [`ServerExchange::stateless`]. The answer has no frame where a port has panicked.
+    pub async fn answer(&self, exchange: ServerExchange, peer: &[u8], frame: &[u8]) -> ServerReply {
+        let moment = Moment::at((self.serving.clock)());
+        match exchange.receive(frame, moment) {
+            ServerTurn::Done(reply) => self.serving.told(peer, reply),
+            turn => self.serving.spawn(turn, Arc::from(peer)).await.ok().flatten().unwrap_or_default(),
+        }
+    }
+
+    /// The server's settings.
+    #[must_use]
+    pub fn settings(&self) -> &Arc<ServerSettings> {
+        &self.serving.settings
+    }
+
+    /// Shuts down: connections are told `busy` from now on, and those without a session are sent away, each
+    /// after the answer that it waits for. Open sessions are closed from this side: they may read until the
+    /// peer closes, too. Waits until all are dropped, for `within` at most; then those still open are cut off.
+    /// Gives how many that were.
+    pub async fn shutdown(&self, within: Duration) -> usize {
+        let places = &self.serving.places;
+        for session in places.stop() {
+            let close = async move {
+                poll_fn(|context| match session.upgrade() {
+                    Some(session) => session.poll_close(context),
+                    None => core::task::Poll::Ready(Ok(())),
+                })
+                .await
+            };
+            drop(tokio::spawn(tokio::time::timeout(within, close)));
+        }
+        if tokio::time::timeout(within, places.empty()).await.is_ok() {
+            return 0;
+        }
+        let open = places.sessions();
+        open.iter()
+            .filter_map(std::sync::Weak::upgrade)
+            .for_each(|session| session.cut("the server has shut down"));
+        open.len()
+    }
+}
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Acceptor({})", self.serving.settings.name)
+    }
+}
+
+impl fmt::Debug for AcceptorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AcceptorBuilder({})", self.serving.settings.name)
+    }
+}

@@ -1,0 +1,376 @@
+//! A token's side: registrations, and sessions opened.
+
+use super::calling::{Calling, Filler};
+use super::client::{ClientSession, session};
+use super::error::ConnectError;
+use super::link::Link;
+use crate::certificate::{Revocation, VerifiedServer};
+use crate::configuration::token::{Applying, Instruction};
+use crate::driver::RegistrationOutcome;
+use crate::exchange::{Configured, News, RegisterOptions, TokenExchange, TokenExchangeError};
+use crate::id::{ApplicationName, KeyId, ServerName};
+use crate::port::{Token, TokenError};
+use crate::record::{Attempt, InFlight, Progress, TokenRegistration};
+use crate::registration::TokenRegistrationError;
+use crate::registration::token::{Credential, abandon_lapsed};
+use crate::session::token::Options;
+use crate::suite::Suite;
+use crate::template::{Form, Template};
+use crate::time::UnixTime;
+use core::fmt;
+use core::time::Duration;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Why a form is not filled in.
+pub type FillError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Times that a [`Connector`] waits. Each has a default.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// For each answer of the server's in a registration and in opening a session: 60 s.
+    pub answer: Duration,
+    /// From the first byte of a frame to its last, within a session: 30 s.
+    pub frame: Duration,
+    /// Without a byte of the server's, after which a session is cut off: none by default.
+    pub silence: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { answer: Duration::from_secs(60), frame: Duration::from_secs(30), silence: None }
+    }
+}
+
+/// Registers a token and opens sessions with it, on tokio. A clone has the same token.
+///
+/// The token is asked on threads for blocking work, under a lock that is held for one turn at a time. Every
+/// future may be dropped at any await point: what the token has stored by then is recovered by
+/// [`Connector::recover`].
+pub struct Connector<T> {
+    calling: Arc<Calling<T>>,
+}
+
+/// Makes a [`Connector`].
+#[must_use]
+pub struct ConnectorBuilder<T> {
+    calling: Calling<T>,
+}
+
+impl<T: Token + 'static> ConnectorBuilder<T> {
+    /// Offers these suites, best first. Without it, all of this crate's.
+    pub fn suites(mut self, suites: &'static [&'static dyn Suite]) -> Self {
+        self.calling.options.suites = suites;
+        self
+    }
+
+    /// Sets how certificates of servers are checked for revocation. Without it they are not.
+    pub fn revocation(mut self, revocation: Revocation) -> Self {
+        self.calling.options.revocation = revocation;
+        self
+    }
+
+    /// Tells the time by `clock` instead of the system's clock.
+    pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
+        self.calling.clock = Box::new(clock);
+        self
+    }
+
+    /// Sets the times to wait.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.calling.timeouts = timeouts;
+        self
+    }
+
+    /// Has `apply` put configurations in force; it may block. Without it each fails, and the last good one
+    /// stays in force.
+    pub fn on_configuration<F>(mut self, apply: F) -> Self
+    where
+        F: Fn(&ApplicationName, &Instruction) -> Applying + Send + Sync + 'static,
+    {
+        let apply = Arc::new(apply);
+        self.calling.apply = Box::new(move |application, instruction| {
+            let apply = Arc::clone(&apply);
+            Box::pin(async move {
+                let applied = tokio::task::spawn_blocking(move || apply(&application, &instruction));
+                applied.await.unwrap_or(Applying::Failed)
+            })
+        });
+        self
+    }
+
+    /// Has `apply` put configurations in force, in its own time.
+    pub fn on_configuration_async<F, A>(mut self, apply: F) -> Self
+    where
+        F: Fn(ApplicationName, Instruction) -> A + Send + Sync + 'static,
+        A: Future<Output = Applying> + Send + 'static,
+    {
+        self.calling.apply =
+            Box::new(move |application, instruction| Box::pin(apply(application, instruction)));
+        self
+    }
+
+    /// Tells `news` what became of configurations that the server sent unasked.
+    pub fn on_configured<F>(mut self, news: F) -> Self
+    where
+        F: Fn(&ApplicationName, &Configured) + Send + Sync + 'static,
+    {
+        self.calling.configured = Box::new(news);
+        self
+    }
+
+    /// Makes the connector.
+    #[must_use]
+    pub fn build(self) -> Connector<T> {
+        Connector { calling: Arc::new(self.calling) }
+    }
+}
+
+impl<T: Token + 'static> Connector<T> {
+    /// Begins a connector with a token.
+    pub fn builder(token: T) -> ConnectorBuilder<T> {
+        Self::builder_shared(Arc::new(Mutex::new(token)))
+    }
+
+    /// Begins a connector with a token that other parts of the program use, too.
+    pub fn builder_shared(token: Arc<Mutex<T>>) -> ConnectorBuilder<T> {
+        ConnectorBuilder {
+            calling: Calling {
+                token,
+                options: RegisterOptions::default(),
+                clock: Box::new(UnixTime::now),
+                timeouts: Timeouts::default(),
+                apply: Box::new(|_, _| Box::pin(core::future::ready(Applying::Failed))),
+                configured: Box::new(|_, _| ()),
+            },
+        }
+    }
+
+    /// Locks the token, which blocks while a turn is at it.
+    pub fn token(&self) -> MutexGuard<'_, T> {
+        self.calling.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls `with` with the token, on a thread for blocking work.
+    ///
+    /// # Errors
+    /// [`ConnectError::Panicked`] where `with` does.
+    pub async fn with_token<R: Send + 'static>(
+        &self,
+        with: impl FnOnce(&mut T) -> R + Send + 'static,
+    ) -> Result<R, ConnectError> {
+        self.calling.with_token(with).await
+    }
+
+    /// Registers with `server_name`: R0 to R5 (patent steps 80 to 200). `fill` shows the user who asks and
+    /// for what, and gives the form filled in. Attempts whose time is over are abandoned first.
+    ///
+    /// # Errors
+    /// [`ConnectError`]. When the connection breaks after R2, or the future is dropped, the token holds the
+    /// attempt: go on with [`Connector::recover`] or [`Connector::resume`].
+    pub async fn register<S, F, A>(
+        &self,
+        stream: S,
+        server_name: &ServerName,
+        fill: F,
+    ) -> Result<RegistrationOutcome, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+        F: FnOnce(VerifiedServer, Template) -> A + Send + 'static,
+        A: Future<Output = Result<(Form, Credential), FillError>> + Send + 'static,
+    {
+        let fill: Filler = Box::new(move |server, template| Box::pin(fill(server, template)));
+        let turn =
+            TokenExchange::register(server_name.clone(), self.calling.options.clone(), self.calling.moment());
+        let (news, _) = self.calling.converse(&mut Link::new(stream), turn, Some(fill)).await?;
+        outcome(news)
+    }
+
+    /// Goes on with an attempt whose R3 was lost: sends the same R2 again.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; the attempt is still held, until it is abandoned or its time is over.
+    pub async fn resume<S>(&self, stream: S, attempt: InFlight) -> Result<RegistrationOutcome, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let turn = TokenExchange::resume(attempt, self.calling.options.suites, self.calling.moment());
+        let (news, _) = self.calling.converse(&mut Link::new(stream), turn, None).await?;
+        outcome(news)
+    }
+
+    /// Sends R4 again for a registration whose R5 was lost; one that is active stays so.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; the registration is as it was.
+    pub async fn confirm<S>(
+        &self,
+        stream: S,
+        registration: TokenRegistration,
+    ) -> Result<RegistrationOutcome, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        self.confirm_over(&mut Link::new(stream), registration).await
+    }
+
+    async fn confirm_over<S>(
+        &self,
+        link: &mut Link<S>,
+        registration: TokenRegistration,
+    ) -> Result<RegistrationOutcome, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let turn = TokenExchange::confirm(registration, self.calling.moment());
+        outcome(self.calling.converse(link, turn, None).await?.0)
+    }
+
+    /// Finishes what a crash, a lost message or a dropped future left open: sends R2 again for each attempt
+    /// under way, and R4, or else opens a session, for each registration that is joined and not active.
+    /// Attempts whose time is over are abandoned; requests that wait for the operator are left to wait.
+    /// Gives one result for each attempt: a server that is down does not stop the others, and what is not
+    /// finished is still held.
+    ///
+    /// # Errors
+    /// [`ConnectError::Token`] when the token does not say what it holds.
+    pub async fn recover<S, C, A>(
+        &self,
+        mut connect: C,
+    ) -> Result<Vec<Result<RegistrationOutcome, ConnectError>>, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+        C: FnMut(ServerName) -> A + Send,
+        A: Future<Output = io::Result<S>> + Send,
+    {
+        let now = self.calling.moment().time();
+        let held = self.with_token(move |token| {
+            abandon_lapsed(token, now)?;
+            Ok::<_, TokenError>((token.attempts()?, token.registrations()?))
+        });
+        let (attempts, registrations) = held.await??;
+        let mut ends = Vec::new();
+        for attempt in attempts {
+            if let Attempt::InFlight(attempt) = attempt {
+                ends.push(match connect(attempt.server_name.clone()).await {
+                    Ok(stream) => self.resume(stream, attempt).await,
+                    Err(error) => Err(error.into()),
+                });
+            }
+        }
+        for registration in registrations {
+            if let Progress::Joined { .. } = registration.progress {
+                ends.push(match connect(registration.server_name.clone()).await {
+                    Ok(stream) => self.settle(stream, registration).await,
+                    Err(error) => Err(error.into()),
+                });
+            }
+        }
+        Ok(ends)
+    }
+
+    /// Sends R4 again; where the server does not want it, the first session proves the key as R4 does.
+    async fn settle<S>(
+        &self,
+        stream: S,
+        registration: TokenRegistration,
+    ) -> Result<RegistrationOutcome, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let (mut link, key_id) = (Link::new(stream), registration.key_id);
+        match self.confirm_over(&mut link, registration).await {
+            Err(ConnectError::Exchange(TokenExchangeError::Registration(
+                TokenRegistrationError::ErrorMessage(_),
+            ))) => {}
+            confirmed => return confirmed,
+        }
+        let turn = TokenExchange::open(key_id, self.calling.session_options(), self.calling.moment());
+        match self.calling.converse(&mut link, turn, None).await? {
+            (News::Opened(registration), Some(mut exchange)) => {
+                let frames = exchange.close().unwrap_or_default();
+                self.calling.send(&mut link, &frames).await?;
+                Ok(RegistrationOutcome::Active(*registration))
+            }
+            (News::NotActive(crate::port::entitlement_store::Status::Lost), _) => {
+                Ok(RegistrationOutcome::Lost)
+            }
+            (news, _) => Err(unexpected(news)),
+        }
+    }
+
+    /// Opens a session with a registration's key: S0 to S3 (patent steps 300 to 350). A joined registration
+    /// becomes active by it, a lost one is removed. An alias that is refused is followed by the key id, where
+    /// the policy allows that.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; [`ConnectError::NotActive`] when the server has proved to say so.
+    pub async fn open<S>(&self, stream: S, key_id: &KeyId) -> Result<ClientSession<S>, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.open_with(stream, key_id, self.calling.session_options()).await
+    }
+
+    /// Opens a session as [`Connector::open`] does, with other options.
+    ///
+    /// # Errors
+    /// Those of [`Connector::open`].
+    pub async fn open_with<S>(
+        &self,
+        stream: S,
+        key_id: &KeyId,
+        options: Options,
+    ) -> Result<ClientSession<S>, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let turn = TokenExchange::open(*key_id, options, self.calling.moment());
+        let mut link = Link::new(stream);
+        // In a box, so that a task that goes on with the session does not keep room for it.
+        match Box::pin(self.calling.converse(&mut link, turn, None)).await? {
+            (News::Opened(registration), Some(exchange)) => {
+                session(Arc::<Calling<T>>::clone(&self.calling), link, exchange, *registration)
+            }
+            (news, _) => Err(unexpected(news)),
+        }
+    }
+}
+
+fn outcome(news: News) -> Result<RegistrationOutcome, ConnectError> {
+    Ok(match news {
+        News::Registered(registration) => RegistrationOutcome::Active(*registration),
+        News::Waiting(waiting) => RegistrationOutcome::Waiting(*waiting),
+        News::Rejected(rejection) => RegistrationOutcome::Refused(rejection),
+        News::Lost { .. } => RegistrationOutcome::Lost,
+        news => return Err(unexpected(news)),
+    })
+}
+
+fn unexpected(news: News) -> ConnectError {
+    match news {
+        News::Failed(error) => error.into(),
+        News::NotActive(status) => ConnectError::NotActive(status),
+        _ => ConnectError::Ended,
+    }
+}
+
+impl<T> Clone for Connector<T> {
+    fn clone(&self) -> Self {
+        Self { calling: Arc::clone(&self.calling) }
+    }
+}
+
+impl<T> fmt::Debug for Connector<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector(..)")
+    }
+}
+
+impl<T> fmt::Debug for ConnectorBuilder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConnectorBuilder(..)")
+    }
+}

@@ -1,0 +1,107 @@
+//! One end of a session: its exchange, and the hands that perform its turns.
+
+use crate::exchange::TokenExchangeError;
+use crate::session::ChannelError;
+use core::pin::Pin;
+use std::io;
+use zeroize::Zeroizing;
+
+/// A future in a box.
+pub(super) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// One end of a session: a server's or a token's. Sealed.
+pub trait End: Send + Sized + 'static {
+    /// The machine.
+    #[doc(hidden)]
+    type Exchange: Send + 'static;
+    /// News for this end alone.
+    #[doc(hidden)]
+    type News: Send + 'static;
+    /// The other end, as far as this one knows it.
+    #[doc(hidden)]
+    type Peer: Send + Sync + 'static;
+    /// Begins a turn with a frame of the peer's.
+    #[doc(hidden)]
+    fn receive(&mut self, exchange: Self::Exchange, frame: &[u8]) -> Progress<Self>;
+    /// Takes the news of a turn.
+    #[doc(hidden)]
+    fn note(&mut self, news: Self::News);
+    /// Seals data: frames, each after its length.
+    #[doc(hidden)]
+    fn seal_into(exchange: &mut Self::Exchange, data: &[u8], out: &mut Vec<u8>) -> Result<(), ChannelError>;
+    /// Closes this end's direction.
+    #[doc(hidden)]
+    fn close(exchange: &mut Self::Exchange) -> Result<Vec<Vec<u8>>, ChannelError>;
+}
+
+/// A turn, done or under way.
+#[doc(hidden)]
+pub enum Progress<E: End> {
+    /// Done at once.
+    Done(Taken<E>),
+    /// Under way.
+    Work(Boxed<Taken<E>>),
+}
+
+/// The result of a turn.
+#[doc(hidden)]
+pub struct Taken<E: End> {
+    pub(super) send: Vec<Vec<u8>>,
+    pub(super) data: Option<Zeroizing<Vec<u8>>>,
+    pub(super) closed: bool,
+    pub(super) failed: Option<Failure>,
+    pub(super) news: Option<E::News>,
+    pub(super) next: Option<E::Exchange>,
+}
+
+impl<E: End> Taken<E> {
+    /// Nothing but the machine again.
+    pub(super) const fn next(exchange: E::Exchange) -> Self {
+        Self { send: Vec::new(), data: None, closed: false, failed: None, news: None, next: Some(exchange) }
+    }
+
+    /// The end of a session whose turn was not performed to its end.
+    pub(super) const fn failed(failure: Failure) -> Self {
+        Self { send: Vec::new(), data: None, closed: false, failed: Some(failure), news: None, next: None }
+    }
+}
+
+/// The reason why a session goes no further, as often as it is asked for.
+#[derive(Clone, Debug)]
+pub(super) enum Failure {
+    /// The channel's.
+    Channel(ChannelError),
+    /// The stream's.
+    Stream(io::ErrorKind),
+    /// The token's exchange's.
+    Token(TokenExchangeError),
+    /// The session was ended from this side.
+    Ended(&'static str),
+}
+
+impl From<&io::Error> for Failure {
+    fn from(error: &io::Error) -> Self {
+        Self::Stream(error.kind())
+    }
+}
+
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Channel(error) => {
+                let kind = match error {
+                    ChannelError::Closed => io::ErrorKind::BrokenPipe,
+                    ChannelError::Truncated => io::ErrorKind::UnexpectedEof,
+                    _ => io::ErrorKind::InvalidData,
+                };
+                Self::new(kind, error)
+            }
+            Failure::Stream(io::ErrorKind::UnexpectedEof) => {
+                Self::new(io::ErrorKind::UnexpectedEof, ChannelError::Truncated)
+            }
+            Failure::Stream(kind) => kind.into(),
+            Failure::Token(error) => Self::new(io::ErrorKind::InvalidData, error),
+            Failure::Ended(why) => Self::new(io::ErrorKind::ConnectionAborted, why),
+        }
+    }
+}

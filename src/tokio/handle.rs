@@ -1,0 +1,149 @@
+//! What goes beside a session's stream: configurations, keys for other protocols, the end.
+
+use super::end::{End, Failure, Progress};
+use super::session::Facts;
+use super::state::{Core, Shared};
+use super::waiters::Role;
+use crate::session::ChannelError;
+use core::fmt;
+use core::future::poll_fn;
+use core::task::{Context, Poll, ready};
+use std::io;
+use std::sync::Weak;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Begins a turn of a session's end.
+pub(super) type Begin<'b, E> = &'b mut (dyn FnMut(&mut E, <E as End>::Exchange) -> Progress<E> + Send);
+/// Makes frames with a session's machine.
+pub(super) type Make<'m, E> =
+    &'m mut (dyn FnMut(&E, &mut <E as End>::Exchange) -> io::Result<Vec<Vec<u8>>> + Send);
+
+/// A session whose stream does not matter. Sealed.
+pub(super) trait Control<E: End>: Ending {
+    /// Begins a turn as soon as none is under way.
+    #[doc(hidden)]
+    fn poll_begin(&self, context: &Context<'_>, begin: Begin<'_, E>) -> Poll<io::Result<()>>;
+    /// Sends frames as soon as no turn is under way.
+    #[doc(hidden)]
+    fn poll_send(&self, context: &Context<'_>, make: Make<'_, E>) -> Poll<io::Result<()>>;
+    /// Goes on reading for as long as the session goes on.
+    #[doc(hidden)]
+    fn poll_drive(&self, context: &Context<'_>) -> Poll<io::Error>;
+}
+
+/// A session that can be ended. Sealed.
+pub(super) trait Ending: Send + Sync {
+    /// Closes this side, and waits until that is sent.
+    #[doc(hidden)]
+    fn poll_close(&self, context: &Context<'_>) -> Poll<io::Result<()>>;
+    /// Waits until everything is sent.
+    #[doc(hidden)]
+    fn poll_flush(&self, context: &Context<'_>) -> Poll<io::Result<()>>;
+    /// Ends the session at once.
+    #[doc(hidden)]
+    fn cut(&self, why: &'static str);
+}
+
+impl<S, E: End> Ending for Shared<S, E>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    fn poll_close(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(Role::Handle, context, Core::poll_shutdown)
+    }
+
+    fn poll_flush(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(Role::Handle, context, Core::poll_flush)
+    }
+
+    fn cut(&self, why: &'static str) {
+        self.lock().cut(why);
+    }
+}
+
+impl<S, E: End> Control<E> for Shared<S, E>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    fn poll_begin(&self, context: &Context<'_>, begin: Begin<'_, E>) -> Poll<io::Result<()>> {
+        self.poll(Role::Handle, context, |core, context| {
+            ready!(core.poll_turn(context));
+            let exchange = core.take_exchange()?;
+            let progress = begin(&mut core.end, exchange);
+            core.begin(progress);
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    fn poll_send(&self, context: &Context<'_>, make: Make<'_, E>) -> Poll<io::Result<()>> {
+        self.poll(Role::Handle, context, |core, context| {
+            ready!(core.poll_turn(context));
+            Poll::Ready(core.make(make))
+        })
+    }
+
+    fn poll_drive(&self, context: &Context<'_>) -> Poll<io::Error> {
+        self.poll(Role::Handle, context, Core::poll_drive).map(Into::into)
+    }
+}
+
+/// A handle for what goes beside a session's stream. A clone is a handle of the same session.
+///
+/// It does not keep the session open: once the session is dropped, everything asked of it is
+/// [`io::ErrorKind::BrokenPipe`].
+pub struct Handle<E: End> {
+    control: Weak<dyn Control<E>>,
+    facts: Facts<E>,
+}
+
+impl<E: End> Handle<E> {
+    pub(super) fn new(control: Weak<dyn Control<E>>, facts: Facts<E>) -> Self {
+        Self { control, facts }
+    }
+
+    /// The session's name.
+    #[must_use]
+    pub const fn session_id(&self) -> &[u8; 32] {
+        &self.facts.session_id
+    }
+
+    /// Exports key material for another protocol, as [`Session::export`](super::Session::export) does.
+    ///
+    /// # Errors
+    /// [`ChannelError::ExportTooLong`].
+    pub fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ChannelError> {
+        self.facts.exporter.export(label, context, out)
+    }
+
+    /// Closes this side of the session, as shutting down its stream does.
+    ///
+    /// # Errors
+    /// The stream's.
+    pub async fn close(&self) -> io::Result<()> {
+        self.polled(|control, context| control.poll_close(context)).await
+    }
+
+    /// Polls for as long as the session is there.
+    pub(super) async fn polled<T>(
+        &self,
+        mut poll: impl FnMut(&dyn Control<E>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> io::Result<T> {
+        poll_fn(|context| match self.control.upgrade() {
+            Some(control) => poll(&*control, context),
+            None => Poll::Ready(Err(Failure::Channel(ChannelError::Closed).into())),
+        })
+        .await
+    }
+}
+
+impl<E: End> Clone for Handle<E> {
+    fn clone(&self) -> Self {
+        Self { control: Weak::clone(&self.control), facts: self.facts.clone() }
+    }
+}
+
+impl<E: End> fmt::Debug for Handle<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handle(..)")
+    }
+}

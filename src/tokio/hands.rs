@@ -1,0 +1,165 @@
+//! The hands that perform a server's turns: store, keys and operator, none of which holds up the executor.
+
+use super::end::Boxed;
+use super::limits::Limits;
+use crate::exchange::{KeysTurn, OperatorTurn, ServerTurn, StoreTurn};
+use crate::port::question::{AsyncEntitlementStore, every_store_question};
+use crate::port::{AuthServer, EntitlementStore, StoreError};
+use crate::registration::server::{Decision, EnrolmentRequest};
+use crate::time::UnixTime;
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+/// A blocking store for asynchronous programs: each question is answered on one of tokio's threads for
+/// blocking work, and is answered to its end even when nobody waits for the answer any more.
+#[derive(Debug)]
+pub struct OffExecutor<S>(Arc<S>);
+
+impl<S> OffExecutor<S> {
+    /// The store.
+    pub fn new(store: S) -> Self {
+        Self(Arc::new(store))
+    }
+
+    /// A store that other parts of the program use, too.
+    #[must_use]
+    pub const fn shared(store: Arc<S>) -> Self {
+        Self(store)
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &Arc<S> {
+        &self.0
+    }
+}
+
+impl<S> Clone for OffExecutor<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// What [`StoreError::Unavailable`] says where the thread of a question was lost.
+const LOST: StoreError = StoreError::Unavailable(0);
+
+macro_rules! off_executor {
+    ([] $($(#[$doc:meta])* $name:ident $verb:ident ($($field:ident: $type:ty),+) -> $answer:ty;)*) => {
+        impl<S: EntitlementStore + 'static> AsyncEntitlementStore for OffExecutor<S> {
+            $(async fn $verb(&self, $($field: &$type,)+ now: UnixTime) -> Result<$answer, StoreError> {
+                let store = Arc::clone(&self.0);
+                $(let $field = $field.clone();)+
+                spawn_blocking(move || store.$verb($(&$field,)+ now)).await.unwrap_or(Err(LOST))
+            })*
+        }
+    };
+}
+every_store_question!(off_executor);
+
+/// A store whose type does not matter.
+pub(super) trait AnyStore: Send + Sync {
+    fn ask(self: Arc<Self>, turn: StoreTurn) -> Boxed<ServerTurn>;
+}
+
+impl<S: AsyncEntitlementStore + 'static> AnyStore for S {
+    fn ask(self: Arc<Self>, turn: StoreTurn) -> Boxed<ServerTurn> {
+        Box::pin(async move { turn.ask_async(&*self).await })
+    }
+}
+
+/// The holder of the server's keys, with a bound on how much it has to do at once.
+pub(super) struct Keys {
+    keys: Arc<dyn AuthServer>,
+    /// Questions at work.
+    work: Arc<Semaphore>,
+    /// Questions at work or waiting.
+    room: Arc<Semaphore>,
+}
+
+impl Keys {
+    pub(super) fn new(keys: Arc<dyn AuthServer>, limits: &Limits) -> Self {
+        let at_once = limits.keys_at_once.clamp(1, Semaphore::MAX_PERMITS);
+        let room = at_once.saturating_add(limits.keys_waiting).min(Semaphore::MAX_PERMITS);
+        Self { keys, work: Arc::new(Semaphore::new(at_once)), room: Arc::new(Semaphore::new(room)) }
+    }
+
+    /// Asks on a thread of its own. None where that thread was lost.
+    pub(super) async fn ask(&self, turn: KeysTurn) -> Option<ServerTurn> {
+        let begins = turn.kind().is_some();
+        let Some(_room) = self.enter(begins) else { return Some(turn.refuse()) };
+        let work = Arc::clone(&self.work).acquire_owned().await.ok()?;
+        let keys = Arc::clone(&self.keys);
+        let asked = spawn_blocking(move || {
+            let answered = turn.ask(&*keys);
+            drop(work);
+            answered
+        });
+        asked.await.ok()
+    }
+
+    /// Work that has begun is not turned away.
+    fn enter(&self, begins: bool) -> Option<Option<tokio::sync::OwnedSemaphorePermit>> {
+        match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(room) => Some(Some(room)),
+            Err(_) if begins => None,
+            Err(_) => Some(None),
+        }
+    }
+}
+
+/// Decides on enrolment requests, in its own time.
+pub trait AsyncApproval: Send + Sync + 'static {
+    /// Decides on a request whose proof, if it has one, has been verified.
+    fn decide(&self, request: EnrolmentRequest) -> impl Future<Output = Decision> + Send;
+}
+
+impl<F, D> AsyncApproval for F
+where
+    F: Fn(EnrolmentRequest) -> D + Send + Sync + 'static,
+    D: Future<Output = Decision> + Send,
+{
+    fn decide(&self, request: EnrolmentRequest) -> impl Future<Output = Decision> + Send {
+        self(request)
+    }
+}
+
+/// An operator whose type does not matter.
+pub(super) trait Operator: Send + Sync {
+    fn decide(self: Arc<Self>, turn: OperatorTurn, within: Duration) -> Boxed<ServerTurn>;
+}
+
+/// One that decides at once.
+pub(super) struct AtOnce<A>(pub(super) A);
+
+impl<A: crate::driver::Approval + 'static> Operator for AtOnce<A> {
+    fn decide(self: Arc<Self>, turn: OperatorTurn, _: Duration) -> Boxed<ServerTurn> {
+        Box::pin(async move {
+            let decision = self.0.decide(turn.wanted());
+            turn.supply(decision)
+        })
+    }
+}
+
+/// One that takes its time.
+pub(super) struct InTime<A>(pub(super) A);
+
+impl<A: AsyncApproval> Operator for InTime<A> {
+    fn decide(self: Arc<Self>, turn: OperatorTurn, within: Duration) -> Boxed<ServerTurn> {
+        Box::pin(async move {
+            let request = turn.wanted().clone();
+            match tokio::time::timeout(within, self.0.decide(request)).await {
+                Ok(decision) => turn.supply(decision),
+                Err(_) => turn.busy(),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keys({} free)", self.work.available_permits())
+    }
+}

@@ -1,0 +1,155 @@
+//! A server's end of an open session.
+
+use super::converse::{PANICKED, Serving};
+use super::end::{End, Failure, Progress, Taken};
+use super::error::AcceptError;
+use super::handle::{Ending, Handle};
+use super::link::{Link, Patience};
+use super::places::Place;
+use super::session::{Facts, Session};
+use crate::configuration::server::Principal;
+use crate::exchange::{ServerEvent, ServerExchange, ServerReply, ServerTurn};
+use crate::id::ApplicationName;
+use crate::port::entitlement_store::Entitlement;
+use crate::session::ChannelError;
+use core::fmt;
+use core::task::ready;
+use std::io;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A server's end of an open session.
+pub type ServerSession<S> = Session<S, ServerEnd>;
+
+/// A handle of a server's session.
+pub type ServerHandle = Handle<ServerEnd>;
+
+/// A server's end of an open session, with the hands that it needs.
+pub struct ServerEnd {
+    serving: Arc<Serving>,
+    peer: Arc<[u8]>,
+}
+
+impl ServerEnd {
+    pub(super) const fn new(serving: Arc<Serving>, peer: Arc<[u8]>) -> Self {
+        Self { serving, peer }
+    }
+}
+
+/// Makes the session; an error where its place was lost meanwhile.
+pub(super) fn session<S>(
+    end: ServerEnd,
+    link: Link<S>,
+    exchange: ServerExchange,
+    patience: Patience,
+    place: Place,
+) -> Result<ServerSession<S>, AcceptError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let facts = {
+        let session = exchange.session().ok_or(AcceptError::SentAway)?;
+        let server_name = end.serving.settings.name.clone();
+        Facts {
+            session_id: *session.channel.session_id(),
+            exporter: session.channel.exporter(),
+            peer: Arc::new(Principal {
+                key_id: session.key_id,
+                user_id: session.user_id.clone(),
+                access_path: session.access_path.clone(),
+                server_name,
+            }),
+        }
+    };
+    let session = Session::new(link, end, exchange, facts, patience);
+    let ending: Arc<dyn Ending> = Arc::<super::state::Shared<S, ServerEnd>>::clone(session.shared());
+    if !place.prove(Arc::downgrade(&ending)) {
+        return Err(place.is_lost().map_or(AcceptError::SentAway, Into::into));
+    }
+    session.shared().lock().keep(place);
+    Ok(session)
+}
+
+impl End for ServerEnd {
+    type Exchange = ServerExchange;
+    type News = ();
+    type Peer = Principal;
+
+    fn receive(&mut self, exchange: ServerExchange, frame: &[u8]) -> Progress<Self> {
+        match self.serving.receive(exchange, frame) {
+            ServerTurn::Done(reply) => Progress::Done(taken(self.serving.told(&self.peer, reply))),
+            turn => {
+                let work = self.serving.spawn(turn, Arc::clone(&self.peer));
+                Progress::Work(Box::pin(async move {
+                    work.await.ok().flatten().map_or_else(|| Taken::failed(PANICKED), taken)
+                }))
+            }
+        }
+    }
+
+    fn note(&mut self, (): ()) {}
+
+    fn seal_into(exchange: &mut ServerExchange, data: &[u8], out: &mut Vec<u8>) -> Result<(), ChannelError> {
+        exchange.seal_into(data, out)
+    }
+
+    fn close(exchange: &mut ServerExchange) -> Result<Vec<Vec<u8>>, ChannelError> {
+        exchange.close()
+    }
+}
+
+fn taken(reply: ServerReply) -> Taken<ServerEnd> {
+    let failed = reply.events.iter().find_map(|event| match event {
+        ServerEvent::ChannelFailed(error) => Some(Failure::Channel(*error)),
+        _ => None,
+    });
+    let ServerReply { send, data, closed, next, .. } = reply;
+    Taken { send, data, closed, failed, news: None, next }
+}
+
+impl ServerHandle {
+    /// Sends a configuration unasked (patent step 390), as soon as no other turn is under way. The token's
+    /// report is an event of the observer's.
+    ///
+    /// # Errors
+    /// The stream's; [`io::ErrorKind::InvalidInput`] for a document that does not fit.
+    pub async fn push(&self, application: &ApplicationName, entitlement: &Entitlement) -> io::Result<()> {
+        let mut pushed = false;
+        self.polled(|control, context| {
+            if !pushed {
+                ready!(control.poll_send(context, &mut |end: &ServerEnd, exchange| {
+                    let now = (end.serving.clock)();
+                    exchange
+                        .push(application, entitlement, now)
+                        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+                }))?;
+                pushed = true;
+            }
+            control.poll_flush(context)
+        })
+        .await
+    }
+
+    /// Ends the session at once: a connection that is to be dropped, whatever it does.
+    pub async fn cut(&self) {
+        let cut = self.polled(|control, _| {
+            Ending::cut(control, "the server has ended the session");
+            core::task::Poll::Ready(Ok(()))
+        });
+        let _ = cut.await;
+    }
+}
+
+impl<S> ServerSession<S> {
+    /// The user: key, user id and where the user's entitlements begin.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.facts().peer
+    }
+}
+
+impl fmt::Debug for ServerEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerEnd(..)")
+    }
+}

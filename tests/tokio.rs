@@ -1,0 +1,23 @@
+//! The drivers on tokio: whole lives, streams, peers that misbehave, tasks that are cancelled.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+#[path = "tokio/world.rs"]
+mod world;
+
+#[path = "tokio/cancel.rs"]
+mod cancel;
+#[path = "tokio/idle.rs"]
+mod idle;
+#[path = "tokio/life.rs"]
+mod life;
+#[path = "tokio/limits.rs"]
+mod limits;
+#[path = "tokio/stream.rs"]
+mod stream;
