@@ -17,7 +17,7 @@ use core::fmt;
 /// To change the key of a store that several servers use:
 /// 1. every server is given the new key besides the current one ([`StorageKeys::and`]);
 /// 2. then every server is given the new key as the current one, and the old one as another
-/// ([`StorageKeys::and`]);
+///    ([`StorageKeys::and`]);
 /// 3. [`crate::store::operation::Reseal`] runs through all tables, and again until it finds no more;
 /// 4. the old key is taken away.
 #[derive(Clone)]

@@ -23,7 +23,7 @@ pub(crate) struct Redb(Arc<Database>);
 
 pub(crate) enum Tx {
     Reads(ReadTransaction),
-    Writes(WriteTransaction),
+    Writes(Box<WriteTransaction>),
 }
 
 fn failed<E: Into<redb::Error>>(error: E) -> TxError {
@@ -53,7 +53,7 @@ impl Backend for Redb {
     /// There is one writer at a time, and readers see a snapshot: no transaction meets a conflict.
     async fn begin(&self, write: bool) -> Result<Tx, TxError> {
         if write {
-            self.0.begin_write().map(Tx::Writes).map_err(failed)
+            self.0.begin_write().map(|tx| Tx::Writes(Box::new(tx))).map_err(failed)
         } else {
             self.0.begin_read().map(Tx::Reads).map_err(failed)
         }

@@ -38,7 +38,7 @@ impl<E> From<E> for TxError<E> {
     }
 }
 
-/// A back end: a place that keeps the tables named in [`TABLES`](super::TABLES) and changes them in
+/// A back end: a place that keeps the tables named in [`Table::all`] and changes them in
 /// transactions.
 pub trait Backend: Send + Sync {
     /// A transaction of this back end.
@@ -77,7 +77,7 @@ pub trait Backend: Send + Sync {
 }
 
 /// A back end whose futures are ready when they are first polled, since it blocks or keeps everything in
-/// memory. A [`TableStore`](super::TableStore) takes only those.
+/// memory. A [`TableStore`](crate::store::TableStore) takes only those.
 ///
 /// A future that waits all the same ends its operation with
 /// [`StoreError::Unavailable`]`(0)`, without effect.
