@@ -22,6 +22,9 @@ struct State<S, E> {
     core: Core<E>,
     /// None while a thread writes with it.
     writer: Option<S>,
+    /// The writing half has sealed something, and is about to write it: that is not the reading half's work,
+    /// which goes on reading while a peer that does not read stops the writer.
+    busy: bool,
 }
 
 impl<S: Write, E> Shared<S, E> {
@@ -33,11 +36,13 @@ impl<S: Write, E> Shared<S, E> {
     fn leave(&self, wait: bool) -> io::Result<()> {
         let mut state = self.lock();
         while !state.core.out.is_empty() {
-            match state.writer.take() {
-                None if wait || state.core.out.len() > MAX_OUT => {
-                    state = self.idle.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
-                None => break,
+            let others = state.writer.is_none() || (state.busy && !wait);
+            if others && !wait && state.core.out.len() <= MAX_OUT {
+                return Ok(());
+            }
+            let writer = if others { None } else { state.writer.take() };
+            match writer {
+                None => state = self.idle.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(mut writer) => {
                     let mut out = core::mem::take(&mut state.core.out);
                     drop(state);
@@ -46,11 +51,13 @@ impl<S: Write, E> Shared<S, E> {
                     // What the stream did not take goes before what was sealed meanwhile.
                     out.append(&mut state.core.out);
                     (state.core.out, state.writer) = (out, Some(writer));
+                    state.busy &= !wait || (written.is_ok() && !state.core.out.is_empty());
                     self.idle.notify_all();
                     written?;
                 }
             }
         }
+        state.busy &= !wait;
         Ok(())
     }
 }
@@ -60,7 +67,7 @@ impl<S: Read + Write, E: End> Session<S, E> {
     /// stream, such as [`TcpStream::try_clone`](std::net::TcpStream::try_clone) gives.
     pub fn split(self, reader: S) -> (ReadHalf<S, E>, WriteHalf<S, E>) {
         let Self { core, stream, incoming } = self;
-        let state = Mutex::new(State { core, writer: Some(stream) });
+        let state = Mutex::new(State { core, writer: Some(stream), busy: false });
         let shared = Arc::new(Shared { state, idle: Condvar::new() });
         (ReadHalf { reader, shared: Arc::clone(&shared), incoming }, WriteHalf { shared })
     }
@@ -102,6 +109,7 @@ impl<S: Read + Write, E: End> WriteHalf<S, E> {
         let mut state = self.shared.lock();
         let frames = make(&mut state.core.end)?;
         state.core.queue(&frames);
+        state.busy = true;
         drop(state);
         Ok(self.shared.leave(true)?)
     }
@@ -111,7 +119,10 @@ impl<S: Read + Write, E: End> WriteHalf<S, E> {
     /// # Errors
     /// The stream's.
     pub fn shutdown(&mut self) -> io::Result<()> {
-        self.shared.lock().core.close()?;
+        let mut state = self.shared.lock();
+        state.core.close()?;
+        state.busy = true;
+        drop(state);
         self.shared.leave(true)
     }
 }
@@ -119,7 +130,10 @@ impl<S: Read + Write, E: End> WriteHalf<S, E> {
 impl<S: Read + Write, E: End> Write for WriteHalf<S, E> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.shared.leave(true)?;
-        let length = self.shared.lock().core.write(data)?;
+        let mut state = self.shared.lock();
+        let length = state.core.write(data)?;
+        state.busy = true;
+        drop(state);
         match self.shared.leave(true) {
             Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 Err(error)

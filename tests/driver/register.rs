@@ -1,0 +1,105 @@
+//! Registration, and what is left of one that was interrupted.
+
+use crate::world::*;
+use halfkey::driver::{ConnectError, Connector, RegistrationOutcome};
+use halfkey::exchange::TokenExchangeError;
+use halfkey::port::Token;
+use halfkey::record::{Attempt, Progress};
+use halfkey::registration::RejectionCode;
+use halfkey::registration::server::Decision;
+use halfkey::registration::token::Credential;
+use std::error::Error;
+use std::io;
+
+#[test]
+fn connectors_are_shared_between_threads() {
+    const fn is_shared<T: Clone + Send + Sync + 'static>() {}
+    is_shared::<Connector<halfkey::software::SoftwareToken>>();
+    is_shared::<halfkey::driver::Acceptor>();
+    const fn is_mobile<T: Send + 'static>() {}
+    is_mobile::<halfkey::driver::ClientSession<std::net::TcpStream>>();
+    is_mobile::<halfkey::driver::ServerSession<std::net::TcpStream>>();
+}
+
+#[test]
+fn a_token_registers_waits_renews_and_is_refused() {
+    let world = World::new();
+    let connector = world.connector();
+    world.decide(Decision::Wait { retry_after: 1 });
+    let waiting = match connector.register(world.connect(), &world.name, fill(Credential::None)).unwrap() {
+        RegistrationOutcome::Waiting(waiting) => waiting,
+        other => panic!("{other:?}"),
+    };
+    world.decide(grant());
+    let ticket = fill(Credential::Ticket(waiting));
+    let registered = match connector.register(world.connect(), &world.name, ticket).unwrap() {
+        RegistrationOutcome::Active(registered) => registered,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(connector.token().attempts().unwrap().len(), 0);
+    let renewal = fill(Credential::Renewal(registered.key_id));
+    let renewed = match connector.register(world.connect(), &world.name, renewal).unwrap() {
+        RegistrationOutcome::Active(renewed) => renewed,
+        other => panic!("{other:?}"),
+    };
+    assert_ne!(renewed.key_id, registered.key_id);
+    assert_eq!(registrations(&connector).len(), 1);
+
+    let other = world.connector();
+    world.decide(Decision::Refuse(RejectionCode::Declined));
+    let refused = other.register(world.connect(), &world.name, fill(Credential::None)).unwrap();
+    let RegistrationOutcome::Refused(rejection) = refused else { panic!("{refused:?}") };
+    assert!(matches!(rejection.code, RejectionCode::NameTaken | RejectionCode::Declined), "{rejection:?}");
+}
+
+#[test]
+fn lost_answers_are_recovered_each_by_itself() {
+    let world = World::new();
+    let connector = world.connector();
+    // R3 is lost; then, with the R2 sent again, R5.
+    let lost = Cut { stream: world.connect(), after: 2 };
+    let error = connector.register(lost, &world.name, fill(Credential::None)).unwrap_err();
+    assert!(matches!(error, ConnectError::Ended), "{error:?}");
+    let Attempt::InFlight(attempt) = connector.token().attempts().unwrap().remove(0) else { panic!() };
+    let lost = Cut { stream: world.connect(), after: 2 };
+    assert!(matches!(connector.resume(lost, attempt), Err(ConnectError::Ended)));
+    let joined = registrations(&connector).remove(0);
+    assert!(matches!(joined.progress, Progress::Joined { .. }));
+
+    // A server that is down stops nothing, and loses nothing.
+    let down = connector.recover(|_| io::Result::<Cut>::Err(io::ErrorKind::ConnectionRefused.into()));
+    let down = down.unwrap();
+    assert!(matches!(down.as_slice(), [one] if matches!(one.result, Err(ConnectError::Stream(_)))));
+    let ends = connector.recover(|_| Ok(world.connect())).unwrap();
+    assert!(matches!(ends.as_slice(), [one] if one.server_name == world.name
+        && matches!(&one.result, Ok(RegistrationOutcome::Active(one)) if one.key_id == joined.key_id)));
+    assert!(connector.recover(|_| Ok(world.connect())).unwrap().is_empty());
+    // And again by hand: it is active, and nothing is sent.
+    let confirmed = connector.confirm(world.connect(), registrations(&connector).remove(0)).unwrap();
+    assert!(matches!(confirmed, RegistrationOutcome::Active(_)));
+}
+
+#[test]
+fn a_form_that_is_not_filled_in_says_why_once() {
+    let world = World::new();
+    let connector = world.connector();
+    let error = connector
+        .register(world.connect(), &world.name, |_, _| Err(io::Error::other("the user is away").into()))
+        .unwrap_err();
+    assert_eq!(chain(&error), "the form is not filled in: the user is away");
+    connector.token().lock();
+    let error = connector.register(world.connect(), &world.name, fill(Credential::None)).unwrap_err();
+    assert!(matches!(error, ConnectError::Exchange(TokenExchangeError::Token(_))));
+    assert_eq!(chain(&error), "the token does not do as asked: the token is locked");
+}
+
+/// An error and its causes, as `{:#}` of the usual crates writes them.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}

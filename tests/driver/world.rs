@@ -1,0 +1,142 @@
+//! A server on a thread for each connection, and tokens that connect to it.
+
+use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
+use halfkey::configuration::token::{Applying, Instruction};
+use halfkey::driver::{Acceptor, Connector, FillError, RegistrationOutcome, ServerSession};
+use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+use halfkey::memory::{Authority, Server, Store};
+use halfkey::policy::Policy;
+use halfkey::port::{CertificateAuthority, Token};
+use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
+use halfkey::registration::token::Credential;
+use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::template::{Field, FieldKind, Form, Template};
+use halfkey::{
+    AccessPath, ApplicationName, KeyId, Secret, ServerName, ServerSettings, SystemRandom, UnixTime,
+};
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+pub struct World {
+    pub name: ServerName,
+    pub store: Arc<Store>,
+    pub acceptor: Acceptor,
+    pub decision: Arc<Mutex<Decision>>,
+    anchors: TrustAnchors,
+}
+
+pub fn grant() -> Decision {
+    let access_path = AccessPath::new("/staff").unwrap();
+    Decision::Grant(Grant { user_id: None, access_path, policy: Policy::default() })
+}
+
+impl World {
+    pub fn new() -> Self {
+        let (now, random) = (UnixTime::now(), &mut SystemRandom);
+        let issuer = IssuerKey::generate_ed25519(random).unwrap();
+        let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), issuer).unwrap();
+        let (name, offer_key) = (ServerName::new("gate.example").unwrap(), OfferKey::generate(random));
+        let kem_key = KemPrivateKey::from_pkcs8_pem(include_str!("../data/test-key-rsa-2048-a.pem")).unwrap();
+        let request = CertificateRequest::sign(&name, kem_key.public(), &[2, 1], &offer_key).unwrap();
+        let chain =
+            authority.issue(&request, Validity::new(now, now.after(86_400)).unwrap(), random).unwrap();
+        let keys = Server::new(&name, &chain, kem_key, offer_key, 600, SystemRandom).unwrap();
+        let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
+        let settings = ServerSettings::new(name.clone(), template, &Secret::new([7; 32]));
+        let (store, decision) = (Arc::new(Store::new()), Arc::new(Mutex::new(grant())));
+        let decided = Arc::clone(&decision);
+        let acceptor = Acceptor::builder(settings, keys, Arc::clone(&store))
+            .approval(move |_: &EnrolmentRequest| decided.lock().unwrap().clone())
+            .build();
+        Self { name, store, acceptor, decision, anchors: authority.trust_anchor().unwrap().into() }
+    }
+
+    pub fn decide(&self, decision: Decision) {
+        *self.decision.lock().unwrap() = decision;
+    }
+
+    pub fn token(&self) -> SoftwareToken {
+        let (pin, quick) = ("2468".into(), PinSettings::for_tests());
+        let (mut token, _) =
+            SoftwareToken::new(self.anchors.clone(), &pin, quick, Box::new(SystemRandom)).unwrap();
+        token.unlock(&pin).unwrap();
+        token
+    }
+
+    pub fn connector(&self) -> Connector<SoftwareToken> {
+        Connector::builder(self.token()).on_configuration(|_, _: &Instruction| Applying::Applied).build()
+    }
+
+    /// Connects, with a thread at the other end that does this to the session, if one is opened.
+    pub fn connect_with<R: Send + 'static>(
+        &self,
+        serve: impl FnOnce(ServerSession<UnixStream>) -> R + Send + 'static,
+    ) -> (UnixStream, JoinHandle<Option<R>>) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let acceptor = self.acceptor.clone();
+        let thread = std::thread::spawn(move || acceptor.accept(theirs, b"peer").unwrap().map(serve));
+        (ours, thread)
+    }
+
+    /// Connects to a server that sends back what it reads, and closes when the token has.
+    pub fn connect(&self) -> UnixStream {
+        self.connect_with(|mut session| {
+            let mut data = Vec::new();
+            session.read_to_end(&mut data).unwrap();
+            session.write_all(&data).unwrap();
+            session.shutdown().unwrap();
+        })
+        .0
+    }
+
+    pub fn register(&self, connector: &Connector<SoftwareToken>) -> KeyId {
+        match connector.register(self.connect(), &self.name, fill(Credential::None)).unwrap() {
+            RegistrationOutcome::Active(registration) => registration.key_id,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub fn mail() -> ApplicationName {
+    ApplicationName::new("mail").unwrap()
+}
+
+pub fn fill(
+    credential: Credential,
+) -> impl FnOnce(&halfkey::certificate::VerifiedServer, &Template) -> Result<(Form, Credential), FillError> {
+    |_, template| Ok((template.fill([("name", "Alice".into())])?, credential))
+}
+
+pub fn registrations(connector: &Connector<SoftwareToken>) -> Vec<halfkey::record::TokenRegistration> {
+    connector.token().registrations().unwrap()
+}
+
+/// A stream that is cut once the answer to so many frames is on its way: that answer is lost.
+pub struct Cut {
+    pub stream: UnixStream,
+    pub after: usize,
+}
+
+impl Read for Cut {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.after == 0 {
+            // Whatever comes is lost; but it has come.
+            let _ = self.stream.read(&mut [0; 1])?;
+            return Ok(0);
+        }
+        self.stream.read(out)
+    }
+}
+
+impl Write for Cut {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.after = self.after.saturating_sub(1);
+        self.stream.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
