@@ -6,7 +6,7 @@ use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validit
 use halfkey::driver::RegistrationOutcome;
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
-use halfkey::policy::{Policy, SuiteId};
+use halfkey::policy::{Policy, SuiteList};
 use halfkey::port::CertificateAuthority;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::registration::token::Credential;
@@ -67,13 +67,11 @@ fn setting() -> Outcome<(ServerSettings, Server, TrustAnchors)> {
     let mut authority = Authority::root(IssuerName::common_name("Example Issuer")?, issuer_key)?;
     let (name, offer_key) = (ServerName::new("gate.example")?, OfferKey::generate(random));
     let kem_key = KemPrivateKey::generate(2048, random)?;
-    let suites = SuiteId::ALL.map(SuiteId::code);
-    let request = CertificateRequest::sign(&name, kem_key.public(), &suites, &offer_key)?;
+    let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
     let chain = authority.issue(&request, Validity::new(now, now.after(86_400))?, random)?;
     let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
     let settings = ServerSettings::new(name, template, &Secret::random(random));
-    let ttl = settings.offer_ttl;
-    let keys = Server::new(&settings.name, &chain, kem_key, offer_key, ttl, SystemRandom)?;
+    let keys = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
     Ok((settings, keys, authority.trust_anchor()?.into()))
 }
 

@@ -20,90 +20,81 @@
 //! ```
 //!
 //! # How to read this
-//! 1. [`driver`]: the whole of it in thirty lines, blocking. The example `registration` narrates a run.
-//! 2. [`port`]: the four things that you bring, or take from [`memory`], `software`, `sqlite` and `postgres`;
-//!    `store`: what an operator does with a store.
-//! 3. [`registration`], [`session`], [`configuration`]: the pure steps that the drivers run, for programs
-//!    of any other kind.
-//! 4. `PROTOCOL.md`: every byte. `SECURITY.md`: what is not prevented. `DESIGN.md`: why.
-//!
-//! # States
-//! A state named `Await…` waits for the peer: give it the bytes that came. One named `Need…` waits for you:
-//! `wanted` says for what, and `supply` takes the answer. On the server's side `wanted` is a question as a
-//! value ([`port::question`]), whose `ask` asks a port. States are used up by going on; what must survive a
-//! restart is plain data in [`record`].
+//! 1. [`driver`]: a server and a client in a few lines, blocking; `tokio`: the same, asynchronous. The example
+//!    `registration` narrates a run.
+//! 2. [`exchange`]: the two machines under the drivers, for programs of any other kind.
+//! 3. [`port`]: the four things that you bring, or take from [`memory`], `software`, `sqlite` and `postgres`;
+//!    `store`: an operator's view of a store; `server_files`: a server's keys in a directory.
+//! 4. [`registration`], [`session`], [`configuration`]: the pure steps that the machines drive.
+//! 5. `PROTOCOL.md`: every byte. `SECURITY.md`: what is not prevented. `DESIGN.md`: the reasons. `GLOSSARY.md`:
+//!    the words.
 //!
 //! # Example
-//! A blank token registers with a certified server, in one process and without a network:
+//! A blank token registers with a certified server and opens a session:
 //! ```
 //! # #[cfg(feature = "std")] fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, Validity};
+//! use halfkey::certificate::{CertificateRequest, IssuerName, Validity, VerifiedServer};
+//! use halfkey::driver::{Acceptor, Connector, RegistrationOutcome};
 //! use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
-//! use halfkey::policy::SuiteList;
+//! use halfkey::policy::{Policy, SuiteList};
 //! use halfkey::port::CertificateAuthority;
-//! use halfkey::port::question::{KeysQuestion, StoreQuestion};
-//! use halfkey::registration::{server, token};
+//! use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
+//! use halfkey::registration::token::Credential;
+//! use halfkey::software::{PinSettings, SecretString, SoftwareToken};
 //! use halfkey::template::{Field, FieldKind, Template};
-//! use halfkey::{memory, software::*, suite::SUITES, *};
-//! let (now, random) = (UnixTime::now(), &mut SystemRandom);
+//! use halfkey::{AccessPath, Secret, ServerName, ServerSettings, SystemRandom, UnixTime, memory};
+//! use std::io::{Read, Write};
+//! use std::net::{TcpListener, TcpStream};
 //!
-//! // An issuer, a server that it certifies, and a blank token that trusts it.
+//! // An issuer, and a server that it certifies.
+//! let (now, random) = (UnixTime::now(), &mut SystemRandom);
 //! let issuer = IssuerKey::generate_ed25519(random)?;
 //! let mut authority = memory::Authority::root(IssuerName::common_name("Issuer")?, issuer)?;
 //! let (name, offer_key) = (ServerName::new("gate.example")?, OfferKey::generate(random));
 //! let kem_key = KemPrivateKey::generate(2048, random)?;
 //! let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
 //! let chain = authority.issue(&request, Validity::new(now, now.after(3600))?, random)?;
-//! let store = memory::Store::new();
 //! let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
-//! let settings = ServerSettings::new(name.clone(), template, &Secret::new([7; 32]));
-//! let auth = memory::Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
+//! let settings = ServerSettings::new(name.clone(), template, &Secret::random(random));
+//! let keys = memory::Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
+//!
+//! // The server grants every request, and answers in a session.
+//! let access_path = AccessPath::new("/staff")?;
+//! let grant = Grant { user_id: None, access_path, policy: Policy::default() };
+//! let acceptor = Acceptor::builder(settings, keys, memory::Store::new())
+//!     .approval(move |_: &EnrolmentRequest| Decision::Grant(grant.clone()))
+//!     .build();
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! let server = std::thread::spawn(move || -> std::io::Result<()> {
+//!     for stream in listener.incoming() {
+//!         if let Some(mut session) = acceptor.accept(stream?, b"peer")? {
+//!             session.write_all(b"welcome")?;
+//!             session.close()?;
+//!             break;
+//!         }
+//!     }
+//!     Ok(())
+//! });
+//!
+//! // A blank token that trusts the issuer.
+//! let pin = SecretString::from("2468");
 //! let anchors = authority.trust_anchor()?.into();
-//! let (pin, quick) = (SecretString::from("2468"), PinSettings::for_tests());
-//! let (mut card, _unblocking) = SoftwareToken::new(anchors, &pin, quick, Box::new(SystemRandom))?;
-//! card.unlock(&pin)?;
-//!
-//! // R0 and R1.
-//! let hello = token::hello(name, SUITES, random)?;
-//! let need = server::receive_hello(hello.send.as_bytes(), &settings)?;
-//! let material = need.wanted().ask(&auth, now)?;
-//! let need = need.supply(&material, b"peer", &settings, now, random)?;
-//! let signature = need.wanted().ask(&auth, now)?;
-//! let r1 = need.supply(signature);
-//! let anchors = port::Token::anchors(&card)?;
-//! let need = hello.next.receive_offer(r1.as_bytes(), &anchors, &Revocation::Ignore, now)?;
-//!
-//! // The user fills the template in; R2 and R3.
-//! let form = need.wanted().fill([("name", "Alice".into())])?;
-//! let need = need.supply(form, token::Credential::None)?.supply_from(&mut card, random)?;
-//! let request = need.supply_from(&mut card, now)?.supply_from(&mut card)?;
-//! let need = server::receive_request(request.send.as_bytes())?;
-//! let stored = need.wanted().ask(&store, now)?;
-//! let server::Lookup::New(need) = need.supply(stored, b"peer", &settings, now)? else { panic!() };
-//! let secrets = need.wanted().ask(&auth, now);
-//! let need = need.supply(secrets, &settings)?;
-//! let known = need.wanted().ask(&store, now)?;
-//! let judged = need.supply(known, &settings, now);
-//! let granted = server::Grant {
-//!     user_id: None,
-//!     access_path: AccessPath::new("/staff")?,
-//!     policy: settings.policy,
+//! let (mut token, _code) =
+//!     SoftwareToken::new(anchors, &pin, PinSettings::for_tests(), Box::new(SystemRandom))?;
+//! token.unlock(&pin)?;
+//! let connector = Connector::builder(token).build();
+//! let fill = |_: &VerifiedServer, form: &Template| {
+//!     Ok((form.fill([("name", "Alice".into())])?, Credential::None))
 //! };
-//! let commit = judged.decide(|_| server::Decision::Grant(granted), &settings, now, random)?;
-//! let committed = commit.wanted().ask(&store, now)?;
-//! let r3 = commit.supply(committed);
-//!
-//! // The join; R4 and R5.
-//! let opened = request.next.receive_outcome(r3.as_bytes())?.supply_from(&mut card, now)?;
-//! let token::ServerDecision::Granted(need) = opened else { panic!() };
-//! let confirm = need.supply_from(&mut card)?;
-//! let need = server::receive_confirm(confirm.send.as_bytes())?;
-//! let expected = need.wanted().ask(&store, now)?;
-//! let need = need.supply(expected)?;
-//! let confirmed = need.wanted().ask(&store, now)?;
-//! let r5 = need.supply(confirmed);
-//! let settled = confirm.next.receive_done(r5.as_bytes())?.supply_from(&mut card)?;
-//! assert!(matches!(settled, token::Settled::Done(_)));
+//! let outcome = connector.register(TcpStream::connect(address)?, &name, fill)?;
+//! let RegistrationOutcome::Active(registration) = outcome else { panic!("it is granted") };
+//! let mut session = connector.open(TcpStream::connect(address)?, &registration.key_id)?;
+//! let mut text = String::new();
+//! session.read_to_string(&mut text)?;
+//! assert_eq!(text, "welcome");
+//! session.close()?;
+//! server.join().expect("the server ends")?;
 //! # Ok(()) }
 //! # #[cfg(not(feature = "std"))] fn main() {}
 //! ```
@@ -111,7 +102,8 @@
 //! # Features
 //! | feature | default | adds |
 //! | --- | --- | --- |
-//! | `std` | yes | [`SystemRandom`], in-memory server and store, software token, drivers |
+//! | `std` | yes | [`SystemRandom`], in-memory server and store, software token, blocking drivers |
+//! | `tokio` | no | the asynchronous drivers, on your tokio |
 //! | `sqlite` | no | an entitlement store in a file of SQLite, which is built from C |
 //! | `postgres` | no | an entitlement store in PostgreSQL, asynchronous, on your pool |
 //! | `serde` | no | reading and writing settings, policies, templates, names and ids |
@@ -190,7 +182,7 @@ pub use settings::{ServerOptions, ServerSettings, SettingsError};
 pub use step::{ErrorReason, Fault, Step};
 pub use time::UnixTime;
 
-/// Compiles the README's example.
-#[cfg(all(doctest, feature = "std"))]
+/// Compiles the README's examples, one of which wants tokio.
+#[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
