@@ -20,7 +20,7 @@ use halfkey::store::operation::{Entitle, IssueCode};
 use halfkey::{Digest, KeyId, SystemRandom, UnixTime};
 use setting::{Outcome, Setting, say};
 use std::fmt::Debug;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 // ----------------------------------------------------------------------------------------------
 type Answer<T> = Result<T, StoreError>;
@@ -89,10 +89,10 @@ fn main() -> Outcome {
 
     let setting = Setting::new()?;
     let quick = PinSettings::for_tests();
-    let (mut token, _) =
+    let (token, _) =
         SoftwareToken::new(setting.anchors.clone(), &"2468".into(), quick, Box::new(SystemRandom))?;
-    let store = Audited(Store::new(), Mutex::default());
-    let registration = setting.tell(&mut token, &store, "alice")?;
+    let store = Arc::new(Audited(Store::new(), Mutex::default()));
+    let registration = setting.tell(token, Arc::clone(&store), "alice")?;
     say(format_args!("alice is registered as {}; the audit log:", registration.user_id));
     for line in store.1.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         say(format_args!("  {line}"));

@@ -11,7 +11,7 @@ use halfkey::certificate::TrustAnchors;
 use halfkey::key::{KemPrivateKey, KemPublicKey};
 use halfkey::memory::Store;
 use halfkey::policy::SuiteId;
-use halfkey::port::token::{Join, Joined};
+use halfkey::port::token::{JoinRequest, Joined};
 use halfkey::port::{Token, TokenError, contract};
 use halfkey::record::{Attempt, Progress, TokenRegistration};
 use halfkey::schedule::{KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
@@ -66,8 +66,8 @@ impl Token for Memory {
         self.attempts.remove(txn);
         Ok(())
     }
-    fn join(&mut self, join: &Join<'_>) -> Answer<[u8; 32]> {
-        let (suite, ssk1) = self.halves.get(join.txn).ok_or(TokenError::NoSuchAttempt)?.clone();
+    fn join(&mut self, join: &JoinRequest) -> Answer<[u8; 32]> {
+        let (suite, ssk1) = self.halves.get(&join.txn).ok_or(TokenError::NoSuchAttempt)?.clone();
         if suite.id() != join.suite {
             return Err(TokenError::NoSuchAttempt);
         }
@@ -77,7 +77,7 @@ impl Token for Memory {
         let Joined { keys, registration, tag_c } =
             join.with(suite, &ssk1, |id, asked| self.derive(id, asked))?;
         self.keys.insert(registration.key_id, (registration, suite, keys));
-        self.abandon(join.txn)?;
+        self.abandon(&join.txn)?;
         Ok(tag_c)
     }
     fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Answer<Secret> {
@@ -117,8 +117,8 @@ fn main() -> Outcome {
     contract::token(&mut || Box::new(blank(&setting.anchors)), &server_key, &mut SystemRandom)?;
     say(format_args!("the token keeps the contract"));
 
-    let mut token = blank(&setting.anchors);
-    let registration = setting.tell(&mut token, &Store::new(), "alice")?;
+    let token = blank(&setting.anchors);
+    let registration = setting.tell(token, Store::new(), "alice")?;
     say(format_args!("alice is registered as {}, with key {}", registration.user_id, registration.key_id));
     Ok(())
 }

@@ -19,14 +19,13 @@ mod holder;
 mod tcp;
 
 use halfkey::ApplicationName;
-use halfkey::configuration::token::{Applying, Instruction};
-use halfkey::driver::Incoming;
 use halfkey::message::UserInformation;
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Progress};
 use holder::Holder;
+use std::io::{Read, Write};
 use std::path::Path;
-use tcp::{Arguments, Outcome, hold, replace, run, say};
+use tcp::{Arguments, Outcome, hold, run, say};
 
 const USAGE: &str = "\
 usage: tcp_client --dir DIR [--anchor FILE] [--server gate.example] [--connect 127.0.0.1:4400]
@@ -59,7 +58,7 @@ fn main() -> std::process::ExitCode {
         let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
         let dir = Path::new(arguments.value("--dir").ok_or(USAGE)?);
         let _held = hold(dir)?;
-        let mut holder = Holder::open(dir, &arguments)?;
+        let holder = Holder::open(dir, &arguments)?;
         match words.as_slice() {
             ["register"] => holder.register(&arguments),
             ["session"] => holder.session(arguments.value("--app"), true),
@@ -73,35 +72,23 @@ fn main() -> std::process::ExitCode {
 }
 
 impl Holder {
-    fn session(&mut self, application: Option<&str>, talk: bool) -> Outcome {
+    fn session(&self, application: Option<&str>, talk: bool) -> Outcome {
         self.resume()?;
-        let key_id = self.newest()?.key_id;
-        let mut session = self.enter(&key_id)?;
-        say(format_args!("session open, each side having proved the key, mode {:?}", session.session().mode));
-        let dir = self.dir.clone();
-        let mut apply = |application: &ApplicationName, instruction: &Instruction| {
-            // The server names the application, and a name may be anything: here it names a file.
-            let fit = |c: char| c.is_ascii_alphanumeric() || c == '-';
-            let file = dir.join(format!("{application}.conf"));
-            let done = match instruction {
-                _ if !application.as_str().chars().all(fit) => false,
-                Instruction::Install(document) => replace(&file, &document.body).is_ok(),
-                Instruction::Remove => std::fs::remove_file(&file).is_ok() || !file.exists(),
-            };
-            if done { Applying::Applied } else { Applying::Failed }
-        };
-        let mut client = self.client();
+        let mut session = self.enter(&self.newest()?.key_id)?;
+        let mode = session.established().ok_or("the session is over")?.mode;
+        say(format_args!("session open, each side having proved the key, mode {mode:?}"));
         if talk {
-            session.send(b"it is me")?;
-            if let Incoming::Data(data) = session.receive(&mut client, &mut apply)? {
-                say(format_args!("the server says: {}", String::from_utf8_lossy(&data)));
-            }
+            session.write_all(b"it is me")?;
+            session.flush()?;
+            let mut answer = [0; 64];
+            let length = session.read(&mut answer)?;
+            let answer = answer.get(..length).unwrap_or_default();
+            say(format_args!("the server says: {}", String::from_utf8_lossy(answer)));
         }
         if let Some(application) = application {
             let application = ApplicationName::new(application)?;
             let information = UserInformation { location: None, system: Some(std::env::consts::OS.into()) };
-            let configured =
-                session.configure(&mut client, &application, &information, &mut apply, &mut |_| {})?;
+            let configured = session.configure(&application, information)?;
             say(format_args!("configuration of {application}: {configured:?}"));
         }
         session.close()?;
@@ -109,13 +96,14 @@ impl Holder {
     }
 
     fn status(&self) -> Outcome {
-        for attempt in self.token.attempts()? {
+        let (attempts, registrations) = (self.token().attempts()?, self.token().registrations()?);
+        for attempt in attempts {
             match attempt {
                 Attempt::InFlight(half) => say(format_args!("{}: R2 sent", half.server_name)),
                 Attempt::Waiting(waiting) => say(format_args!("{}: waits", waiting.server_name)),
             }
         }
-        for one in self.token.registrations()? {
+        for one in registrations {
             let progress = if one.progress == Progress::Active { "active" } else { "joined" };
             say(format_args!("{}: {progress}, user {}, key {}", one.server_name, one.user_id, one.key_id));
             for held in &one.configurations {

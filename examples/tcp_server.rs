@@ -15,11 +15,11 @@
 mod tcp;
 
 use halfkey::certificate::{CertificateRequest, Chain, IssuerName, Validity};
-use halfkey::driver::{Connection, Framed, Gateway, Observer, serve};
+use halfkey::driver::{Acceptor, Approval, Observer, ServerSession};
 use halfkey::exchange::{RequestKind, ServerEvent};
 use halfkey::key::IssuerKey;
-use halfkey::memory::{Authority, Server, Store};
-use halfkey::policy::Modes;
+use halfkey::memory::{Authority, Store};
+use halfkey::policy::{Modes, Policy};
 use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
 use halfkey::registration::ActivationCode;
@@ -32,6 +32,7 @@ use halfkey::store::operation::{
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, ApplicationName, ServerName, ServerSettings, SystemRandom, UnixTime, UserName};
 use std::collections::HashMap;
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -92,12 +93,10 @@ fn main() -> std::process::ExitCode {
 
 /// The server and all it stands on.
 struct Gate {
-    settings: ServerSettings,
-    server: Server,
-    store: Store,
-    wait: bool,
+    settings: Arc<ServerSettings>,
+    store: Arc<Store>,
+    acceptor: Acceptor,
     crowd: Mutex<HashMap<IpAddr, usize>>,
-    work: Mutex<Second>,
 }
 
 /// Requests of each address within a second.
@@ -143,8 +142,14 @@ impl Gate {
         // From here on every change is on the disk before the answer that rests on it leaves.
         let store = store.saved_by(key, Box::new(SystemRandom), move |bytes| replace(&path, bytes));
         say(format_args!("{store:?} in {}", dir.display()));
-        let wait = arguments.has("--wait");
-        Ok(Self { settings, server, store, wait, crowd: Mutex::default(), work: Mutex::default() })
+        let (settings, store) = (Arc::new(settings), Arc::new(store));
+        let operator =
+            Operator { wait: arguments.has("--wait"), store: Arc::clone(&store), policy: settings.policy };
+        let acceptor = Acceptor::builder(Arc::clone(&settings), server, Arc::clone(&store))
+            .approval(operator)
+            .observer(Door::default())
+            .build();
+        Ok(Self { settings, store, acceptor, crowd: Mutex::default() })
     }
 
     /// Options of the operator on the command line.
@@ -212,24 +217,36 @@ impl Gate {
         // An offer is valid for one peer, by address without the port: otherwise a token that connects
         // again with an R2 seem a stranger.
         let name = peer.to_string();
-        let approval = |applicant: &EnrolmentRequest| self.decide(applicant);
-        let gateway = Gateway {
-            settings: &self.settings,
-            server: &self.server,
-            store: &self.store,
-            approval: &approval,
-            observer: self,
-        };
-        let mut echo = |_: &Connection, data: &[u8]| Some(data.to_vec());
         let _ = stream.set_nodelay(true);
-        let mut transport = Framed(Patient::new(stream, PATIENCE.0, PATIENCE.1));
-        let random = &mut SystemRandom;
-        let served = serve(&gateway, &mut transport, name.as_bytes(), &UnixTime::now, random, &mut echo);
-        if let Err(error) = served {
+        let stream = Patient::new(stream, PATIENCE.0, PATIENCE.1);
+        let served = self.acceptor.accept(stream, name.as_bytes());
+        if let Err(error) = served.and_then(|session| session.map_or(Ok(()), echo)) {
             say(format_args!("{peer}: {error}"));
         }
     }
+}
 
+/// Says back what it is told, until the token has enough.
+fn echo(mut session: ServerSession<Patient>) -> io::Result<()> {
+    let mut told = vec![0; 16 * 1024];
+    loop {
+        let length = session.read(&mut told)?;
+        if length == 0 {
+            return session.shutdown();
+        }
+        session.write_all(told.get(..length).unwrap_or_default())?;
+        session.flush()?;
+    }
+}
+
+/// The operator, who grants everything, or has everybody come back once before.
+struct Operator {
+    wait: bool,
+    store: Arc<Store>,
+    policy: Policy,
+}
+
+impl Approval for Operator {
     fn decide(&self, applicant: &EnrolmentRequest) -> Decision {
         let same = ListRequests::of(RequestFilter { name: Some(applicant.name.clone()) });
         let waited = || self.store.run(&same, UnixTime::now()).is_ok_and(|page| !page.entries.is_empty());
@@ -239,7 +256,7 @@ impl Gate {
         let Ok(Subject::AccessPath(access_path)) = staff() else {
             return Decision::Refuse(halfkey::registration::RejectionCode::Declined);
         };
-        Decision::Grant(Grant { user_id: None, access_path, policy: self.settings.policy })
+        Decision::Grant(Grant { user_id: None, access_path, policy: self.policy })
     }
 }
 
@@ -274,7 +291,13 @@ fn certify(dir: &Path, request: &CertificateRequest) -> Outcome<Chain> {
     Ok(chain)
 }
 
-impl Observer for Gate {
+/// The limiter and the log.
+#[derive(Default)]
+struct Door {
+    work: Mutex<Second>,
+}
+
+impl Observer for Door {
     /// So many in a second, then `busy`.
     fn admits(&self, peer: &[u8], _work: RequestKind) -> bool {
         let mut work = lock(&self.work);

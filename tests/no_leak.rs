@@ -13,12 +13,13 @@ mod supply;
 
 use common::{Issuer, PIN, START, World};
 use halfkey::certificate::Revocation;
+use halfkey::exchange::TokenReply;
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::Store;
 use halfkey::message::{Address, OutcomeBody};
 use halfkey::port::auth_server::Decapsulated;
 use halfkey::port::entitlement_store::Document;
-use halfkey::port::token::Join;
+use halfkey::port::token::JoinRequest;
 use halfkey::port::{EntitlementStore, Token, TokenError};
 use halfkey::record::{Activation, Effect, ExpectedTags, ProofKey, StoredKeys, WaitingRequest};
 use halfkey::registration::server::{Decision, Lookup, receive_confirm, receive_hello, receive_request};
@@ -116,7 +117,7 @@ fn plain_values() {
     mute(Document { media_type: "text/plain".into(), body: vec![MARK; 64] });
     mute(OpenedRecord::Data(vec![MARK; 64].into()));
     mute(OpenedRecord::Configuration(vec![MARK; 64].into()));
-    mute(halfkey::driver::Incoming::Data(vec![MARK; 64].into()));
+    let _ = mute(TokenReply { data: Some(vec![MARK; 64].into()), ..TokenReply::default() });
     let _ = mute(halfkey::exchange::ServerReply { data: Some(vec![MARK; 64].into()), ..Default::default() });
     mute(common::settings("gate.example"));
     mute(OutcomeBody::Granted {
@@ -236,7 +237,7 @@ fn every_state_on_the_way() {
     text_is_mute(&format!("{error} {error:?}"));
     let opened = mute(state.receive_outcome(outcome.as_bytes()).unwrap()).supply_from(token, now).unwrap();
     let ServerDecision::Granted(need) = mute(opened) else { panic!() };
-    let join: Join<'_> = mute(need.wanted());
+    let join: &JoinRequest = mute(need.wanted());
     assert_eq!(join.ssk2.expose(), &[MARK; 32], "the marks are where the secrets are");
     let step = need.supply_from(token).unwrap();
     mute(&step.next);

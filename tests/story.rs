@@ -12,7 +12,7 @@ mod common;
 
 use common::{Counting, Issuer, Link, Way, World, grant, name, token};
 use halfkey::certificate::{Revocation, VerifiedServer};
-use halfkey::driver::{Client, ClientError, Configured, RegistrationOutcome};
+use crate::common::client::{Client, ClientError, Configured, RegistrationOutcome};
 use halfkey::message::UserInformation;
 use halfkey::port::Token;
 use halfkey::port::entitlement_store::Document;

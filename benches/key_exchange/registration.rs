@@ -84,10 +84,11 @@ fn form(need: &NeedForm) -> Form {
 /// R2, up to what the token is to store.
 fn request(need: NeedForm, form: Form) -> InFlight {
     let need = need.supply(form, Credential::None).unwrap();
-    let ct = need.wanted().2.encapsulate(&SSK1, &mut cheap).unwrap();
+    let ct = need.wanted().server_key.encapsulate(&SSK1, &mut cheap).unwrap();
     let need = need.supply(&ct, &mut cheap).unwrap();
-    let p_b = derive_from_ssk1(&suite::XWING, &SSK1, Ssk1Use::Request, need.wanted().2);
-    let Attempt::InFlight(half) = need.supply(&p_b, None, NOW).unwrap().wanted() else { panic!("no half") };
+    let p_b = derive_from_ssk1(&suite::XWING, &SSK1, Ssk1Use::Request, &need.wanted().transcript);
+    let need = need.supply(&p_b, None, NOW).unwrap();
+    let Attempt::InFlight(half) = need.wanted().attempt.clone() else { panic!("no half") };
     half
 }
 
@@ -120,10 +121,10 @@ fn outcome(half: &InFlight, suites: &'static [&'static dyn suite::Suite]) -> Awa
 /// R3 and R4, with what a token computes for them.
 fn join(state: AwaitOutcome, r3: &[u8]) -> Vec<u8> {
     let need = state.receive_outcome(r3).unwrap();
-    let p_g = derive_from_ssk1(&suite::XWING, &SSK1, Ssk1Use::Outcome, need.wanted().2);
+    let p_g = derive_from_ssk1(&suite::XWING, &SSK1, Ssk1Use::Outcome, &need.wanted().transcript);
     let ServerDecision::Granted(need) = need.supply(&p_g, NOW).unwrap() else { panic!("not granted") };
     let join = need.wanted();
-    let registration = join.registration;
+    let registration = &join.registration;
     let context = KeyContext {
         certificate: &registration.certificate,
         server_name: &registration.server_name,
@@ -131,9 +132,9 @@ fn join(state: AwaitOutcome, r3: &[u8]) -> Vec<u8> {
         key_id: &registration.key_id,
     };
     let suite = &suite::XWING;
-    let keys = KeySet::join(suite, &SSK1, join.ssk2, join.transcript, join.ss_e, &Secret::absent(), &context);
-    assert_eq!(keys.derive(suite, &KeyUse::Grant(*join.transcript)).expose(), join.tag_s);
-    let tag_c = keys.derive(suite, &KeyUse::Confirm(*join.transcript, *join.tag_s));
+    let keys = KeySet::join(suite, &SSK1, &join.ssk2, &join.transcript, &join.ss_e, &Secret::absent(), &context);
+    assert_eq!(keys.derive(suite, &KeyUse::Grant(join.transcript)).expose(), &join.tag_s);
+    let tag_c = keys.derive(suite, &KeyUse::Confirm(join.transcript, join.tag_s));
     need.supply(*tag_c.expose()).send.into_bytes()
 }
 

@@ -6,8 +6,9 @@ use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::CertificateAuthority;
+use halfkey::port::question::Derive;
 use halfkey::record::{Lifecycle, Progress, ServerRegistration, StoredKeys, TokenRegistration};
-use halfkey::schedule::{KeySet, KeyUse};
+use halfkey::schedule::KeySet;
 use halfkey::suite::{self, Suite};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{
@@ -118,7 +119,7 @@ impl Pair {
     }
 
     /// Computes a token's answer without any storage.
-    pub(crate) fn ask(&self, (_, question): (KeyId, KeyUse)) -> Secret {
-        self.keys.derive(&suite::XWING, &question)
+    pub(crate) fn ask(&self, question: &Derive) -> Secret {
+        self.keys.derive(&suite::XWING, &question.key_use)
     }
 }

@@ -1,15 +1,16 @@
 //! The second part: the same with the real protocol.
 
 use crate::{DOOR_CODE, Heard};
-use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, Validity, VerifiedServer};
+use halfkey::certificate::{CertificateRequest, IssuerName, Validity};
 use halfkey::configuration::token::{Applying, Instruction};
-use halfkey::driver::{Client, Connection, Gateway, RegistrationOutcome, Transport};
+use halfkey::driver::Acceptor;
+use halfkey::exchange::{Configured, News, RegisterOptions, ServerExchange, TokenExchange, TokenTurn};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
 use halfkey::message::UserInformation;
 use halfkey::policy::{Policy, SuiteList};
-use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
+use halfkey::port::{CertificateAuthority, Token};
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
@@ -18,39 +19,68 @@ use halfkey::store::Subject;
 use halfkey::store::operation::Entitle;
 use halfkey::suite::{Suite, XWING};
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{AccessPath, ApplicationName, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
+use halfkey::{
+    AccessPath, ApplicationName, Moment, Secret, ServerName, ServerSettings, SystemRandom, UnixTime,
+};
 use std::collections::VecDeque;
 use std::error::Error;
-use std::io;
+use std::sync::Arc;
 
 /// The wire between a token and a server, with a recorder on it.
 struct Wire<'a> {
-    gateway: Gateway<'a>,
-    connection: Connection,
-    down: VecDeque<Vec<u8>>,
+    token: &'a mut dyn Token,
+    acceptor: &'a Acceptor,
+    /// The server's end; `None` once the conversation is over.
+    server: Option<ServerExchange>,
     heard: Vec<(&'static str, Vec<u8>)>,
 }
 
-impl<'a> Wire<'a> {
-    fn to(gateway: Gateway<'a>) -> Self {
-        let (connection, down, heard) = (Connection::new(b"alice's computer"), VecDeque::new(), Vec::new());
-        Self { gateway, connection, down, heard }
-    }
-}
+/// The peer's name for the server.
+const PEER: &[u8] = b"alice's computer";
 
-impl Transport for Wire<'_> {
-    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        self.heard.push(("client", frame.to_vec()));
-        let handled = self.connection.handle(&self.gateway, frame, UnixTime::now(), &mut SystemRandom);
-        for frame in handled.send {
-            self.heard.push(("server", frame.clone()));
-            self.down.push_back(frame);
+impl Wire<'_> {
+    /// Plays a turn of the token's, and carries frames to and fro until there is news.
+    fn play(&mut self, mut turn: TokenTurn) -> Result<(News, Option<TokenExchange>), Box<dyn Error>> {
+        let mut down = VecDeque::new();
+        loop {
+            turn = match turn {
+                TokenTurn::Device(need) => need.ask_all(self.token),
+                TokenTurn::User(need) => {
+                    let (_, template, _) = need.wanted();
+                    let form = template.fill([("name", "alice".into())])?;
+                    need.supply(form, Credential::None)
+                }
+                TokenTurn::Client(need) => {
+                    let (_, instruction) = need.wanted();
+                    let arrived = matches!(instruction, Instruction::Install(document) if document.body == DOOR_CODE.as_bytes());
+                    need.supply(if arrived { Applying::Applied } else { Applying::Failed })
+                }
+                TokenTurn::Done(reply) => {
+                    for frame in &reply.send {
+                        down.extend(self.carry(frame)?);
+                    }
+                    match (reply.news, reply.next) {
+                        (Some(News::Failed(error)), _) => return Err(error.into()),
+                        (Some(news), next) => return Ok((news, next)),
+                        (None, Some(next)) => {
+                            let frame = down.pop_front().ok_or("the server says nothing")?;
+                            next.receive(&frame, Moment::now())
+                        }
+                        (None, None) => return Err("the server has ended the conversation".into()),
+                    }
+                }
+            };
         }
-        Ok(())
     }
 
-    fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.down.pop_front())
+    /// Carries one frame up, and gives those that come down.
+    fn carry(&mut self, frame: &[u8]) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+        self.heard.push(("client", frame.to_vec()));
+        let server = self.server.take().ok_or("the server has hung up")?;
+        let reply = self.acceptor.answer(server, PEER, frame);
+        self.heard.extend(reply.send.iter().map(|frame| ("server", frame.clone())));
+        self.server = reply.next;
+        Ok(reply.send)
     }
 }
 
@@ -70,22 +100,21 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
     halfkey::RandomSource::fill(random, &mut master);
     let settings = ServerSettings::new(name.clone(), template, &Secret::new(master));
     let server = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
-    let (store, path) = (Store::new(), AccessPath::new("/users/alice")?);
+    let (store, path) = (Arc::new(Store::new()), AccessPath::new("/users/alice")?);
     let grant = Grant { user_id: None, access_path: path.clone(), policy: Policy::default() };
-    let approval = |_: &EnrolmentRequest| Decision::Grant(grant.clone());
-    let gateway =
-        Gateway { settings: &settings, server: &server, store: &store, approval: &approval, observer: &() };
+    let settings = Arc::new(settings);
+    let acceptor = Acceptor::builder(settings.clone(), server, store.clone())
+        .approval(move |_: &EnrolmentRequest| Decision::Grant(grant.clone()))
+        .build();
     let anchors = authority.trust_anchor()?.into();
     let (mut token, _) =
         SoftwareToken::new(anchors, &"2468".into(), PinSettings::default(), Box::new(SystemRandom))?;
 
     // Alice registers.
-    let mut client = Client::new(&mut token, random);
-    let mut fill = |_: &VerifiedServer, template: &Template| {
-        Ok((template.fill([("name", "alice".into())])?, Credential::None))
-    };
-    let registering = client.register(&mut Wire::to(gateway), &name, &Revocation::Ignore, &mut fill)?;
-    let RegistrationOutcome::Active(registration) = registering else {
+    let server = Some(ServerExchange::new(settings.clone(), PEER));
+    let mut wire = Wire { token: &mut token, acceptor: &acceptor, server, heard: Vec::new() };
+    let registering = TokenExchange::register(name, RegisterOptions::default(), Moment::now());
+    let (News::Registered(registration), _) = wire.play(registering)? else {
         return Err("the registration was not granted".into());
     };
 
@@ -94,17 +123,15 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
     let document = Document { media_type: "text/plain".into(), body: DOOR_CODE.into() };
     let subject = Subject::AccessPath(path);
     store.run(&Entitle { subject, application: door.clone(), document, valid_for: None }, now)?;
-    let mut wire = Wire::to(gateway);
-    let mut session = client.open(&mut wire, &registration.key_id, &Options::default())?;
-    let mut arrived = false;
-    let mut apply = |_: &ApplicationName, instruction: &Instruction| {
-        arrived =
-            matches!(instruction, Instruction::Install(document) if document.body == DOOR_CODE.as_bytes());
-        Applying::Applied
+    wire.heard.clear();
+    wire.server = Some(ServerExchange::new(settings, PEER));
+    let opening = TokenExchange::open(registration.key_id, Options::default(), Moment::now());
+    let (News::Opened(_), Some(session)) = wire.play(opening)? else {
+        return Err("no session was opened".into());
     };
     let information = UserInformation { location: Some("at home".into()), system: None };
-    session.configure(&mut client, &door, &information, &mut apply, &mut |_| {})?;
-    if !arrived {
+    let (news, _) = wire.play(session.configure(door, information, Moment::now()))?;
+    if !matches!(news, News::Configured(_, Configured::Installed)) {
         return Err("the door code did not arrive".into());
     }
 

@@ -1,13 +1,13 @@
 //! The people of the story and their possessions: an issuer, users with tokens, clocks.
 
-use super::gate::Files;
+use super::gate::{Files, lock};
 use super::narrator::Narrator;
 use super::wire::Tap;
 use halfkey::certificate::{
     CertificateRequest, IssuerName, Revocation, RevocationList, Validity, VerifiedServer,
 };
 use halfkey::configuration::token::{Applying, Instruction};
-use halfkey::driver::{Client, ClientError, ClientSession, Configured, RegistrationOutcome};
+use halfkey::driver::{ClientSession, Configured, ConnectError, Connector, RegistrationOutcome};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::Authority;
 use halfkey::message::UserInformation;
@@ -15,12 +15,11 @@ use halfkey::policy::SuiteList;
 use halfkey::port::{CertificateAuthority, Token};
 use halfkey::record::{Attempt, InFlight, TokenRegistration};
 use halfkey::registration::token::Credential;
-use halfkey::session::token::Options;
 use halfkey::software::{PinSettings, SoftwareToken, UnblockingCode};
 use halfkey::template::{Form, FormError, Template};
 use halfkey::{ApplicationName, RandomSource, ServerName, SystemRandom, UnixTime};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -101,115 +100,89 @@ impl Issuer {
 /// A user with a token: everything on the left side of the network.
 pub struct User {
     pub name: &'static str,
-    pub token: SoftwareToken,
+    token: Arc<Mutex<SoftwareToken>>,
     pub clock: Clock,
     /// The issuer's list of revoked certificates, if the user has got one.
     pub revoked: Option<RevocationList>,
+    /// The configuration in force.
+    applied: Arc<Mutex<String>>,
     pub narrator: Narrator,
 }
 
 /// Session on the user's side.
 pub type Session = ClientSession<Tap>;
 
+type Registered = std::result::Result<RegistrationOutcome, ConnectError>;
+
 impl User {
     pub fn new(name: &'static str, token: SoftwareToken, narrator: &Narrator) -> Self {
-        Self { name, token, clock: Clock::default(), revoked: None, narrator: narrator.clone() }
+        Self {
+            name,
+            token: Arc::new(Mutex::new(token)),
+            clock: Clock::default(),
+            revoked: None,
+            applied: Arc::default(),
+            narrator: narrator.clone(),
+        }
     }
 
-    /// Lends token and clock to the library's client.
-    fn client<R>(&mut self, act: impl FnOnce(&mut Client<'_>) -> R) -> R {
-        let clock = || self.clock.now();
-        let random = &mut SystemRandom;
-        let mut client = Client::new(&mut self.token, random);
-        client.clock = &clock;
-        act(&mut client)
+    pub fn token(&self) -> MutexGuard<'_, SoftwareToken> {
+        lock(&self.token)
+    }
+
+    /// The configuration in force.
+    pub fn applied(&self) -> String {
+        lock(&self.applied).clone()
+    }
+
+    /// Token, clock and client system, for the library.
+    fn connector(&self) -> Connector<SoftwareToken> {
+        let (clock, applied) = (self.clock.clone(), self.applied.clone());
+        let demanded = |list: &RevocationList| Revocation::lists([list.as_der()], Default::default());
+        Connector::builder_shared(self.token.clone())
+            .clock(move || clock.now())
+            .revocation(self.revoked.as_ref().map_or(Revocation::Ignore, demanded))
+            .on_configuration(move |_, instruction| apply(instruction, &mut lock(&applied)))
+            .build()
     }
 
     /// Steps 80 to 200.
-    pub fn register(
-        &mut self,
-        mut line: Tap,
-        server: &ServerName,
-        credential: Credential,
-    ) -> std::result::Result<RegistrationOutcome, ClientError> {
-        let (name, narrator) = (self.name, self.narrator.clone());
-        let mut credential = Some(credential);
-        let mut fill = |_: &VerifiedServer, template: &Template| {
+    pub fn register(&self, line: Tap, server: &ServerName, credential: Credential) -> Registered {
+        let (name, narrator) = (self.name, &self.narrator);
+        let fill = |_: &VerifiedServer, template: &Template| {
             narrator.act("90", "token", "checks the certificate with P_i: issuer, name, dates, purpose");
             narrator.act("90", "token", "checks the offer's signature, and only then shows the form");
             narrator.act("100", "user", "sees who asks, and fills in: name, branch, terms");
-            Ok((filled_in(template, name)?, credential.take().unwrap_or(Credential::None)))
+            Ok((filled_in(template, name)?, credential))
         };
-        let demanded = |list: &RevocationList| Revocation::lists([list.as_der()], Default::default());
-        let revocation = self.revoked.as_ref().map_or(Revocation::Ignore, demanded);
-        self.client(|client| client.register(&mut line, server, &revocation, &mut fill))
+        self.connector().register(line, server, fill)
     }
 
     /// Sends R2 again.
-    pub fn resume(
-        &mut self,
-        mut line: Tap,
-        half: InFlight,
-    ) -> std::result::Result<RegistrationOutcome, ClientError> {
-        self.client(|client| client.resume(&mut line, half))
+    pub fn resume(&self, line: Tap, half: InFlight) -> Registered {
+        self.connector().resume(line, half)
     }
 
     /// Sends R4 again.
-    pub fn confirm(
-        &mut self,
-        mut line: Tap,
-        joined: TokenRegistration,
-    ) -> std::result::Result<RegistrationOutcome, ClientError> {
-        self.client(|client| client.confirm(&mut line, joined))
+    pub fn confirm(&self, line: Tap, joined: TokenRegistration) -> Registered {
+        self.connector().confirm(line, joined)
     }
 
     /// Steps 300 to 350.
-    pub fn open(&mut self, line: Tap, with: &TokenRegistration) -> std::result::Result<Session, ClientError> {
-        self.open_as(line, with, &Options::default())
+    pub fn open(&self, line: Tap, with: &TokenRegistration) -> std::result::Result<Session, ConnectError> {
+        self.connector().open(line, &with.key_id)
     }
 
-    /// Steps 300 to 350 under the key's own name, for a server that has forgotten the alias: such sessions
-    /// can be linked, so the token uses it only when told to.
-    pub fn open_by_key_id(
-        &mut self,
-        line: Tap,
-        with: &TokenRegistration,
-    ) -> std::result::Result<Session, ClientError> {
-        self.open_as(line, with, &Options { by_key_id: true, ..Options::default() })
-    }
-
-    fn open_as(
-        &mut self,
-        line: Tap,
-        with: &TokenRegistration,
-        options: &Options,
-    ) -> std::result::Result<Session, ClientError> {
-        self.client(|client| client.open(line, &with.key_id, options))
-    }
-
-    /// Steps 360 to 390; the text of the document goes to `applied`.
-    pub fn configure(
-        &mut self,
-        session: &mut Session,
-        application: &ApplicationName,
-        applied: &mut String,
-    ) -> std::result::Result<Configured, ClientError> {
+    /// Steps 360 to 390.
+    pub fn configure(&self, session: &mut Session, application: &ApplicationName) -> Result<Configured> {
         let information =
             UserInformation { location: Some("Hartford".into()), system: Some("branch terminal 4".into()) };
-        let mut apply = |_: &ApplicationName, instruction: &Instruction| apply(instruction, applied);
-        self.client(|client| session.configure(client, application, &information, &mut apply, &mut |_| {}))
-    }
-
-    /// Waits for a push of the server.
-    pub fn listen(&mut self, session: &mut Session, applied: &mut String) -> Result<()> {
-        let mut apply = |_: &ApplicationName, instruction: &Instruction| apply(instruction, applied);
-        self.client(|client| session.receive(client, &mut apply))?;
-        Ok(())
+        Ok(session.configure(application, information)?)
     }
 
     /// The registration with a server.
     pub fn registration(&self, server: &ServerName) -> Result<TokenRegistration> {
-        let all = self.token.registrations()?;
+        let all = self.token().registrations()?;
         Ok(all
             .into_iter()
             .find(|one| one.server_name == *server)
@@ -222,7 +195,7 @@ impl User {
             Attempt::InFlight(half) => Some(half),
             Attempt::Waiting(_) => None,
         };
-        Ok(self.token.attempts()?.into_iter().find_map(half))
+        Ok(self.token().attempts()?.into_iter().find_map(half))
     }
 }
 

@@ -2,8 +2,7 @@
 
 use super::cast::{Clock, Result, secret_bytes};
 use halfkey::certificate::Chain;
-use halfkey::driver::{Approval, Connection, Framed, Gateway, Handled, Observer, Transport};
-use halfkey::exchange::ServerEvent;
+use halfkey::driver::{Acceptor, ServerEnd, WriteHalf};
 use halfkey::key::{KemPrivateKey, OfferKey};
 use halfkey::memory::{Server, Store};
 use halfkey::policy::Policy;
@@ -13,7 +12,7 @@ use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::store::operation::Entitle;
 use halfkey::store::{Operation, OperatorError, Subject};
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{AccessPath, ApplicationName, Secret, ServerName, ServerSettings, SystemRandom};
+use halfkey::{AccessPath, ApplicationName, KeyId, Secret, ServerName, ServerSettings, SystemRandom, UserId};
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,34 +106,40 @@ pub struct Gate {
 
 /// State that the threads share.
 pub struct Inside {
-    pub settings: ServerSettings,
-    pub server: Server,
-    pub store: Store,
+    pub settings: Arc<ServerSettings>,
+    pub store: Arc<Store>,
     pub clock: Clock,
-    pub events: Mutex<Vec<ServerEvent>>,
+    acceptor: Acceptor,
     lines: Mutex<Vec<Arc<Line>>>,
     over: AtomicBool,
 }
 
 /// One connection, shared by the thread that reads from it and the threads that push.
 struct Line {
-    connection: Mutex<Connection>,
     stream: TcpStream,
+    session: Mutex<Option<Pushing>>,
+}
+
+/// The writing half of a session, and whose it is.
+struct Pushing {
+    writer: WriteHalf<TcpStream, ServerEnd>,
+    key_id: KeyId,
+    user_id: UserId,
+    access_path: AccessPath,
 }
 
 impl Gate {
     /// Starts a server from its files, for the first time or again.
     pub fn start(files: Files) -> Result<Self> {
-        let settings = files.settings()?;
-        let inside = Arc::new(Inside {
-            server: files.server(&settings)?,
-            store: files.store()?,
-            settings,
-            clock: Clock::default(),
-            events: Mutex::default(),
-            lines: Mutex::default(),
-            over: AtomicBool::new(false),
-        });
+        let settings = Arc::new(files.settings()?);
+        let (store, clock) = (Arc::new(files.store()?), Clock::default());
+        let told = clock.clone();
+        let acceptor = Acceptor::builder(settings.clone(), files.server(&settings)?, store.clone())
+            .approval(grant)
+            .clock(move || told.now())
+            .build();
+        let (lines, over) = (Mutex::default(), AtomicBool::new(false));
+        let inside = Arc::new(Inside { settings, store, clock, acceptor, lines, over });
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let accepting = thread::spawn({
@@ -176,8 +181,8 @@ impl Gate {
     pub fn push(&self, application: &ApplicationName) -> Result<()> {
         let lines: Vec<Arc<Line>> = lock(&self.inside.lines).clone();
         for line in lines {
-            let mut connection = lock(&line.connection);
-            let Some(session) = connection.session() else { continue };
+            let mut session = lock(&line.session);
+            let Some(session) = session.as_mut() else { continue };
             let query = EntitlementQuery {
                 key_id: session.key_id,
                 user_id: session.user_id.clone(),
@@ -188,8 +193,7 @@ impl Gate {
             };
             let now = self.inside.clock.now();
             let Some(entitlement) = self.store().entitlement(&query, now)? else { continue };
-            let handled = connection.push(&self.inside.gateway(), application, &entitlement, now)?;
-            line.send(&handled)?;
+            session.writer.push(application, &entitlement)?;
         }
         Ok(())
     }
@@ -211,68 +215,44 @@ impl Drop for Gate {
 }
 
 impl Inside {
-    fn gateway(&self) -> Gateway<'_> {
-        let Self { settings, server, store, .. } = self;
-        Gateway { settings, server, store, approval: self, observer: self }
-    }
-
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
         while let Ok((stream, peer)) = listener.accept() {
             if self.over.load(Ordering::SeqCst) {
                 break;
             }
-            // The peer's address without its port: a token that calls again is the same peer.
-            let connection = Mutex::new(Connection::new(peer.ip().to_string().as_bytes()));
-            let line = Arc::new(Line { connection, stream });
+            let line = Arc::new(Line { stream, session: Mutex::default() });
             lock(&self.lines).push(line.clone());
             let inside = self.clone();
             thread::spawn(move || {
-                // The protocol's own errors are the observer's; a connection that breaks is no event.
-                let _ = inside.talk(&line);
+                // The peer's address without its port: a token that calls again is the same peer. A
+                // connection that breaks is no event.
+                let _ = inside.talk(&line, peer.ip().to_string().as_bytes());
                 let _ = line.stream.shutdown(Shutdown::Both);
                 lock(&inside.lines).retain(|other| !Arc::ptr_eq(other, &line));
             });
         }
     }
 
-    /// The loop of one connection: a frame in, frames out. [`halfkey::driver::serve`] does the same for a
-    /// server that pushes nothing.
-    fn talk(&self, line: &Line) -> io::Result<()> {
+    /// One connection: registrations, then perhaps a session, in which configurations are asked for and
+    /// pushed.
+    fn talk(&self, line: &Line, peer: &[u8]) -> io::Result<()> {
         line.stream.set_nodelay(true)?;
-        let mut incoming = Framed(&line.stream);
-        while let Some(frame) = incoming.receive()? {
-            let mut connection = lock(&line.connection);
-            let handled = connection.handle(&self.gateway(), &frame, self.clock.now(), &mut SystemRandom);
-            line.send(&handled)?;
-            if handled.over {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Line {
-    fn send(&self, handled: &Handled) -> io::Result<()> {
-        handled.send.iter().try_for_each(|frame| Framed(&self.stream).send(frame))
+        let Some(session) = self.acceptor.accept(line.stream.try_clone()?, peer)? else { return Ok(()) };
+        let Some(whose) = session.established() else { return Ok(()) };
+        let (key_id, user_id, access_path) = (whose.key_id, whose.user_id.clone(), whose.access_path.clone());
+        let (mut reader, writer) = session.split(line.stream.try_clone()?);
+        *lock(&line.session) = Some(Pushing { writer, key_id, user_id, access_path });
+        // Requests and reports are answered while reading; the token sends nothing else.
+        io::copy(&mut reader, &mut io::sink())?;
+        lock(&line.session).take().map_or(Ok(()), |mut session| session.writer.shutdown())
     }
 }
 
 /// The operator grants everything; users come in below `/customers`.
-impl Approval for Inside {
-    fn decide(&self, _application: &EnrolmentRequest) -> Decision {
-        match AccessPath::new(CUSTOMERS) {
-            Ok(access_path) => {
-                Decision::Grant(Grant { user_id: None, access_path, policy: Policy::default() })
-            }
-            Err(_) => Decision::Refuse(halfkey::registration::RejectionCode::Declined),
-        }
-    }
-}
-
-impl Observer for Inside {
-    fn event(&self, _peer: &[u8], event: &ServerEvent) {
-        lock(&self.events).push(event.clone());
+fn grant(_: &EnrolmentRequest) -> Decision {
+    match AccessPath::new(CUSTOMERS) {
+        Ok(access_path) => Decision::Grant(Grant { user_id: None, access_path, policy: Policy::default() }),
+        Err(_) => Decision::Refuse(halfkey::registration::RejectionCode::Declined),
     }
 }
 

@@ -5,11 +5,12 @@ use super::gate::{CUSTOMERS, Gate};
 use super::narrator::{Narrator, grouped};
 use super::wire::Tap;
 use halfkey::ApplicationName;
-use halfkey::driver::{Configured, RegistrationOutcome, Transport};
+use halfkey::driver::{Configured, RegistrationOutcome};
 use halfkey::record::{Lifecycle, TokenRegistration};
 use halfkey::registration::token::Credential;
 use halfkey::software::PinSettings;
 use halfkey::store::operation::ListRegistrations;
+use std::io;
 
 pub const BANK: &str = "bank.example";
 pub const CLINIC: &str = "clinic.example";
@@ -19,38 +20,37 @@ pub fn tell(narrator: &Narrator, keys: &Keys) -> Result<()> {
     narrator.legend("step", "numbers are the steps of the patent's figures; \"new\" is what it lacks");
     narrator.chapter("1. An issuer, a blank token, and two servers");
     let mut issuer = Issuer::new(keys.issuer.clone())?;
-    let mut alice = hand_out_token(narrator, &issuer)?;
+    let alice = hand_out_token(narrator, &issuer)?;
     let bank = certify(narrator, &mut issuer, keys, 0)?;
     let clinic = certify(narrator, &mut issuer, keys, 1)?;
 
     narrator.chapter("2. The token registers with bank.example");
-    alice.token.unlock(&PIN.into())?;
+    alice.token().unlock(&PIN.into())?;
     narrator.act("80", "user", "plugs the token in, types the PIN, and has it call bank.example");
-    let with_bank = register(narrator, &mut alice, &bank)?;
+    let with_bank = register(narrator, &alice, &bank)?;
 
     narrator.chapter("3. A session with bank.example");
-    let mut session = open(narrator, &mut alice, &bank)?;
+    let mut session = open(narrator, &alice, &bank)?;
 
     narrator.chapter("4. Configuration, in that session");
     let trading = ApplicationName::new("trading")?;
     bank.entitle(&trading, "limit = 10000")?;
     narrator.records(&["C0 Request", "C1 Config", "C2 Applied"]);
-    let mut applied = String::new();
-    let configured = alice.configure(&mut session, &trading, &mut applied)?;
-    told(narrator, &alice, &bank, (configured, Configured::Installed), &applied)?;
+    let configured = alice.configure(&mut session, &trading)?;
+    told(narrator, &alice, &bank, (configured, Configured::Installed))?;
 
     narrator.chapter("5. The entitlement changes, and is pushed: no new registration");
     bank.entitle(&trading, "limit = 25000")?;
     narrator.act("new", BANK, "the operator changes the entitlement");
     narrator.records(&["C1 Push", "C2 Applied"]);
     bank.push(&trading)?;
-    alice.listen(&mut session, &mut applied)?;
-    told(narrator, &alice, &bank, (Configured::Installed, Configured::Installed), &applied)?;
+    let (_, configured) = session.next_configuration()?;
+    told(narrator, &alice, &bank, (configured, Configured::Installed))?;
     hang_up(narrator, session)?;
 
     narrator
         .brief_chapter("6. The same token registers with clinic.example, which learns nothing of the bank");
-    let with_clinic = register(narrator, &mut alice, &clinic)?;
+    let with_clinic = register(narrator, &alice, &clinic)?;
     narrator.knows("token", &format!("two keys that have nothing in common: {with_bank}, {with_clinic}"));
 
     narrator.chapter("7. bank.example loses power and starts again from its files");
@@ -58,10 +58,10 @@ pub fn tell(narrator: &Narrator, keys: &Keys) -> Result<()> {
     let bank = bank.restart()?;
     narrator.act("new", BANK, "reads its PEM files and its store: no registration is lost");
     narrator.brief_chapter("8. The next session is like the first");
-    let mut session = open(narrator, &mut alice, &bank)?;
+    let mut session = open(narrator, &alice, &bank)?;
     narrator.records(&["C0 Request", "C1 Config", "C2 Applied"]);
-    let configured = alice.configure(&mut session, &trading, &mut applied)?;
-    told(narrator, &alice, &bank, (configured, Configured::Unchanged), &applied)?;
+    let configured = alice.configure(&mut session, &trading)?;
+    told(narrator, &alice, &bank, (configured, Configured::Unchanged))?;
     hang_up(narrator, session)
 }
 
@@ -86,7 +86,7 @@ fn hand_out_token(narrator: &Narrator, issuer: &Issuer) -> Result<User> {
 }
 
 /// Steps 80 to 200; gives the name of the new key.
-fn register(narrator: &Narrator, user: &mut User, gate: &Gate) -> Result<String> {
+fn register(narrator: &Narrator, user: &User, gate: &Gate) -> Result<String> {
     let line = Tap::connect(gate.address, gate.name().as_str(), narrator)?;
     match user.register(line, gate.name(), Credential::None)? {
         RegistrationOutcome::Active(registration) => {
@@ -116,12 +116,12 @@ fn registered(narrator: &Narrator, gate: &Gate, registration: &TokenRegistration
 }
 
 /// Steps 300 to 350.
-fn open(narrator: &Narrator, user: &mut User, gate: &Gate) -> Result<Session> {
+fn open(narrator: &Narrator, user: &User, gate: &Gate) -> Result<Session> {
     let registration = user.registration(gate.name())?;
     let line = Tap::connect(gate.address, gate.name().as_str(), narrator)?;
     let session = user.open(line, &registration)?;
     narrator.act("350", "token", "makes SES too and checks that proof: it is the server");
-    let mode = session.session().mode;
+    let mode = session.established().ok_or("the session is over")?.mode;
     narrator.knows("both", &format!("SES, in mode {mode:?}: forward secret, new in every session"));
     Ok(session)
 }
@@ -132,7 +132,6 @@ fn told(
     user: &User,
     gate: &Gate,
     (got, wanted): (Configured, Configured),
-    applied: &str,
 ) -> Result<()> {
     if got != wanted {
         return Err(format!("the configuration was {got:?}, not {wanted:?}").into());
@@ -140,6 +139,7 @@ fn told(
     let held = user.registration(gate.name())?.configurations;
     let serial = held.first().ok_or("the token holds no configuration")?.serial;
     let (epoch, number) = (serial.epoch, serial.number);
+    let applied = user.applied();
     narrator.knows("token", &format!("trading: {applied} (serial {epoch}.{number}, {got:?})"));
     Ok(())
 }
@@ -147,8 +147,12 @@ fn told(
 /// Closes a session so that both sides know that nothing was cut off.
 fn hang_up(narrator: &Narrator, session: Session) -> Result<()> {
     narrator.records(&["close", "close"]);
-    let mut line = session.close()?;
-    line.receive()?;
+    hung_up(session.close()?)
+}
+
+/// Waits until the server hangs up: it has dealt with everything then.
+pub fn hung_up(mut line: Tap) -> Result<()> {
+    io::copy(&mut line, &mut io::sink())?;
     Ok(())
 }
 

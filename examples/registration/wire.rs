@@ -3,7 +3,7 @@
 use super::figures;
 use super::narrator::{Narrator, Way};
 use halfkey::driver::{Framed, Transport};
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -14,7 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The token's end of a TCP connection, which tells the narrator about every frame.
 pub struct Tap {
-    framed: Framed<TcpStream>,
+    stream: TcpStream,
+    up: Frames,
+    down: Frames,
     narrator: Narrator,
     server: String,
     in_session: bool,
@@ -27,7 +29,9 @@ impl Tap {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self {
-            framed: Framed(stream),
+            stream,
+            up: Frames::default(),
+            down: Frames::default(),
             narrator: narrator.clone(),
             server: server.into(),
             in_session: false,
@@ -35,20 +39,48 @@ impl Tap {
     }
 }
 
-impl Transport for Tap {
-    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        self.narrator.frame(Way::Up, &self.server, frame, self.in_session);
-        self.framed.send(frame)
+impl Write for Tap {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for frame in self.up.pass(bytes) {
+            self.narrator.frame(Way::Up, &self.server, &frame, self.in_session);
+        }
+        self.stream.write_all(bytes)?;
+        Ok(bytes.len())
     }
 
-    fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let frame = self.framed.receive()?;
-        if let Some(frame) = &frame {
-            self.narrator.frame(Way::Down, &self.server, frame, self.in_session);
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl Read for Tap {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.stream.read(into)?;
+        for frame in self.down.pass(into.get(..length).unwrap_or_default()) {
+            self.narrator.frame(Way::Down, &self.server, &frame, self.in_session);
             // Everything after S3 is encrypted.
-            self.in_session |= figures::message_name(frame) == Some("S3 Accept");
+            self.in_session |= figures::message_name(&frame) == Some("S3 Accept");
         }
-        Ok(frame)
+        Ok(length)
+    }
+}
+
+/// Bytes that pass, until a frame is whole: `length(4) ‖ bytes`.
+#[derive(Default)]
+struct Frames(Vec<u8>);
+
+impl Frames {
+    fn pass(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        self.0.extend_from_slice(bytes);
+        let mut whole = Vec::new();
+        while let Some((length, rest)) = self.0.split_first_chunk::<4>() {
+            let Some((frame, rest)) = rest.split_at_checked(u32::from_be_bytes(*length) as usize) else {
+                break;
+            };
+            whole.push(frame.to_vec());
+            self.0 = rest.to_vec();
+        }
+        whole
     }
 }
 

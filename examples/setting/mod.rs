@@ -1,8 +1,8 @@
-//! A world for the small examples, all in memory: an issuer, a certified server, and a wire to it.
+//! A world for the small examples: an issuer, a certified server, and a wire to it.
 #![allow(dead_code, reason = "each example uses its own part")]
 
-use halfkey::certificate::{CertificateRequest, IssuerName, Revocation, TrustAnchors, Validity};
-use halfkey::driver::{Client, Connection, Gateway, RegistrationOutcome, Transport};
+use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity, VerifiedServer};
+use halfkey::driver::{Acceptor, Connector, RegistrationOutcome};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server};
 use halfkey::policy::{Policy, SuiteList};
@@ -10,18 +10,19 @@ use halfkey::port::{CertificateAuthority, EntitlementStore, Token};
 use halfkey::record::TokenRegistration;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::registration::token::Credential;
-use halfkey::session::token::Options;
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
-use std::collections::VecDeque;
 use std::error::Error;
 use std::io::{self, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 pub(crate) struct Setting {
-    pub(crate) settings: ServerSettings,
-    pub(crate) server: Server,
+    pub(crate) settings: Arc<ServerSettings>,
+    pub(crate) server: Arc<Server>,
     pub(crate) anchors: TrustAnchors,
 }
 
@@ -38,56 +39,47 @@ impl Setting {
         // Every replica of a server has the same master secret; here there is but one.
         let settings = ServerSettings::new(name, template, &Secret::new([0x5E; Secret::LEN]));
         let server = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
-        Ok(Self { settings, server, anchors: authority.trust_anchor()?.into() })
+        let anchors = authority.trust_anchor()?.into();
+        Ok(Self { settings: settings.into(), server: server.into(), anchors })
     }
 
     /// Registers `name`, opens a session, and closes it.
     pub(crate) fn tell(
         &self,
-        token: &mut dyn Token,
-        store: &dyn EntitlementStore,
+        token: impl Token + 'static,
+        store: impl EntitlementStore + 'static,
         name: &str,
     ) -> Outcome<TokenRegistration> {
         let grant =
             Grant { user_id: None, access_path: AccessPath::new("/staff")?, policy: Policy::default() };
-        let approval = |_: &EnrolmentRequest| Decision::Grant(grant.clone());
-        let (settings, server) = (&self.settings, &self.server);
-        let gateway = Gateway { settings, server, store, approval: &approval, observer: &() };
-        let mut random = SystemRandom;
-        let mut client = Client::new(token, &mut random);
-        let mut fill =
-            |_: &_, template: &Template| Ok((template.fill([("name", name.into())])?, Credential::None));
-        let mut wire = Wire::new(gateway);
-        let ended = client.register(&mut wire, &self.settings.name, &Revocation::Ignore, &mut fill)?;
-        let RegistrationOutcome::Active(registration) = ended else {
-            return Err(format!("{ended:?}").into());
+        let acceptor = Acceptor::builder(self.settings.clone(), self.server.clone(), store)
+            .approval(move |_: &EnrolmentRequest| Decision::Grant(grant.clone()))
+            .build();
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let serving = thread::spawn(move || serve(&acceptor, &listener));
+
+        let connector = Connector::builder(token).build();
+        let fill = |_: &VerifiedServer, template: &Template| {
+            Ok((template.fill([("name", name.into())])?, Credential::None))
         };
-        drop(client.open(wire, &registration.key_id, &Options::default())?.close()?);
+        let registered = connector.register(TcpStream::connect(address)?, &self.settings.name, fill)?;
+        let RegistrationOutcome::Active(registration) = registered else {
+            return Err(format!("{registered:?}").into());
+        };
+        connector.open(TcpStream::connect(address)?, &registration.key_id)?.close()?;
+        serving.join().map_err(|_| "the server has failed")??;
         Ok(registration)
     }
 }
 
-/// A connection without a network.
-pub(crate) struct Wire<'g> {
-    gateway: Gateway<'g>,
-    connection: Connection,
-    replies: VecDeque<Vec<u8>>,
-}
-
-impl<'g> Wire<'g> {
-    pub(crate) fn new(gateway: Gateway<'g>) -> Self {
-        Self { gateway, connection: Connection::new(b"example"), replies: VecDeque::new() }
-    }
-}
-
-impl Transport for Wire<'_> {
-    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        let handled = self.connection.handle(&self.gateway, frame, UnixTime::now(), &mut SystemRandom);
-        self.replies.extend(handled.send);
-        Ok(())
-    }
-    fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.replies.pop_front())
+/// Serves connections until one has had a session.
+fn serve(acceptor: &Acceptor, listener: &TcpListener) -> io::Result<()> {
+    loop {
+        let (stream, peer) = listener.accept()?;
+        if let Some(session) = acceptor.accept(stream, peer.ip().to_string().as_bytes())? {
+            return session.close().map(drop);
+        }
     }
 }
 

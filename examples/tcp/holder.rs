@@ -1,28 +1,27 @@
 //! A token and the server it is used with: how a client goes on after it was cut short.
 
 use crate::tcp::link::Mortal;
-use crate::tcp::{Arguments, Outcome, say};
-use halfkey::certificate::{Revocation, TrustAnchors};
-use halfkey::driver::{Client, ClientError, ClientSession, Framed, RegistrationOutcome};
+use crate::tcp::{Arguments, Outcome, replace, say};
+use halfkey::certificate::{TrustAnchors, VerifiedServer};
+use halfkey::configuration::token::{Applying, Instruction};
+use halfkey::driver::{ClientSession, ConnectError, Connector, RegistrationOutcome};
+use halfkey::exchange::TokenExchangeError;
 use halfkey::port::Token;
 use halfkey::port::entitlement_store::Status as Word;
 use halfkey::record::{Attempt, Progress, TokenRegistration};
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, TokenRegistrationError};
-use halfkey::session::SessionError;
-use halfkey::session::token::Options;
 use halfkey::software::{FileError, PinSettings, SecretString, SoftwareToken};
-use halfkey::template::{FieldValue, Form, Template};
-use halfkey::{KeyId, ServerName, SystemRandom, UnixTime};
+use halfkey::template::{FieldValue, Form, FormError, Template};
+use halfkey::{ApplicationName, KeyId, ServerName, SystemRandom, UnixTime};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 /// A token and the server it is used with.
 pub(crate) struct Holder {
-    pub(crate) token: SoftwareToken,
-    random: SystemRandom,
-    pub(crate) dir: PathBuf,
+    connector: Connector<SoftwareToken>,
     server: ServerName,
     address: String,
     die: Option<String>,
@@ -53,18 +52,19 @@ impl Holder {
             }
             Err(error) => return Err(format!("{}: {error}", path.display()).into()),
         };
+        let dir = dir.to_owned();
+        let apply = move |application: &ApplicationName, done: &Instruction| install(&dir, application, done);
         Ok(Self {
-            token,
-            random: SystemRandom,
-            dir: dir.into(),
+            connector: Connector::builder(token).on_configuration(apply).build(),
             server: ServerName::new(arguments.value("--server").unwrap_or("gate.example"))?,
             address: arguments.value("--connect").unwrap_or("127.0.0.1:4400").into(),
             die: arguments.value("--die").map(Into::into),
         })
     }
 
-    pub(crate) fn client(&mut self) -> Client<'_> {
-        Client::new(&mut self.token, &mut self.random)
+    /// The token, under its lock.
+    pub(crate) fn token(&self) -> MutexGuard<'_, SoftwareToken> {
+        self.connector.token()
     }
 
     fn connect(&self) -> Outcome<Mortal> {
@@ -73,12 +73,12 @@ impl Holder {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         stream.set_write_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Mortal::new(Framed(stream), self.die.clone()))
+        Ok(Mortal::new(stream, self.die.clone()))
     }
 
     /// The registrations with this server, the newest last.
     fn registrations(&self) -> Outcome<Vec<TokenRegistration>> {
-        let all = self.token.registrations()?;
+        let all = self.token().registrations()?;
         Ok(all.into_iter().filter(|one| one.server_name == self.server).collect())
     }
 
@@ -86,7 +86,7 @@ impl Holder {
         self.registrations()?.pop().ok_or_else(|| format!("not registered with {}", self.server).into())
     }
 
-    pub(crate) fn register(&mut self, arguments: &Arguments) -> Outcome {
+    pub(crate) fn register(&self, arguments: &Arguments) -> Outcome {
         if let Some(active) = self.registrations()?.iter().find(|one| one.progress == Progress::Active) {
             say(format_args!("registered already, as {}", active.user_id));
             return self.resume();
@@ -105,43 +105,39 @@ impl Holder {
         self.apply(arguments, credential)
     }
 
-    pub(crate) fn renew(&mut self, arguments: &Arguments) -> Outcome {
+    pub(crate) fn renew(&self, arguments: &Arguments) -> Outcome {
         self.resume()?;
         let old = self.newest()?.key_id;
         self.apply(arguments, Credential::Renewal(old))
     }
 
     /// R0 to R5 with a form filled in from the command line.
-    fn apply(&mut self, arguments: &Arguments, credential: Credential) -> Outcome {
+    fn apply(&self, arguments: &Arguments, credential: Credential) -> Outcome {
         let name = FieldValue::from(arguments.required("--name")?);
         let department = arguments.value("--department").map(|text| ("department", FieldValue::from(text)));
         let answers: Vec<_> = [("name", name)].into_iter().chain(department).collect();
-        self.run(credential, |template| Ok(template.fill(answers)?))
+        self.run(credential, |template| template.fill(answers))
     }
 
     fn run(
-        &mut self,
+        &self,
         credential: Credential,
-        fill: impl FnOnce(&Template) -> Result<Form, ClientError>,
+        fill: impl FnOnce(&Template) -> Result<Form, FormError>,
     ) -> Outcome {
-        let (mut link, server) = (self.connect()?, self.server.clone());
-        let mut once = Some((fill, credential));
-        let registering =
-            self.client().register(&mut link, &server, &Revocation::Ignore, &mut |who, form| {
-                say(format_args!(
-                    "{} is who it says it is, and wants {} field(s)",
-                    who.name(),
-                    form.fields.len()
-                ));
-                let (fill, credential) = once.take().ok_or(ClientError::Declined)?;
-                Ok((fill(form)?, credential))
-            })?;
-        self.ended(registering)
+        let filled = |who: &VerifiedServer, form: &Template| {
+            say(format_args!(
+                "{} is who it says it is, and wants {} field(s)",
+                who.name(),
+                form.fields.len()
+            ));
+            Ok((fill(form)?, credential))
+        };
+        self.ended(self.connector.register(self.connect()?, &self.server, filled)?)
     }
 
     /// Goes on with what an earlier run left unfinished: half a registration, one that waits for the
     /// operator, or one that the server may not have confirmed.
-    pub(crate) fn resume(&mut self) -> Outcome {
+    pub(crate) fn resume(&self) -> Outcome {
         let now = UnixTime::now();
         self.abandon(|holder, attempt| {
             let over = match attempt {
@@ -159,15 +155,14 @@ impl Holder {
                 }
                 Attempt::InFlight(half) => {
                     say(format_args!("sending the same R2 again"));
-                    let mut link = self.connect()?;
-                    match self.client().resume(&mut link, half) {
+                    match self.connector.resume(self.connect()?, half) {
                         Ok(registering) => self.ended(registering)?,
                         // Nobody vouches for such an answer, so the run is kept until its deadline;
                         // a new one may begin beside it.
-                        Err(ClientError::Registration(
+                        Err(ConnectError::Exchange(TokenExchangeError::Registration(
                             error
                             @ (TokenRegistrationError::Sealed | TokenRegistrationError::ErrorMessage(_)),
-                        )) => say(format_args!("that run leads nowhere now: {error}")),
+                        ))) => say(format_args!("that run leads nowhere now: {error}")),
                         Err(error) => return Err(error.into()),
                     }
                 }
@@ -176,11 +171,13 @@ impl Holder {
         for joined in self.registrations()? {
             if let Progress::Joined { .. } = joined.progress {
                 say(format_args!("sending R4 again"));
-                let (mut link, key_id) = (self.connect()?, joined.key_id);
-                match self.client().confirm(&mut link, joined) {
+                let key_id = joined.key_id;
+                match self.connector.confirm(self.connect()?, joined) {
                     Ok(registering) => self.ended(registering)?,
                     // After the first session R4 is no longer known; a session settles it as well.
-                    Err(ClientError::Registration(TokenRegistrationError::ErrorMessage(_))) => {
+                    Err(ConnectError::Exchange(TokenExchangeError::Registration(
+                        TokenRegistrationError::ErrorMessage(_),
+                    ))) => {
                         drop(self.enter(&key_id)?.close()?);
                     }
                     Err(error) => return Err(error.into()),
@@ -196,13 +193,13 @@ impl Holder {
             Attempt::InFlight(half) => half.server_name == self.server,
             Attempt::Waiting(waiting) => waiting.server_name == self.server,
         };
-        Ok(self.token.attempts()?.into_iter().filter(server).collect())
+        Ok(self.token().attempts()?.into_iter().filter(server).collect())
     }
 
-    fn abandon(&mut self, wanted: impl Fn(&Self, &Attempt) -> Outcome<bool>) -> Outcome {
+    fn abandon(&self, wanted: impl Fn(&Self, &Attempt) -> Outcome<bool>) -> Outcome {
         for attempt in self.attempts()? {
             if wanted(self, &attempt)? {
-                self.token.abandon(attempt.txn())?;
+                self.token().abandon(attempt.txn())?;
             }
         }
         Ok(())
@@ -225,7 +222,7 @@ impl Holder {
         Ok(retry_at.is_some())
     }
 
-    fn ended(&mut self, registering: RegistrationOutcome) -> Outcome {
+    fn ended(&self, registering: RegistrationOutcome) -> Outcome {
         match registering {
             RegistrationOutcome::Active(one) => {
                 self.abandon(|holder, attempt| holder.settled(renews(attempt)))?;
@@ -251,18 +248,25 @@ impl Holder {
     }
 
     /// Opens a session, by the alias or, where the server does not know that any more, by the key id.
-    pub(crate) fn enter(&mut self, key_id: &KeyId) -> Outcome<ClientSession<Mortal>> {
-        let link = self.connect()?;
-        let refused = match self.client().open(link, key_id, &Options::default()) {
-            Ok(session) => return Ok(session),
-            Err(ClientError::NotActive(word)) => return Err(barred(word).into()),
-            Err(error @ ClientError::Session(SessionError::Refused(_))) => error,
-            Err(error) => return Err(error.into()),
-        };
-        say(format_args!("{refused}; by key id, then"));
-        let link = self.connect()?;
-        Ok(self.client().open(link, key_id, &Options { by_key_id: true, ..Options::default() })?)
+    pub(crate) fn enter(&self, key_id: &KeyId) -> Outcome<ClientSession<Mortal>> {
+        match self.connector.open(self.connect()?, key_id) {
+            Err(ConnectError::NotActive(word)) => Err(barred(word).into()),
+            opened => Ok(opened?),
+        }
     }
+}
+
+/// Puts a configuration into a file of the directory.
+fn install(dir: &Path, application: &ApplicationName, instruction: &Instruction) -> Applying {
+    // The server names the application, and a name may be anything: here it names a file.
+    let fit = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let file = dir.join(format!("{application}.conf"));
+    let done = match instruction {
+        _ if !application.as_str().chars().all(fit) => false,
+        Instruction::Install(document) => replace(&file, &document.body).is_ok(),
+        Instruction::Remove => std::fs::remove_file(&file).is_ok() || !file.exists(),
+    };
+    if done { Applying::Applied } else { Applying::Failed }
 }
 
 /// The earlier key that a run renews.

@@ -15,12 +15,18 @@ pub(crate) fn say(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout().lock(), "{line}");
 }
 
-/// Runs `main` and shows its error.
+/// Runs `main` and shows its error and the causes of it.
 pub(crate) fn run(main: impl FnOnce() -> Outcome) -> std::process::ExitCode {
     match main() {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
+            let _ = write!(io::stderr(), "error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                let _ = write!(io::stderr(), ": {error}");
+                cause = error.source();
+            }
+            let _ = writeln!(io::stderr());
             std::process::ExitCode::FAILURE
         }
     }

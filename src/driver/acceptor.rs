@@ -1,6 +1,7 @@
 //! A server's loop: registrations, then perhaps a session, over one connection.
 
 use super::hooks::{Approval, Observer};
+use super::split::WriteHalf;
 use super::stream::{End, Session, Taken, broken};
 use super::{Framed, Transport};
 use crate::exchange::{RequestKind, ServerEvent, ServerExchange, ServerReply, ServerTurn};
@@ -157,6 +158,14 @@ impl ServerEnd {
     fn open(&mut self) -> Result<&mut ServerExchange, ChannelError> {
         self.exchange.as_mut().ok_or(ChannelError::Closed)
     }
+
+    fn push(&mut self, application: &ApplicationName, entitlement: &Entitlement) -> io::Result<Vec<Vec<u8>>> {
+        let now = (self.acceptor.hands.clock)();
+        let exchange = self.open().map_err(broken)?;
+        exchange
+            .push(application, entitlement, now)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+    }
 }
 
 impl End for ServerEnd {
@@ -203,13 +212,18 @@ impl<S: Read + Write> ServerSession<S> {
     /// # Errors
     /// The stream's; [`io::ErrorKind::InvalidInput`] for a document that does not fit.
     pub fn push(&mut self, application: &ApplicationName, entitlement: &Entitlement) -> io::Result<()> {
-        let end = self.end_mut();
-        let now = (end.acceptor.hands.clock)();
-        let exchange = end.open().map_err(broken)?;
-        let frames = exchange
-            .push(application, entitlement, now)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let frames = self.end_mut().push(application, entitlement)?;
         self.send(&frames)
+    }
+}
+
+impl<S: Read + Write> WriteHalf<S, ServerEnd> {
+    /// Sends a configuration unasked, as [`ServerSession::push`](super::Session::push) does.
+    ///
+    /// # Errors
+    /// The stream's; [`io::ErrorKind::InvalidInput`] for a document that does not fit.
+    pub fn push(&mut self, application: &ApplicationName, entitlement: &Entitlement) -> io::Result<()> {
+        self.with(|end| end.push(application, entitlement))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::id::ApplicationName;
 use crate::message::UserInformation;
 use crate::moment::Moment;
 use crate::record::TokenRegistration;
+use crate::session::token::Session as Established;
 use crate::session::{Channel, ChannelError};
 use core::fmt;
 use std::io::{self, Read, Write};
@@ -35,6 +36,9 @@ pub struct TokenEnd {
     /// The application whose configuration a caller waits for, and what came of it.
     awaited: Option<ApplicationName>,
     answer: Option<Result<Configured, TokenExchangeError>>,
+    /// A caller waits for a configuration that the server sends unasked, and what came of the first.
+    listening: bool,
+    pushed: Option<(ApplicationName, Configured)>,
     /// The end of the session, once it is over.
     ended: Result<(), ChannelError>,
 }
@@ -45,8 +49,16 @@ impl TokenEnd {
         exchange: TokenExchange,
         registration: TokenRegistration,
     ) -> Self {
-        let (awaited, answer, ended) = (None, None, Err(ChannelError::Closed));
-        Self { hands, exchange: Some(exchange), registration, awaited, answer, ended }
+        Self {
+            hands,
+            exchange: Some(exchange),
+            registration,
+            awaited: None,
+            answer: None,
+            listening: false,
+            pushed: None,
+            ended: Err(ChannelError::Closed),
+        }
     }
 
     fn open(&mut self) -> Result<&mut TokenExchange, ChannelError> {
@@ -98,6 +110,8 @@ impl TokenEnd {
             && self.exchange.as_ref().is_some_and(|exchange| !exchange.is_awaiting(application));
         if answers {
             (self.awaited, self.answer) = (None, Some(Ok(configured)));
+        } else if self.listening && self.pushed.is_none() {
+            self.pushed = Some((application.clone(), configured));
         } else {
             self.hands.configured(application, &configured);
         }
@@ -133,6 +147,36 @@ impl<S: Read + Write> ClientSession<S> {
     /// The registration whose key opened the session, as it stood then.
     pub const fn registration(&self) -> &TokenRegistration {
         &self.end().registration
+    }
+
+    /// The session: its name, its mode and its exporter. `None` once it is over.
+    #[must_use]
+    pub fn established(&self) -> Option<&Established> {
+        self.end().exchange.as_ref()?.session()
+    }
+
+    /// Waits for a configuration that the server sends unasked, and has it put in force (patent step 390).
+    /// Data that comes meanwhile is read afterwards.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; [`ConnectError::Ended`] when the server closes its side.
+    pub fn next_configuration(&mut self) -> Result<(ApplicationName, Configured), ConnectError> {
+        self.end_mut().listening = true;
+        let waited = self.wait_for_push();
+        self.end_mut().listening = false;
+        waited
+    }
+
+    fn wait_for_push(&mut self) -> Result<(ApplicationName, Configured), ConnectError> {
+        loop {
+            let goes_on = self.advance()?;
+            if let Some(pushed) = self.end_mut().pushed.take() {
+                return Ok(pushed);
+            }
+            if !goes_on {
+                return Err(ConnectError::Ended);
+            }
+        }
     }
 
     /// Asks for the configuration of an application, has it put in force, and reports back: C0 to C2 (patent

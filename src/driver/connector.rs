@@ -37,9 +37,12 @@ struct Hands<T> {
     token: Arc<Mutex<T>>,
     options: RegisterOptions,
     clock: Box<dyn Fn() -> UnixTime + Send + Sync>,
-    apply: Box<dyn Fn(&ApplicationName, &Instruction) -> Applying + Send + Sync>,
-    configured: Box<dyn Fn(&ApplicationName, &Configured) + Send + Sync>,
+    apply: Box<Apply>,
+    configured: Box<Tell>,
 }
+
+type Apply = dyn Fn(&ApplicationName, &Instruction) -> Applying + Send + Sync;
+type Tell = dyn Fn(&ApplicationName, &Configured) + Send + Sync;
 
 /// Makes a [`Connector`].
 #[must_use]
@@ -76,7 +79,7 @@ impl<T: Token + 'static> ConnectorBuilder<T> {
     }
 
     /// Tells `news` what became of configurations that no call of
-    /// [`configure`](super::ClientSession::configure) waits for: those that the server sends unasked.
+    ///
     pub fn on_configured<F>(mut self, news: F) -> Self
     where
         F: Fn(&ApplicationName, &Configured) + Send + Sync + 'static,

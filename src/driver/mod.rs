@@ -1,37 +1,34 @@
-//! Thin blocking loops over any byte transport: [`Client`] for a token, [`Gateway`] for a server.
+//! Blocking drivers over any byte stream: [`Connector`] for a token, [`Acceptor`] for a server.
 //!
-//! Nothing here knows the protocol: a loop receives a frame, runs the pure steps with the ports it
-//! was given, and sends what they say. What it does in thirty lines, an asynchronous program does in
-//! thirty of its own; see the example `async_handler`.
+//! ```text
+//!   Connector ── register, resume, confirm, recover ──▶ RegistrationOutcome
+//!             ── open ──▶ ClientSession ┐
+//!                                       ├ Read + Write: what is written is sealed, split() for two threads
+//!   Acceptor  ── accept ─▶ ServerSession┘
+//!             ── answer ─▶ one frame, for transports of one request and one answer
+//! ```
+//! Nothing here knows the protocol: a driver carries frames over a stream and has the turns of an
+//! [`exchange`](crate::exchange) performed by the ports that it was given. A program of another kind does the
+//! same with the exchange itself.
 
 mod acceptor;
-mod client;
 mod client_end;
-mod client_error;
-mod client_session;
 mod connect_error;
-mod connection;
 mod connector;
 mod frames;
-mod gateway;
 mod hooks;
-mod serve;
+mod outcome;
 mod split;
 mod stream;
 mod transport;
 
 pub use crate::exchange::Configured;
 pub use acceptor::{Acceptor, AcceptorBuilder, ServerEnd, ServerSession};
-pub use client::{Client, Fill, RegistrationOutcome};
 pub use client_end::{ClientSession, TokenEnd};
-pub use client_error::ClientError;
-pub use client_session::Incoming;
 pub use connect_error::{ConnectError, FillError};
-pub use connection::{Connection, Handled};
 pub use connector::{Connector, ConnectorBuilder, Recovered};
-pub use gateway::Gateway;
 pub use hooks::{Approval, Observer};
-pub use serve::{Answer, serve};
+pub use outcome::RegistrationOutcome;
 pub use split::{ReadHalf, WriteHalf};
 pub use stream::{End, Session};
 pub use transport::{Framed, Transport};

@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 use halfkey::policy::SuiteList;
 
+#[path = "../support/client.rs"]
+pub mod client;
 #[path = "../support/gateway.rs"]
 pub mod gateway;
 

@@ -5,7 +5,7 @@ use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::driver::{Acceptor, Connector, FillError, RegistrationOutcome, ServerSession};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
-use halfkey::policy::Policy;
+use halfkey::policy::{Policy, SuiteList};
 use halfkey::port::{CertificateAuthority, Token};
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::registration::token::Credential;
@@ -39,12 +39,13 @@ impl World {
         let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), issuer).unwrap();
         let (name, offer_key) = (ServerName::new("gate.example").unwrap(), OfferKey::generate(random));
         let kem_key = KemPrivateKey::from_pkcs8_pem(include_str!("../data/test-key-rsa-2048-a.pem")).unwrap();
-        let request = CertificateRequest::sign(&name, kem_key.public(), &[2, 1], &offer_key).unwrap();
+        let suites = SuiteList::from_codes([2, 1]).unwrap();
+        let request = CertificateRequest::sign(&name, kem_key.public(), &suites, &offer_key).unwrap();
         let chain =
             authority.issue(&request, Validity::new(now, now.after(86_400)).unwrap(), random).unwrap();
-        let keys = Server::new(&name, &chain, kem_key, offer_key, 600, SystemRandom).unwrap();
         let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
         let settings = ServerSettings::new(name.clone(), template, &Secret::new([7; 32]));
+        let keys = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom).unwrap();
         let (store, decision) = (Arc::new(Store::new()), Arc::new(Mutex::new(grant())));
         let decided = Arc::clone(&decision);
         let acceptor = Acceptor::builder(settings, keys, Arc::clone(&store))

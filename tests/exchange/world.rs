@@ -7,7 +7,7 @@ use halfkey::exchange::{
 };
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
-use halfkey::policy::Policy;
+use halfkey::policy::{Policy, SuiteList};
 use halfkey::port::question::TokenQuestion;
 use halfkey::port::{CertificateAuthority, Token, TokenError};
 use halfkey::record::{Attempt, TokenRegistration};
@@ -46,14 +46,16 @@ impl World {
         let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), issuer).unwrap();
         let (name, offer_key) = (ServerName::new("gate.example").unwrap(), OfferKey::generate(random));
         let kem_key = KemPrivateKey::from_pkcs8_pem(include_str!("../data/test-key-rsa-2048-a.pem")).unwrap();
-        let request = CertificateRequest::sign(&name, kem_key.public(), &[2, 1], &offer_key).unwrap();
+        let suites = SuiteList::from_codes([2, 1]).unwrap();
+        let request = CertificateRequest::sign(&name, kem_key.public(), &suites, &offer_key).unwrap();
         let from = UnixTime::from_secs(NOW.as_secs() - 60);
         let chain =
             authority.issue(&request, Validity::new(from, from.after(86_400)).unwrap(), random).unwrap();
         let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
+        let settings = ServerSettings::new(name, template, &Secret::new([7; 32]));
         Self {
-            keys: Server::new(&name, &chain, kem_key, offer_key, 600, SystemRandom).unwrap(),
-            settings: Arc::new(ServerSettings::new(name, template, &Secret::new([7; 32]))),
+            keys: Server::new(&settings, &chain, kem_key, offer_key, SystemRandom).unwrap(),
+            settings: Arc::new(settings),
             store: Store::new(),
             decision: Mutex::new(grant()),
             anchors: authority.trust_anchor().unwrap().into(),

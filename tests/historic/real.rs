@@ -5,7 +5,7 @@ use crate::common::{Counting, Issuer, Link, Way, World, name, token};
 use crate::supply::*;
 use halfkey::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
-use halfkey::driver::{Client, ClientError, Configured, RegistrationOutcome};
+use crate::common::client::{Client, ClientError, Configured, RegistrationOutcome};
 use halfkey::message::{Address, Hello, Request, UserInformation};
 use halfkey::policy::Policy;
 use halfkey::port::Token;

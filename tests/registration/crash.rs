@@ -5,7 +5,8 @@ use crate::common::{Counting, Issuer, PIN, World, grant, token};
 use crate::recording::{self, RECORDED, RecordingServer, SPOKEN};
 use crate::supply::*;
 use crate::watched::{Fall, Moment, Power, WatchedStore, WatchedToken};
-use halfkey::driver::{ClientError, RegistrationOutcome, Transport};
+use crate::common::client::{ClientError, RegistrationOutcome};
+use halfkey::driver::Transport;
 use halfkey::memory::Store;
 use halfkey::message::{Outcome, Request};
 use halfkey::policy::Policy;
@@ -341,7 +342,7 @@ fn p8_replicas_and_changes_of_mind_never_seal_two_texts_alike() {
     let need = need.supply(form, Credential::None).unwrap();
     let need = need.supply_from(&mut applicant.token, &mut applicant.random).unwrap();
     let step = need.supply_from(&mut applicant.token, world.now()).unwrap();
-    let Attempt::InFlight(half) = step.wanted() else { panic!() };
+    let Attempt::InFlight(half) = step.wanted().attempt.clone() else { panic!() };
     drop(step.supply_from(&mut applicant.token).unwrap());
 
     // A crash after each call: the decision, and even the random bytes, are made again.

@@ -2,7 +2,7 @@
 
 use crate::applicant::{Applicant, active, answer, setting, states, user};
 use crate::common::{Counting, World, grant};
-use halfkey::driver::RegistrationOutcome;
+use crate::common::client::RegistrationOutcome;
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Lifecycle};

@@ -91,7 +91,7 @@ fn p2_neither_side_alone_makes_the_key() {
         let need = need.supply(form, Credential::None).unwrap();
         let need = need.supply_from(&mut applicant.token, &mut applicant.random).unwrap();
         let step = need.supply_from(&mut applicant.token, world.now()).unwrap();
-        let halfkey::record::Attempt::InFlight(half) = step.wanted() else { panic!() };
+        let halfkey::record::Attempt::InFlight(half) = step.wanted().attempt.clone() else { panic!() };
         drop(step.supply_from(&mut applicant.token).unwrap());
         let r3 = answer(&world, &half.request);
         let held = applicant.completes_with(&world, &half, &r3);

@@ -5,7 +5,7 @@ use crate::common::{Counting, World};
 use crate::distort::{bstr, content, entries, with};
 use crate::properties::{item, transcript};
 use halfkey::configuration::token::{Applying, ConfigurationRejection, Instruction};
-use halfkey::driver::{Configured, RegistrationOutcome};
+use crate::common::client::{Configured, RegistrationOutcome};
 use halfkey::memory::Store;
 use halfkey::message::{Outcome, UserInformation};
 use halfkey::policy::SuiteId;

@@ -3,7 +3,7 @@
 
 use crate::applicant::{Applicant, active, answer, setting, states, user, wire};
 use crate::common::{Counting, World};
-use halfkey::driver::{ClientError, RegistrationOutcome};
+use crate::common::client::{ClientError, RegistrationOutcome};
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Lifecycle, Progress};
 use halfkey::registration::ActivationCode;

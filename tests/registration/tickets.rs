@@ -3,7 +3,7 @@
 use crate::applicant::{Applicant, active, answer, decide, setting, states, user};
 use crate::common::{Counting, World, grant};
 use crate::supply::*;
-use halfkey::driver::RegistrationOutcome;
+use crate::common::client::RegistrationOutcome;
 use halfkey::port::Token;
 use halfkey::port::question::StoreQuestion;
 use halfkey::record::{Attempt, Lifecycle, Waiting};

@@ -7,7 +7,7 @@ use halfkey::policy::SuiteId;
 use halfkey::port::entitlement_store::{
     Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
 };
-use halfkey::port::token::Join;
+use halfkey::port::token::JoinRequest;
 use halfkey::port::{EntitlementStore, StoreError, Token, TokenError};
 use halfkey::record::{
     Applicant, ApplicantRecord, Attempt, ExpectedTags, NewOutcome, ServerRegistration, TokenRegistration,
@@ -142,10 +142,10 @@ impl<T: Token> Token for WatchedToken<T> {
     fn abandon(&mut self, txn: &Txn) -> Result<(), TokenError> {
         self.power.call("give_up", OUT, || self.inner.abandon(txn))
     }
-    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
+    fn join(&mut self, join: &JoinRequest) -> Result<[u8; 32], TokenError> {
         let suite = known(join.suite);
         let registration = TokenRegistration { suite, ..join.registration.clone() };
-        let join = Join { suite, registration: &registration, ..join.clone() };
+        let join = JoinRequest { suite, registration, ..join.clone() };
         self.power.call("join", OUT, || self.inner.join(&join))
     }
     fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {

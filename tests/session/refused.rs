@@ -7,7 +7,7 @@ use halfkey::key::KemPublicKey;
 use halfkey::message::Address;
 use halfkey::policy::{Mode, Policy, SuiteId};
 use halfkey::port::entitlement_store::*;
-use halfkey::port::token::Join;
+use halfkey::port::token::JoinRequest;
 use halfkey::port::{StoreError, Token, TokenError};
 use halfkey::record::{
     Applicant, ApplicantRecord, Attempt, ExpectedTags, NewOutcome, ServerRegistration, TokenRegistration,
@@ -85,7 +85,7 @@ impl Token for Card {
     fn abandon(&mut self, _: &Txn) -> Result<(), TokenError> {
         Err(TokenError::Full)
     }
-    fn join(&mut self, _: &Join<'_>) -> Result<[u8; 32], TokenError> {
+    fn join(&mut self, _: &JoinRequest) -> Result<[u8; 32], TokenError> {
         Err(TokenError::Full)
     }
     fn registrations(&self) -> Result<Vec<TokenRegistration>, TokenError> {

@@ -3,8 +3,9 @@
 use halfkey::message::{Address, VERSION};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::entitlement_store::{Admission, Admitted, Status};
+use halfkey::port::question::Derive;
 use halfkey::record::{self, Lifecycle, ServerRegistration, StoredKeys, TokenRegistration};
-use halfkey::schedule::{KeySet, KeyUse};
+use halfkey::schedule::KeySet;
 use halfkey::session::server::{self, AwaitResponse, Entry, Established};
 use halfkey::session::token::{self, AwaitAccept, Options, Session, SessionOutcome};
 use halfkey::session::{SessionError, park};
@@ -162,9 +163,9 @@ impl World {
         need.supply(&d)
     }
 
-    pub(crate) fn ask(&self, (key_id, question): (KeyId, KeyUse)) -> Secret {
-        assert_eq!(key_id, self.registration.key_id);
-        keys().derive(&suite::XWING, &question)
+    pub(crate) fn ask(&self, question: &Derive) -> Secret {
+        assert_eq!(question.key_id, self.registration.key_id);
+        keys().derive(&suite::XWING, &question.key_use)
     }
 
     pub(crate) fn admit(&self, admission: &Admission) -> Admitted {

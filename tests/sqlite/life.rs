@@ -4,7 +4,7 @@ use super::gate::Gate;
 use super::keeper::Keeper;
 use super::survey::{hangs_together, survey};
 use super::{Directory, migration, shell};
-use halfkey::driver::Configured;
+use crate::common::client::Configured;
 use halfkey::message::Address;
 use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::Document;

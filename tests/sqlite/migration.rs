@@ -5,7 +5,7 @@ use super::gate::Gate;
 use super::keeper::Keeper;
 use super::survey::{hangs_together, survey};
 use super::{Directory, shell};
-use halfkey::driver::{Configured, RegistrationOutcome};
+use crate::common::client::{Configured, RegistrationOutcome};
 use halfkey::message::Address;
 use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::Document;

@@ -5,7 +5,7 @@ use super::common::Counting;
 use halfkey::certificate::TrustAnchors;
 use halfkey::key::KemPublicKey;
 use halfkey::policy::{Policy, SuiteId};
-use halfkey::port::token::{Join, Joined};
+use halfkey::port::token::{JoinRequest, Joined};
 use halfkey::port::{Token, TokenError};
 use halfkey::record::{Attempt, Progress, TokenRegistration};
 use halfkey::schedule::{KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
@@ -129,13 +129,13 @@ impl Token for Keeper {
         self.attempts.remove(txn);
         Ok(())
     }
-    fn join(&mut self, join: &Join<'_>) -> Answer<[u8; 32]> {
-        let ssk1 = self.halves.get(join.txn).ok_or(TokenError::NoSuchAttempt)?.clone();
+    fn join(&mut self, join: &JoinRequest) -> Answer<[u8; 32]> {
+        let ssk1 = self.halves.get(&join.txn).ok_or(TokenError::NoSuchAttempt)?.clone();
         let suite = find(join.suite).ok_or(TokenError::UnknownSuite)?;
         let Joined { keys, registration, tag_c } =
             join.with(suite, &ssk1, |id, asked| self.derive(id, asked))?;
         self.keys.insert(registration.key_id, (registration, keys));
-        self.abandon(join.txn)?;
+        self.abandon(&join.txn)?;
         Ok(tag_c)
     }
     fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Answer<Secret> {

@@ -4,7 +4,7 @@ use super::world::{Counting, fixed};
 use halfkey::certificate::TrustAnchors;
 use halfkey::key::KemPublicKey;
 use halfkey::policy::SuiteId;
-use halfkey::port::token::Join;
+use halfkey::port::token::JoinRequest;
 use halfkey::port::{Token, TokenError};
 use halfkey::record::{Attempt, ProofKey, TokenRegistration};
 use halfkey::schedule::{KeyContext, KeySet, KeyUse, Ssk1Use, binder, derive_from_ssk1};
@@ -72,29 +72,29 @@ impl Token for Card {
         Ok(())
     }
 
-    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
+    fn join(&mut self, join: &JoinRequest) -> Result<[u8; 32], TokenError> {
         let suite = find(join.suite).ok_or(TokenError::UnknownSuite)?;
-        let ssk1 = self.halves.get(join.txn).ok_or(TokenError::NoSuchAttempt)?;
-        let TokenRegistration { certificate, server_name, user_id, key_id, .. } = join.registration;
+        let ssk1 = self.halves.get(&join.txn).ok_or(TokenError::NoSuchAttempt)?;
+        let TokenRegistration { certificate, server_name, user_id, key_id, .. } = &join.registration;
         if self.keys.contains_key(key_id) {
             return Err(TokenError::KeyExists);
         }
-        let mix = match join.proof_key {
+        let mix = match &join.proof_key {
             ProofKey::None => Secret::absent(),
-            ProofKey::Secret(secret) => binder(suite, secret, join.transcript),
+            ProofKey::Secret(secret) => binder(suite, secret, &join.transcript),
             ProofKey::Renewal(old) => {
                 let (keys, _) = self.keys.get(old).ok_or(TokenError::NoSuchKey)?;
-                keys.derive(suite, &KeyUse::Binder(*join.transcript))
+                keys.derive(suite, &KeyUse::Binder(join.transcript))
             }
         };
         let context = KeyContext { certificate, server_name, user_id, key_id };
-        let keys = KeySet::join(suite, ssk1, join.ssk2, join.transcript, join.ss_e, &mix, &context);
-        if keys.derive(suite, &KeyUse::Grant(*join.transcript)).expose() != join.tag_s {
+        let keys = KeySet::join(suite, ssk1, &join.ssk2, &join.transcript, &join.ss_e, &mix, &context);
+        if keys.derive(suite, &KeyUse::Grant(join.transcript)).expose() != &join.tag_s {
             return Err(TokenError::WrongProof);
         }
-        let tag_c = *keys.derive(suite, &KeyUse::Confirm(*join.transcript, *join.tag_s)).expose();
+        let tag_c = *keys.derive(suite, &KeyUse::Confirm(join.transcript, join.tag_s)).expose();
         self.keys.insert(*key_id, (keys, join.registration.clone()));
-        self.abandon(join.txn)?;
+        self.abandon(&join.txn)?;
         Ok(tag_c)
     }
 

@@ -8,7 +8,7 @@
 use halfkey::certificate::TrustAnchors;
 use halfkey::key::KemPublicKey;
 use halfkey::policy::SuiteId;
-use halfkey::port::token::Join;
+use halfkey::port::token::JoinRequest;
 use halfkey::port::{Token, TokenError};
 use halfkey::record::{Attempt, Progress, TokenRegistration};
 use halfkey::schedule::{KeySet, KeyUse, Ssk1Use};
@@ -123,24 +123,24 @@ impl Token for CardToken {
         self.attempts.retain(|attempt| attempt.txn() != txn);
         Ok(())
     }
-    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
+    fn join(&mut self, join: &JoinRequest) -> Result<[u8; 32], TokenError> {
         let key_id = join.registration.key_id;
         if self.place(&key_id).is_ok() {
             return Err(TokenError::KeyExists);
         }
         let digest = XWING.hash(&[join.ssk2.expose(), join.transcript.as_bytes()]);
-        let j = self.card.join(join.txn, &digest).ok_or(TokenError::NoSuchAttempt)?;
+        let j = self.card.join(&join.txn, &digest).ok_or(TokenError::NoSuchAttempt)?;
         let mix = join
             .binder(&XWING, |earlier, asked| self.card.derive(earlier, asked).ok_or(TokenError::NoSuchKey))?;
-        self.card.import(&key_id, KeySet::from_j(&XWING, &j, join.ss_e, &mix, &join.context()));
-        if !self.card.verify(&key_id, &KeyUse::Grant(*join.transcript), join.tag_s) {
+        self.card.import(&key_id, KeySet::from_j(&XWING, &j, &join.ss_e, &mix, &join.context()));
+        if !self.card.verify(&key_id, &KeyUse::Grant(join.transcript), &join.tag_s) {
             self.card.erase_key(&key_id);
             return Err(TokenError::WrongProof);
         }
-        let confirm = KeyUse::Confirm(*join.transcript, *join.tag_s);
+        let confirm = KeyUse::Confirm(join.transcript, join.tag_s);
         let tag_c = *self.card.derive(&key_id, &confirm).ok_or(TokenError::NoSuchKey)?.expose();
         self.registrations.push(join.joined(tag_c));
-        self.abandon(join.txn)?;
+        self.abandon(&join.txn)?;
         Ok(tag_c)
     }
     fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {

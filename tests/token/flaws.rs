@@ -4,7 +4,7 @@ use super::{contract, software};
 use halfkey::certificate::TrustAnchors;
 use halfkey::key::KemPublicKey;
 use halfkey::policy::SuiteId;
-use halfkey::port::token::Join;
+use halfkey::port::token::JoinRequest;
 use halfkey::port::{Token, TokenError};
 use halfkey::record::{Attempt, Progress, ProofKey, TokenRegistration};
 use halfkey::schedule::{KeyUse, Ssk1Use};
@@ -90,18 +90,17 @@ impl Token for Flawed {
         self.wrapped.retain(|(other, _)| other != txn);
         self.inner.abandon(txn)
     }
-    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
+    fn join(&mut self, join: &JoinRequest) -> Result<[u8; 32], TokenError> {
         let mut join = join.clone();
-        let none = ProofKey::None;
         if self.has(Flaw::MixesNothing) {
-            join.proof_key = &none;
+            join.proof_key = ProofKey::None;
         }
         if self.has(Flaw::OverwritesKeys) {
             let _ = self.inner.remove(&join.registration.key_id);
         }
         match (self.inner.join(&join), self.flaw) {
             (Err(TokenError::WrongProof), Flaw::ErasesHalfAfterWrongProof) => {
-                self.inner.abandon(join.txn)?;
+                self.inner.abandon(&join.txn)?;
                 Err(TokenError::WrongProof)
             }
             (Err(TokenError::WrongProof), Flaw::ErasesAttemptAfterWrongProof) => {
@@ -111,10 +110,10 @@ impl Token for Flawed {
             (Err(TokenError::WrongProof), Flaw::TakesAnyProof) => Ok([0; 32]),
             (Err(TokenError::WrongProof), Flaw::ComparesHalfTheProof) => {
                 // As though the second half of the proof were not looked at.
-                let mut tag_s = *join.tag_s;
+                let mut tag_s = join.tag_s;
                 for place in 16..32 {
                     tag_s[place] ^= 0x80;
-                    if let Ok(tag_c) = self.inner.join(&Join { tag_s: &tag_s, ..join.clone() }) {
+                    if let Ok(tag_c) = self.inner.join(&JoinRequest { tag_s, ..join.clone() }) {
                         return Ok(tag_c);
                     }
                     tag_s[place] ^= 0x80;
@@ -127,7 +126,7 @@ impl Token for Flawed {
             }
             (joined, _) => {
                 if joined.is_ok() && !self.has(Flaw::KeepsHalfAfterJoin) {
-                    self.wrapped.retain(|(txn, _)| txn != join.txn);
+                    self.wrapped.retain(|(txn, _)| *txn != join.txn);
                 }
                 joined
             }

@@ -4,7 +4,7 @@ use super::{anchors, load, pin, server_key, software};
 use halfkey::certificate::TrustAnchors;
 use halfkey::key::KemPublicKey;
 use halfkey::policy::{Policy, SuiteId};
-use halfkey::port::token::Join;
+use halfkey::port::token::JoinRequest;
 use halfkey::port::{Token, TokenError};
 use halfkey::record::{Attempt, Progress, ProofKey, TokenRegistration, Waiting};
 use halfkey::schedule::{KeyContext, KeySet, KeyUse, Ssk1Use};
@@ -63,7 +63,7 @@ impl Token for Restarting {
     fn abandon(&mut self, txn: &Txn) -> Result<(), TokenError> {
         self.token().abandon(txn)
     }
-    fn join(&mut self, join: &Join<'_>) -> Result<[u8; 32], TokenError> {
+    fn join(&mut self, join: &JoinRequest) -> Result<[u8; 32], TokenError> {
         self.token().join(join)
     }
     fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {
@@ -123,15 +123,15 @@ pub(crate) fn renew(
     let absent = Secret::absent();
     let keys = KeySet::join(&XWING, &ssk1, &ssk2, &transcript, &absent, &absent, &context);
     let tag_s = *keys.derive(&XWING, &KeyUse::Grant(transcript)).expose();
-    token.join(&Join {
-        txn: &txn,
+    token.join(&JoinRequest {
+        txn,
         suite: SuiteId::XWing,
-        ssk2: &ssk2,
-        transcript: &transcript,
-        ss_e: &absent,
-        proof_key: &ProofKey::None,
-        tag_s: &tag_s,
-        registration: &registration,
+        ssk2,
+        transcript,
+        ss_e: absent,
+        proof_key: ProofKey::None,
+        tag_s,
+        registration,
     })
 }
 

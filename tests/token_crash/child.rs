@@ -1,9 +1,13 @@
 //! The process that is killed: it announces each action with its token, performs it, and acknowledges it.
 
+#[path = "../support/client.rs"]
+mod client;
+
 use crate::server::{APPLICATION, SERVER};
 use halfkey::certificate::{Revocation, TrustAnchors};
 use halfkey::configuration::token::Applying;
-use halfkey::driver::{Client, ClientSession, Framed, RegistrationOutcome, Transport};
+use client::{Client, ClientSession, RegistrationOutcome};
+use halfkey::driver::{Framed, Transport};
 use halfkey::message::UserInformation;
 use halfkey::port::{Token, TokenError};
 use halfkey::record::{Progress, TokenRegistration};

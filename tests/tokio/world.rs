@@ -5,13 +5,13 @@ use halfkey::driver::{Observer, RegistrationOutcome};
 use halfkey::exchange::{RequestKind, ServerEvent};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
-use halfkey::policy::{Policy, SuiteId};
+use halfkey::policy::{Policy, SuiteList};
 use halfkey::port::CertificateAuthority;
 use halfkey::record::TokenRegistration;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::software::{PinSettings, SoftwareToken};
-use halfkey::store::operation::{RegistrationEntry, Registrations};
+use halfkey::store::operation::{ListRegistrations, RegistrationEntry};
 use halfkey::template::{Field, FieldKind, Form, Template};
 use halfkey::tokio::{
     AcceptError, Acceptor, AcceptorBuilder, ClientSession, Connector, ConnectorBuilder, FillError, Limits,
@@ -67,13 +67,11 @@ pub(crate) fn parts() -> (ServerSettings, Server, TrustAnchors) {
     let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), key).unwrap();
     let (name, offer_key) = (ServerName::new("gate.example").unwrap(), OfferKey::generate(random));
     let kem_key = KemPrivateKey::from_pkcs8_pem(include_str!("../data/test-key-rsa-2048-a.pem")).unwrap();
-    let suites = SuiteId::ALL.map(SuiteId::code);
-    let request = CertificateRequest::sign(&name, kem_key.public(), &suites, &offer_key).unwrap();
+    let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key).unwrap();
     let chain = authority.issue(&request, Validity::new(now, now.after(86_400)).unwrap(), random).unwrap();
     let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
     let settings = ServerSettings::new(name, template, &Secret::new([0x5E; Secret::LEN]));
-    let keys =
-        Server::new(&settings.name, &chain, kem_key, offer_key, settings.offer_ttl, SystemRandom).unwrap();
+    let keys = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom).unwrap();
     (settings, keys, authority.trust_anchor().unwrap().into())
 }
 
@@ -142,7 +140,7 @@ impl World {
     }
 
     pub(crate) fn registrations(&self) -> Vec<RegistrationEntry> {
-        self.store.run(&Registrations::default(), UnixTime::now()).unwrap().entries
+        self.store.run(&ListRegistrations::default(), UnixTime::now()).unwrap().entries
     }
 }
 

@@ -1,9 +1,8 @@
 //! Step 90: a certificate that does not hold ends the call, before the user sees anything.
 
-use super::{Issuer, PIN, PinSettings, Result, ServerRegistration, Setting, ensure};
+use super::{Issuer, PIN, PinSettings, Result, ServerRegistration, Setting, ensure, failed, reason};
 use halfkey::SystemRandom;
 use halfkey::certificate::{CertificateError, Chain};
-use halfkey::driver::ClientError;
 use halfkey::key::IssuerKey;
 use halfkey::port::{CertificateAuthority, Token};
 use halfkey::registration::TokenRegistrationError;
@@ -12,8 +11,8 @@ use halfkey::store::operation::ListRegistrations;
 pub fn wrong_issuer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     // It even has the right name: only its key differs.
     let stranger = Issuer::new(IssuerKey::generate_rsa(2048, &mut SystemRandom)?)?;
-    setting.alice.token = stranger.blank_token(PinSettings::for_tests())?.0;
-    setting.alice.token.unlock(&PIN.into())?;
+    *setting.alice.token() = stranger.blank_token(PinSettings::for_tests())?.0;
+    setting.alice.token().unlock(&PIN.into())?;
     call_ends(setting, |error| *error == CertificateError::BadSignature)
 }
 
@@ -54,15 +53,15 @@ pub fn revoked(setting: &mut Setting, _: Option<usize>) -> Result<()> {
 fn call_ends(setting: &mut Setting, expected: fn(&CertificateError) -> bool) -> Result<()> {
     let line = setting.line()?;
     let ended: ServerRegistration = setting.register(line)?;
-    let refused = match &ended {
-        Err(ClientError::Registration(TokenRegistrationError::Certificate(error))) => expected(error),
+    let refused = match failed(&ended) {
+        Some(TokenRegistrationError::Certificate(error)) => expected(error),
         _ => false,
     };
     ensure(refused, &format!("the call ended as {ended:?}"))?;
     if let Err(error) = ended {
-        setting.narrator.remark(&format!("the token ends the call: {error}"));
+        setting.narrator.remark(&format!("the token ends the call: {}", reason(&error)));
     }
-    ensure(setting.alice.token.attempts()?.is_empty(), "something of the run is left on the token")?;
+    ensure(setting.alice.token().attempts()?.is_empty(), "something of the run is left on the token")?;
     let rows = setting.gate()?.run(&ListRegistrations::default())?.entries;
     ensure(rows.is_empty(), "the server has registered somebody")?;
     setting.narrator.remark("no form was shown, no key made, nothing stored on either side");

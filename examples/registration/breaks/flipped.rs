@@ -1,6 +1,6 @@
 //! A bit flipped anywhere from R0 to S3: one side notices each time, and nothing is lost.
 
-use super::{Meddler, Narrator, Result, Setting, Voice, lock, meddler, message_name, recorder};
+use super::{Meddler, Narrator, Result, Setting, Voice, lock, meddler, message_name, reason, recorder};
 use halfkey::driver::RegistrationOutcome;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -73,12 +73,12 @@ fn run_through(setting: &mut Setting, meddler: &Meddler) -> Result<Option<String
             return Ok(Some(format!("refused inside R3: {}", refused.code)));
         }
         Ok(other) => return Err(format!("the registration ended as {other:?}").into()),
-        Err(error) => return Ok(Some(error.to_string())),
+        Err(error) => return Ok(Some(reason(&error))),
     };
     let line = setting.line_through(meddler)?;
     match setting.alice.open(line, &registration) {
         Ok(_) => Ok(None),
-        Err(error) => Ok(Some(error.to_string())),
+        Err(error) => Ok(Some(reason(&error))),
     }
 }
 

@@ -1,8 +1,7 @@
 //! Lost messages and lost power: the token goes on where it was.
 
-use super::{Result, Setting, ensure, meddler, message_name};
+use super::{Result, Setting, ensure, failed, meddler, message_name};
 use halfkey::ErrorReason;
-use halfkey::driver::ClientError;
 use halfkey::record::Lifecycle;
 use halfkey::registration::TokenRegistrationError;
 use halfkey::store::operation::{ListRegistrations, RegistrationEntry};
@@ -61,10 +60,7 @@ pub fn stale_offer(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     });
     let line = setting.line_through(&holding)?;
     let ended = setting.register(line)?;
-    let told = matches!(
-        ended,
-        Err(ClientError::Registration(TokenRegistrationError::ErrorMessage(ErrorReason::Restart)))
-    );
+    let told = failed(&ended) == Some(&TokenRegistrationError::ErrorMessage(ErrorReason::Restart));
     ensure(told, &format!("the run ended as {ended:?}"))?;
     let half = setting.alice.in_flight()?.ok_or("a message that anybody can forge has ended the run")?;
     setting.abandon(&half.txn)?;

@@ -14,8 +14,10 @@ use super::cast::{Issuer, Keys, PIN, Result, User, secret_bytes};
 use super::figures::message_name;
 use super::gate::{Files, Gate, lock};
 use super::narrator::{Narrator, Voice, Way};
+use super::story::hung_up;
 use super::wire::{Meddler, Tap, meddler, relay};
-use halfkey::driver::{ClientError, RegistrationOutcome};
+use halfkey::driver::{ConnectError, RegistrationOutcome};
+use halfkey::exchange::TokenExchangeError;
 use halfkey::port::Token;
 use halfkey::record::{Lifecycle, Progress, TokenRegistration};
 use halfkey::registration::TokenRegistrationError;
@@ -23,6 +25,7 @@ use halfkey::registration::token::Credential;
 use halfkey::software::{PinSettings, UnblockingCode};
 use halfkey::store::operation::ListRegistrations;
 use halfkey::{ErrorReason, Txn};
+use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -95,15 +98,15 @@ struct Setting {
     code: UnblockingCode,
 }
 
-type ServerRegistration = std::result::Result<RegistrationOutcome, ClientError>;
+type ServerRegistration = std::result::Result<RegistrationOutcome, ConnectError>;
 
 impl Setting {
     fn new(narrator: &Narrator, keys: &Keys) -> Result<Self> {
         let mut issuer = Issuer::new(keys.issuer.clone())?;
         let files = issuer.certify("bank.example", &keys.servers[0])?;
         let (token, code) = issuer.blank_token(PinSettings::for_tests())?;
-        let mut alice = User::new("alice", token, narrator);
-        alice.token.unlock(&PIN.into())?;
+        let alice = User::new("alice", token, narrator);
+        alice.token().unlock(&PIN.into())?;
         let gate = Some(Gate::start(files.clone())?);
         Ok(Self { narrator: narrator.clone(), issuer, fresh: files.backup(), files, gate, alice, code })
     }
@@ -129,8 +132,8 @@ impl Setting {
     /// Another user with a token of the same issuer.
     fn another(&self, name: &'static str) -> Result<User> {
         let (token, _) = self.issuer.blank_token(PinSettings::for_tests())?;
-        let mut user = User::new(name, token, &self.narrator);
-        user.token.unlock(&PIN.into())?;
+        let user = User::new(name, token, &self.narrator);
+        user.token().unlock(&PIN.into())?;
         Ok(user)
     }
 
@@ -142,13 +145,13 @@ impl Setting {
         line(&self.narrator, relay(self.gate()?.address, meddler)?)
     }
 
-    fn register(&mut self, line: Tap) -> Result<ServerRegistration> {
+    fn register(&self, line: Tap) -> Result<ServerRegistration> {
         let name = self.gate()?.name().clone();
         Ok(self.alice.register(line, &name, Credential::None))
     }
 
     /// Registers Alice without a failure.
-    fn registered(&mut self) -> Result<TokenRegistration> {
+    fn registered(&self) -> Result<TokenRegistration> {
         let line = self.line()?;
         active(self.register(line)?)
     }
@@ -169,7 +172,7 @@ impl Setting {
 
     /// Checks the end after any break: the token resumes where it was, one registration is active on both
     /// sides, and it opens a session.
-    fn recovers(&mut self) -> Result<()> {
+    fn recovers(&self) -> Result<()> {
         let half = self.alice.in_flight()?;
         let joined = self.alice.registration(&self.gate()?.name().clone()).ok();
         let line = self.line()?;
@@ -177,15 +180,13 @@ impl Setting {
             (Some(half), _) => {
                 self.narrator.remark("the token still has its half, and sends the same R2 again");
                 let txn = half.txn;
-                match self.alice.resume(line, half) {
-                    Err(ClientError::Registration(TokenRegistrationError::ErrorMessage(
-                        ErrorReason::Restart,
-                    ))) => {
-                        self.abandon(&txn)?;
-                        let line = self.line()?;
-                        self.register(line)?
-                    }
-                    ended => ended,
+                let ended = self.alice.resume(line, half);
+                if failed(&ended) == Some(&TokenRegistrationError::ErrorMessage(ErrorReason::Restart)) {
+                    self.abandon(&txn)?;
+                    let line = self.line()?;
+                    self.register(line)?
+                } else {
+                    ended
                 }
             }
             (None, Some(joined)) if joined.progress == Progress::Active => return self.is_well(),
@@ -204,22 +205,22 @@ impl Setting {
 
     /// The server no longer knows the offer. Its answer is not authenticated, so the token keeps its
     /// run, and the user abandons it.
-    fn abandon(&mut self, txn: &Txn) -> Result<()> {
+    fn abandon(&self, txn: &Txn) -> Result<()> {
         self.narrator.remark("E0 ends nothing, for anybody can forge it; the user gives the run up");
-        Ok(self.alice.token.abandon(txn)?)
+        Ok(self.alice.token().abandon(txn)?)
     }
 
     /// Checks that one registration is active on both sides, and that it opens a session.
-    fn is_well(&mut self) -> Result<()> {
+    fn is_well(&self) -> Result<()> {
         let gate = self.gate()?;
         let rows = gate.run(&ListRegistrations::default())?.entries;
         let states: Vec<Lifecycle> = rows.iter().map(|row| row.lifecycle).collect();
         ensure(states == [Lifecycle::Active], &format!("the server has registrations {states:?}"))?;
         let registration = self.alice.registration(gate.name())?;
-        ensure(self.alice.token.registrations()?.len() == 1, "the token has more than one registration")?;
+        ensure(self.alice.token().registrations()?.len() == 1, "the token has more than one registration")?;
         let line = self.line()?;
         let session = self.alice.open(line, &registration)?;
-        self.narrator.records(&["close"]);
+        self.narrator.records(&["close", "close"]);
         session.close()?;
         self.narrator.remark("one registration, active on both sides, and it opens a session");
         Ok(())
@@ -235,6 +236,24 @@ fn active(ended: ServerRegistration) -> Result<TokenRegistration> {
         RegistrationOutcome::Active(registration) => Ok(registration),
         other => Err(format!("the registration ended as {other:?}").into()),
     }
+}
+
+/// Why a registration does not go on.
+const fn failed(ended: &ServerRegistration) -> Option<&TokenRegistrationError> {
+    match ended {
+        Err(ConnectError::Exchange(TokenExchangeError::Registration(error))) => Some(error),
+        _ => None,
+    }
+}
+
+/// An error and all its causes.
+fn reason(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// The library keeps a promise, or the break has found that it does not.

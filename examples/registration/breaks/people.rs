@@ -10,7 +10,7 @@ use halfkey::{SystemRandom, UserName};
 
 pub fn wrong_pin(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     setting.registered()?;
-    let token = &mut setting.alice.token;
+    let mut token = setting.alice.token();
     token.lock();
     ensure(token.registrations() == Err(TokenError::Locked), "a locked token tells whose it is")?;
     for tries_left in [4, 3, 2, 1] {
@@ -27,6 +27,7 @@ pub fn wrong_pin(setting: &mut Setting, _: Option<usize>) -> Result<()> {
         token.unlock(&PIN.into()).is_err() && token.unlock(&"13579".into()).is_ok(),
         "the old PIN still opens it",
     )?;
+    drop(token);
     setting.is_well()
 }
 
@@ -34,7 +35,7 @@ pub fn wrong_pin(setting: &mut Setting, _: Option<usize>) -> Result<()> {
 fn refused(
     setting: &Setting,
     who: &str,
-    user: &mut User,
+    user: &User,
     credential: Credential,
     code: RejectionCode,
 ) -> Result<()> {
@@ -43,7 +44,10 @@ fn refused(
     let ended = user.register(line, setting.gate()?.name(), credential)?;
     let as_expected = matches!(&ended, RegistrationOutcome::Refused(refused) if refused.code == code);
     ensure(as_expected, &format!("{who}: {ended:?}"))?;
-    ensure(user.token.registrations()?.is_empty() && user.in_flight()?.is_none(), "something is left of it")?;
+    ensure(
+        user.token().registrations()?.is_empty() && user.in_flight()?.is_none(),
+        "something is left of it",
+    )?;
     setting.narrator.remark(&format!("refused, inside R3: {code}"));
     Ok(())
 }
@@ -51,11 +55,11 @@ fn refused(
 pub fn taken_name(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     setting.registered()?;
     for name in ["alice", "ALICE"] {
-        let mut mallory = setting.another(name)?;
+        let mallory = setting.another(name)?;
         refused(
             setting,
             &format!("another token, as {name}"),
-            &mut mallory,
+            &mallory,
             Credential::None,
             RejectionCode::NameTaken,
         )?;
@@ -73,20 +77,20 @@ pub fn wrong_code(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     gate.run(&IssueCode { name: user, secret, expires: None })?;
     setting.narrator.remark("the operator expects alice, and sends her a code by letter");
 
-    let mut mallory = setting.another("alice")?;
+    let mallory = setting.another("alice")?;
     refused(
         setting,
         "a stranger as alice, without a code",
-        &mut mallory,
+        &mallory,
         Credential::None,
         RejectionCode::ProofNeeded,
     )?;
     let guess = ActivationCode::generate(&mut SystemRandom);
     let guess = Credential::Activation(guess);
-    refused(setting, "the stranger guesses", &mut mallory, guess, RejectionCode::Unspecified)?;
-    let mut bob = setting.another("bob")?;
+    refused(setting, "the stranger guesses", &mallory, guess, RejectionCode::Unspecified)?;
+    let bob = setting.another("bob")?;
     let stolen = Credential::Activation(code.clone());
-    refused(setting, "bob, with the code that is alice's", &mut bob, stolen, RejectionCode::Unspecified)?;
+    refused(setting, "bob, with the code that is alice's", &bob, stolen, RejectionCode::Unspecified)?;
 
     setting.narrator.remark("alice types hers in lower case:");
     let (line, name) = (setting.line()?, setting.gate()?.name().clone());
@@ -96,7 +100,7 @@ pub fn wrong_code(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     refused(
         setting,
         "the stranger has found the letter, too late",
-        &mut mallory,
+        &mallory,
         used,
         RejectionCode::Unspecified,
     )?;

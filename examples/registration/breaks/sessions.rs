@@ -1,7 +1,7 @@
 //! Sessions that must not come about. The pure steps are at work here, without the library's loops.
 
 use super::{Result, Setting, ensure, secret_bytes};
-use halfkey::driver::{ClientError, Transport};
+use halfkey::driver::{ConnectError, Framed, Transport};
 use halfkey::port::entitlement_store::Status;
 use halfkey::port::question::StoreQuestion;
 use halfkey::record::TokenRegistration;
@@ -19,7 +19,7 @@ fn random_key_id() -> KeyId {
 
 /// Opens a session as somebody who does not know the key would, and gives what the server sends.
 fn without_key(setting: &Setting, registration: &TokenRegistration) -> Result<(Vec<u8>, Vec<u8>)> {
-    let mut line = setting.line()?;
+    let mut line = Framed(setting.line()?);
     let step = open(registration, &Options::default())?;
     line.send(step.send.as_bytes())?;
     let challenge = line.receive()?.ok_or("no challenge")?;
@@ -46,7 +46,7 @@ pub fn unknown_id(setting: &mut Setting, _: Option<usize>) -> Result<()> {
 pub fn copied_challenge(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let registration = setting.registered()?;
     let (gate, random) = (setting.gate.as_ref().ok_or("the server is down")?, &mut SystemRandom);
-    let (settings, store, now) = (&gate.inside.settings, gate.store(), gate.inside.clock.now());
+    let (settings, store, now) = (&*gate.inside.settings, gate.store(), gate.inside.clock.now());
 
     // A server that keeps nothing puts the challenge into S1, sealed, and gets it back in S2.
     let s0 = open(&registration, &Options::default())?;
@@ -54,7 +54,7 @@ pub fn copied_challenge(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let registered = need.wanted().ask(store, now)?;
     let s1 = need.supply_with_cookie(registered, now, settings, random)?;
     let need = s0.next.receive_challenge(s1.as_bytes(), random)?;
-    let s2 = need.supply_from(&mut setting.alice.token)?.send;
+    let s2 = need.supply_from(&mut *setting.alice.token())?.send;
 
     let mut use_it = || {
         let need = park::resume_from_response(s2.as_bytes(), settings, now)?;
@@ -77,7 +77,7 @@ pub fn revoked_key(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     setting.gate()?.run(&Revoke(registration.key_id))?;
     let line = setting.line()?;
     let barred = setting.alice.open(line, &registration).err();
-    let told = matches!(barred, Some(ClientError::NotActive(Status::Revoked)));
+    let told = matches!(barred, Some(ConnectError::NotActive(Status::Revoked)));
     ensure(told, &format!("the session ended as {barred:?}"))?;
     setting.narrator.remark("the server proves that it is the server, and says: revoked. No session");
     Ok(())

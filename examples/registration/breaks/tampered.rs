@@ -1,7 +1,7 @@
 //! A man in the middle records, repeats, forges and swaps messages.
 
-use super::{Result, Setting, Way, active, ensure, lock, meddler, message_name, recorder};
-use halfkey::driver::{ClientError, Framed, Transport};
+use super::{Result, Setting, Way, active, ensure, failed, lock, meddler, message_name, recorder};
+use halfkey::driver::{Framed, Transport};
 use halfkey::message::Outcome;
 use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::token::Credential;
@@ -48,7 +48,7 @@ pub fn replayed_session(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let registration = setting.registered()?;
     let (recorder, record) = recorder();
     let line = setting.line_through(&recorder)?;
-    setting.narrator.records(&["close"]);
+    setting.narrator.records(&["close", "close"]);
     setting.alice.open(line, &registration)?.close()?;
     let recorded = lock(&record).clone();
     let frames = [named(&recorded, "S0 Open")?, named(&recorded, "S2 Response")?];
@@ -74,7 +74,7 @@ pub fn forged_outcome(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     });
     let line = setting.line_through(&forging)?;
     let ended = setting.register(line)?;
-    let ignored = matches!(ended, Err(ClientError::Registration(TokenRegistrationError::Sealed)));
+    let ignored = failed(&ended) == Some(&TokenRegistrationError::Sealed);
     ensure(ignored, &format!("a forged outcome ended the run as {ended:?}"))?;
     setting.narrator.remark("it does not open under SSK1, so the token ignores it");
     setting.recovers()
@@ -92,7 +92,7 @@ fn forge(frame: &[u8]) -> Option<Vec<u8>> {
 }
 
 pub fn swapped_runs(setting: &mut Setting, _: Option<usize>) -> Result<()> {
-    let mut bob = setting.another("bob")?;
+    let bob = setting.another("bob")?;
     let name = setting.gate()?.name().clone();
     let (recorder, record) = recorder();
     let losing = setting.losing("R4 Confirm");
@@ -116,7 +116,7 @@ pub fn swapped_runs(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     });
     let line = setting.line_through(&swapping)?;
     let ended = setting.register(line)?;
-    let ignored = matches!(ended, Err(ClientError::Registration(TokenRegistrationError::WrongRun)));
+    let ignored = failed(&ended) == Some(&TokenRegistrationError::WrongRun);
     ensure(ignored, &format!("another's outcome ended the run as {ended:?}"))?;
     setting.narrator.remark("it is no answer to her run; she asks again, and bob confirms his");
     let half = setting.alice.in_flight()?.ok_or("another's outcome has ended the run")?;
@@ -126,9 +126,9 @@ pub fn swapped_runs(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let his = active(bob.confirm(line, bob.registration(&name)?))?;
     ensure(hers.key_id != his.key_id && hers.user_id != his.user_id, "they share a key")?;
     setting.narrator.remark("both have keys of their own, and open sessions");
-    for (user, registration) in [(&mut setting.alice, &hers), (&mut bob, &his)] {
-        let line = super::line(&setting.narrator, setting.gate.as_ref().ok_or("no server")?.address)?;
-        setting.narrator.records(&["close"]);
+    for (user, registration) in [(&setting.alice, &hers), (&bob, &his)] {
+        let line = setting.line()?;
+        setting.narrator.records(&["close", "close"]);
         user.open(line, registration)?.close()?;
     }
     Ok(())

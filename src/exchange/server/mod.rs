@@ -223,6 +223,7 @@ impl Base {
         self.done(event, State::Idle, vec![frame])
     }
 
+    #[allow(clippy::boxed_local, reason = "a turn's base is in a box all the way")]
     fn done(mut self: Box<Self>, event: Option<ServerEvent>, state: State, send: Vec<Vec<u8>>) -> ServerTurn {
         self.events.extend(event);
         self.exchange.state = state;
@@ -235,6 +236,7 @@ impl Base {
     }
 
     /// Ends the conversation.
+    #[allow(clippy::boxed_local, reason = "a turn's base is in a box all the way")]
     fn over(mut self: Box<Self>, event: Option<ServerEvent>, send: Vec<Vec<u8>>) -> ServerTurn {
         self.events.extend(event);
         ServerTurn::Done(ServerReply { send, events: self.events, ..ServerReply::default() })

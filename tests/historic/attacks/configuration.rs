@@ -5,7 +5,7 @@ use crate::letter::*;
 use crate::real::Real;
 use halfkey::Secret;
 use halfkey::configuration::token::ConfigurationRejection;
-use halfkey::driver::{ClientError, Configured};
+use crate::common::client::{ClientError, Configured};
 use halfkey::historic::configuration::{self, Instruction, Instructions};
 use halfkey::historic::session::claims;
 use halfkey::historic::{Cipher, Des, Key};

@@ -63,10 +63,10 @@ fn no_real_registration_is_relayed() {
     let gates_name = gate.settings.name.clone();
     let r0 = hello(gates_name, SUITES, &mut first_draw(txn.as_bytes(), &mut random)).unwrap();
     let need = real::fill(gate, &real.issuer.anchors(), r0, "bob", &mut random);
-    assert_eq!(need.wanted().0, &txn);
-    let ct = need.wanted().2.encapsulate(&ssk1, &mut random).unwrap();
+    assert_eq!(need.wanted().txn, txn);
+    let ct = need.wanted().server_key.encapsulate(&ssk1, &mut random).unwrap();
     let need = need.supply(&ct, &mut random).unwrap();
-    let p_b = derive_from_ssk1(&XWING, &ssk1, Ssk1Use::Request, need.wanted().2);
+    let p_b = derive_from_ssk1(&XWING, &ssk1, Ssk1Use::Request, &need.wanted().transcript);
     let shops = need.supply(&p_b, None, now).unwrap().supply();
     let need = real::requested(gate, shops.send.as_bytes()).unwrap();
     let need = need.supply_from(&gate.server, &gate.settings, now).unwrap();
@@ -78,6 +78,6 @@ fn no_real_registration_is_relayed() {
     assert!(real::held(&bob).is_empty());
     // The shop's own run opens it: the answer was good, for that run alone.
     let need = shops.next.receive_outcome(&r3).unwrap();
-    let p_g = derive_from_ssk1(&XWING, &ssk1, Ssk1Use::Outcome, need.wanted().2);
+    let p_g = derive_from_ssk1(&XWING, &ssk1, Ssk1Use::Outcome, &need.wanted().transcript);
     assert!(matches!(need.supply(&p_g, now), Ok(ServerDecision::Granted(_))));
 }
