@@ -11,6 +11,8 @@
 #[path = "tokio/world.rs"]
 mod world;
 
+#[path = "tokio/both.rs"]
+mod both;
 #[path = "tokio/cancel.rs"]
 mod cancel;
 #[path = "tokio/idle.rs"]

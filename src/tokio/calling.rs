@@ -1,11 +1,11 @@
 //! A client's loop over one connection, and the hands that perform a token's turns.
 
-use super::connector::{FillError, Timeouts};
+use super::connector::Timeouts;
 use super::end::Boxed;
-use super::error::ConnectError;
 use super::link::{Link, Patience};
 use crate::certificate::VerifiedServer;
 use crate::configuration::token::{Applying, Instruction};
+use crate::driver::{ConnectError, FillError};
 use crate::exchange::{
     Configured, News, RegisterOptions, TokenExchange, TokenExchangeError, TokenReply, TokenTurn,
 };
@@ -31,6 +31,9 @@ pub(super) type Filler =
 /// Puts a configuration in force.
 type Apply = Box<dyn Fn(ApplicationName, Instruction) -> Boxed<Applying> + Send + Sync>;
 
+/// Tells what became of a configuration.
+type TellConfigured = Box<dyn Fn(&ApplicationName, &Configured) + Send + Sync>;
+
 /// A client: the token, the client system and the choices.
 pub(super) struct Calling<T> {
     pub(super) token: Arc<Mutex<T>>,
@@ -38,7 +41,7 @@ pub(super) struct Calling<T> {
     pub(super) clock: Box<dyn Fn() -> UnixTime + Send + Sync>,
     pub(super) timeouts: Timeouts,
     pub(super) apply: Apply,
-    pub(super) configured: Box<dyn Fn(&ApplicationName, &Configured) + Send + Sync>,
+    pub(super) configured: TellConfigured,
 }
 
 impl<T: Token + 'static> Calling<T> {
@@ -56,7 +59,9 @@ impl<T: Token + 'static> Calling<T> {
     ) -> Result<R, ConnectError> {
         let token = Arc::clone(&self.token);
         let called = spawn_blocking(move || with(&mut token.lock().unwrap_or_else(PoisonError::into_inner)));
-        called.await.map_err(|_| ConnectError::Panicked)
+        called
+            .await
+            .map_err(|_| ConnectError::Stream(io::Error::other("the token or a callback has panicked")))
     }
 
     /// Performs a turn to its end.

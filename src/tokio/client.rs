@@ -3,10 +3,10 @@
 use super::calling::Calls;
 use super::converse::PANICKED;
 use super::end::{End, Failure, Progress, Taken};
-use super::error::ConnectError;
 use super::handle::Handle;
 use super::link::{Link, Patience};
 use super::session::{Facts, Session};
+use crate::driver::ConnectError;
 use crate::exchange::{Configured, News, TokenExchange, TokenExchangeError, TokenReply, TokenTurn};
 use crate::id::ApplicationName;
 use crate::message::UserInformation;
@@ -77,6 +77,14 @@ impl TokenEnd {
     }
 }
 
+impl TokenEnd {
+    fn configured(&mut self, application: &ApplicationName, configured: Configured) {
+        if self.answer(Some(application), Ok(configured)).is_err() {
+            self.calling.configured(application, &configured);
+        }
+    }
+}
+
 impl End for TokenEnd {
     type Exchange = TokenExchange;
     type News = News;
@@ -88,11 +96,7 @@ impl End for TokenEnd {
 
     fn note(&mut self, news: News) {
         match news {
-            News::Configured(application, configured) => {
-                if self.answer(Some(&application), Ok(configured)).is_err() {
-                    self.calling.configured(&application, &configured);
-                }
-            }
+            News::Configured(application, configured) => self.configured(&application, configured),
             News::Failed(error) => drop(self.answer(None, Err(error))),
             _ => {}
         }

@@ -2,11 +2,10 @@
 
 use super::calling::{Calling, Filler};
 use super::client::{ClientSession, session};
-use super::error::ConnectError;
 use super::link::Link;
 use crate::certificate::{Revocation, VerifiedServer};
 use crate::configuration::token::{Applying, Instruction};
-use crate::driver::RegistrationOutcome;
+use crate::driver::{ConnectError, FillError, RegistrationOutcome};
 use crate::exchange::{Configured, News, RegisterOptions, TokenExchange, TokenExchangeError};
 use crate::id::{ApplicationName, KeyId, ServerName};
 use crate::port::{Token, TokenError};
@@ -22,9 +21,6 @@ use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncRead, AsyncWrite};
-
-/// Why a form is not filled in.
-pub type FillError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Times that a [`Connector`] waits. Each has a default.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +124,15 @@ impl<T: Token + 'static> ConnectorBuilder<T> {
     }
 }
 
+/// One result of [`Connector::recover`].
+#[derive(Debug)]
+pub struct Recovered {
+    /// The server of the attempt.
+    pub server_name: ServerName,
+    /// How the attempt ended for now. After an error it is still held, and may be recovered later.
+    pub result: Result<RegistrationOutcome, ConnectError>,
+}
+
 impl<T: Token + 'static> Connector<T> {
     /// Begins a connector with a token.
     pub fn builder(token: T) -> ConnectorBuilder<T> {
@@ -156,7 +161,7 @@ impl<T: Token + 'static> Connector<T> {
     /// Calls `with` with the token, on a thread for blocking work.
     ///
     /// # Errors
-    /// [`ConnectError::Panicked`] where `with` does.
+    /// [`ConnectError::Stream`] where `with` panics.
     pub async fn with_token<R: Send + 'static>(
         &self,
         with: impl FnOnce(&mut T) -> R + Send + 'static,
@@ -236,10 +241,7 @@ impl<T: Token + 'static> Connector<T> {
     ///
     /// # Errors
     /// [`ConnectError::Token`] when the token does not say what it holds.
-    pub async fn recover<S, C, A>(
-        &self,
-        mut connect: C,
-    ) -> Result<Vec<Result<RegistrationOutcome, ConnectError>>, ConnectError>
+    pub async fn recover<S, C, A>(&self, mut connect: C) -> Result<Vec<Recovered>, ConnectError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
         C: FnMut(ServerName) -> A + Send,
@@ -254,18 +256,22 @@ impl<T: Token + 'static> Connector<T> {
         let mut ends = Vec::new();
         for attempt in attempts {
             if let Attempt::InFlight(attempt) = attempt {
-                ends.push(match connect(attempt.server_name.clone()).await {
+                let server_name = attempt.server_name.clone();
+                let result = match connect(server_name.clone()).await {
                     Ok(stream) => self.resume(stream, attempt).await,
                     Err(error) => Err(error.into()),
-                });
+                };
+                ends.push(Recovered { server_name, result });
             }
         }
         for registration in registrations {
             if let Progress::Joined { .. } = registration.progress {
-                ends.push(match connect(registration.server_name.clone()).await {
+                let server_name = registration.server_name.clone();
+                let result = match connect(server_name.clone()).await {
                     Ok(stream) => self.settle(stream, registration).await,
                     Err(error) => Err(error.into()),
-                });
+                };
+                ends.push(Recovered { server_name, result });
             }
         }
         Ok(ends)

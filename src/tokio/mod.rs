@@ -1,4 +1,63 @@
-//! Drivers for asynchronous programs on tokio.
+//! Drivers for asynchronous programs on tokio: [`Acceptor`] for a server, [`Connector`] for a token, and a
+//! [`Session`] that is a byte stream.
+//!
+//! ```no_run
+//! use halfkey::memory::Store;
+//! use halfkey::port::{AuthServer, Token};
+//! use halfkey::registration::{server::Decision, token::Credential};
+//! use halfkey::tokio::{Acceptor, Connector, FillError, OffExecutor, RegistrationOutcome};
+//! use halfkey::{ServerName, ServerSettings};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! use tokio::net::{TcpListener, TcpStream};
+//!
+//! async fn serve(settings: ServerSettings, keys: impl AuthServer + 'static) -> std::io::Result<()> {
+//!     let acceptor = Acceptor::builder(settings, keys, OffExecutor::new(Store::new()))
+//!         .approval(|_: &_| Decision::Wait { retry_after: 60 })
+//!         .build();
+//!     let listener = TcpListener::bind("[::]:7711").await?;
+//!     loop {
+//!         let ((stream, peer), acceptor) = (listener.accept().await?, acceptor.clone());
+//!         tokio::spawn(async move {
+//!             let Ok(Some(session)) = acceptor.accept(stream, peer.ip().to_string()).await else { return };
+//!             let (mut read, mut write) = session.into_split();
+//!             let _ = tokio::io::copy(&mut read, &mut write).await; // an echo
+//!             let _ = write.shutdown().await;
+//!         });
+//!     }
+//! }
+//!
+//! async fn call(token: impl Token + 'static, server: ServerName) -> Result<(), FillError> {
+//!     let connector = Connector::builder(token).build();
+//!     let stream = TcpStream::connect("gate.example:7711").await?;
+//!     let outcome = connector.register(stream, &server, |_server, template| async move {
+//!         Ok((template.fill([("name", "alice".into())])?, Credential::None)) // what the user types
+//!     });
+//!     let RegistrationOutcome::Active(alice) = outcome.await? else { return Err("come back later".into()) };
+//!     let mut session = connector.open(TcpStream::connect("gate.example:7711").await?, &alice.key_id).await?;
+//!     session.write_all(b"hello").await?;
+//!     session.shutdown().await?;
+//!     session.read_to_end(&mut Vec::new()).await?;
+//!     Ok(())
+//! }
+//! # let _ = (serve::<halfkey::memory::Server>, call::<halfkey::software::SoftwareToken>);
+//! ```
+//!
+//! # What holds up what
+//! Nothing holds up the executor but the callbacks that say so. A store that blocks goes into [`OffExecutor`];
+//! the server's keys, a token and [`on_configuration`](ConnectorBuilder::on_configuration) are asked on
+//! tokio's threads for blocking work. The runtime needs time enabled; outside a runtime the drivers panic, as
+//! tokio's own types do.
+//!
+//! # What may be cancelled
+//! Everything: each future may be dropped at any await point. A turn that a frame has begun at a server runs to
+//! its end in a task of its own, and the token that sends its message again gets the same answer. What the token
+//! holds of a registration is finished by [`Connector::recover`]. A session whose reading, writing or flushing
+//! is given up has lost nothing.
+//!
+//! # What peers may take
+//! [`Limits`]: time for the first frame, for each frame, for a registration, for silence; places, in all and
+//! for each peer; work of the server's keys. Where places run out, the peer with the most connections that have
+//! no session loses one and is told `busy`.
 
 mod acceptor;
 mod calling;
@@ -17,11 +76,12 @@ mod session;
 mod state;
 mod waiters;
 
+pub use crate::driver::{ConnectError, FillError, RegistrationOutcome};
 pub use acceptor::{Acceptor, AcceptorBuilder};
 pub use client::{ClientHandle, ClientSession, TokenEnd};
-pub use connector::{Connector, ConnectorBuilder, FillError, Timeouts};
+pub use connector::{Connector, ConnectorBuilder, Recovered, Timeouts};
 pub use end::End;
-pub use error::{AcceptError, ConnectError};
+pub use error::AcceptError;
 pub use handle::Handle;
 pub use hands::{AsyncApproval, OffExecutor};
 pub use limits::Limits;

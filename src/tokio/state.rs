@@ -14,8 +14,11 @@ use zeroize::Zeroizing;
 
 /// The most bytes of data that one write seals.
 const WRITE: usize = 32_768;
-/// Bytes yet to be written beyond which nothing more is sealed or taken in.
+/// Bytes yet to be written beyond which nothing more is sealed.
 const HIGH: usize = 65_536;
+/// Bytes yet to be written beyond which nothing more is taken in. Writing alone never gets that far: two ends
+/// that write much go on reading, and only answers that the peer does not take add up to this.
+const FLOOD: usize = 262_144;
 /// Bytes of data yet to be read beyond which a handle takes in nothing more.
 pub(super) const UNREAD: usize = 262_144;
 
@@ -117,7 +120,7 @@ impl<S, E: End> Core<S, E> {
     /// Sends frames made with the machine, where no turn is under way.
     pub(super) fn make(
         &mut self,
-        make: &mut dyn FnMut(&E, &mut E::Exchange) -> io::Result<Vec<Vec<u8>>>,
+        make: impl FnOnce(&E, &mut E::Exchange) -> io::Result<Vec<Vec<u8>>>,
     ) -> io::Result<()> {
         let Some(exchange) = &mut self.exchange else { return Err(self.over().into()) };
         let frames = make(&self.end, exchange)?;
@@ -288,7 +291,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End> Core<S, E> {
                 return Poll::Ready(Ok(()));
             }
             // A peer that asks and does not read the answers is not listened to.
-            if drained.is_pending() && self.link.unsent() > HIGH {
+            if drained.is_pending() && self.link.unsent() > FLOOD {
                 return Poll::Pending;
             }
             if !ready!(self.poll_take(context))? {
@@ -302,7 +305,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End> Core<S, E> {
     pub(super) fn poll_drive(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
         loop {
             let drained = self.poll_drain(context);
-            if (drained.is_pending() && self.link.unsent() > HIGH) || self.unread() > UNREAD {
+            if (drained.is_pending() && self.link.unsent() > FLOOD) || self.unread() > UNREAD {
                 return Poll::Pending;
             }
             match ready!(self.poll_take(context)) {

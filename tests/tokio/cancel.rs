@@ -109,7 +109,7 @@ async fn is_recovered(world: &World, connector: &Connector<SoftwareToken>, case:
             async move { Ok::<DuplexStream, io::Error>(stream) }
         });
         let ends = ends.await.unwrap();
-        if ends.iter().all(Result::is_ok) {
+        if ends.iter().all(|end| end.result.is_ok()) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -142,7 +142,7 @@ async fn a_client_cancelled_at_each_poll() {
         }
         is_recovered(&world, &connector, &format!("after {polls} polls")).await;
         if ended.into_inner() == 1 {
-            assert!(polls > 5, "{polls} polls");
+            assert!(polls > 2, "{polls} polls");
             return;
         }
     }
@@ -181,7 +181,7 @@ async fn a_server_cancelled_at_each_poll() {
         assert!(registered.is_ok() || !whole, "{registered:?}");
         is_recovered(&world, &connector, &format!("after {polls} polls")).await;
         if whole {
-            assert!(polls > 5, "{polls} polls");
+            assert!(polls > 2, "{polls} polls");
             return;
         }
     }
@@ -223,7 +223,7 @@ async fn a_session_cancelled_while_it_opens() {
         // The token opens the next one all the same, by alias or key id.
         drop(world.open(&connector, &registration).await);
         if opened.is_some() {
-            assert!(polls > 3, "{polls} polls");
+            assert!(polls > 1, "{polls} polls");
             return;
         }
     }

@@ -219,7 +219,8 @@ async fn an_operator_who_does_not_decide_costs_nothing() {
     let error = connector.register(stream, &world.name, fill).await.unwrap_err();
     assert!(matches!(error, ConnectError::Exchange(TokenExchangeError::Registration(_))), "busy: {error:?}");
     let recovered = connector.recover(|_| async { Ok(world.connect().0) }).await.unwrap();
-    assert!(matches!(recovered[..], [Ok(RegistrationOutcome::Active(_))]), "{recovered:?}");
+    let [recovered] = &recovered[..] else { panic!("{recovered:?}") };
+    assert!(matches!(recovered.result, Ok(RegistrationOutcome::Active(_))), "{recovered:?}");
 }
 
 #[tokio::test]

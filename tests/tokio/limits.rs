@@ -149,7 +149,7 @@ async fn the_silent_make_room_and_sessions_do_not() {
     tokio::task::yield_now().await;
     let registration = client.registration().clone();
     let other = world.connector();
-    let newcomer = world.register(&other).await;
+    let newcomer = world.register_as(&other, "bob").await;
     assert_ne!(newcomer.key_id, registration.key_id);
     assert!(matches!(served.await.unwrap(), Err(AcceptError::SentAway)));
     is_told_busy(silent).await;
@@ -162,7 +162,7 @@ async fn the_silent_make_room_and_sessions_do_not() {
     assert!(matches!(served.await.unwrap(), Err(AcceptError::Full)));
     is_told_busy(stream).await;
     drop((second, server));
-    drop(world.register(&world.connector()).await);
+    drop(world.register_as(&world.connector(), "carol").await);
 }
 
 #[tokio::test]

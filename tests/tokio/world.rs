@@ -115,7 +115,18 @@ impl World {
     }
 
     pub(crate) async fn register(&self, connector: &Connector<SoftwareToken>) -> TokenRegistration {
+        self.register_as(connector, "alice").await
+    }
+
+    pub(crate) async fn register_as(
+        &self,
+        connector: &Connector<SoftwareToken>,
+        name: &'static str,
+    ) -> TokenRegistration {
         let (stream, served) = self.connect();
+        let fill = move |_, template: Template| async move {
+            Ok((template.fill([("name", name.into())])?, Credential::None))
+        };
         let outcome = connector.register(stream, &self.name, fill).await.unwrap();
         let RegistrationOutcome::Active(registration) = outcome else { panic!("{outcome:?}") };
         assert!(served.await.unwrap().unwrap().is_none());
