@@ -2,18 +2,19 @@
 //!
 //! `cargo run --features tokio --example tokio_echo` runs both over TCP on the loopback, and ends.
 
-use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
+mod setting;
+
+use halfkey::certificate::TrustAnchors;
 use halfkey::driver::RegistrationOutcome;
-use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
-use halfkey::memory::{Authority, Server, Store};
-use halfkey::policy::{Policy, SuiteList};
-use halfkey::port::CertificateAuthority;
+use halfkey::memory::{Server, Store};
+use halfkey::policy::Policy;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::software::{PinSettings, SoftwareToken};
-use halfkey::template::{Field, FieldKind, Template};
+use halfkey::template::Template;
 use halfkey::tokio::{Acceptor, Connector, OffExecutor};
-use halfkey::{AccessPath, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
+use halfkey::{AccessPath, ServerName, ServerSettings, SystemRandom};
+use setting::Setting;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,24 +61,9 @@ async fn call(server: SocketAddr, name: ServerName, anchors: TrustAnchors) -> Ou
     Ok(echo)
 }
 
-/// An issuer and a certified server, all in memory; in earnest these are files.
-fn setting() -> Outcome<(ServerSettings, Server, TrustAnchors)> {
-    let (random, now) = (&mut SystemRandom, UnixTime::now());
-    let issuer_key = IssuerKey::generate_ed25519(random)?;
-    let mut authority = Authority::root(IssuerName::common_name("Example Issuer")?, issuer_key)?;
-    let (name, offer_key) = (ServerName::new("gate.example")?, OfferKey::generate(random));
-    let kem_key = KemPrivateKey::generate(2048, random)?;
-    let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
-    let chain = authority.issue(&request, Validity::new(now, now.after(86_400))?, random)?;
-    let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
-    let settings = ServerSettings::new(name, template, &Secret::random(random));
-    let keys = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
-    Ok((settings, keys, authority.trust_anchor()?.into()))
-}
-
 #[tokio::main]
 async fn main() -> Outcome {
-    let (settings, keys, anchors) = setting()?;
+    let Setting { settings, server: keys, anchors } = Setting::new().map_err(|error| error.to_string())?;
     let (listener, name) = (TcpListener::bind("127.0.0.1:0").await?, settings.name.clone());
     let address = listener.local_addr()?;
     let server = tokio::spawn(serve(listener, settings, keys));

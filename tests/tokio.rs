@@ -21,5 +21,12 @@ mod idle;
 mod life;
 #[path = "tokio/limits.rs"]
 mod limits;
+#[cfg(all(unix, feature = "postgres"))]
+#[path = "tokio/postgres.rs"]
+mod postgres;
+#[cfg(all(unix, feature = "postgres"))]
+#[allow(dead_code, unreachable_pub, reason = "the tests of the store use more of it")]
+#[path = "postgres/server.rs"]
+mod server;
 #[path = "tokio/stream.rs"]
 mod stream;
