@@ -316,7 +316,7 @@ fn two_processes_do_not_share_a_directory() {
 
 #[test]
 fn the_small_examples_end_well() {
-    for name in ["custom_store", "custom_token", "async_handler"] {
+    for name in ["custom_store", "custom_token"] {
         let output = Command::new(program(name)).output().unwrap();
         assert!(output.status.success(), "{name}: {output:?}");
     }

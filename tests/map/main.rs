@@ -22,25 +22,29 @@ use std::collections::BTreeSet;
 /// Imports of a module that stands later in the map: the file and the module it imports.
 const UPWARD: &[(&str, &str)] = &[
     ("name.rs", "id"),
+    ("record/codec/server.rs", "schedule"),
     ("record/server.rs", "schedule"),
-    ("wire/choice.rs", "message"),
-    ("wire/choice.rs", "template"),
-    ("wire/stored.rs", "policy"),
-    ("wire/stored.rs", "schedule"),
-    ("wire/stored/server.rs", "record"),
-    ("wire/stored/token.rs", "record"),
 ];
 
 /// Groups of files that import each other, directly or through others.
 const CIRCLES: &[&[&str]] = &[
-    &["driver/client.rs", "driver/client_session.rs"],
     &["exchange/server/answer.rs", "exchange/server/live.rs", "exchange/server/turn.rs"],
+    &[
+        "exchange/token/derive.rs",
+        "exchange/token/open.rs",
+        "exchange/token/register.rs",
+        "exchange/token/reply.rs",
+        "exchange/token/session.rs",
+        "exchange/token/settle.rs",
+        "exchange/token/turn.rs",
+    ],
     &["id.rs", "name.rs"],
+    &["port/question.rs", "port/token_question.rs"],
     &["session/channel.rs", "session/direction.rs"],
     &["software/format.rs", "software/lock.rs", "software/version_1.rs"],
-    &["store/event.rs", "store/rows.rs"],
-    &["store/operation/code.rs", "store/operation/listing.rs"],
-    &["suite/standard.rs", "suite/x25519.rs"],
+    &["tokio/calling.rs", "tokio/client.rs", "tokio/connector.rs"],
+    &["tokio/converse.rs", "tokio/server.rs"],
+    &["tokio/handle.rs", "tokio/places.rs", "tokio/session.rs", "tokio/state.rs"],
 ];
 
 /// Files that import through the re-exports of `lib.rs`.
