@@ -25,7 +25,6 @@ mod limits;
 #[path = "tokio/postgres.rs"]
 mod postgres;
 #[cfg(all(unix, feature = "postgres"))]
-#[allow(dead_code, unreachable_pub, reason = "the tests of the store use more of it")]
 #[path = "postgres/server.rs"]
 mod server;
 #[path = "tokio/stream.rs"]
