@@ -39,7 +39,6 @@
 //!     session.read_to_end(&mut Vec::new()).await?;
 //!     Ok(())
 //! }
-//! # let _ = (serve::<halfkey::memory::Server>, call::<halfkey::software::SoftwareToken>);
 //! ```
 //!
 //! # What holds up what

@@ -131,7 +131,7 @@ async fn main() -> Outcome {
     let mut session = connector.open(near, &alice.key_id).await?;
     let mut key = [0; 16];
     session.export(b"cookie", b"gate.example", &mut key)?;
-    session.read(&mut [0]).await?;
+    session.read_to_end(&mut Vec::new()).await?;
     session.shutdown().await?;
 
     let request = Request::get("/").header("Cookie", format!("sid={}", hex(&key))).body(Full::default())?;
