@@ -5,23 +5,23 @@
 mod setting;
 
 use halfkey::certificate::TrustAnchors;
-use halfkey::driver::RegistrationOutcome;
 use halfkey::memory::{Server, Store};
 use halfkey::policy::Policy;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::template::Template;
-use halfkey::tokio::{Acceptor, Connector, OffExecutor};
+use halfkey::tokio::{Acceptor, Connector, OffExecutor, RegistrationOutcome};
 use halfkey::{AccessPath, ServerName, ServerSettings, SystemRandom};
 use setting::Setting;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// The server: whoever registers is granted access, and every session is an echo.
-async fn serve(listener: TcpListener, settings: ServerSettings, keys: Server) -> Outcome {
+async fn serve(listener: TcpListener, settings: Arc<ServerSettings>, keys: Arc<Server>) -> Outcome {
     let access_path = AccessPath::new("/staff")?;
     let grant = Grant { user_id: None, access_path, policy: Policy::default() };
     let acceptor = Acceptor::builder(settings, keys, OffExecutor::new(Store::new()))
@@ -48,7 +48,7 @@ async fn call(server: std::net::SocketAddr, name: ServerName, anchors: TrustAnch
     let connector = Connector::builder(token).build();
     let stream = TcpStream::connect(server).await?;
     let fill =
-        |_, form: Template| async move { Ok((form.fill([("name", "alice".into())])?, Credential::None)) };
+        |_, blank: Template| async move { Ok((blank.fill([("name", "alice".into())])?, Credential::None)) };
     let RegistrationOutcome::Active(alice) = connector.register(stream, &name, fill).await? else {
         return Err("not registered".into());
     };

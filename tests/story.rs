@@ -10,9 +10,9 @@
 
 mod common;
 
+use crate::common::client::{Client, ClientError, Configured, RegistrationOutcome};
 use common::{Counting, Issuer, Link, Way, World, grant, name, token};
 use halfkey::certificate::{Revocation, VerifiedServer};
-use crate::common::client::{Client, ClientError, Configured, RegistrationOutcome};
 use halfkey::message::UserInformation;
 use halfkey::port::Token;
 use halfkey::port::entitlement_store::Document;

@@ -132,7 +132,8 @@ fn join(state: AwaitOutcome, r3: &[u8]) -> Vec<u8> {
         key_id: &registration.key_id,
     };
     let suite = &suite::XWING;
-    let keys = KeySet::join(suite, &SSK1, &join.ssk2, &join.transcript, &join.ss_e, &Secret::absent(), &context);
+    let keys =
+        KeySet::join(suite, &SSK1, &join.ssk2, &join.transcript, &join.ss_e, &Secret::absent(), &context);
     assert_eq!(keys.derive(suite, &KeyUse::Grant(join.transcript)).expose(), &join.tag_s);
     let tag_c = keys.derive(suite, &KeyUse::Confirm(join.transcript, join.tag_s));
     need.supply(*tag_c.expose()).send.into_bytes()

@@ -1,11 +1,11 @@
 //! The real protocol, with room for an attacker between the steps: a registered token, its server, and
 //! each step on its own.
 
+use crate::common::client::{Client, ClientError, Configured, RegistrationOutcome};
 use crate::common::{Counting, Issuer, Link, Way, World, name, token};
 use crate::supply::*;
 use halfkey::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
-use crate::common::client::{Client, ClientError, Configured, RegistrationOutcome};
 use halfkey::message::{Address, Hello, Request, UserInformation};
 use halfkey::policy::Policy;
 use halfkey::port::Token;

@@ -4,10 +4,10 @@
 use super::common::{self, Issuer, START};
 use super::server;
 use super::world::{create, open, runtime, there};
+use crate::common::client::{Client, Configured, RegistrationOutcome};
 use halfkey::certificate::Revocation;
 use halfkey::configuration::server::{self as configuration, AwaitApplied, Principal};
 use halfkey::configuration::token::Applying;
-use crate::common::client::{Client, Configured, RegistrationOutcome};
 use halfkey::driver::Transport;
 use halfkey::memory::Server;
 use halfkey::message::{ConfigRequest, Confirm, Hello, Open, Request, Response, UserInformation};

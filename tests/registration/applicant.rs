@@ -1,9 +1,9 @@
 //! A user with a token, and a link to a world through whatever store and authentication server.
 
+use crate::common::client::{Client, ClientError, RegistrationOutcome};
 use crate::common::gateway::Gateway;
 use crate::common::{Counting, Issuer, World, grant, token};
 use halfkey::certificate::{Revocation, VerifiedServer};
-use crate::common::client::{Client, ClientError, RegistrationOutcome};
 use halfkey::driver::Transport;
 use halfkey::port::{AuthServer, EntitlementStore, Token};
 use halfkey::record::{InFlight, Lifecycle, Progress, TokenRegistration};
@@ -185,7 +185,9 @@ impl<T: Token> Applicant<T> {
         let form = form(need.wanted(), user);
         let need = need.supply(form, credential).unwrap().supply_from(&mut self.token, &mut self.random);
         let need = need.unwrap().supply_from(&mut self.token, world.now()).unwrap();
-        let halfkey::record::Attempt::InFlight(half) = need.wanted().attempt.clone() else { panic!("no half") };
+        let halfkey::record::Attempt::InFlight(half) = need.wanted().attempt.clone() else {
+            panic!("no half")
+        };
         let step = need.supply_from(&mut self.token).unwrap();
         Applied { r0, r1, r2: step.send.into_bytes(), half }
     }

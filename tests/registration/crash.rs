@@ -1,11 +1,11 @@
 //! Property 8: power fails anywhere, on either side, and messages are lost; nothing else is.
 
 use crate::applicant::{Applicant, answer_through, decide, form, is, states, user, wire};
+use crate::common::client::{ClientError, RegistrationOutcome};
 use crate::common::{Counting, Issuer, PIN, World, grant, token};
 use crate::recording::{self, RECORDED, RecordingServer, SPOKEN};
 use crate::supply::*;
 use crate::watched::{Fall, Moment, Power, WatchedStore, WatchedToken};
-use crate::common::client::{ClientError, RegistrationOutcome};
 use halfkey::driver::Transport;
 use halfkey::memory::Store;
 use halfkey::message::{Outcome, Request};

@@ -1,8 +1,8 @@
 //! Codes, names and renewals: the winner, the loser, and the limits of a stranger's influence.
 
 use crate::applicant::{Applicant, active, answer, setting, states, user};
-use crate::common::{Counting, World, grant};
 use crate::common::client::RegistrationOutcome;
+use crate::common::{Counting, World, grant};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Lifecycle};

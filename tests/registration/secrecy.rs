@@ -1,11 +1,11 @@
 //! Properties 5, 9 and 10 of PROTOCOL.md, section 11: secrets that outlive a run, and the value of a copy.
 
 use crate::applicant::{Applicant, answer, answer_through, is, refusal, setting};
+use crate::common::client::{Configured, RegistrationOutcome};
 use crate::common::{Counting, World};
 use crate::distort::{bstr, content, entries, with};
 use crate::properties::{item, transcript};
 use halfkey::configuration::token::{Applying, ConfigurationRejection, Instruction};
-use crate::common::client::{Configured, RegistrationOutcome};
 use halfkey::memory::Store;
 use halfkey::message::{Outcome, UserInformation};
 use halfkey::policy::SuiteId;

@@ -2,8 +2,8 @@
 //! then tires of it.
 
 use crate::applicant::{Applicant, active, answer, setting, states, user, wire};
-use crate::common::{Counting, World};
 use crate::common::client::{ClientError, RegistrationOutcome};
+use crate::common::{Counting, World};
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Lifecycle, Progress};
 use halfkey::registration::ActivationCode;

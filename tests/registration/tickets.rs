@@ -1,9 +1,9 @@
 //! Requests that wait: permitted and forbidden uses of a ticket.
 
 use crate::applicant::{Applicant, active, answer, decide, setting, states, user};
+use crate::common::client::RegistrationOutcome;
 use crate::common::{Counting, World, grant};
 use crate::supply::*;
-use crate::common::client::RegistrationOutcome;
 use halfkey::port::Token;
 use halfkey::port::question::StoreQuestion;
 use halfkey::record::{Attempt, Lifecycle, Waiting};

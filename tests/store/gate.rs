@@ -6,10 +6,10 @@ pub mod gateway;
 
 use super::common::{Counting, Issuer, grant, settings};
 use super::keeper::Keeper;
+use crate::common::client::{Client, ClientError, Configured, RegistrationOutcome};
 use gateway::{Connection, Gateway};
 use halfkey::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
-use crate::common::client::{Client, ClientError, Configured, RegistrationOutcome};
 use halfkey::driver::Transport;
 use halfkey::memory::Server;
 use halfkey::message::UserInformation;

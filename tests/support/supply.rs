@@ -4,9 +4,9 @@
 //! call: `use supply::*`.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+use halfkey::configuration::server::{AwaitApplied, NeedEntitlement, NeedReport};
 use halfkey::configuration::token::{Applying, Instruction, NeedApply};
 use halfkey::configuration::{ServerConfigurationError, TokenConfigurationError};
-use halfkey::configuration::server::{AwaitApplied, NeedEntitlement, NeedReport};
 use halfkey::message::{
     Accept, Applied, Challenge, Configuration, Confirm, Done, Offer, Outcome, Request, Response,
 };

@@ -4,9 +4,9 @@
 mod client;
 
 use crate::server::{APPLICATION, SERVER};
+use client::{Client, ClientSession, RegistrationOutcome};
 use halfkey::certificate::{Revocation, TrustAnchors};
 use halfkey::configuration::token::Applying;
-use client::{Client, ClientSession, RegistrationOutcome};
 use halfkey::driver::{Framed, Transport};
 use halfkey::message::UserInformation;
 use halfkey::port::{Token, TokenError};

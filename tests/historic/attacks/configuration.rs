@@ -1,11 +1,11 @@
 //! Configuration injected, changed and rolled back.
 
 use crate::common::Way;
+use crate::common::client::{ClientError, Configured};
 use crate::letter::*;
 use crate::real::Real;
 use halfkey::Secret;
 use halfkey::configuration::token::ConfigurationRejection;
-use crate::common::client::{ClientError, Configured};
 use halfkey::historic::configuration::{self, Instruction, Instructions};
 use halfkey::historic::session::claims;
 use halfkey::historic::{Cipher, Des, Key};
