@@ -96,13 +96,14 @@ impl Holder {
     }
 
     fn status(&self) -> Outcome {
-        let (attempts, registrations) = (self.token().attempts()?, self.token().registrations()?);
+        let attempts = self.token().attempts()?;
         for attempt in attempts {
             match attempt {
                 Attempt::InFlight(half) => say(format_args!("{}: R2 sent", half.server_name)),
                 Attempt::Waiting(waiting) => say(format_args!("{}: waits", waiting.server_name)),
             }
         }
+        let registrations = self.token().registrations()?;
         for one in registrations {
             let progress = if one.progress == Progress::Active { "active" } else { "joined" };
             say(format_args!("{}: {progress}, user {}, key {}", one.server_name, one.user_id, one.key_id));

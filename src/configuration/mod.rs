@@ -48,7 +48,7 @@
 //! ends; and whoever can restore a token's record can roll its configuration back, which the server learns at
 //! the next C0 ([`ReportResult::Regressed`]).
 //!
-//! [`TokenRegistration::clock`]: crate::record::Registration::clock
+//! [`TokenRegistration::clock`]: crate::record::TokenRegistration::clock
 //! [`ReportResult::Regressed`]: crate::port::entitlement_store::ReportResult::Regressed
 
 mod apply;

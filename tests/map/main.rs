@@ -20,11 +20,8 @@ use source::Tree;
 use std::collections::BTreeSet;
 
 /// Imports of a module that stands later in the map: the file and the module it imports.
-const UPWARD: &[(&str, &str)] = &[
-    ("name.rs", "id"),
-    ("record/codec/server.rs", "schedule"),
-    ("record/server.rs", "schedule"),
-];
+const UPWARD: &[(&str, &str)] =
+    &[("name.rs", "id"), ("record/codec/server.rs", "schedule"), ("record/server.rs", "schedule")];
 
 /// Groups of files that import each other, directly or through others.
 const CIRCLES: &[&[&str]] = &[
