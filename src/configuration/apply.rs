@@ -91,19 +91,6 @@ impl NeedApply {
         record.configurations.push(held);
         Ok(Step { send, next: Box::new(record) })
     }
-
-    /// Lets the client system do it, then goes on as [`NeedApply::supply`] does.
-    ///
-    /// # Errors
-    /// As [`NeedApply::supply`].
-    pub fn supply_from(
-        self,
-        client: impl FnOnce(&Instruction) -> Applying,
-        registration: &TokenRegistration,
-    ) -> Result<Step<Applied, Box<TokenRegistration>>, TokenConfigurationError> {
-        let done = client(self.wanted());
-        self.supply(done, registration)
-    }
 }
 
 /// The record with the clock's floor raised.

@@ -8,9 +8,8 @@ use super::{SessionError, decode, status_from_code};
 use crate::id::{Alias, Digest, KeyId};
 use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage, VERSION};
 use crate::policy::{Mode, Modes};
-use crate::port::Token;
 use crate::port::entitlement_store::Status;
-use crate::port::question::{Derive, TokenQuestion};
+use crate::port::question::Derive;
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::{self, TokenRegistration};
 use crate::schedule::KeyUse;
@@ -156,18 +155,6 @@ impl NeedResponse {
         let send = Frame::stored(encode(&response));
         Step { send, next: AwaitAccept { suite, mode, key_id, transcript, tag_c, sk_e } }
     }
-
-    /// [`NeedResponse::supply`] with the token's own answer.
-    ///
-    /// # Errors
-    /// [`SessionError::Token`].
-    pub fn supply_from(
-        self,
-        token: &mut dyn Token,
-    ) -> Result<Step<Response<'static>, AwaitAccept>, SessionError> {
-        let tag_c = self.wanted().ask(token)?;
-        Ok(self.supply(&tag_c))
-    }
 }
 
 /// Has sent S2 and awaits S3. Nothing else may be sent before that.
@@ -252,15 +239,6 @@ impl NeedSeed {
             (Some(_), Some(_)) => Err(wrong("Status", "alias", Problem::UnexpectedKey)),
             (Some(status), None) => Ok(SessionOutcome::NotActive(status)),
         }
-    }
-
-    /// [`NeedSeed::supply`] with the token's own answer.
-    ///
-    /// # Errors
-    /// [`SessionError::Token`], or those of [`NeedSeed::supply`].
-    pub fn supply_from(self, token: &mut dyn Token) -> Result<SessionOutcome, SessionError> {
-        let d = self.wanted().ask(token)?;
-        self.supply(&d)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::common::client::{Client, ClientError, RegistrationOutcome};
 use crate::common::gateway::Gateway;
 use crate::common::{Counting, Issuer, World, grant, token};
+use crate::supply::*;
 use halfkey::certificate::{Revocation, VerifiedServer};
 use halfkey::driver::Transport;
 use halfkey::port::{AuthServer, EntitlementStore, Token};

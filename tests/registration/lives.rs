@@ -3,6 +3,7 @@
 use crate::applicant::{Applicant, active, answer, setting, states, user};
 use crate::common::client::RegistrationOutcome;
 use crate::common::{Counting, World, grant};
+use crate::supply::*;
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Lifecycle};

@@ -5,6 +5,7 @@ use crate::common::{Counting, Issuer, World};
 use crate::distort::{bstr, content, entries, flipped, malformed, with};
 use crate::forge::Sealing;
 use crate::properties::{item, transcript};
+use crate::supply::*;
 use crate::watched::WatchedStore;
 use halfkey::certificate::Revocation;
 use halfkey::message::{Confirm, Done, ErrorMessage, Hello, Offer, Outcome, Request};

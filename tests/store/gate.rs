@@ -1,13 +1,10 @@
 //! A server over any store, and tokens that talk to it.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
-#[path = "../support/gateway.rs"]
-pub mod gateway;
-
 use super::common::{Counting, Issuer, grant, settings};
 use super::keeper::Keeper;
 use crate::common::client::{Client, ClientError, Configured, RegistrationOutcome};
-use gateway::{Connection, Gateway};
+use crate::common::gateway::{Connection, Gateway};
 use halfkey::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::driver::Transport;

@@ -1,5 +1,12 @@
 //! A client over the exchange whose token, clock and randomness a test holds: one frame at a time.
-#![allow(dead_code, unreachable_pub, reason = "each test crate uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "each test crate uses its part, and a test may panic"
+)]
 
 pub use halfkey::driver::RegistrationOutcome;
 pub use halfkey::exchange::Configured;

@@ -1,5 +1,5 @@
 //! A server over the exchange whose clock and randomness a test holds: one frame at a time.
-#![allow(dead_code, unreachable_pub, reason = "each test crate uses its part")]
+#![allow(dead_code, unreachable_pub, clippy::type_complexity, reason = "each test crate uses its part")]
 
 use halfkey::configuration::ServerConfigurationError;
 use halfkey::driver::Transport;

@@ -3,7 +3,7 @@
 use super::{Result, Setting, ensure, secret_bytes};
 use halfkey::driver::{ConnectError, Framed, Transport};
 use halfkey::port::entitlement_store::Status;
-use halfkey::port::question::StoreQuestion;
+use halfkey::port::question::{StoreQuestion, TokenQuestion};
 use halfkey::record::TokenRegistration;
 use halfkey::session::server::{Entry, receive_open};
 use halfkey::session::token::{Options, open};
@@ -54,7 +54,8 @@ pub fn copied_challenge(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     let registered = need.wanted().ask(store, now)?;
     let s1 = need.supply_with_cookie(registered, now, settings, random)?;
     let need = s0.next.receive_challenge(s1.as_bytes(), random)?;
-    let s2 = need.supply_from(&mut *setting.alice.token())?.send;
+    let tag_c = need.wanted().ask(&mut *setting.alice.token())?;
+    let s2 = need.supply(&tag_c).send;
 
     let mut use_it = || {
         let need = park::resume_from_response(s2.as_bytes(), settings, now)?;

@@ -3,8 +3,7 @@
 use super::refusal;
 use crate::id::{KeyId, Txn};
 use crate::message::{Confirm, Done};
-use crate::port::Token;
-use crate::port::question::{Derive, TokenQuestion};
+use crate::port::question::Derive;
 use crate::record::{Progress, TokenRegistration};
 use crate::registration::{Recoverable, TokenRegistrationError};
 use crate::schedule::KeyUse;
@@ -109,24 +108,6 @@ impl NeedSettle {
             Settled::Done(TokenRegistration { progress: Progress::Active, ..registration })
         })
     }
-
-    /// Asks the token, and has it store what came of it.
-    ///
-    /// # Errors
-    /// [`Recoverable`] holds the state.
-    pub fn supply_from(self, token: &mut dyn Token) -> Result<Settled, Recoverable<AwaitDone>> {
-        let registration = self.state.registration.clone();
-        let keep = |error| Recoverable { state: AwaitDone { registration }, error };
-        let tag = match self.wanted().ask(token) {
-            Ok(tag) => tag,
-            Err(error) => return Err(keep(TokenRegistrationError::Token(error))),
-        };
-        let settled = self.supply(&tag)?;
-        match settled.store(token) {
-            Ok(()) => Ok(settled),
-            Err(error) => Err(keep(error)),
-        }
-    }
 }
 
 /// How a registration ended.
@@ -145,16 +126,4 @@ pub enum Settled {
     },
 }
 
-impl Settled {
-    /// Has the token store it.
-    ///
-    /// # Errors
-    /// The token's.
-    pub fn store(&self, token: &mut dyn Token) -> Result<(), TokenRegistrationError> {
-        match self {
-            Self::Done(registration) => token.update(registration)?,
-            Self::Lost { key_id, .. } => token.remove(key_id)?,
-        }
-        Ok(())
-    }
-}
+impl Settled {}

@@ -5,8 +5,7 @@ use super::refusal;
 use super::request::AwaitOutcome;
 use crate::id::{Digest, TicketId, Txn};
 use crate::message::{Confirm, Outcome, OutcomeBody, OutcomeCore};
-use crate::port::Token;
-use crate::port::question::{DeriveFromSsk1, SaveAttempt, TokenQuestion};
+use crate::port::question::{DeriveFromSsk1, SaveAttempt};
 use crate::port::token::JoinRequest;
 use crate::record::{Attempt, Progress, ProofKey, TokenRegistration, Waiting};
 use crate::registration::{Recoverable, RejectionCode, TokenRegistrationError, padding};
@@ -167,21 +166,6 @@ impl NeedOpen {
             }
         })
     }
-
-    /// Asks the token.
-    ///
-    /// # Errors
-    /// [`Recoverable`] holds the state.
-    pub fn supply_from(
-        self,
-        token: &mut dyn Token,
-        now: UnixTime,
-    ) -> Result<ServerDecision, Recoverable<AwaitOutcome>> {
-        match self.wanted().ask(token) {
-            Ok(p_g) => self.supply(&p_g, now),
-            Err(error) => Err(Recoverable { state: self.state, error: error.into() }),
-        }
-    }
 }
 
 /// What R3 says, and the server said it: it opened under SSK1.
@@ -238,24 +222,6 @@ impl NeedJoin {
         let confirm = Confirm { key_id: registration.key_id, tag_c };
         Step { send: confirm.encode(), next: AwaitDone { registration } }
     }
-
-    /// Has the token join.
-    ///
-    /// # Errors
-    /// [`Recoverable`] holds the state: after [`crate::port::TokenError::WrongProof`] the R3 was not the
-    /// server's; go on waiting.
-    pub fn supply_from(
-        self,
-        token: &mut dyn Token,
-    ) -> Result<Step<Confirm, AwaitDone>, Recoverable<AwaitOutcome>> {
-        match self.wanted().ask(token) {
-            Ok(tag_c) => {
-                forget_ticket(token, self.proof_key());
-                Ok(self.supply(tag_c))
-            }
-            Err(error) => Err(Recoverable { state: self.state, error: error.into() }),
-        }
-    }
 }
 
 /// The token is to keep a ticket; the run is over.
@@ -289,25 +255,6 @@ impl NeedWait {
     /// It is kept.
     pub fn supply(self) -> Waiting {
         self.waiting
-    }
-
-    /// Has the token keep it, in place of the ticket that was used.
-    ///
-    /// # Errors
-    /// The token's.
-    pub fn supply_from(self, token: &mut dyn Token) -> Result<Waiting, TokenRegistrationError> {
-        self.wanted().ask(token)?;
-        forget_ticket(token, self.proof_key());
-        Ok(self.supply())
-    }
-}
-
-/// Gives up the waiting run whose ticket was this proof key.
-fn forget_ticket(token: &mut dyn Token, used: &ProofKey) {
-    let ProofKey::Secret(used) = used else { return };
-    if let Some(txn) = token.attempts().ok().and_then(|attempts| made_with(&attempts, used)) {
-        // A spent ticket that stays behind does no harm, until its time is over.
-        let _ = token.abandon(&txn);
     }
 }
 

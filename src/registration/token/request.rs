@@ -4,7 +4,7 @@ use super::Credential;
 use super::facts::OfferFacts;
 use crate::id::{Digest, KeyId, TicketId, Txn, UserName};
 use crate::message::{Proof, Request, RequestBody, RequestCore};
-use crate::port::question::{Derive, DeriveFromSsk1, EncapsulateSsk1, SaveAttempt, TokenQuestion};
+use crate::port::question::{Derive, DeriveFromSsk1, EncapsulateSsk1, SaveAttempt};
 use crate::port::{Token, TokenError};
 use crate::random::RandomSource;
 use crate::record::{Attempt, InFlight, ProofKey, Waiting};
@@ -108,19 +108,6 @@ impl NeedWrap {
             _ => None,
         };
         Ok(NeedSeal { question, renewal, facts, form, proof, core, ss_e })
-    }
-
-    /// Asks the token.
-    ///
-    /// # Errors
-    /// [`TokenRegistrationError`], the token's among them.
-    pub fn supply_from(
-        self,
-        token: &mut dyn Token,
-        random: &mut dyn RandomSource,
-    ) -> Result<NeedSeal, TokenRegistrationError> {
-        let ct = self.wanted().ask(token)?;
-        self.supply(&ct, random)
     }
 }
 
@@ -240,25 +227,6 @@ impl NeedSeal {
             },
         ))
     }
-
-    /// Asks the token.
-    ///
-    /// # Errors
-    /// [`TokenRegistrationError`], the token's among them.
-    pub fn supply_from(
-        self,
-        token: &mut dyn Token,
-        now: UnixTime,
-    ) -> Result<NeedHold, TokenRegistrationError> {
-        let p_b = self.wanted().ask(token)?;
-        let answers = match self.wanted_for_renewal() {
-            None => None,
-            Some(RenewalQuestions { proof, binder }) => {
-                Some(RenewalTags { proof: proof.ask(token)?, mix: binder.ask(token)? })
-            }
-        };
-        self.supply(&p_b, answers.as_ref(), now)
-    }
 }
 
 impl ProofMaker {
@@ -309,18 +277,6 @@ impl NeedHold {
     /// Takes note that the attempt is saved: R2 may leave.
     pub fn supply(self) -> Step<Request<'static>, AwaitOutcome> {
         Step { send: self.next.request(), next: self.next }
-    }
-
-    /// Has the token keep it.
-    ///
-    /// # Errors
-    /// The token's.
-    pub fn supply_from(
-        self,
-        token: &mut dyn Token,
-    ) -> Result<Step<Request<'static>, AwaitOutcome>, TokenRegistrationError> {
-        self.wanted().ask(token)?;
-        Ok(self.supply())
     }
 }
 

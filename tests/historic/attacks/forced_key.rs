@@ -5,6 +5,7 @@ use super::{first_draw, xor};
 use crate::common::{Counting, World, token};
 use crate::letter::{self, PIN, apply, by_claims, fixed, path, register};
 use crate::real::{self, Real};
+use crate::supply::*;
 use halfkey::Secret;
 use halfkey::historic::session::claims;
 use halfkey::historic::{Combiner, TdesEde2};
@@ -89,7 +90,7 @@ fn register_with(
     let (settings, now) = (&shop.settings, shop.now());
     let r2 = real::apply(shop, alice, random, "alice");
     let need = real::requested(shop, r2.send.as_bytes()).unwrap();
-    let secrets = shop.server.decapsulate(&need.wanted(), now).unwrap();
+    let secrets = shop.server.decapsulate(need.wanted(), now).unwrap();
     let ssk2 = chosen(&secrets.ssk1);
     let need = need.supply(Ok(secrets), settings).unwrap();
     let r3 = real::grant(shop, need, &mut first_draw(&ssk2, random));

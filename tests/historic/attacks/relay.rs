@@ -58,7 +58,7 @@ fn no_real_registration_is_relayed() {
 
     // His name and his half in an application of the shop's own, in a run with his number.
     let opened = real::requested(&shop, r2.send.as_bytes()).unwrap();
-    let ssk1 = shop.server.decapsulate(&opened.wanted(), now).unwrap().ssk1;
+    let ssk1 = shop.server.decapsulate(opened.wanted(), now).unwrap().ssk1;
     let txn = *r2.next.txn();
     let gates_name = gate.settings.name.clone();
     let r0 = hello(gates_name, SUITES, &mut first_draw(txn.as_bytes(), &mut random)).unwrap();
