@@ -31,7 +31,11 @@ type Generator = Box<ChaCha20Rng>;
 impl Moment {
     /// A moment at `now`, with a seed of 32 bytes drawn from `random`.
     pub fn new(now: UnixTime, random: &mut dyn RandomSource) -> Self {
-        Self { now, generator: seeded(random).into(), drawn: 0 }
+        #[cfg(feature = "std")]
+        let generator = Some(seeded(random));
+        #[cfg(not(feature = "std"))]
+        let generator = seeded(random);
+        Self { now, generator, drawn: 0 }
     }
 
     /// The present moment by the system's clock. A seed is drawn from the operating system when the turn

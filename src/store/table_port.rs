@@ -15,7 +15,7 @@ macro_rules! ports {
             })*
         }
 
-        impl<B: Backend> AsyncEntitlementStore for AsyncTableStore<B> {
+        impl<B: Backend + 'static> AsyncEntitlementStore for AsyncTableStore<B> {
             $(async fn $verb(&self, $($field: &$type,)+ now: UnixTime) -> Result<$answer, StoreError> {
                 self.run(&entitlement_store_verbs!(@ $name, self.tidy(), $($field),+), now).await
             })*
