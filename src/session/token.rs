@@ -1,6 +1,6 @@
 //! The token's side of a session: S0 out, S1 in, S2 out, S3 in.
 //!
-//! The key itself is asked two things, and both answers come from the [`Token`]: tag_c and d.
+//! The key itself is asked two things, and both answers come from the [`Token`](crate::port::Token): tag_c and d.
 
 use super::channel::Channel;
 use super::keys::{self, SessionKeys};
@@ -250,7 +250,7 @@ pub enum SessionOutcome {
     /// The session is open.
     Session(Session),
     /// It is not, and why. After [`Status::Lost`] the key is of no use any more: remove it with
-    /// [`Token::remove`], and go on with the one that it was to replace. The others may pass.
+    /// [`Token::remove`](crate::port::Token::remove), and go on with the one that it was to replace. The others may pass.
     NotActive(Status),
 }
 
@@ -266,7 +266,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Writes down what the session says of its registration, for [`Token::update`]: that both
+    /// Writes down what the session says of its registration, for [`Token::update`](crate::port::Token::update): that both
     /// sides have proved the key, and the alias to come back with. Store it before the first record
     /// is sent; the server goes on knowing the old alias until then.
     pub const fn note(&self, registration: &mut TokenRegistration) {

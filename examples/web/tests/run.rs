@@ -1,5 +1,7 @@
 //! Runs both programs to their end: each is a server and a client in one process, on loopback.
 
+#![allow(clippy::expect_used, reason = "a test may panic")]
+
 use std::process::Command;
 
 fn ends_well(program: &str) {

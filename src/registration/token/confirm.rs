@@ -115,9 +115,9 @@ impl NeedSettle {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "there is one, and it is moved once")]
 pub enum Settled {
-    /// Active on both sides: store it with [`Token::update`].
+    /// Active on both sides: store it with [`Token::update`](crate::port::Token::update).
     Done(TokenRegistration),
-    /// Another registration took the name or the code first: remove it with [`Token::remove`].
+    /// Another registration took the name or the code first: remove it with [`Token::remove`](crate::port::Token::remove).
     Lost {
         /// The key that does not count.
         key_id: KeyId,

@@ -189,7 +189,7 @@ pub struct NeedJoin {
 }
 
 impl NeedJoin {
-    /// The question: the tag of R4, once the contributions are joined ([`Token::join`]).
+    /// The question: the tag of R4, once the contributions are joined ([`Token::join`](crate::port::Token::join)).
     #[must_use]
     pub const fn wanted(&self) -> &JoinRequest {
         &self.question
@@ -234,7 +234,7 @@ pub struct NeedWait {
 }
 
 impl NeedWait {
-    /// What to keep ([`Token::save_attempt`]), for [`super::Credential::Ticket`] later. It takes the place of
+    /// What to keep ([`Token::save_attempt`](crate::port::Token::save_attempt)), for [`super::Credential::Ticket`] later. It takes the place of
     /// the ticket that this run used, if it used one: that run may be given up.
     #[must_use]
     pub const fn wanted(&self) -> &SaveAttempt {
@@ -266,7 +266,7 @@ pub(crate) fn made_with(attempts: &[Attempt], ticket: &Secret) -> Option<Txn> {
     })
 }
 
-/// The server refuses, authentically. Give the run up with [`Token::abandon`].
+/// The server refuses, authentically. Give the run up with [`Token::abandon`](crate::port::Token::abandon).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// The run.
