@@ -86,7 +86,7 @@ fn goes_on(state: &str, hands: &mut Hands, exchange: TokenExchange, peer: &mut P
 }
 
 /// One frame of each kind, from other conversations with the same server.
-fn messages(world: &World) -> Vec<(&'static str, Vec<u8>)> {
+pub fn messages(world: &World) -> Vec<(&'static str, Vec<u8>)> {
     let mut frames = Vec::new();
     let mut hands = Hands::new(world);
     let mut peer = world.connection();
