@@ -5,6 +5,7 @@
 //! lets it `ask` a port, an asynchronous one lets it `ask_async` or answers it in its own way
 //! ([`question`]).
 
+mod answered;
 pub mod auth_server;
 pub mod certificate_authority;
 pub mod contract;

@@ -5,6 +5,7 @@
 //! or on another thread or machine. One table spells each question of a store once: its name, the verb of
 //! the port, what it carries and what comes back.
 
+pub use super::answered::{Answered, Question};
 use super::auth_server::{Decapsulated, OfferMaterial};
 use super::{AuthServer, AuthServerError, EntitlementStore, StoreError};
 use crate::id::Digest;
@@ -15,17 +16,6 @@ pub use super::token_question::{
     Abandon, Derive, DeriveFromSsk1, EncapsulateSsk1, FindAnchors, FindAttempts, FindRegistrations, Remove,
     SaveAttempt, TokenQuestion, Update,
 };
-
-/// Something that an exchange wants to know or to have done.
-pub trait Question: Send + 'static {
-    /// The answer.
-    type Answer: Send + 'static;
-    /// The reason why there is no answer.
-    type Error: Send + 'static;
-}
-
-/// An answer to a question, or the reason why there is none.
-pub type Answered<Q> = Result<<Q as Question>::Answer, <Q as Question>::Error>;
 
 /// A question that an entitlement store answers.
 pub trait StoreQuestion: Question<Error = StoreError> + Sync {

@@ -1,6 +1,6 @@
-//! What an exchange asks of a token, as owned values: one table, a verb of [`Token`] in each line.
+//! Questions for a token, as owned values: one table, a verb of [`Token`] in each line.
 
-use super::question::{Answered, Question};
+use super::answered::{Answered, Question};
 use super::token::{JoinRequest, Token, TokenError};
 use crate::certificate::TrustAnchors;
 use crate::id::{Digest, KeyId, Txn};

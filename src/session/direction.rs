@@ -1,6 +1,6 @@
 //! One direction of a channel: a key, a count of records, and an end.
 
-use super::channel::{ChannelError, MAX_DATA, MAX_RECORD};
+use super::limit::{ChannelError, MAX_DATA, MAX_RECORD};
 use crate::schedule::expand_key;
 use crate::secret::Secret;
 use crate::suite::Suite;

@@ -1,6 +1,6 @@
 //! Why a session does not come about, whose fault that is, and the one word the peer learns of it.
 
-use super::channel::ChannelError;
+use super::limit::ChannelError;
 use crate::port::{StoreError, TokenError};
 use crate::step::{ErrorReason, Fault};
 use crate::suite::KemError;

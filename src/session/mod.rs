@@ -68,6 +68,7 @@ mod decoy;
 mod direction;
 mod error;
 mod keys;
+mod limit;
 pub mod park;
 pub mod server;
 pub mod token;

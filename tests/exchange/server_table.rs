@@ -52,7 +52,9 @@ fn cell(reply: &ServerReply) -> String {
     let sent: Vec<_> = reply
         .send
         .iter()
-        .map(|frame| ErrorReason::read(frame).map_or_else(|| "answer".to_owned(), |reason| reason.to_string()))
+        .map(|frame| {
+            ErrorReason::read(frame).map_or_else(|| "answer".to_owned(), |reason| reason.to_string())
+        })
         .collect();
     format!("{}/{}{}", events.join(","), sent.join(","), if reply.next.is_some() { "+" } else { "" })
 }

@@ -36,8 +36,6 @@ const CIRCLES: &[&[&str]] = &[
         "exchange/token/turn.rs",
     ],
     &["id.rs", "name.rs"],
-    &["port/question.rs", "port/token_question.rs"],
-    &["session/channel.rs", "session/direction.rs"],
     &["software/format.rs", "software/lock.rs", "software/version_1.rs"],
     &["tokio/calling.rs", "tokio/client.rs", "tokio/connector.rs"],
     &["tokio/converse.rs", "tokio/server.rs"],
