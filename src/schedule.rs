@@ -111,7 +111,7 @@ pub fn binder(suite: &dyn Suite, proof_key: &Secret, transcript: &Digest) -> Sec
     prf(suite, proof_key, label::MIX, transcript.as_bytes())
 }
 
-/// What the sub-keys are bound to besides the transcript.
+/// Context that the sub-keys are bound to besides the transcript.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyContext<'a> {
     /// SHA-256 of the server's certificate in DER.

@@ -1,4 +1,4 @@
-//! What a pure step gives back, and whose fault it is when it does not.
+//! Result of a pure step, and whose fault it is when there is none.
 
 use crate::message::ErrorMessage;
 use crate::wire::{Frame, Message, code_points};

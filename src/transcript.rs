@@ -1,4 +1,4 @@
-//! What both sides have seen, as one hash; and every label of the protocol.
+//! One hash over everything that both sides have seen; and every label of the protocol.
 //!
 //! `T(name; items) = H("halfkey/1 " ‖ name ‖ 0x00 ‖ suite(2) ‖ for each item: type(1) ‖ length(4) ‖ bytes)`,
 //! numbers big-endian. An absent item has length 0.

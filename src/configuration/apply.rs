@@ -22,7 +22,7 @@ pub struct NeedApply {
     pub(super) floor: UnixTime,
 }
 
-/// What the client system is to do for an application.
+/// Instruction to the client system for one application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Instruction {
     /// Put this document in the place of any earlier one.
@@ -31,7 +31,7 @@ pub enum Instruction {
     Remove,
 }
 
-/// What the client system did.
+/// Result of an instruction, as the client system reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applying {
     /// As instructed.
@@ -41,7 +41,7 @@ pub enum Applying {
 }
 
 impl NeedApply {
-    /// What is to be done.
+    /// The instruction.
     #[must_use]
     pub const fn wanted(&self) -> &Instruction {
         &self.instruction
@@ -100,7 +100,7 @@ pub(super) fn with_floor(registration: &TokenRegistration, floor: UnixTime) -> T
     record
 }
 
-/// What names a held configuration.
+/// Returns the version of a held configuration.
 pub(super) const fn version(held: &HeldConfiguration) -> Held {
     Held { serial: held.serial, digest: held.digest }
 }

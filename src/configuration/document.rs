@@ -1,4 +1,4 @@
-//! What a C1 may say: documents and their digests, and which fields belong to which kind.
+//! Contents of a C1: documents and their digests, and the fields that belong to each kind.
 
 use super::error::ServerConfigurationError;
 use crate::hash;
@@ -39,7 +39,7 @@ fn digest_of(kind: u8, media_type: &str, body: &[u8]) -> Digest {
     hash::sha256(&[label::CONFIGURATION, &[0, kind], &length(media_type), media_type, &length(body), body])
 }
 
-/// Whether a document fits into C1.
+/// Refuses a document that does not fit into C1.
 pub(crate) fn check(document: &Document) -> Result<(), ServerConfigurationError> {
     if document.media_type.len() > MAX_MEDIA_TYPE || !is_media_type(&document.media_type) {
         return Err(ServerConfigurationError::MediaType);
@@ -61,14 +61,14 @@ fn is_media_type(text: &str) -> bool {
     named && parameters.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }
 
-/// What a well-formed C1 says of a configuration.
+/// Contents of a well-formed C1.
 pub(super) struct Content<'b> {
     pub(super) version: Held,
     pub(super) valid_for: Option<u32>,
     pub(super) news: News<'b>,
 }
 
-/// What is new about it.
+/// News in a C1.
 pub(super) enum News<'b> {
     /// Nothing: what is held is still right.
     Unchanged,
@@ -122,7 +122,7 @@ const fn at(field: &'static str, problem: Problem) -> WireError {
 }
 
 impl Content<'_> {
-    /// Whether the digest sent is that of what was sent.
+    /// Tells whether the digest sent is that of the content sent.
     pub(super) fn digest_fits(&self) -> bool {
         match self.news {
             News::Unchanged => true,

@@ -1,4 +1,4 @@
-//! What can go wrong with a configuration, and whose fault it is.
+//! Errors of a configuration, and whose fault each is.
 
 use crate::id::NameError;
 use crate::port::StoreError;
@@ -41,7 +41,7 @@ pub enum TokenConfigurationError {
 }
 
 impl TokenConfigurationError {
-    /// Who can mend it.
+    /// Returns whose fault it is, and so who can mend it.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
@@ -89,7 +89,7 @@ impl ServerConfigurationError {
         }
     }
 
-    /// Who can mend it.
+    /// Returns whose fault it is, and so who can mend it.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {

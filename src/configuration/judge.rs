@@ -1,4 +1,4 @@
-//! What a token makes of a C1: a rule for each of its fields, and nothing changed by what breaks one.
+//! The token's judgement of a C1: a rule for each of its fields, and nothing changed by a C1 that breaks one.
 
 use super::apply::{Instruction, NeedApply, c2, version, with_floor};
 use super::document::{News, content};
@@ -12,11 +12,11 @@ use crate::step::Step;
 use crate::time::UnixTime;
 use alloc::boxed::Box;
 
-/// What is to be done about a C1.
+/// Verdict on a C1.
 #[derive(Debug)]
 #[must_use]
 pub enum Verdict {
-    /// What is held is right, its validity renewed. Store the record, then send C2.
+    /// The held configuration is right, its validity renewed. Store the record, then send C2.
     Unchanged(Step<Applied, Box<TokenRegistration>>),
     /// The client system has something to do.
     Apply(Box<NeedApply>),

@@ -26,7 +26,7 @@ impl AwaitApplied {
         self.regression.as_ref()
     }
 
-    /// Whether `bytes` are the C2 that is awaited here, for a server with several open in one session.
+    /// Tells whether `bytes` are the C2 that is awaited here, for a server with several open in one session.
     #[must_use]
     pub fn answers(&self, bytes: &[u8]) -> bool {
         Applied::decode(bytes).is_ok_and(|c2| self.is_about(&c2))
@@ -69,7 +69,7 @@ pub struct NeedReport {
 }
 
 impl NeedReport {
-    /// What to keep, for [`EntitlementStore::report`](crate::port::EntitlementStore::report).
+    /// The question: a report to keep ([`EntitlementStore::report`](crate::port::EntitlementStore::report)).
     #[must_use]
     pub const fn wanted(&self) -> &TakeReport {
         &self.question

@@ -56,11 +56,11 @@ pub struct AwaitConfiguration {
     sent: UnixTime,
 }
 
-/// What came while an answer was awaited.
+/// Message that came while an answer was awaited.
 #[derive(Debug)]
 #[must_use]
 pub struct ConfigurationAnswer {
-    /// What is to be done about it.
+    /// The verdict on it.
     pub verdict: Verdict,
     /// The answer is still awaited: what came was a push that crossed C0.
     pub waiting: Option<AwaitConfiguration>,

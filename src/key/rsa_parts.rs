@@ -1,4 +1,4 @@
-//! What RSA keys of all kinds share: bounds on size and exponent, PKCS#8 and SPKI.
+//! Parts shared by RSA keys of all kinds: bounds on size and exponent, PKCS#8 and SPKI.
 
 use super::{KeyError, MAX_ENCODED, MAX_RSA_BITS, MAX_RSA_EXPONENT, MIN_RSA_BITS, MIN_RSA_EXPONENT};
 use crate::random::{Lent, RandomSource};

@@ -32,7 +32,7 @@ pub enum AuthServerError {
     Failed(#[source] Cause),
 }
 
-/// What goes into an offer.
+/// Material of an offer.
 #[derive(Clone, Debug)]
 pub struct OfferMaterial {
     /// The suite: the first of those asked for that the certificate lists.
@@ -62,11 +62,11 @@ pub struct Encapsulated {
     pub ct: Vec<u8>,
     /// ss_e, encapsulated.
     pub ct_e: Vec<u8>,
-    /// What to answer in place of an SSK1 that does not decapsulate: implicit rejection.
+    /// Answer in place of an SSK1 that does not decapsulate: implicit rejection.
     pub fallback: Secret,
 }
 
-/// What was encapsulated.
+/// Contents of the two ciphertexts.
 #[derive(Clone, Debug)]
 pub struct Decapsulated {
     /// The token's half; the fallback when there is none.

@@ -1,4 +1,4 @@
-//! What every implementation of a port must do, for its author to run.
+//! Contracts of the ports, for authors of implementations to run.
 //!
 //! Each function runs the whole contract of one port against implementations that it is given, and
 //! names the first clause found broken. What cannot be seen through the port (whether a write is
@@ -21,7 +21,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ContractViolation {
-    /// What was found is not what this clause says.
+    /// A found value that is not the one in this clause.
     #[error("does not hold: {0}")]
     Broken(&'static str),
     /// The token failed where this clause has it succeed.

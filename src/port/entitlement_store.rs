@@ -59,7 +59,7 @@ pub enum Confirmed {
 /// A session whose token has proved itself, about to be let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admission {
-    /// Whose session it is.
+    /// Key ID of the session.
     pub key_id: KeyId,
     /// How it was addressed.
     pub address: Address,
@@ -106,13 +106,13 @@ pub struct EntitlementQuery {
     pub access_path: AccessPath,
     /// The application.
     pub application: ApplicationName,
-    /// What the token says about its user.
+    /// Information about the user, as the token tells it.
     pub information: UserInformation,
     /// The serial of the configuration that the token holds.
     pub held: Option<ConfigurationSerial>,
 }
 
-/// What a user is entitled to, for one application.
+/// Entitlement of a user, for one application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entitlement {
     /// Its serial.
@@ -143,7 +143,7 @@ impl core::fmt::Debug for Document {
     }
 }
 
-/// What became of a configuration on the token.
+/// Report on a configuration by the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The key.
@@ -188,7 +188,7 @@ pub trait EntitlementStore: Send + Sync {
     /// [`StoreError`].
     fn outcome(&self, request: &Digest, now: UnixTime) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// What is known of an applicant, read in one transaction.
+    /// Returns the facts about an applicant, read in one transaction.
     ///
     /// A name wrongly said to be free: refused later, by [`EntitlementStore::confirm`]. A code said
     /// to be unused that is used: likewise. A code or key made up: registers a stranger.

@@ -63,7 +63,7 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// Who can mend it.
+    /// Returns whose fault it is, and so who can mend it.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
@@ -187,7 +187,7 @@ pub struct JoinRequest {
     pub registration: TokenRegistration,
 }
 
-/// What a join makes, for a token to store.
+/// Result of a join, for a token to store.
 #[derive(Debug)]
 pub struct Joined {
     /// The sub-keys.
@@ -224,7 +224,7 @@ impl JoinRequest {
     /// The mix of the key whose proof R2 carried; `earlier` answers for the key that a renewal names.
     ///
     /// # Errors
-    /// What `earlier` says.
+    /// Those of `earlier`.
     pub fn binder(
         &self,
         suite: &dyn Suite,
@@ -237,7 +237,7 @@ impl JoinRequest {
         }
     }
 
-    /// What the sub-keys are bound to.
+    /// Returns the context that the sub-keys are bound to.
     #[must_use]
     pub const fn context(&self) -> KeyContext<'_> {
         KeyContext {

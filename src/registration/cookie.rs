@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
 
 map! {
-    /// What the cookie carries.
+    /// Contents of the cookie.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub(super) struct Cookie, "R1 cookie" {
         1 => txn: Txn,

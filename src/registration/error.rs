@@ -1,4 +1,4 @@
-//! What can go wrong in a registration, and whose fault it is.
+//! Errors of a registration, and whose fault each is.
 
 use crate::certificate::CertificateError;
 use crate::id::UserName;
@@ -66,7 +66,7 @@ pub enum TokenRegistrationError {
 }
 
 impl TokenRegistrationError {
-    /// Who can mend it.
+    /// Returns whose fault it is, and so who can mend it.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
@@ -92,7 +92,7 @@ impl TokenRegistrationError {
 pub struct Recoverable<S> {
     /// The state, as it was.
     pub state: S,
-    /// What went wrong.
+    /// The error.
     pub error: TokenRegistrationError,
 }
 
@@ -154,7 +154,7 @@ impl ServerRegistrationError {
         }
     }
 
-    /// Who can mend it.
+    /// Returns whose fault it is, and so who can mend it.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {

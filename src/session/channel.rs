@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use zeroize::Zeroizing;
 
-/// What a caller sends.
+/// Content of a record to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Application data.
@@ -31,7 +31,7 @@ pub enum Content {
     Configuration,
 }
 
-/// What a record of the peer's says.
+/// Content of a record of the peer's.
 #[non_exhaustive]
 pub enum OpenedRecord {
     /// Application data.
@@ -214,19 +214,19 @@ impl Channel {
         }
     }
 
-    /// Whether this side has closed its direction.
+    /// Tells whether this side has closed its direction.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         self.outgoing.is_closed()
     }
 
-    /// Whether the peer has closed its direction.
+    /// Tells whether the peer has closed its direction.
     #[must_use]
     pub const fn is_closed_by_peer(&self) -> bool {
         self.incoming.is_closed()
     }
 
-    /// Whether any record of the peer's has opened.
+    /// Tells whether any record of the peer's has opened.
     #[must_use]
     pub const fn has_heard(&self) -> bool {
         self.incoming.is_used()
@@ -266,7 +266,7 @@ impl Channel {
         self.send(Kind::Status, status, STEP)
     }
 
-    /// What [`Channel::seal_status`] sealed.
+    /// Opens the record that [`Channel::seal_status`] sealed.
     pub(super) fn open_status(&mut self, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, ChannelError> {
         match self.receive(record)? {
             (Kind::Status, text) => Ok(text),

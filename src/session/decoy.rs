@@ -1,4 +1,4 @@
-//! Whom S0 may come from: a registration, or a decoy that behaves like one until it fails.
+//! Claimants behind an S0: a registration, or a decoy that behaves like one until it fails.
 
 use crate::hash::prf;
 use crate::id::{AccessPath, KeyId, UserId};
@@ -11,7 +11,7 @@ use crate::settings::ServerSettings;
 use crate::time::UnixTime;
 use crate::transcript::label;
 
-/// What the steps need of a registration, or of one that does not exist.
+/// Parts of a registration that the steps need, or of one that does not exist.
 pub(super) struct Claimant {
     pub(super) policy: Policy,
     pub(super) keys: KeySet,
@@ -19,7 +19,7 @@ pub(super) struct Claimant {
     pub(super) person: Option<Person>,
 }
 
-/// Whose registration it is.
+/// Person behind a registration.
 pub(super) struct Person {
     pub(super) key_id: KeyId,
     pub(super) user_id: UserId,

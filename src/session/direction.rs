@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 
 /// Type and length in front of the data.
 const HEAD: usize = 5;
-/// What AES-256-GCM adds.
+/// Bytes that AES-256-GCM adds.
 const TAG: usize = 16;
 /// Everything but application data is padded to multiples of this.
 pub(super) const STEP: usize = 256;
 /// Records under one key; the last of them is a rekey or a close.
 pub(super) const RECORDS_PER_KEY: u64 = 1 << 24;
 
-/// What a record carries.
+/// Kind of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     Close,
@@ -60,7 +60,7 @@ impl Direction {
         self.closed
     }
 
-    /// Whether any record has gone this way.
+    /// Tells whether any record has gone this way.
     pub(super) const fn is_used(&self) -> bool {
         self.counter > 0 || self.rekeys > 0
     }

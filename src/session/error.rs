@@ -66,7 +66,7 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// Who can mend it.
+    /// Returns whose fault it is, and so who can mend it.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
@@ -87,7 +87,7 @@ impl SessionError {
         }
     }
 
-    /// What a server answers: the one word of E0. It tells public facts alone.
+    /// Returns the one word of E0 that a server answers with. It tells public facts alone.
     #[must_use]
     pub const fn refusal(&self) -> ErrorReason {
         match self {

@@ -26,7 +26,7 @@ use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
 
 map! {
-    /// What is parked.
+    /// Contents of a parked challenge.
     struct Ticket, "parked challenge" {
         1 => id: [u8; 16],
         2 => address: Address,

@@ -113,7 +113,7 @@ impl NeedRegistration {
     }
 }
 
-/// Whether and where a challenge was parked.
+/// Place of a challenge between S1 and S2.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Parked {
     /// It never left this memory, so it is good for one use as it is.
@@ -219,7 +219,7 @@ pub struct NeedAdmission {
 }
 
 impl NeedAdmission {
-    /// What to ask the store: [`EntitlementStore::admit`](crate::port::EntitlementStore::admit).
+    /// The question: a session to admit ([`EntitlementStore::admit`](crate::port::EntitlementStore::admit)).
     #[must_use]
     pub const fn wanted(&self) -> &Admit {
         &self.question
@@ -261,7 +261,7 @@ impl NeedAdmission {
     }
 }
 
-/// What a proven key gets.
+/// Outcome for a proven key.
 #[must_use]
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one, it is moved once, and most are sessions")]
@@ -283,7 +283,7 @@ pub enum Entry {
 pub struct Established {
     /// The key that was proved.
     pub key_id: KeyId,
-    /// Whose it is.
+    /// User of the key.
     pub user_id: UserId,
     /// Where the user's entitlements begin.
     pub access_path: AccessPath,

@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use subtle::ConstantTimeEq;
 
-/// What a token is willing to do, within what the registration's policy allows.
+/// Choices of a token, within the policy of the registration.
 #[derive(Clone, Copy)]
 pub struct Options {
     /// The suites whose code is at hand. Default: all of this crate's.
@@ -242,7 +242,7 @@ impl NeedSeed {
     }
 }
 
-/// What the server has proved to say.
+/// Outcome of S3, as the server has proved it.
 #[must_use]
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one, it is moved once, and most are sessions")]

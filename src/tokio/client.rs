@@ -24,7 +24,7 @@ pub type ClientSession<S> = Session<S, TokenEnd>;
 /// A handle of a token's session.
 pub type ClientHandle = Handle<TokenEnd>;
 
-/// What a request for a configuration comes to.
+/// Result of a request for a configuration.
 type Answer = Result<Configured, TokenExchangeError>;
 
 /// A token's end of an open session, with the hands that it needs.

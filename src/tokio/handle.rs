@@ -1,4 +1,4 @@
-//! What goes beside a session's stream: configurations, keys for other protocols, the end.
+//! Handles beside a session's stream: configurations, keys for other protocols, the end.
 
 use super::end::{End, Failure, Progress};
 use super::session::Facts;

@@ -43,7 +43,7 @@ impl<S> Clone for OffExecutor<S> {
     }
 }
 
-/// What [`StoreError::Unavailable`] says where the thread of a question was lost.
+/// Number in [`StoreError::Unavailable`] where the thread of a question was lost.
 const LOST: StoreError = StoreError::Unavailable(0);
 
 macro_rules! off_executor {

@@ -42,7 +42,7 @@ pub(super) struct Link<S> {
     outgoing: Vec<u8>,
     /// Bytes of `outgoing` that have been written.
     written: usize,
-    /// Whether something was written that has to be flushed.
+    /// True when something was written that has to be flushed.
     dirty: bool,
 }
 
@@ -96,7 +96,7 @@ impl<S> Link<S> {
         self.dirty = true;
     }
 
-    /// What is to be written, to append frames to.
+    /// Bytes to be written, to append frames to.
     pub(super) fn outgoing(&mut self) -> &mut Vec<u8> {
         if self.written >= SENT {
             self.outgoing.drain(..self.written);

@@ -39,7 +39,7 @@ pub(super) struct Core<S, E: End> {
     closed_by_peer: bool,
     closed: bool,
     shut: bool,
-    /// Whether this side is to close as soon as no turn is under way.
+    /// True when this side is to close as soon as no turn is under way.
     closing: bool,
     failure: Option<Failure>,
     /// Why nothing can be written any more, though something may be left to read.

@@ -39,7 +39,7 @@ pub struct ServerReply {
     pub send: Vec<Vec<u8>>,
     /// Application data that came in the session.
     pub data: Option<Zeroizing<Vec<u8>>>,
-    /// Whether this frame closed the peer's direction of the session.
+    /// True when this frame closed the peer's direction of the session.
     pub closed: bool,
     /// Events, for the operator's log.
     pub events: Vec<ServerEvent>,
@@ -65,7 +65,7 @@ macro_rules! hand {
 hand! {
     /// A question for the entitlement store.
     StoreTurn, Store:
-    /// Whether this R2 was answered before.
+    /// An earlier answer to this R2, if there is one.
     Outcome(Box<NeedOutcome>),
     /// Facts about an applicant.
     Applicant(NeedApplicant),

@@ -13,7 +13,7 @@ use crate::secret::Secret;
 use crate::session::token::{NeedResponse, NeedSeed};
 use alloc::boxed::Box;
 
-/// What a use of a key is wanted for.
+/// Purpose of a use of a key.
 pub enum DeriveThen {
     /// The proof of a renewal.
     RenewalProof(Box<Renewing>),

@@ -32,7 +32,7 @@ pub enum TokenExchangeError {
 }
 
 impl TokenExchangeError {
-    /// Whose fault it is: who can mend it.
+    /// Returns whose fault it is, and so who can mend it.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {

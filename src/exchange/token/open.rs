@@ -85,7 +85,7 @@ fn refused(error: SessionError, mut opening: Box<Opening>) -> TokenTurn {
     }
 }
 
-/// What the server has proved to say.
+/// Outcome of S3, as the server has proved it.
 pub(super) fn seeded(
     need: NeedSeed,
     opening: Box<Opening>,
@@ -110,7 +110,7 @@ pub(super) fn seeded(
     }
 }
 
-/// What a registration is read for: always as it stands now, since another exchange may have changed it.
+/// Purpose of reading a registration: always as it stands now, since another exchange may have changed it.
 pub enum RegistrationThen {
     /// To open a session with it.
     Open(KeyId, Options),
@@ -174,7 +174,7 @@ impl Resume for RegistrationThen {
     }
 }
 
-/// What the session says is stored before it is given out.
+/// Stores the outcome of the session before the session is given out.
 fn opened(session: Session, mut registration: TokenRegistration, moment: Moment) -> TokenTurn {
     session.note(&mut registration);
     let then = UpdateThen::opened(session, &registration);

@@ -80,7 +80,7 @@ pub struct Registering {
     options: RegisterOptions,
 }
 
-/// What the list of attempts is wanted for.
+/// Purpose of reading the list of attempts.
 pub enum AttemptsThen {
     /// To abandon those whose time is over, before R0.
     Lapsed(Box<Registering>),
@@ -115,7 +115,7 @@ impl Resume for AttemptsThen {
     }
 }
 
-/// What comes after an attempt is abandoned.
+/// Step that follows when an attempt is abandoned.
 pub enum AbandonThen {
     /// The others whose time is over, then R0.
     Lapsed(Vec<Txn>, Box<Registering>),
@@ -246,7 +246,7 @@ impl Resume for Box<NeedWrap> {
     }
 }
 
-/// What is derived from SSK1.
+/// Value derived from SSK1.
 pub enum Ssk1Then {
     /// p_B, to seal R2.
     Request(Box<NeedSeal>),

@@ -1,4 +1,4 @@
-//! What comes of a turn.
+//! Results of a turn.
 
 use super::{State, TokenExchange, TokenExchangeError, TokenTurn};
 use crate::configuration::token::ConfigurationRejection;
@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use zeroize::Zeroizing;
 
-/// What a turn comes to: what to send, what has happened, and the exchange to go on with.
+/// Result of a turn: frames to send, news, and the exchange to go on with.
 #[must_use]
 #[derive(Default)]
 pub struct TokenReply {
@@ -21,7 +21,7 @@ pub struct TokenReply {
     pub data: Option<Zeroizing<Vec<u8>>>,
     /// The server has closed its direction with this frame: it sends nothing more.
     pub closed: bool,
-    /// What has come about. Without news, and without data or a close, an answer of the server's is awaited.
+    /// News. Without any, and without data or a close, an answer of the server's is awaited.
     pub news: Option<News>,
     /// The exchange to go on with; `None` when it is over. Then another may begin over the same connection,
     /// unless a session was open.
@@ -41,7 +41,7 @@ impl fmt::Debug for TokenReply {
     }
 }
 
-/// What has come about.
+/// News of an exchange.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum News {
@@ -69,7 +69,7 @@ pub enum News {
     Failed(TokenExchangeError),
 }
 
-/// What became of a configuration.
+/// Result of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Configured {

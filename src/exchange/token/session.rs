@@ -73,7 +73,7 @@ impl OpenSession {
         }
     }
 
-    /// What breaks the protocol ends the session; anything else leaves it open.
+    /// A message that breaks the protocol ends the session; anything else leaves it open.
     fn fail(mut self: Box<Self>, error: ConfigurationError) -> TokenTurn {
         if error.fault() != Fault::Peer {
             return reply::failed(error, Some(State::Open(self)));

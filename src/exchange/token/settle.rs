@@ -1,4 +1,4 @@
-//! What is stored at the end: a registration that counts, or that a key does not.
+//! Storing the end of a registration: that it counts, or that its key does not.
 
 use super::reply::{self, Configured, News, TokenReply};
 use super::session::OpenSession;

@@ -14,7 +14,7 @@ use crate::port::question::{Abandon, Remove, TokenQuestion, Update};
 use crate::registration::token::{NeedJoin, NeedWrap};
 use alloc::boxed::Box;
 
-/// What the token's side is to do next, and who does it.
+/// The next thing to do on the token's side, by the hand that does it.
 #[must_use = "the exchange goes on with the turn"]
 #[derive(Debug)]
 pub enum TokenTurn {

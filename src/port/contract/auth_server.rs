@@ -16,9 +16,9 @@ use alloc::vec::Vec;
 pub struct ServerUnderTest<'a> {
     /// A new server, with a certificate that is valid for an hour from `now` at least.
     pub server: &'a dyn AuthServer,
-    /// What its certificate says it is called.
+    /// Name in the server's certificate.
     pub name: &'a ServerName,
-    /// Whom its tokens trust.
+    /// Anchors that the server's tokens trust.
     pub anchors: &'a TrustAnchors,
     /// The `offer_ttl` that it was told, in seconds: at most 900.
     pub offer_ttl: u32,

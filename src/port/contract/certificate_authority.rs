@@ -1,4 +1,4 @@
-//! What every [`CertificateAuthority`] must do, as a test that implementations run.
+//! Contract of every [`CertificateAuthority`], as a test that implementations run.
 
 use crate::certificate::{
     CertificateError, CertificateRequest, Chain, Revocation, RevocationDepth, SerialNumber, TrustAnchors,

@@ -11,7 +11,7 @@ use crate::port::entitlement_store::Document;
 use crate::secret::Secret;
 use alloc::boxed::Box;
 
-/// What a store must hold before a part of the contract begins.
+/// Rows that a store must hold before a part of the contract begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Seed<'a> {
     /// An activation code's A, for a name.

@@ -58,7 +58,7 @@ pub enum EnrolmentProof {
     Renewal(Box<ServerRegistration>),
 }
 
-/// What the operator decides.
+/// Decision of the operator.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Decision {
@@ -73,7 +73,7 @@ pub enum Decision {
     },
 }
 
-/// What is granted.
+/// Grant of a registration.
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// The user identification code (patent step 160); `None` has one drawn. A renewal keeps its
@@ -81,11 +81,11 @@ pub struct Grant {
     pub user_id: Option<UserId>,
     /// The access control path (patent step 180).
     pub access_path: AccessPath,
-    /// What the key may be used for. A renewal is never weaker than before.
+    /// Policy of the key. A renewal is never weaker than before.
     pub policy: Policy,
 }
 
-/// Whose expectation the application meets, and with which key.
+/// Expectation that the request meets, and the key that proves it.
 #[derive(Debug)]
 pub(super) enum Claim {
     /// Nobody's.
@@ -109,7 +109,7 @@ impl Claim {
         }
     }
 
-    /// What the registration takes when it becomes active.
+    /// Returns the name, code or place that the registration takes when it becomes active.
     pub(super) fn takes(&self) -> Option<Takes> {
         match self {
             Self::Open => None,

@@ -27,7 +27,7 @@ pub struct NeedExpected {
 }
 
 impl NeedExpected {
-    /// Whose ([`EntitlementStore::expected`](crate::port::EntitlementStore::expected)).
+    /// The question: the tags of this key ([`EntitlementStore::expected`](crate::port::EntitlementStore::expected)).
     #[must_use]
     pub const fn wanted(&self) -> &FindExpected {
         &self.question
@@ -59,7 +59,7 @@ pub struct NeedConfirm {
 }
 
 impl NeedConfirm {
-    /// Which ([`EntitlementStore::confirm`](crate::port::EntitlementStore::confirm)).
+    /// The question: the key to make active ([`EntitlementStore::confirm`](crate::port::EntitlementStore::confirm)).
     #[must_use]
     pub const fn wanted(&self) -> &Confirm {
         &self.question

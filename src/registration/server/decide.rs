@@ -10,7 +10,7 @@ use crate::settings::ServerSettings;
 use crate::time::UnixTime;
 use alloc::boxed::Box;
 
-/// What comes of judging.
+/// Result of judging a request.
 #[must_use]
 #[derive(Debug)]
 pub enum Judged {
@@ -89,7 +89,7 @@ pub struct NeedDecision {
 }
 
 impl NeedDecision {
-    /// What to decide on.
+    /// The request to decide on.
     #[must_use]
     pub const fn wanted(&self) -> &EnrolmentRequest {
         &self.application

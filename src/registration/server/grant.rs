@@ -23,7 +23,7 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 use zeroize::Zeroizing;
 
-/// What becomes of an application.
+/// Ruling on an enrolment request.
 pub(super) enum Ruling {
     Refuse(RejectionDraft),
     Wait { retry_after: u32, application: EnrolmentRequest, claim: Claim },
@@ -66,7 +66,7 @@ impl NeedCommit {
         }
     }
 
-    /// What to store ([`EntitlementStore::commit`](crate::port::EntitlementStore::commit)).
+    /// The question: an outcome to store ([`EntitlementStore::commit`](crate::port::EntitlementStore::commit)).
     #[must_use]
     pub const fn wanted(&self) -> &Commit {
         &self.question

@@ -18,7 +18,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
 
-/// What is known of the applicant is needed.
+/// Facts about the applicant are needed.
 #[must_use]
 #[derive(Debug)]
 pub struct NeedApplicant {
@@ -34,7 +34,7 @@ impl NeedApplicant {
         Self { read: Box::new(read), opened, question }
     }
 
-    /// Who it is ([`EntitlementStore::applicant`](crate::port::EntitlementStore::applicant)).
+    /// The question: facts about the applicant ([`EntitlementStore::applicant`](crate::port::EntitlementStore::applicant)).
     #[must_use]
     pub const fn wanted(&self) -> &FindApplicant {
         &self.question

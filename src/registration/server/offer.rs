@@ -99,7 +99,7 @@ impl NeedOfferMaterial {
     }
 }
 
-/// What an operator may have set wrongly, said before a token would refuse it.
+/// Refuses settings and material that do not fit, before a token would refuse the offer.
 fn check(settings: &ServerSettings, offer_material: &OfferMaterial) -> Result<(), ServerRegistrationError> {
     settings.template.validate().map_err(|_| ServerRegistrationError::Setting("template"))?;
     if !(1..=900).contains(&settings.offer_ttl) {
@@ -132,7 +132,7 @@ pub struct NeedSignature {
 }
 
 impl NeedSignature {
-    /// Which certificate's offer key is to sign which transcript ([`AuthServer::sign_offer`](crate::port::AuthServer::sign_offer)).
+    /// The question: a signature by the certificate's offer key ([`AuthServer::sign_offer`](crate::port::AuthServer::sign_offer)).
     #[must_use]
     pub const fn wanted(&self) -> &SignOffer {
         &self.question

@@ -1,4 +1,4 @@
-//! What a verified offer leaves behind for the rest of the run.
+//! Values from a verified offer that later steps use.
 
 use crate::certificate::VerifiedServer;
 use crate::id::{Digest, OfferId, Txn};
@@ -6,7 +6,7 @@ use crate::suite::Suite;
 use crate::time::UnixTime;
 use alloc::vec::Vec;
 
-/// What of R1 the rest of the run needs.
+/// Values from a verified R1 that later steps use.
 #[derive(Debug)]
 pub(super) struct OfferFacts {
     pub(super) suite: &'static dyn Suite,

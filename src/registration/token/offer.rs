@@ -135,7 +135,7 @@ impl NeedForm {
         &self.template
     }
 
-    /// Who asks: the verified server.
+    /// The server that asks, verified.
     #[must_use]
     pub const fn server(&self) -> &VerifiedServer {
         &self.facts.server

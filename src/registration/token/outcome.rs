@@ -168,7 +168,7 @@ impl NeedOpen {
     }
 }
 
-/// What R3 says, and the server said it: it opened under SSK1.
+/// Decision in R3, authentic: it opened under SSK1.
 #[must_use]
 #[derive(Debug)]
 pub enum ServerDecision {

@@ -20,7 +20,7 @@ use crate::wire::{self, Bytes, Frame, Message};
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
-/// What the proof in R2 is made with.
+/// Maker of the proof in R2.
 #[derive(Debug)]
 enum ProofMaker {
     None,

@@ -1,4 +1,4 @@
-//! What the parts of the contract work with.
+//! Tools of the contract's parts.
 
 use super::{ContractViolation, Kept, Seed, ensure};
 use crate::id::{

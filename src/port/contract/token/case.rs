@@ -1,4 +1,4 @@
-//! What the parts of the contract work with: a token, and the server's side of its runs.
+//! Tools of the contract's parts: a token, and the server's side of its runs.
 
 use super::{ContractViolation, Kept, ensure, same};
 use crate::id::{AccessPath, ApplicationName, Digest, KeyId, NameError, ServerName, TicketId, Txn, UserId};
@@ -204,7 +204,7 @@ impl Server {
         digest(n ^ 0x42)
     }
 
-    /// What the token is asked to join, in the run with the same number.
+    /// Returns the join that the token is asked for, in the run with the same number.
     pub(super) fn join(&self) -> JoinRequest {
         JoinRequest {
             txn: *self.txn(),
