@@ -2,8 +2,9 @@
 
 use super::client_end::{ClientSession, Perform, TokenEnd};
 use super::connect_error::{ConnectError, FillError};
+use super::outcome::{Recovered, RegistrationOutcome, outcome, unexpected};
 use super::stream::Session;
-use super::{Framed, RegistrationOutcome, Transport};
+use super::{Framed, Transport};
 use crate::certificate::{Revocation, VerifiedServer};
 use crate::configuration::token::{Applying, Instruction};
 use crate::exchange::{
@@ -93,15 +94,6 @@ impl<T: Token + 'static> ConnectorBuilder<T> {
     pub fn build(self) -> Connector<T> {
         Connector { hands: Arc::new(self.hands) }
     }
-}
-
-/// One result of [`Connector::recover`].
-#[derive(Debug)]
-pub struct Recovered {
-    /// The server of the attempt.
-    pub server_name: ServerName,
-    /// How the attempt ended for now. After an error it is still held, and may be recovered later.
-    pub result: Result<RegistrationOutcome, ConnectError>,
 }
 
 impl<T: Token + 'static> Connector<T> {
@@ -353,24 +345,6 @@ impl<T: Token> Perform for Hands<T> {
 
     fn configured(&self, application: &ApplicationName, configured: &Configured) {
         (self.configured)(application, configured);
-    }
-}
-
-fn outcome(news: News) -> Result<RegistrationOutcome, ConnectError> {
-    Ok(match news {
-        News::Registered(registration) => RegistrationOutcome::Active(*registration),
-        News::Waiting(waiting) => RegistrationOutcome::Waiting(*waiting),
-        News::Rejected(rejection) => RegistrationOutcome::Refused(rejection),
-        News::Lost { .. } => RegistrationOutcome::Lost,
-        news => return Err(unexpected(news)),
-    })
-}
-
-fn unexpected(news: News) -> ConnectError {
-    match news {
-        News::Failed(error) => error.into(),
-        News::NotActive(status) => ConnectError::NotActive(status),
-        _ => ConnectError::Ended,
     }
 }
 

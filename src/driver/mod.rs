@@ -26,9 +26,11 @@ pub use crate::exchange::Configured;
 pub use acceptor::{Acceptor, AcceptorBuilder, ServerEnd, ServerSession};
 pub use client_end::{ClientSession, TokenEnd};
 pub use connect_error::{ConnectError, FillError};
-pub use connector::{Connector, ConnectorBuilder, Recovered};
+pub use connector::{Connector, ConnectorBuilder};
 pub use hooks::{Approval, Observer};
-pub use outcome::RegistrationOutcome;
+pub use outcome::{Recovered, RegistrationOutcome};
+#[cfg(feature = "tokio")]
+pub(crate) use outcome::{outcome, unexpected};
 pub use split::{ReadHalf, WriteHalf};
 pub use stream::{End, Session};
 pub use transport::{Framed, Transport};

@@ -1,5 +1,8 @@
-//! Ends of a registration.
+//! Ends of a registration, the same for both drivers.
 
+use super::connect_error::ConnectError;
+use crate::exchange::News;
+use crate::id::ServerName;
 use crate::record::{TokenRegistration, Waiting};
 use crate::registration::token::Rejection;
 
@@ -16,4 +19,33 @@ pub enum RegistrationOutcome {
     Refused(Rejection),
     /// Another registration took the name or the code first.
     Lost,
+}
+
+/// One result of a recovery: of one attempt that a crash or a lost message left open.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The server of the attempt.
+    pub server_name: ServerName,
+    /// How the attempt ended for now. After an error it is still held, and may be recovered later.
+    pub result: Result<RegistrationOutcome, ConnectError>,
+}
+
+/// Reads the end of a registration off the exchange's news.
+pub(crate) fn outcome(news: News) -> Result<RegistrationOutcome, ConnectError> {
+    Ok(match news {
+        News::Registered(registration) => RegistrationOutcome::Active(*registration),
+        News::Waiting(waiting) => RegistrationOutcome::Waiting(*waiting),
+        News::Rejected(rejection) => RegistrationOutcome::Refused(rejection),
+        News::Lost { .. } => RegistrationOutcome::Lost,
+        news => return Err(unexpected(news)),
+    })
+}
+
+/// Makes an error of news that are not what was wanted.
+pub(crate) fn unexpected(news: News) -> ConnectError {
+    match news {
+        News::Failed(error) => error.into(),
+        News::NotActive(status) => ConnectError::NotActive(status),
+        _ => ConnectError::Ended,
+    }
 }

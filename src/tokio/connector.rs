@@ -5,7 +5,7 @@ use super::client::{ClientSession, session};
 use super::link::Link;
 use crate::certificate::{Revocation, VerifiedServer};
 use crate::configuration::token::{Applying, Instruction};
-use crate::driver::{ConnectError, FillError, RegistrationOutcome};
+use crate::driver::{ConnectError, FillError, Recovered, RegistrationOutcome, outcome, unexpected};
 use crate::exchange::{Configured, News, RegisterOptions, TokenExchange, TokenExchangeError};
 use crate::id::{ApplicationName, KeyId, ServerName};
 use crate::port::{Token, TokenError};
@@ -122,15 +122,6 @@ impl<T: Token + 'static> ConnectorBuilder<T> {
     pub fn build(self) -> Connector<T> {
         Connector { calling: Arc::new(self.calling) }
     }
-}
-
-/// One result of [`Connector::recover`].
-#[derive(Debug)]
-pub struct Recovered {
-    /// The server of the attempt.
-    pub server_name: ServerName,
-    /// How the attempt ended for now. After an error it is still held, and may be recovered later.
-    pub result: Result<RegistrationOutcome, ConnectError>,
 }
 
 impl<T: Token + 'static> Connector<T> {
@@ -342,24 +333,6 @@ impl<T: Token + 'static> Connector<T> {
             }
             (news, _) => Err(unexpected(news)),
         }
-    }
-}
-
-fn outcome(news: News) -> Result<RegistrationOutcome, ConnectError> {
-    Ok(match news {
-        News::Registered(registration) => RegistrationOutcome::Active(*registration),
-        News::Waiting(waiting) => RegistrationOutcome::Waiting(*waiting),
-        News::Rejected(rejection) => RegistrationOutcome::Refused(rejection),
-        News::Lost { .. } => RegistrationOutcome::Lost,
-        news => return Err(unexpected(news)),
-    })
-}
-
-fn unexpected(news: News) -> ConnectError {
-    match news {
-        News::Failed(error) => error.into(),
-        News::NotActive(status) => ConnectError::NotActive(status),
-        _ => ConnectError::Ended,
     }
 }
 

@@ -75,10 +75,11 @@ mod session;
 mod state;
 mod waiters;
 
+pub use crate::driver::Recovered;
 pub use crate::driver::{ConnectError, FillError, RegistrationOutcome};
 pub use acceptor::{Acceptor, AcceptorBuilder};
 pub use client::{ClientHandle, ClientSession, TokenEnd};
-pub use connector::{Connector, ConnectorBuilder, Recovered, Timeouts};
+pub use connector::{Connector, ConnectorBuilder, Timeouts};
 pub use end::End;
 pub use error::AcceptError;
 pub use handle::Handle;
