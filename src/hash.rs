@@ -5,7 +5,7 @@
 
 use crate::id::Digest;
 use crate::secret::Secret;
-use hkdf::{Hkdf, HkdfExtract};
+use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::{Digest as _, Sha256};
 
@@ -19,11 +19,16 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> Digest {
 
 /// Returns `HMAC-SHA-256(key, parts)`; `parts` as in [`sha256`].
 pub(crate) fn hmac(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
-    let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose()) else {
-        unreachable!("HMAC takes a key of any length");
-    };
+    let mut mac = keyed(key.expose());
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
+}
+
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    let Ok(mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key) else {
+        unreachable!("HMAC takes a key of any length");
+    };
+    mac
 }
 
 /// Returns `prf(key, label, info) = HMAC(key, label ‖ 0x00 ‖ info ‖ 0x01)`, which is HKDF-Expand to 32
@@ -32,11 +37,12 @@ pub(crate) fn prf(key: &Secret, label: &[u8], info: &[u8]) -> Secret {
     Secret::new(hmac(key, &[label, &[0], info, &[1]]))
 }
 
-/// Returns `HKDF-Extract(salt, material)`, a pseudorandom key.
-pub(crate) fn extract(salt: &Digest, material: &[&Secret]) -> Secret {
-    let mut extract = HkdfExtract::<Sha256>::new(Some(&salt.0));
-    material.iter().for_each(|secret| extract.input_ikm(secret.expose()));
-    Secret::new(extract.finalize().0.into())
+/// Returns `HKDF-Extract(salt, material)`, a pseudorandom key: `HMAC(salt, material)`, without the key
+/// schedule that the `hkdf` crate makes of its result at once.
+pub(crate) fn extract(salt: &[u8; 32], material: &[&Secret]) -> Secret {
+    let mut mac = keyed(salt);
+    material.iter().for_each(|secret| mac.update(secret.expose()));
+    Secret::new(mac.finalize().into_bytes().into())
 }
 
 /// Fills `out`, at most 8160 bytes, with `HKDF-Expand(key, info)`.

@@ -7,9 +7,10 @@
 //!                    ss_e ─┴ Extract thG ─ k3
 //! ```
 
+use crate::aead::{self, SealBroken};
 use crate::id::{Digest, KeyId, ServerName, UserId};
 use crate::secret::Secret;
-use crate::suite::{SealBroken, Suite, prf};
+use crate::suite::{Suite, prf};
 use crate::transcript::{label, lengthed};
 use alloc::vec::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -62,7 +63,7 @@ impl Envelope {
         p: &Secret,
         ss_e: &Secret,
     ) -> Self {
-        Self { suite, transcript, prk: suite.extract(&transcript, &[p, ss_e]), wanted }
+        Self { suite, transcript, prk: suite.extract(transcript.as_bytes(), &[p, ss_e]), wanted }
     }
 
     fn key_and_nonce(&self) -> (Secret, [u8; 12]) {
@@ -78,14 +79,14 @@ impl Envelope {
     /// Seals the one text; the envelope is spent.
     pub(crate) fn seal(self, mut text: Zeroizing<Vec<u8>>) -> Vec<u8> {
         let (key, nonce) = self.key_and_nonce();
-        self.suite.seal(&key, &nonce, self.transcript.as_bytes(), &mut text);
+        aead::seal(&*self.suite.aead(&key), &nonce, self.transcript.as_bytes(), &mut text);
         core::mem::take(&mut text)
     }
 
     /// Opens what the peer sealed.
     pub(crate) fn open(&self, mut text: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, SealBroken> {
         let (key, nonce) = self.key_and_nonce();
-        self.suite.open(&key, &nonce, self.transcript.as_bytes(), &mut text)?;
+        aead::open(&*self.suite.aead(&key), &nonce, self.transcript.as_bytes(), &mut text)?;
         Ok(Zeroizing::new(text))
     }
 
@@ -161,7 +162,7 @@ impl KeySet {
         mix: &Secret,
         context: &KeyContext<'_>,
     ) -> Self {
-        let k = suite.extract(&Digest(*j.expose()), &[ss_e, mix]);
+        let k = suite.extract(j.expose(), &[ss_e, mix]);
         let sub = |label| context.sub_key(suite, &k, label);
         Self {
             auth: sub(label::KEY_AUTH),
@@ -217,10 +218,10 @@ pub enum SubKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyUse {
-    /// tag_c of S2, over thR: under K_auth.
-    Response(Digest),
-    /// d, over thA: under K_derive.
-    Session(Digest),
+    /// tag_c of S2, over `thC ‖ N_c ‖ P`: under K_auth.
+    Response([u8; 96]),
+    /// d, over `tag_c ‖ X`: under K_derive.
+    Session([u8; 64]),
     /// tag_s of R3, over thJ: under K_confirm.
     Grant(Digest),
     /// tag_c of R4, over thJ and tag_s: under K_confirm.
@@ -247,8 +248,8 @@ impl KeyUse {
         }
     }
 
-    /// The bytes to authenticate, at most 128: `label ‖ 0x00 ‖ transcript`, and after it the tag
-    /// before, or the `0x01` of HKDF-Expand for a derived value. Nothing in it is secret.
+    /// The bytes to authenticate, at most 128: `label ‖ 0x00 ‖` what the use is over, and after it the
+    /// `0x01` of HKDF-Expand for a derived value. Nothing in it is secret.
     #[must_use]
     pub fn input(&self) -> Vec<u8> {
         self.parts().concat()
@@ -256,17 +257,17 @@ impl KeyUse {
 
     /// [`KeyUse::input`] in four parts.
     const fn parts(&self) -> [&[u8]; 4] {
-        let (label, transcript, last): (&[u8], &Digest, &[u8]) = match self {
-            Self::Response(th_r) => (label::RESPONSE, th_r, &[]),
-            Self::Session(th_a) => (label::SESSION, th_a, &[1]),
-            Self::Grant(th_j) => (label::GRANT, th_j, &[]),
-            Self::Confirm(th_j, tag_s) => (label::CONFIRM, th_j, tag_s),
-            Self::Done(th_j, tag_c) => (label::DONE, th_j, tag_c),
-            Self::Lost(th_j, tag_c) => (label::LOST, th_j, tag_c),
-            Self::Renew(th_b) => (label::RENEW, th_b, &[]),
-            Self::Binder(th) => (label::MIX, th, &[1]),
+        let (label, over, last): (&[u8], &[u8], &[u8]) = match self {
+            Self::Response(text) => (label::RESPONSE, text, &[]),
+            Self::Session(text) => (label::SESSION, text, &[1]),
+            Self::Grant(th_j) => (label::GRANT, th_j.as_bytes(), &[]),
+            Self::Confirm(th_j, tag_s) => (label::CONFIRM, th_j.as_bytes(), tag_s),
+            Self::Done(th_j, tag_c) => (label::DONE, th_j.as_bytes(), tag_c),
+            Self::Lost(th_j, tag_c) => (label::LOST, th_j.as_bytes(), tag_c),
+            Self::Renew(th_b) => (label::RENEW, th_b.as_bytes(), &[]),
+            Self::Binder(th) => (label::MIX, th.as_bytes(), &[1]),
         };
-        [label, &[0], transcript.as_bytes(), last]
+        [label, &[0], over, last]
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sealing of what is written to files: one fresh key for each text.
 
-use crate::aead::{self, SealBroken};
+use crate::aead::{self, Aes256Gcm, SealBroken, TAG};
 use crate::hash::prf;
 use crate::random::{RandomSource, draw};
 use crate::secret::Secret;
@@ -14,8 +14,6 @@ pub(crate) type Keep = Box<dyn FnMut(&[u8]) -> Result<(), u32> + Send>;
 
 /// Length of the salt before the sealed text, in bytes.
 const SALT: usize = 32;
-/// Length of the tag after it, in bytes.
-const TAG: usize = 16;
 
 /// `salt(32) ‖ AES-256-GCM(prf(key, label ‖ 0x00 ‖ salt), nonce 0, aad, text)`: the salt makes the
 /// key a fresh one, so that no nonce is ever used twice, however often a file is written.
@@ -30,7 +28,7 @@ pub(crate) fn seal(
     // Room for the tag: without it the text would be moved and a copy of it stay behind.
     let mut sealed = Vec::with_capacity(text.len().saturating_add(TAG));
     sealed.extend_from_slice(text);
-    aead::seal(&prf(key, label, &salt), &[0; 12], aad, &mut sealed);
+    aead::seal(&Aes256Gcm::new(&prf(key, label, &salt)), &[0; 12], aad, &mut sealed);
     [&salt, sealed.as_slice()].concat()
 }
 
@@ -43,6 +41,6 @@ pub(crate) fn open(
 ) -> Result<Zeroizing<Vec<u8>>, SealBroken> {
     let (salt, sealed) = sealed.split_at_checked(SALT).ok_or(SealBroken)?;
     let mut text = Zeroizing::new(Vec::from(sealed));
-    aead::open(&prf(key, label, salt), &[0; 12], aad, &mut text)?;
+    aead::open(&Aes256Gcm::new(&prf(key, label, salt)), &[0; 12], aad, &mut text)?;
     Ok(text)
 }

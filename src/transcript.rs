@@ -16,10 +16,6 @@ pub(crate) enum Item<'a> {
     Transcript(&'a Digest),
     /// Type 3: fresh bytes: a number or a salt.
     Fresh(&'a [u8]),
-    /// Type 4: a KEM key or ciphertext, or what stands in its place.
-    Kem(&'a [u8]),
-    /// Type 5: a MAC.
-    Tag(&'a [u8; 32]),
 }
 
 impl<'a> Item<'a> {
@@ -28,8 +24,6 @@ impl<'a> Item<'a> {
             Self::Message(bytes) => (1, bytes),
             Self::Transcript(digest) => (2, digest.as_bytes()),
             Self::Fresh(bytes) => (3, bytes),
-            Self::Kem(bytes) => (4, bytes),
-            Self::Tag(tag) => (5, tag),
         }
     }
 }
@@ -98,7 +92,6 @@ pub(crate) mod label {
     pub(crate) const RESPONSE: &[u8] = b"halfkey/1 response";
     pub(crate) const SESSION: &[u8] = b"halfkey/1 session";
     pub(crate) const SESSION_KEY: &[u8] = b"halfkey/1 session key";
-    pub(crate) const ACCEPT: &[u8] = b"halfkey/1 accept";
     pub(crate) const REKEY: &[u8] = b"halfkey/1 rekey";
     pub(crate) const EXPORT: &[u8] = b"halfkey/1 export";
     pub(crate) const CONFIGURATION: &[u8] = b"halfkey/1 configuration";

@@ -115,8 +115,8 @@ fn plain_values() {
     mute(Decapsulated { ssk1: secret(), ss_e: secret() });
     mute(FieldValue::from(WORD));
     mute(Document { media_type: "text/plain".into(), body: vec![MARK; 64] });
-    mute(OpenedRecord::Data(vec![MARK; 64].into()));
-    mute(OpenedRecord::Configuration(vec![MARK; 64].into()));
+    mute(OpenedRecord::Data(zeroize::Zeroizing::new(vec![MARK; 64])));
+    mute(OpenedRecord::Configuration(zeroize::Zeroizing::new(vec![MARK; 64])));
     let _ = mute(TokenReply { data: Some(vec![MARK; 64].into()), ..TokenReply::default() });
     let _ = mute(halfkey::exchange::ServerReply { data: Some(vec![MARK; 64].into()), ..Default::default() });
     mute(common::settings("gate.example"));

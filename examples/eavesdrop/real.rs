@@ -169,10 +169,12 @@ pub(crate) fn listen(recording: &[Heard]) -> Tried {
     // is inside message 4.
     let encrypted: Vec<_> = recording.iter().skip(4).zip([0_u8, 1, 1]).collect();
     let opens = |key: &&Secret| {
+        let aead = XWING.aead(key);
         encrypted.iter().any(|(message, count)| {
             let mut nonce = [0; 12];
             nonce[11] = *count;
-            XWING.open(key, &nonce, &[], &mut message.bytes.clone()).is_ok()
+            let mut bytes = message.bytes.clone();
+            bytes.split_last_chunk_mut().is_some_and(|(text, tag)| aead.open(&nonce, &[], text, tag).is_ok())
         })
     };
     let found = keys.iter().find(opens).cloned();
@@ -186,7 +188,8 @@ pub(crate) fn with_planted_key(recording: &[Heard]) -> Vec<Heard> {
     let mut sealed = DOOR_CODE.as_bytes().to_vec();
     let mut nonce = [0; 12];
     nonce[11] = 1;
-    XWING.seal(&Secret::new(key.unwrap_or_default()), &nonce, &[], &mut sealed);
+    let tag = XWING.aead(&Secret::new(key.unwrap_or_default())).seal(&nonce, &[], &mut sealed);
+    sealed.extend_from_slice(&tag);
     let copy = |Heard { from, what, bytes }: &Heard| Heard { from, what, bytes: bytes.clone() };
     let mut planted: Vec<_> = recording.iter().map(copy).collect();
     if let Some(message) = planted.get_mut(5) {

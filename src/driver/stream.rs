@@ -96,7 +96,7 @@ impl<S: Read + Write, E: End> Session<S, E> {
     /// over.
     #[must_use]
     pub fn session_id(&self) -> Option<[u8; 32]> {
-        self.core.end.channel().map(|channel| *channel.session_id())
+        self.core.end.channel().map(Channel::session_id)
     }
 
     /// Exports key material for another protocol, the same on both sides ([`Channel::export`]).

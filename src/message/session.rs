@@ -65,7 +65,7 @@ map! {
         1 => n_c: [u8; 32],
         /// The token's ephemeral KEM key, in mode `psk-kem`.
         2 => pk_e: Option<Bytes<'b, 32, 1216>>,
-        /// `HMAC(K_auth, "halfkey/1 response" ‖ thR)`.
+        /// `HMAC(K_auth, "halfkey/1 response" ‖ 0x00 ‖ thC ‖ N_c ‖ P)`; P is `H(pk_e)`, or 32 zero bytes.
         3 => tag_c: [u8; 32],
         /// As in S1.
         4 => cookie: Option<Bytes<'b, 1, 256>>,
@@ -78,7 +78,7 @@ map! {
     pub struct Accept<'b> = 11 max 2048, "S3 Accept" {
         /// The KEM ciphertext in mode `psk-kem`, 32 fresh bytes in mode `psk`.
         1 => x: Bytes<'b, 32, 1120>,
-        /// `HMAC(k_accept, "halfkey/1 accept" ‖ thA)`.
+        /// The first 32 bytes of SES.
         2 => tag_s: [u8; 32],
         /// The first record from server to token: a padded [`StatusMessage`].
         3 => record: Bytes<'b, 17, 512>,

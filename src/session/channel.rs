@@ -12,8 +12,8 @@
 //! connection; [`Channel::finish`] tells that from a close. Lengths show, in steps of 256 bytes for
 //! everything but application data, which is padded as the caller asks.
 
-use super::direction::{Direction, Kind, STEP};
-use super::keys::SessionKeys;
+use super::direction::{Direction, HEAD, Kind, STEP};
+use super::keys::{Later, SessionKeys};
 pub use super::limit::{ChannelError, MAX_DATA, MAX_EXPORT, MAX_RECORD};
 use crate::secret::Secret;
 use crate::suite::Suite;
@@ -31,13 +31,28 @@ pub enum Content {
     Configuration,
 }
 
-/// Content of a record of the peer's.
+impl Content {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Data => Kind::Data,
+            Self::Configuration => Kind::Configuration,
+        }
+    }
+}
+
+/// Steps in which the length of a record shows.
+const fn step_of(kind: Kind) -> usize {
+    if matches!(kind, Kind::Data) { 1 } else { STEP }
+}
+
+/// Content of a record of the peer's: in a buffer of its own, or with [`Channel::open_in_place`] in the
+/// caller's.
 #[non_exhaustive]
-pub enum OpenedRecord {
+pub enum OpenedRecord<T = Zeroizing<Vec<u8>>> {
     /// Application data.
-    Data(Zeroizing<Vec<u8>>),
+    Data(T),
     /// A message of the configuration flow (C0 to C2).
-    Configuration(Zeroizing<Vec<u8>>),
+    Configuration(T),
     /// The peer goes on under its next key; nothing to do.
     Rekeyed,
     /// The peer sends nothing more.
@@ -45,11 +60,11 @@ pub enum OpenedRecord {
 }
 
 /// Shows lengths alone.
-impl fmt::Debug for OpenedRecord {
+impl<T: AsRef<[u8]>> fmt::Debug for OpenedRecord<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Data(data) => write!(f, "Data({} bytes)", data.len()),
-            Self::Configuration(message) => write!(f, "Configuration({} bytes)", message.len()),
+            Self::Data(data) => write!(f, "Data({} bytes)", data.as_ref().len()),
+            Self::Configuration(message) => write!(f, "Configuration({} bytes)", message.as_ref().len()),
             Self::Rekeyed => f.write_str("Rekeyed"),
             Self::Closed => f.write_str("Closed"),
         }
@@ -82,37 +97,31 @@ pub struct Channel {
     suite: &'static dyn Suite,
     outgoing: Direction,
     incoming: Direction,
-    exporter: Secret,
-    session_id: [u8; 32],
+    later: Later,
     broken: bool,
 }
 
 impl Channel {
     /// The token's end.
     pub(super) fn of_token(suite: &'static dyn Suite, keys: SessionKeys) -> Self {
-        Self::new(suite, keys.t2s, keys.s2t, keys.exporter, keys.session_id)
+        Self::new(suite, keys.t2s, keys.s2t, keys.later)
     }
 
     /// The server's end.
     pub(super) fn of_server(suite: &'static dyn Suite, keys: SessionKeys) -> Self {
-        Self::new(suite, keys.s2t, keys.t2s, keys.exporter, keys.session_id)
+        Self::new(suite, keys.s2t, keys.t2s, keys.later)
     }
 
-    fn new(
-        suite: &'static dyn Suite,
-        outgoing: Secret,
-        incoming: Secret,
-        exporter: Secret,
-        session_id: [u8; 32],
-    ) -> Self {
-        let (outgoing, incoming) = (Direction::new(outgoing), Direction::new(incoming));
-        Self { suite, outgoing, incoming, exporter, session_id, broken: false }
+    fn new(suite: &'static dyn Suite, outgoing: Secret, incoming: Secret, later: Later) -> Self {
+        let (outgoing, incoming) = (Direction::new(suite, outgoing), Direction::new(suite, incoming));
+        Self { suite, outgoing, incoming, later, broken: false }
     }
 
-    /// The session's name: public, the same on both sides, never the same twice.
+    /// The session's name: public, the same on both sides, never the same twice. Derived anew at each call
+    /// until the first change of keys.
     #[must_use]
-    pub const fn session_id(&self) -> &[u8; 32] {
-        &self.session_id
+    pub fn session_id(&self) -> [u8; 32] {
+        self.later.made().0
     }
 
     /// Seals one record. Application data is not padded; see [`Channel::seal_padded`].
@@ -121,10 +130,7 @@ impl Channel {
     /// [`ChannelError::TooLong`], [`ChannelError::RekeyNeeded`], [`ChannelError::Closed`] or
     /// [`ChannelError::Broken`].
     pub fn seal(&mut self, content: Content, data: &[u8]) -> Result<Vec<u8>, ChannelError> {
-        match content {
-            Content::Data => self.send(Kind::Data, data, 1),
-            Content::Configuration => self.send(Kind::Configuration, data, STEP),
-        }
+        self.one(content.kind(), data, step_of(content.kind()))
     }
 
     /// Seals application data, padded so that its length shows in steps of `step` bytes alone.
@@ -132,7 +138,7 @@ impl Channel {
     /// # Errors
     /// Those of [`Channel::seal`].
     pub fn seal_padded(&mut self, data: &[u8], step: u16) -> Result<Vec<u8>, ChannelError> {
-        self.send(Kind::Data, data, step.into())
+        self.one(Kind::Data, data, step.into())
     }
 
     /// Seals a message of any length: one record for each [`MAX_DATA`] bytes of application data, with a
@@ -142,25 +148,14 @@ impl Channel {
     /// [`ChannelError::TooLong`] for a message of the configuration flow that does not fit into one record;
     /// otherwise as [`Channel::seal`].
     pub fn seal_records(&mut self, content: Content, data: &[u8]) -> Result<Vec<Vec<u8>>, ChannelError> {
-        if content == Content::Configuration && data.len() > MAX_DATA {
-            return Err(ChannelError::TooLong);
-        }
         let mut records = Vec::with_capacity(1);
-        let mut rest = data;
-        loop {
-            let (part, after) = rest.split_at_checked(MAX_DATA).unwrap_or((rest, &[]));
-            match self.seal(content, part) {
-                Err(ChannelError::RekeyNeeded) => {
-                    records.push(self.rekey()?);
-                    records.push(self.seal(content, part)?);
-                }
-                sealed => records.push(sealed?),
-            }
-            rest = after;
-            if rest.is_empty() {
-                return Ok(records);
-            }
-        }
+        self.each_part(content, data, |channel, kind, part| {
+            let mut record = Vec::new();
+            channel.send(kind, part, step_of(kind), &mut record)?;
+            records.push(record);
+            Ok(())
+        })?;
+        Ok(records)
     }
 
     /// Appends the records of [`Channel::seal_records`] to `out`, each after its length in four bytes.
@@ -173,12 +168,44 @@ impl Channel {
         data: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), ChannelError> {
-        for record in self.seal_records(content, data)? {
-            let length = u32::try_from(record.len()).map_err(|_| ChannelError::TooLong)?;
-            out.extend_from_slice(&length.to_be_bytes());
-            out.extend_from_slice(&record);
+        let before = out.len();
+        let sealed = self.each_part(content, data, |channel, kind, part| {
+            let at = out.len();
+            out.extend_from_slice(&[0; 4]);
+            channel.send(kind, part, step_of(kind), out)?;
+            let (_, framed) = out.split_at_mut_checked(at).ok_or(ChannelError::TooLong)?;
+            let (length, record) = framed.split_first_chunk_mut().ok_or(ChannelError::TooLong)?;
+            *length = u32::try_from(record.len()).map_err(|_| ChannelError::TooLong)?.to_be_bytes();
+            Ok(())
+        });
+        if sealed.is_err() {
+            out.truncate(before);
         }
-        Ok(())
+        sealed
+    }
+
+    /// Calls `send` for every record of [`Channel::seal_records`].
+    fn each_part(
+        &mut self,
+        content: Content,
+        data: &[u8],
+        mut send: impl FnMut(&mut Self, Kind, &[u8]) -> Result<(), ChannelError>,
+    ) -> Result<(), ChannelError> {
+        if content == Content::Configuration && data.len() > MAX_DATA {
+            return Err(ChannelError::TooLong);
+        }
+        let mut rest = data;
+        loop {
+            let (part, after) = rest.split_at_checked(MAX_DATA).unwrap_or((rest, &[]));
+            if self.outgoing.wants_rekey() {
+                send(self, Kind::Rekey, &[])?;
+            }
+            send(self, content.kind(), part)?;
+            rest = after;
+            if rest.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     /// The record that tells the peer that this side goes on under its next key, and the step to
@@ -187,7 +214,7 @@ impl Channel {
     /// # Errors
     /// [`ChannelError::Exhausted`], [`ChannelError::Closed`] or [`ChannelError::Broken`].
     pub fn rekey(&mut self) -> Result<Vec<u8>, ChannelError> {
-        self.send(Kind::Rekey, &[], STEP)
+        self.one(Kind::Rekey, &[], STEP)
     }
 
     /// The record that tells the peer that this side sends nothing more. The other direction
@@ -196,7 +223,7 @@ impl Channel {
     /// # Errors
     /// [`ChannelError::Closed`] or [`ChannelError::Broken`].
     pub fn close(&mut self) -> Result<Vec<u8>, ChannelError> {
-        self.send(Kind::Close, &[], STEP)
+        self.one(Kind::Close, &[], STEP)
     }
 
     /// Opens the next record of the peer's.
@@ -205,12 +232,31 @@ impl Channel {
     /// [`ChannelError::Broken`] for a record that is not exactly the next one, and from then on for
     /// everything. [`ChannelError::Closed`] for anything after the peer's close.
     pub fn open(&mut self, record: &[u8]) -> Result<OpenedRecord, ChannelError> {
-        match self.receive(record)? {
-            (Kind::Data, text) => Ok(OpenedRecord::Data(text)),
-            (Kind::Configuration, text) => Ok(OpenedRecord::Configuration(text)),
-            (Kind::Rekey, _) => Ok(OpenedRecord::Rekeyed),
-            (Kind::Close, _) => Ok(OpenedRecord::Closed),
-            (Kind::Status, _) => self.broken(),
+        let (kind, text) = self.receive_copy(record)?;
+        self.opened(kind, text)
+    }
+
+    /// Opens the next record of the peer's in the caller's buffer: the data lies in it, and so does padding.
+    /// After an error the buffer is of no use.
+    ///
+    /// # Errors
+    /// Those of [`Channel::open`].
+    pub fn open_in_place<'r>(
+        &mut self,
+        record: &'r mut [u8],
+    ) -> Result<OpenedRecord<&'r mut [u8]>, ChannelError> {
+        let (kind, length) = self.receive(record)?;
+        let data = record.get_mut(HEAD..).and_then(|data| data.get_mut(..length));
+        self.opened(kind, data.ok_or(ChannelError::Broken)?)
+    }
+
+    fn opened<T>(&mut self, kind: Kind, data: T) -> Result<OpenedRecord<T>, ChannelError> {
+        match kind {
+            Kind::Data => Ok(OpenedRecord::Data(data)),
+            Kind::Configuration => Ok(OpenedRecord::Configuration(data)),
+            Kind::Rekey => Ok(OpenedRecord::Rekeyed),
+            Kind::Close => Ok(OpenedRecord::Closed),
+            Kind::Status => self.broken(),
         }
     }
 
@@ -258,38 +304,63 @@ impl Channel {
 
     /// The exporter alone, for a driver whose machine is busy with a turn.
     pub(crate) fn exporter(&self) -> Exporter {
-        Exporter { suite: self.suite, secret: self.exporter.clone() }
+        Exporter { suite: self.suite, secret: self.later.made().1 }
     }
 
     /// The server's first record, inside S3.
     pub(super) fn seal_status(&mut self, status: &[u8]) -> Result<Vec<u8>, ChannelError> {
-        self.send(Kind::Status, status, STEP)
+        self.one(Kind::Status, status, STEP)
     }
 
     /// Opens the record that [`Channel::seal_status`] sealed.
     pub(super) fn open_status(&mut self, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, ChannelError> {
-        match self.receive(record)? {
+        match self.receive_copy(record)? {
             (Kind::Status, text) => Ok(text),
             _ => self.broken(),
         }
     }
 
-    fn send(&mut self, kind: Kind, data: &[u8], step: usize) -> Result<Vec<u8>, ChannelError> {
-        if self.broken {
-            return Err(ChannelError::Broken);
-        }
-        self.outgoing.seal(self.suite, kind, data, step)
+    /// One record, in a buffer of its own.
+    fn one(&mut self, kind: Kind, data: &[u8], step: usize) -> Result<Vec<u8>, ChannelError> {
+        let mut record = Vec::new();
+        self.send(kind, data, step, &mut record)?;
+        Ok(record)
     }
 
-    fn receive(&mut self, record: &[u8]) -> Result<(Kind, Zeroizing<Vec<u8>>), ChannelError> {
+    /// Appends one record to `out`.
+    fn send(&mut self, kind: Kind, data: &[u8], step: usize, out: &mut Vec<u8>) -> Result<(), ChannelError> {
         if self.broken {
             return Err(ChannelError::Broken);
         }
-        let opened = self.incoming.open(self.suite, record);
-        if opened.is_err() && !self.incoming.is_closed() {
-            return self.broken();
+        if kind == Kind::Rekey {
+            self.later.settle();
+        }
+        self.outgoing.seal_into(self.suite, kind, data, step, out)
+    }
+
+    /// Opens one record in place: its kind, and its data at [`HEAD`].
+    fn receive(&mut self, record: &mut [u8]) -> Result<(Kind, usize), ChannelError> {
+        if self.broken {
+            return Err(ChannelError::Broken);
+        }
+        let opened = self.incoming.open_in_place(self.suite, record);
+        match &opened {
+            Ok((Kind::Rekey, _)) => self.later.settle(),
+            Ok(_) => {}
+            Err(_) if self.incoming.is_closed() => {}
+            Err(_) => return self.broken(),
         }
         opened
+    }
+
+    /// Opens one record into a buffer of its own.
+    fn receive_copy(&mut self, record: &[u8]) -> Result<(Kind, Zeroizing<Vec<u8>>), ChannelError> {
+        // What is too long is not copied.
+        let mut text = Zeroizing::new(record.get(..=MAX_RECORD).unwrap_or(record).to_vec());
+        let (kind, length) = self.receive(&mut text)?;
+        text.drain(..HEAD);
+        text.truncate(length);
+        Ok((kind, text))
     }
 
     fn broken<T>(&mut self) -> Result<T, ChannelError> {

@@ -1,17 +1,16 @@
 //! One direction of a channel: a key, a count of records, and an end.
 
 use super::limit::{ChannelError, MAX_DATA, MAX_RECORD};
+use crate::aead::{Aead, TAG};
 use crate::schedule::expand_key;
 use crate::secret::Secret;
 use crate::suite::Suite;
 use crate::transcript::label;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use zeroize::Zeroizing;
 
 /// Type and length in front of the data.
-const HEAD: usize = 5;
-/// Bytes that AES-256-GCM adds.
-const TAG: usize = 16;
+pub(super) const HEAD: usize = 5;
 /// Everything but application data is padded to multiples of this.
 pub(super) const STEP: usize = 256;
 /// Records under one key; the last of them is a rekey or a close.
@@ -43,7 +42,10 @@ impl Kind {
 
 /// One direction. Both ends hold equal ones, and step them alike.
 pub(super) struct Direction {
+    /// The key that the next one is made of.
     key: Secret,
+    /// The same key, ready to seal and open.
+    aead: Box<dyn Aead>,
     /// Records sealed or opened under this key.
     pub(super) counter: u64,
     /// Keys used up.
@@ -52,8 +54,8 @@ pub(super) struct Direction {
 }
 
 impl Direction {
-    pub(super) const fn new(key: Secret) -> Self {
-        Self { key, counter: 0, rekeys: 0, closed: false }
+    pub(super) fn new(suite: &dyn Suite, key: Secret) -> Self {
+        Self { aead: suite.aead(&key), key, counter: 0, rekeys: 0, closed: false }
     }
 
     pub(super) const fn is_closed(&self) -> bool {
@@ -65,14 +67,21 @@ impl Direction {
         self.counter > 0 || self.rekeys > 0
     }
 
-    /// `AES-256-GCM(key, counter, type ‖ length ‖ data ‖ zeros)`, zeros up to a multiple of `step`.
-    pub(super) fn seal(
+    /// Tells whether nothing but a rekey or a close may be sealed under this key.
+    pub(super) const fn wants_rekey(&self) -> bool {
+        self.counter.saturating_add(1) >= RECORDS_PER_KEY && !self.closed
+    }
+
+    /// Appends `AES-256-GCM(key, counter, type ‖ length ‖ data ‖ zeros)` to `out`, with zeros up to a multiple
+    /// of `step`. The text is encrypted where it lies.
+    pub(super) fn seal_into(
         &mut self,
         suite: &dyn Suite,
         kind: Kind,
         data: &[u8],
         step: usize,
-    ) -> Result<Vec<u8>, ChannelError> {
+        out: &mut Vec<u8>,
+    ) -> Result<(), ChannelError> {
         if self.closed {
             return Err(ChannelError::Closed);
         }
@@ -93,36 +102,37 @@ impl Direction {
         if kind == Kind::Rekey && self.rekeys == u32::MAX {
             return Err(ChannelError::Exhausted);
         }
-        // Room for the tag, so that no copy of the plaintext is left behind by growing.
-        let mut record = Vec::with_capacity(padded.saturating_add(TAG));
-        record.push(kind.code());
-        record.extend_from_slice(&length.to_be_bytes());
-        record.extend_from_slice(data);
-        record.resize(padded, 0);
-        suite.seal(&self.key, &self.nonce(), &[], &mut record);
-        self.advance(suite, kind)?;
-        Ok(record)
+        let at = out.len();
+        // Room for all of it, so that no copy of the plaintext is left behind by growing.
+        out.reserve(padded.saturating_add(TAG));
+        out.push(kind.code());
+        out.extend_from_slice(&length.to_be_bytes());
+        out.extend_from_slice(data);
+        out.resize(at.saturating_add(padded), 0);
+        let text = out.get_mut(at..).unwrap_or_default();
+        let tag = self.aead.seal(&self.nonce(), &[], text);
+        out.extend_from_slice(&tag);
+        self.advance(suite, kind)
     }
 
-    /// Undoes [`Direction::seal`].
-    pub(super) fn open(
+    /// Undoes [`Direction::seal_into`] where the record lies: its kind, and the length of the data after
+    /// [`HEAD`] bytes.
+    pub(super) fn open_in_place(
         &mut self,
         suite: &dyn Suite,
-        record: &[u8],
-    ) -> Result<(Kind, Zeroizing<Vec<u8>>), ChannelError> {
+        record: &mut [u8],
+    ) -> Result<(Kind, usize), ChannelError> {
         if self.closed {
             return Err(ChannelError::Closed);
         }
         if record.len() > MAX_RECORD || self.counter >= RECORDS_PER_KEY {
             return Err(ChannelError::Broken);
         }
-        let mut text = Zeroizing::new(record.to_vec());
-        suite.open(&self.key, &self.nonce(), &[], &mut text).map_err(|_| ChannelError::Broken)?;
-        let (kind, length) = head(&text).ok_or(ChannelError::Broken)?;
-        text.drain(..HEAD);
-        text.truncate(length);
+        let (text, tag) = record.split_last_chunk_mut::<TAG>().ok_or(ChannelError::Broken)?;
+        self.aead.open(&self.nonce(), &[], text, tag).map_err(|_| ChannelError::Broken)?;
+        let (kind, length) = head(text).ok_or(ChannelError::Broken)?;
         self.advance(suite, kind)?;
-        Ok((kind, text))
+        Ok((kind, length))
     }
 
     /// Counts a record that went; a rekey and a close take effect with it.
@@ -132,6 +142,7 @@ impl Direction {
             Kind::Rekey => {
                 self.rekeys = self.rekeys.checked_add(1).ok_or(ChannelError::Exhausted)?;
                 self.key = expand_key(suite, &self.key, label::REKEY);
+                self.aead = suite.aead(&self.key);
                 self.counter = 0;
             }
             Kind::Close => self.closed = true,

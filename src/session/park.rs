@@ -129,7 +129,7 @@ fn take_up(
     Ok(NeedRegistrationAgain {
         suite: settings.suite(ticket.suite).ok_or(SessionError::Suite(ticket.suite))?,
         mode: Mode::from_code(ticket.mode).ok_or(SessionError::Mode)?,
-        decoy: Claimant::decoy(settings, &ticket.address),
+        decoy: Claimant::decoy(settings),
         question: FindRegistration { address: ticket.address },
         transcript: ticket.transcript,
         lapses,

@@ -43,7 +43,7 @@ pub fn receive_open(bytes: &[u8], settings: &ServerSettings) -> Result<NeedRegis
     let suite = settings.suite(open.suite).ok_or(SessionError::Suite(open.suite))?;
     Ok(NeedRegistration {
         suite,
-        decoy: Claimant::decoy(settings, &open.address),
+        decoy: Claimant::decoy(settings),
         question: FindRegistration { address: open.address },
         modes: open.modes,
         open: bytes.to_vec(),
@@ -161,18 +161,25 @@ impl AwaitResponse {
         if response.pk_e.is_some() != (mode == Mode::PskKem) {
             return Err(misplaced("pk_e", response.pk_e.is_some()));
         }
-        let pk_e = response.pk_e.map_or(&[][..], |pk_e| pk_e.0);
+        let pk_e = response.pk_e.map(|pk_e| pk_e.0);
 
-        let th_r = keys::response(suite, &transcript, &response.n_c, pk_e);
-        let expected = claimant.keys.derive(suite, &KeyUse::Response(th_r));
+        let asked = keys::response(suite, &transcript, &response.n_c, pk_e);
+        let expected = claimant.keys.derive(suite, &asked);
         let proved = bool::from(expected.expose().ct_eq(&response.tag_c));
         let (true, Some(person)) = (proved, claimant.person) else {
             return Err(SessionError::WrongProof);
         };
 
-        let (x, ss_e) = match mode {
-            Mode::Psk => (draw_for::<32>(random, Purpose::Contribution).to_vec(), Secret::absent()),
-            Mode::PskKem => suite.kem().encapsulate(pk_e, random)?,
+        let (x, contribution, ss_e) = match pk_e {
+            None => {
+                let x = draw_for::<32>(random, Purpose::Contribution);
+                (x.to_vec(), x, None)
+            }
+            Some(pk_e) => {
+                let (x, ss_e) = suite.kem().encapsulate(pk_e, random)?;
+                let contribution = keys::contribution(suite, &x);
+                (x, contribution, Some(ss_e))
+            }
         };
         let spend = match parked {
             Parked::Never => None,
@@ -181,7 +188,7 @@ impl AwaitResponse {
         Ok(NeedAdmission {
             suite,
             mode,
-            transcript: keys::accept(suite, &th_r, &response.tag_c, &x),
+            asked: keys::session(&response.tag_c, &contribution),
             keys: claimant.keys,
             question: Admit {
                 admission: Admission {
@@ -211,9 +218,9 @@ pub struct NeedAdmission {
     mode: Mode,
     keys: KeySet,
     person: Person,
-    /// thA.
-    transcript: Digest,
-    ss_e: Secret,
+    /// d.
+    asked: KeyUse,
+    ss_e: Option<Secret>,
     x: Vec<u8>,
     question: Admit,
 }
@@ -235,15 +242,15 @@ impl NeedAdmission {
         admitted: Admitted,
         now: UnixTime,
     ) -> Result<Step<Accept<'static>, Entry>, SessionError> {
-        let Self { suite, mode, keys, person, transcript, ss_e, x, question: Admit { admission } } = self;
+        let Self { suite, mode, keys, person, asked, ss_e, x, question: Admit { admission } } = self;
         let status = match admitted {
             Admitted::Spent => return Err(SessionError::Spent),
             Admitted::As(Status::Active) if person.expires.is_some_and(|at| at <= now) => Status::Expired,
             Admitted::As(status) => status,
         };
-        let d = keys.derive(suite, &KeyUse::Session(transcript));
-        let ses = SessionKeys::derive(suite, &transcript, &d, &ss_e);
-        let tag_s = ses.tag_s(suite, &transcript);
+        let d = keys.derive(suite, &asked);
+        let ses = SessionKeys::derive(suite, &d, ss_e.as_ref());
+        let tag_s = ses.tag_s;
         let mut channel = Channel::of_server(suite, ses);
         let alias = (status == Status::Active).then_some(admission.next_alias);
         let record = channel.seal_status(&encode(&StatusMessage { status: status_code(status), alias }))?;

@@ -5,14 +5,13 @@
 use super::channel::Channel;
 use super::keys::{self, SessionKeys};
 use super::{SessionError, decode, status_from_code};
-use crate::id::{Alias, Digest, KeyId};
+use crate::id::{Alias, KeyId};
 use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage, VERSION};
 use crate::policy::{Mode, Modes};
 use crate::port::entitlement_store::Status;
 use crate::port::question::Derive;
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::{self, TokenRegistration};
-use crate::schedule::KeyUse;
 use crate::secret::Secret;
 use crate::step::Step;
 use crate::suite::{SUITES, Suite};
@@ -108,16 +107,15 @@ impl AwaitChallenge {
 
         let n_c = draw_for(random, Purpose::TokenChallenge);
         let (sk_e, pk_e) = match mode {
-            Mode::Psk => (None, Vec::new()),
+            Mode::Psk => (None, None),
             Mode::PskKem => {
                 let (private, public) = suite.kem().generate(random);
-                (Some(private), public)
+                (Some(private), Some(public))
             }
         };
-        let transcript = keys::response(suite, &th_c, &n_c, &pk_e);
         let cookie = challenge.cookie.map(|cookie| cookie.to_vec());
-        let question = Derive { key_id, key_use: KeyUse::Response(transcript) };
-        Ok(NeedResponse { question, suite, mode, transcript, n_c, sk_e, pk_e, cookie })
+        let question = Derive { key_id, key_use: keys::response(suite, &th_c, &n_c, pk_e.as_deref()) };
+        Ok(NeedResponse { question, suite, mode, n_c, sk_e, pk_e, cookie })
     }
 }
 
@@ -127,11 +125,9 @@ pub struct NeedResponse {
     question: Derive,
     suite: &'static dyn Suite,
     mode: Mode,
-    /// thR.
-    transcript: Digest,
     n_c: [u8; 32],
     sk_e: Option<Secret>,
-    pk_e: Vec<u8>,
+    pk_e: Option<Vec<u8>>,
     cookie: Option<Vec<u8>>,
 }
 
@@ -144,16 +140,12 @@ impl NeedResponse {
 
     /// Makes S2 of the answer.
     pub fn supply(self, tag_c: &Secret) -> Step<Response<'static>, AwaitAccept> {
-        let Self { question: Derive { key_id, .. }, suite, mode, transcript, n_c, sk_e, pk_e, cookie } = self;
+        let Self { question: Derive { key_id, .. }, suite, mode, n_c, sk_e, pk_e, cookie } = self;
         let tag_c = *tag_c.expose();
-        let response = Response {
-            n_c,
-            pk_e: (mode == Mode::PskKem).then_some(Bytes(&pk_e)),
-            tag_c,
-            cookie: cookie.as_deref().map(Bytes),
-        };
+        let response =
+            Response { n_c, pk_e: pk_e.as_deref().map(Bytes), tag_c, cookie: cookie.as_deref().map(Bytes) };
         let send = Frame::stored(encode(&response));
-        Step { send, next: AwaitAccept { suite, mode, key_id, transcript, tag_c, sk_e } }
+        Step { send, next: AwaitAccept { suite, mode, key_id, tag_c, sk_e } }
     }
 }
 
@@ -163,8 +155,6 @@ pub struct AwaitAccept {
     suite: &'static dyn Suite,
     mode: Mode,
     key_id: KeyId,
-    /// thR.
-    transcript: Digest,
     tag_c: [u8; 32],
     sk_e: Option<Secret>,
 }
@@ -175,19 +165,22 @@ impl AwaitAccept {
     /// # Errors
     /// [`SessionError::Wire`], [`SessionError::Kem`] or [`SessionError::Refused`].
     pub fn receive_accept(self, bytes: &[u8]) -> Result<NeedSeed, SessionError> {
-        let Self { suite, mode, key_id, transcript, tag_c, sk_e } = self;
+        let Self { suite, mode, key_id, tag_c, sk_e } = self;
         let accept: Accept<'_> = decode(bytes)?;
-        let ss_e = match sk_e {
-            Some(private) => suite.kem().decapsulate(&private, &accept.x)?,
-            None if accept.x.len() == 32 => Secret::absent(),
-            None => return Err(wrong("S3 Accept", "x", Problem::TooLong)),
+        let (contribution, ss_e) = match sk_e {
+            Some(private) => {
+                let ss_e = suite.kem().decapsulate(&private, &accept.x)?;
+                (keys::contribution(suite, &accept.x), Some(ss_e))
+            }
+            None => {
+                let x = <[u8; 32]>::try_from(accept.x.0);
+                (x.map_err(|_| wrong("S3 Accept", "x", Problem::TooLong))?, None)
+            }
         };
-        let transcript = keys::accept(suite, &transcript, &tag_c, &accept.x);
         Ok(NeedSeed {
-            question: Derive { key_id, key_use: KeyUse::Session(transcript) },
+            question: Derive { key_id, key_use: keys::session(&tag_c, &contribution) },
             suite,
             mode,
-            transcript,
             ss_e,
             tag_s: accept.tag_s,
             record: accept.record.to_vec(),
@@ -205,15 +198,13 @@ pub struct NeedSeed {
     question: Derive,
     suite: &'static dyn Suite,
     mode: Mode,
-    /// thA.
-    transcript: Digest,
-    ss_e: Secret,
+    ss_e: Option<Secret>,
     tag_s: [u8; 32],
     record: Vec<u8>,
 }
 
 impl NeedSeed {
-    /// The question: d, over thA.
+    /// The question: d.
     #[must_use]
     pub const fn wanted(&self) -> &Derive {
         &self.question
@@ -225,9 +216,9 @@ impl NeedSeed {
     /// # Errors
     /// [`SessionError::WrongProof`], [`SessionError::Channel`] or [`SessionError::Wire`].
     pub fn supply(self, d: &Secret) -> Result<SessionOutcome, SessionError> {
-        let Self { suite, mode, transcript, ss_e, tag_s, record, .. } = self;
-        let ses = SessionKeys::derive(suite, &transcript, d, &ss_e);
-        if !bool::from(ses.tag_s(suite, &transcript).ct_eq(&tag_s)) {
+        let Self { suite, mode, ss_e, tag_s, record, .. } = self;
+        let ses = SessionKeys::derive(suite, d, ss_e.as_ref());
+        if !bool::from(ses.tag_s.ct_eq(&tag_s)) {
             return Err(SessionError::WrongProof);
         }
         let mut channel = Channel::of_token(suite, ses);

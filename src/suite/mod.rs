@@ -13,10 +13,11 @@ use crate::policy::SuiteId;
 use crate::random::RandomSource;
 use crate::secret::Secret;
 use crate::{aead, hash};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use thiserror::Error;
 
-pub use crate::aead::SealBroken;
+pub use crate::aead::{Aead, SealBroken};
 pub use standard::{X25519, XWING};
 
 /// Cryptography for one run of the protocol. `parts` are hashed as their plain concatenation; the
@@ -40,7 +41,7 @@ pub trait Suite: Send + Sync {
 
     /// Extracts a pseudorandom key from weak key material, or from several pieces of it (HKDF-Extract, RFC
     /// 5869).
-    fn extract(&self, salt: &Digest, material: &[&Secret]) -> Secret {
+    fn extract(&self, salt: &[u8; 32], material: &[&Secret]) -> Secret {
         hash::extract(salt, material)
     }
 
@@ -49,18 +50,9 @@ pub trait Suite: Send + Sync {
         hash::expand(key, info, out);
     }
 
-    /// Encrypts `text` in place and appends a tag of 16 bytes. No pair of key and nonce ever seals
-    /// two texts.
-    fn seal(&self, key: &Secret, nonce: &[u8; 12], aad: &[u8], text: &mut Vec<u8>) {
-        aead::seal(key, nonce, aad, text);
-    }
-
-    /// Undoes [`Suite::seal`] in place.
-    ///
-    /// # Errors
-    /// [`SealBroken`] when any bit of key, nonce, aad or text is not what was sealed.
-    fn open(&self, key: &Secret, nonce: &[u8; 12], aad: &[u8], text: &mut Vec<u8>) -> Result<(), SealBroken> {
-        aead::open(key, nonce, aad, text)
+    /// Returns the authenticated encryption under `key`: AES-256-GCM, with a tag of 16 bytes.
+    fn aead(&self, key: &Secret) -> Box<dyn Aead> {
+        Box::new(aead::Aes256Gcm::new(key))
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn session<S>(
 ) -> Result<ClientSession<S>, ConnectError> {
     let channel = &exchange.session().ok_or(ConnectError::Ended)?.channel;
     let facts = Facts {
-        session_id: *channel.session_id(),
+        session_id: channel.session_id(),
         exporter: channel.exporter(),
         peer: Arc::new(registration),
     };

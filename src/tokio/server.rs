@@ -51,7 +51,7 @@ where
         let session = exchange.session().ok_or(AcceptError::SentAway)?;
         let server_name = end.serving.settings.name.clone();
         Facts {
-            session_id: *session.channel.session_id(),
+            session_id: session.channel.session_id(),
             exporter: session.channel.exporter(),
             peer: Arc::new(Principal {
                 key_id: session.key_id,

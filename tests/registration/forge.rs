@@ -32,7 +32,7 @@ impl Sealing {
     }
 
     fn new(which: &str, transcript: &Digest, p: &Secret, ss_e: &Secret) -> Self {
-        let prk = XWING.extract(transcript, &[p, ss_e]);
+        let prk = XWING.extract(transcript.as_bytes(), &[p, ss_e]);
         let (mut key, mut nonce) = ([0; 32], [0; 12]);
         XWING.expand(&prk, &[format!("halfkey/1 {which} key\0").as_bytes()], &mut key);
         XWING.expand(&prk, &[format!("halfkey/1 {which} nonce\0").as_bytes()], &mut nonce);
@@ -45,9 +45,7 @@ impl Sealing {
     }
 
     pub(crate) fn try_open(&self, r2: &[u8]) -> Option<Vec<u8>> {
-        let mut text = content(r2, 2);
-        XWING.open(&self.key, &self.nonce, self.transcript.as_bytes(), &mut text).ok()?;
-        Some(text)
+        opened(&self.key, &self.nonce, self.transcript.as_bytes(), &content(r2, 2))
     }
 
     /// The same R2 with another padded text.
@@ -56,7 +54,8 @@ impl Sealing {
     }
 
     pub(crate) fn sealed(&self, mut padded: Vec<u8>) -> Vec<u8> {
-        XWING.seal(&self.key, &self.nonce, self.transcript.as_bytes(), &mut padded);
+        let tag = XWING.aead(&self.key).seal(&self.nonce, self.transcript.as_bytes(), &mut padded);
+        padded.extend_from_slice(&tag);
         padded
     }
 
@@ -67,6 +66,14 @@ impl Sealing {
         padded.resize(padded.len().next_multiple_of(256), 0);
         self.seal(r2, padded)
     }
+}
+
+/// Opens a sealed text with its tag at the end.
+pub(crate) fn opened(key: &Secret, nonce: &[u8; 12], aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    let (text, tag) = sealed.split_last_chunk()?;
+    let mut text = text.to_vec();
+    XWING.aead(key).open(nonce, aad, &mut text, tag).ok()?;
+    Some(text)
 }
 
 /// The text in a padded one.

@@ -23,7 +23,7 @@ const TH: Digest = Digest::new([0xAB; 32]);
 
 /// Returns a fingerprint of all of a token's keys.
 fn fingerprint(token: &mut dyn Token, key_id: &KeyId) -> Vec<[u8; 32]> {
-    [KeyUse::Response(TH), KeyUse::Session(TH), KeyUse::Renew(TH), KeyUse::Binder(TH)]
+    [KeyUse::Response([0xAB; 96]), KeyUse::Session([0xAB; 64]), KeyUse::Renew(TH), KeyUse::Binder(TH)]
         .map(|question| *token.derive(key_id, &question).unwrap().expose())
         .into()
 }
@@ -47,13 +47,13 @@ fn p1_agreement_on_names_suite_policy_and_keys() {
         );
         assert_eq!((held.server_name.as_str(), row.name.as_str()), ("gate.example", "alice"));
         let keys = &row.keys;
-        let mac = |key: &Secret, label: &[u8]| XWING.mac(key, &[label, &[0], TH.as_bytes()]);
-        let prf = |key: &Secret, label: &[u8]| XWING.mac(key, &[label, &[0], TH.as_bytes(), &[1]]);
+        let mac = |key: &Secret, label: &[u8], over: &[u8]| XWING.mac(key, &[label, &[0], over]);
+        let prf = |key: &Secret, label: &[u8], over: &[u8]| XWING.mac(key, &[label, &[0], over, &[1]]);
         let theirs = vec![
-            mac(&keys.auth, b"halfkey/1 response"),
-            prf(&keys.derive, b"halfkey/1 session"),
-            mac(&keys.renew, b"halfkey/1 renew"),
-            prf(&keys.renew, b"halfkey/1 mix"),
+            mac(&keys.auth, b"halfkey/1 response", &[0xAB; 96]),
+            prf(&keys.derive, b"halfkey/1 session", &[0xAB; 64]),
+            mac(&keys.renew, b"halfkey/1 renew", TH.as_bytes()),
+            prf(&keys.renew, b"halfkey/1 mix", TH.as_bytes()),
         ];
         assert_eq!(fingerprint(&mut applicant.token, &held.key_id), theirs);
         applicant.session(&world, &held).unwrap();

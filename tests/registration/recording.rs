@@ -3,7 +3,7 @@
 use halfkey::policy::{SuiteId, SuiteList};
 use halfkey::port::auth_server::{Decapsulated, Encapsulated, OfferMaterial};
 use halfkey::port::{AuthServer, AuthServerError};
-use halfkey::suite::{Kem, Suite, XWING};
+use halfkey::suite::{Aead, Kem, SealBroken, Suite, XWING};
 use halfkey::{Digest, Secret, UnixTime};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -44,16 +44,31 @@ impl Suite for Recording {
     fn kem(&self) -> &'static dyn Kem {
         XWING.kem()
     }
-    fn seal(&self, key: &Secret, nonce: &[u8; 12], aad: &[u8], text: &mut Vec<u8>) {
+    fn aead(&self, key: &Secret) -> Box<dyn Aead> {
+        Box::new(RecordingAead { inner: XWING.aead(key), key: *key.expose() })
+    }
+}
+
+struct RecordingAead {
+    inner: Box<dyn Aead>,
+    key: [u8; 32],
+}
+
+impl Aead for RecordingAead {
+    fn seal(&self, nonce: &[u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; 16] {
         let digest = XWING.hash(&[aad, text]);
         SEALS.with_borrow_mut(|seals| {
-            let noted = seals.entry((*key.expose(), *nonce)).or_insert((digest, 0));
+            let noted = seals.entry((self.key, *nonce)).or_insert((digest, 0));
             noted.1 += 1;
             if noted.0 != digest {
                 REUSED.set(REUSED.get() + 1);
             }
         });
-        XWING.seal(key, nonce, aad, text);
+        self.inner.seal(nonce, aad, text)
+    }
+
+    fn open(&self, nonce: &[u8; 12], aad: &[u8], text: &mut [u8], tag: &[u8; 16]) -> Result<(), SealBroken> {
+        self.inner.open(nonce, aad, text, tag)
     }
 }
 

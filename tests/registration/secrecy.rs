@@ -4,6 +4,7 @@ use crate::applicant::{Applicant, answer, answer_through, is, refusal, setting};
 use crate::common::client::{Configured, RegistrationOutcome};
 use crate::common::{Counting, World};
 use crate::distort::{bstr, content, entries, with};
+use crate::forge::opened;
 use crate::properties::{item, transcript};
 use halfkey::configuration::token::{Applying, ConfigurationRejection, Instruction};
 use halfkey::memory::Store;
@@ -20,7 +21,7 @@ use halfkey::session::token::Options;
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, RaiseEpoch};
 use halfkey::suite::{Suite, XWING};
-use halfkey::{AccessPath, ApplicationName, Digest, ErrorReason, Secret};
+use halfkey::{AccessPath, ApplicationName, ErrorReason, Secret};
 
 const RESTART: Option<ErrorReason> = Some(ErrorReason::Restart);
 
@@ -28,9 +29,7 @@ const RESTART: Option<ErrorReason> = Some(ErrorReason::Restart);
 fn unsealed(label: &[u8], key: &Secret, aad: &[u8], sealed: &[u8]) -> Vec<u8> {
     let (salt, text) = sealed.split_at(32);
     let key = Secret::new(XWING.mac(key, &[label, &[0], salt, &[1]]));
-    let mut text = text.to_vec();
-    XWING.open(&key, &[0; 12], aad, &mut text).unwrap();
-    text
+    opened(&key, &[0; 12], aad, text).unwrap()
 }
 
 fn store_text(world: &World) -> Vec<u8> {
@@ -74,7 +73,8 @@ fn p5_registration_is_forward_secret() {
     let th_j = transcript("join", &[item(2, th_g.as_bytes()), item(1, &core)]);
     let p_b = prf(&ssk1, "halfkey/1 half B", th_b.as_bytes());
     let p_g = prf(&ssk1, "halfkey/1 half G", th_g.as_bytes());
-    let (prk2, prk3) = (XWING.extract(&th_b, &[&p_b, &ss_e]), XWING.extract(&th_g, &[&p_g, &ss_e]));
+    let (prk2, prk3) =
+        (XWING.extract(th_b.as_bytes(), &[&p_b, &ss_e]), XWING.extract(th_g.as_bytes(), &[&p_g, &ss_e]));
     let expand = |prk: &Secret, label: &str| {
         let mut key = [0; 32];
         XWING.expand(prk, &[label.as_bytes(), &[0]], &mut key);
@@ -83,12 +83,11 @@ fn p5_registration_is_forward_secret() {
     let (k2, k3) = (expand(&prk2, "halfkey/1 request key"), expand(&prk3, "halfkey/1 outcome key"));
     let mut nonce3 = [0; 12];
     XWING.expand(&prk3, &[b"halfkey/1 outcome nonce\0"], &mut nonce3);
-    let mut body = content(&core, 3);
-    XWING.open(&k3, &nonce3, th_g.as_bytes(), &mut body).unwrap();
+    let body = opened(&k3, &nonce3, th_g.as_bytes(), &content(&core, 3)).unwrap();
     let ssk2 = Secret::new(content(crate::forge::text(&body), 3).try_into().unwrap());
     let inner = XWING.hash(&[ssk2.expose(), th_j.as_bytes()]);
     let j = prf(&ssk1, "halfkey/1 join", inner.as_bytes());
-    let k = XWING.extract(&Digest::new(*j.expose()), &[&ss_e, &Secret::absent()]);
+    let k = XWING.extract(j.expose(), &[&ss_e, &Secret::absent()]);
 
     let held = applicant.completes_with(&world, &applied.half, &r3);
     let lv = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();

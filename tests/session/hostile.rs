@@ -205,8 +205,9 @@ fn a_kem_key_that_does_not_contribute_is_refused() {
     let n_c = [9; 32];
     let core = Challenge::decode(&s1).unwrap().core;
     let th_c = by_hand("challenge", &[(1, &s0), (1, &core)]);
-    let th_r = by_hand("response", &[(2, th_c.as_bytes()), (3, &n_c), (4, &[0; 32])]);
-    let tag_c = keys().derive(&halfkey::suite::X25519, &halfkey::schedule::KeyUse::Response(th_r));
+    let suite: &dyn halfkey::suite::Suite = &halfkey::suite::X25519;
+    let over = [&th_c.as_bytes()[..], &n_c, suite.hash(&[&[0; 32]]).as_bytes()].concat();
+    let tag_c = keys().derive(suite, &halfkey::schedule::KeyUse::Response(over.try_into().unwrap()));
     let s2 = halfkey::message::Response {
         n_c,
         pk_e: Some(halfkey::wire::Bytes(&[0; 32])),

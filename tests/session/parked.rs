@@ -105,7 +105,7 @@ fn even_spent_twice_no_key_is_used_twice() {
             let server::Entry::Session(server) = world.accept(state, &s2).unwrap().1 else {
                 panic!("barred")
             };
-            assert!(ids.insert(*server.channel.session_id()));
+            assert!(ids.insert(server.channel.session_id()));
         }
     }
 }

@@ -117,33 +117,38 @@ fn the_schedule_is_that_of_the_protocol() {
         let (s2, token) = world.respond(token, &s1).unwrap();
         let (s3, entry) = world.accept(server, &s2).unwrap();
         let opened = world.finish(token, &s3).unwrap();
-        let id = *Run { server: Ok(entry), token: Some(Ok(opened)) }.session().0.channel.session_id();
+        let id = Run { server: Ok(entry), token: Some(Ok(opened)) }.session().0.channel.session_id();
 
         let challenge = Challenge::decode(&s1).unwrap();
         let response = Response::decode(&s2).unwrap();
         let accept = Accept::decode(&s3).unwrap();
         assert_eq!(response.n_c, seed[..32]);
         let th_c = by_hand("challenge", &[(1, &s0), (1, &challenge.core)]);
-        let pk_e = response.pk_e.map_or(&[][..], |pk_e| pk_e.0);
-        let th_r = by_hand("response", &[(2, th_c.as_bytes()), (3, &response.n_c), (4, pk_e)]);
+        let public = response.pk_e.map_or([0; 32], |pk_e| *s.hash(&[pk_e.0]).as_bytes());
         let mac = |key: &Secret, label: &[u8], text: &[u8]| s.mac(key, &[label, &[0], text]);
         let [auth, derive, ..] = [0xA1, 0xA2].map(|byte| Secret::new([byte; 32]));
-        assert_eq!(response.tag_c, mac(&auth, b"halfkey/1 response", th_r.as_bytes()));
-        let th_a = by_hand("accept", &[(2, th_r.as_bytes()), (5, &response.tag_c), (4, &accept.x)]);
-        let d = mac(&derive, b"halfkey/1 session", &[th_a.as_bytes(), &[1][..]].concat());
-        let ss_e = match mode {
-            Mode::PskKem => s.kem().decapsulate(&sk_e, &accept.x).unwrap(),
-            _ => Secret::new([0; 32]),
+        let over = [&th_c.as_bytes()[..], &response.n_c, &public].concat();
+        assert_eq!(response.tag_c, mac(&auth, b"halfkey/1 response", &over));
+        let x = match mode {
+            Mode::PskKem => s.hash(&[&accept.x]).as_bytes().to_vec(),
+            _ => accept.x.to_vec(),
         };
-        let prk = Secret::new(s.mac(&Secret::new(*th_a.as_bytes()), &[&d, ss_e.expose()]));
+        let d = mac(&derive, b"halfkey/1 session", &[&response.tag_c, &x[..], &[1]].concat());
+        let prk = match mode {
+            Mode::PskKem => {
+                let ss_e = s.kem().decapsulate(&sk_e, &accept.x).unwrap();
+                Secret::new(s.mac(&Secret::new(d), &[ss_e.expose()]))
+            }
+            _ => Secret::new(d),
+        };
         let mut ses = [0; 160];
         s.expand(&prk, &[b"halfkey/1 session key\0"], &mut ses);
-        let k_accept = Secret::new(ses[..32].try_into().unwrap());
-        assert_eq!(accept.tag_s, mac(&k_accept, b"halfkey/1 accept", th_a.as_bytes()));
-        assert_eq!(id, ses[128..]);
+        assert_eq!(accept.tag_s, ses[..32]);
+        assert_eq!(id, ses[96..128]);
         let mut record = accept.record.to_vec();
-        let k_s2t = Secret::new(ses[64..96].try_into().unwrap());
-        s.open(&k_s2t, &[0; 12], &[], &mut record).unwrap();
+        let k_s2t = Secret::new(ses[32..64].try_into().unwrap());
+        let (record, tag) = record.split_last_chunk_mut().unwrap();
+        s.aead(&k_s2t).open(&[0; 12], &[], record, tag).unwrap();
         assert_eq!((record.len(), record[0]), (256, 2));
     }
 }

@@ -139,13 +139,14 @@ fn sealing_key(key: &Secret, label: &[u8], salt: &[u8]) -> Secret {
 
 fn seal(key: &Secret, label: &[u8], aad: &[u8], text: &[u8]) -> Vec<u8> {
     let (salt, mut text) = ([1; 32], text.to_vec());
-    XWING.seal(&sealing_key(key, label, &salt), &[0; 12], aad, &mut text);
-    [&salt[..], &text].concat()
+    let tag = XWING.aead(&sealing_key(key, label, &salt)).seal(&[0; 12], aad, &mut text);
+    [&salt[..], &text, &tag].concat()
 }
 
 fn open(key: &Secret, label: &[u8], aad: &[u8], sealed: &[u8]) -> Vec<u8> {
     let (salt, text) = sealed.split_at(32);
+    let (text, tag) = text.split_last_chunk().unwrap();
     let mut text = text.to_vec();
-    XWING.open(&sealing_key(key, label, salt), &[0; 12], aad, &mut text).unwrap();
+    XWING.aead(&sealing_key(key, label, salt)).open(&[0; 12], aad, &mut text, tag).unwrap();
     text
 }

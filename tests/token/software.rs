@@ -167,12 +167,12 @@ fn a_locked_token_answers_nothing() {
     assert_eq!(token.save_attempt(waiting(1)).err(), locked);
     assert_eq!(token.attempts().err(), locked);
     assert_eq!(token.abandon(&txn).err(), locked);
-    assert_eq!(token.derive(&key, &KeyUse::Response(digest)).err(), locked);
+    assert_eq!(token.derive(&key, &KeyUse::Response([0; 96])).err(), locked);
     assert_eq!(token.registrations().err(), locked);
     assert_eq!(token.remove(&key).err(), locked);
     token.unlock(&pin("1234")).unwrap();
     assert_eq!(token.registrations().unwrap().len(), 1);
-    assert!(token.derive(&key, &KeyUse::Response(digest)).is_ok());
+    assert!(token.derive(&key, &KeyUse::Response([0; 96])).is_ok());
 }
 
 #[test]

@@ -37,7 +37,7 @@ const REGISTRATION: &[&str] = &[
     "tag_c",
     "tag of R5 done",
 ];
-const SESSION: &[&str] = &["thC", "thR", "tag_c", "thA", "d", "prk", "SES", "tag_s", "export"];
+const SESSION: &[&str] = &["thC", "tag_c", "d", "prk", "SES", "export"];
 
 /// The document with the example in its place.
 pub(crate) fn into(document: &str, example: &str) -> String {

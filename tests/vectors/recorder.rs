@@ -1,7 +1,7 @@
 //! A random source that is fixed and written down, and suites that write down every call.
 
 use halfkey::policy::SuiteId;
-use halfkey::suite::{Kem, SealBroken, Suite};
+use halfkey::suite::{Aead, Kem, SealBroken, Suite};
 use halfkey::{Digest, RandomSource, Secret};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -84,13 +84,13 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// A suite of the crate's that writes down every call, whichever side makes it.
 pub(crate) struct Recorder {
     inner: &'static dyn Suite,
-    calls: Mutex<BTreeSet<Call>>,
+    calls: Arc<Mutex<BTreeSet<Call>>>,
 }
 
 impl Recorder {
     /// Steps want suites that live as long as the program.
     pub(crate) fn leak(inner: &'static dyn Suite) -> &'static Self {
-        Box::leak(Box::new(Self { inner, calls: Mutex::default() }))
+        Box::leak(Box::new(Self { inner, calls: Arc::default() }))
     }
 
     /// Takes the calls since the last call of this method.
@@ -124,10 +124,10 @@ impl Suite for Recorder {
         out
     }
 
-    fn extract(&self, salt: &Digest, material: &[&Secret]) -> Secret {
+    fn extract(&self, salt: &[u8; 32], material: &[&Secret]) -> Secret {
         let out = self.inner.extract(salt, material);
         let material = material.iter().flat_map(|secret| *secret.expose()).collect();
-        let (salt, made) = (salt.as_bytes().to_vec(), out.expose().to_vec());
+        let (salt, made) = (salt.to_vec(), out.expose().to_vec());
         self.note(Call::Extract { salt, material, out: made });
         out
     }
@@ -138,28 +138,42 @@ impl Suite for Recorder {
         self.note(Call::Expand { key, info: info.concat(), out: out.to_vec() });
     }
 
-    fn seal(&self, key: &Secret, nonce: &[u8; 12], aad: &[u8], text: &mut Vec<u8>) {
-        let plain = text.clone();
-        self.inner.seal(key, nonce, aad, text);
-        self.note(Call::Seal {
-            key: key.expose().to_vec(),
+    fn aead(&self, key: &Secret) -> Box<dyn Aead> {
+        let inner = self.inner.aead(key);
+        Box::new(RecordedAead { inner, key: key.expose().to_vec(), calls: Arc::clone(&self.calls) })
+    }
+}
+
+struct RecordedAead {
+    inner: Box<dyn Aead>,
+    key: Vec<u8>,
+    calls: Arc<Mutex<BTreeSet<Call>>>,
+}
+
+impl RecordedAead {
+    fn note(&self, nonce: &[u8; 12], aad: &[u8], text: &[u8], sealed: [&[u8]; 2]) {
+        self.calls.lock().unwrap().insert(Call::Seal {
+            key: self.key.clone(),
             nonce: nonce.to_vec(),
             aad: aad.to_vec(),
-            text: plain,
-            sealed: text.clone(),
+            text: text.to_vec(),
+            sealed: sealed.concat(),
         });
     }
+}
 
-    fn open(&self, key: &Secret, nonce: &[u8; 12], aad: &[u8], text: &mut Vec<u8>) -> Result<(), SealBroken> {
-        let sealed = text.clone();
-        self.inner.open(key, nonce, aad, text)?;
-        self.note(Call::Seal {
-            key: key.expose().to_vec(),
-            nonce: nonce.to_vec(),
-            aad: aad.to_vec(),
-            text: text.clone(),
-            sealed,
-        });
+impl Aead for RecordedAead {
+    fn seal(&self, nonce: &[u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; 16] {
+        let plain = text.to_vec();
+        let tag = self.inner.seal(nonce, aad, text);
+        self.note(nonce, aad, &plain, [text, &tag]);
+        tag
+    }
+
+    fn open(&self, nonce: &[u8; 12], aad: &[u8], text: &mut [u8], tag: &[u8; 16]) -> Result<(), SealBroken> {
+        let sealed = text.to_vec();
+        self.inner.open(nonce, aad, text, tag)?;
+        self.note(nonce, aad, text, [&sealed, tag]);
         Ok(())
     }
 }

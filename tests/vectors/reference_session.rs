@@ -1,6 +1,7 @@
 //! PROTOCOL.md, sections 9 and 10, as read by an observer that has every key.
 
 use crate::cbor::Item;
+use crate::recorder::Call;
 use crate::reference::{ABSENT, Reference, lv, plain_hash};
 use crate::reference_registration::Messages;
 
@@ -37,28 +38,39 @@ pub(crate) fn session(
     let th_c = re.transcript("thC", "challenge", &[(1, &messages["S0"]), (1, core)]);
     let pk_e = s2.find(2).map_or(&[][..], Item::bytes);
     assert_eq!((mode == 2, mode == 2), (!pk_e.is_empty(), observer.sk_e.is_some()));
-    let th_r = re.transcript("thR", "response", &[(2, &th_c), (3, s2.at(1).bytes()), (4, pk_e)]);
-    let tag_c = re.mac("tag_c", observer.k_auth, "response", &th_r);
+    let public = if pk_e.is_empty() { ABSENT.to_vec() } else { re.hash(pk_e) };
+    let over = [&th_c, s2.at(1).bytes(), &public].concat();
+    let tag_c = re.mac("tag_c", observer.k_auth, "response", &over);
     assert_eq!(s2.at(3).bytes(), tag_c);
 
     let x = s3.at(1).bytes();
-    let th_a = re.transcript("thA", "accept", &[(2, &th_r), (5, &tag_c), (4, x)]);
-    let ss_e = observer.sk_e.map_or(ABSENT.to_vec(), |private| re.decapsulate(private, x));
-    re.name("ss_e", &ss_e);
-    let d = re.prf("d", observer.k_derive, "session", &th_a);
-    let prk = re.extract("prk", &th_a, &[&d, &ss_e]);
+    let contribution = if pk_e.is_empty() { x.to_vec() } else { re.hash(x) };
+    let d = re.prf("d", observer.k_derive, "session", &[tag_c, contribution].concat());
+    let prk = match observer.sk_e {
+        None => {
+            re.name("prk", &d);
+            d
+        }
+        Some(private) => {
+            let ss_e = re.decapsulate(private, x);
+            re.name("ss_e", &ss_e);
+            re.extract("prk", &d, &[&ss_e])
+        }
+    };
     let ses = re.key("SES", &prk, "session key", 160);
+    // A side may stop after the keys, and make the rest when it is asked.
+    let (key, info) = (prk.clone(), b"halfkey/1 session key\0".to_vec());
+    re.calls.insert(Call::Expand { key, info, out: ses[..96].to_vec() });
     let parts: Vec<Vec<u8>> = ses.chunks(32).map(<[u8]>::to_vec).collect();
-    for (name, part) in ["k_accept", "k_t2s", "k_s2t", "exporter", "session_id"].iter().zip(&parts) {
+    for (name, part) in ["tag_s", "k_s2t", "k_t2s", "session_id", "exporter"].iter().zip(&parts) {
         re.name(name, part);
     }
-    let tag_s = re.mac("tag_s", &parts[0], "accept", &th_a);
-    assert_eq!(s3.at(2).bytes(), tag_s);
+    assert_eq!(s3.at(2).bytes(), parts[0]);
     let (label, context, length) = observer.export;
     let info = [b"halfkey/1 export", &[0][..], &lv(label.as_bytes()), context.as_bytes()].concat();
-    re.expand("export", &parts[3], &info, length);
+    re.expand("export", &parts[4], &info, length);
 
-    let (mut up, mut down) = ((parts[1].clone(), 0_u64), (parts[2].clone(), 0_u64));
+    let (mut up, mut down) = ((parts[2].clone(), 0_u64), (parts[1].clone(), 0_u64));
     let first = [(Way::Down, s3.at(3).bytes().to_vec())];
     let mut texts = Vec::new();
     for (way, record) in first.iter().chain(records) {

@@ -1,12 +1,11 @@
 use super::super::direction::RECORDS_PER_KEY;
 use super::*;
-use crate::id::Digest;
 use crate::suite::XWING;
 use alloc::{format, vec};
 use proptest::prelude::*;
 
 fn keys() -> SessionKeys {
-    SessionKeys::derive(&XWING, &Digest::new([1; 32]), &Secret::new([2; 32]), &Secret::new([3; 32]))
+    SessionKeys::derive(&XWING, &Secret::new([2; 32]), Some(&Secret::new([3; 32])))
 }
 
 fn pair() -> (Channel, Channel) {
@@ -16,7 +15,7 @@ fn pair() -> (Channel, Channel) {
 /// A record that the token's end would never make.
 fn forged(plaintext: &[u8]) -> Vec<u8> {
     let mut record = plaintext.to_vec();
-    XWING.seal(&keys().t2s, &[0; 12], &[], &mut record);
+    crate::aead::seal(&*XWING.aead(&keys().t2s), &[0; 12], &[], &mut record);
     record
 }
 
@@ -172,7 +171,7 @@ fn a_key_seals_so_many_records_and_no_more() {
         let mut nonce = [0; 12];
         nonce[4..].copy_from_slice(&count.to_be_bytes());
         let mut record = vec![1, 0, 0, 0, 0];
-        XWING.seal(&keys().t2s, &nonce, &[], &mut record);
+        crate::aead::seal(&*XWING.aead(&keys().t2s), &nonce, &[], &mut record);
         assert_eq!(server.open(&record).is_ok(), opens);
     }
 }
@@ -237,17 +236,66 @@ fn exports_agree_and_separate() {
 #[test]
 fn session_keys_depend_on_everything_and_differ() {
     let base = keys();
-    let derive = |th, d, ss_e| {
-        SessionKeys::derive(&XWING, &Digest::new([th; 32]), &Secret::new([d; 32]), &Secret::new([ss_e; 32]))
+    let derive = |d, ss_e: Option<u8>| {
+        let ss_e = ss_e.map(|ss_e| Secret::new([ss_e; 32]));
+        SessionKeys::derive(&XWING, &Secret::new([d; 32]), ss_e.as_ref())
     };
-    for other in [derive(9, 2, 3), derive(1, 9, 3), derive(1, 2, 9)] {
+    for other in [derive(9, Some(3)), derive(2, Some(9)), derive(2, None)] {
+        assert_ne!(base.tag_s, other.tag_s);
         assert_ne!(base.t2s.expose(), other.t2s.expose());
-        assert_ne!(base.session_id, other.session_id);
+        assert_ne!(base.later.made().0, other.later.made().0);
     }
-    let parts = [base.t2s.expose(), base.s2t.expose(), base.exporter.expose(), &base.session_id];
+    let (session_id, exporter) = base.later.made();
+    let parts = [&base.tag_s, base.t2s.expose(), base.s2t.expose(), exporter.expose(), &session_id];
     for (at, part) in parts.iter().enumerate() {
         assert!(!parts[..at].contains(part) && *part != &[0; 32]);
     }
+}
+
+/// With prk, whoever reads the memory later would open what was sealed before the change of keys.
+#[test]
+fn a_change_of_keys_forgets_what_the_first_were_made_of() {
+    let unmade = |channel: &Channel| matches!(channel.later, Later::Unmade(..));
+    for sender in [0, 1] {
+        let (token, server) = pair();
+        let mut ends = if sender == 0 { [token, server] } else { [server, token] };
+        let before = ends.each_ref().map(Channel::session_id);
+        assert!(ends.iter().all(unmade));
+        let record = ends[0].rekey().unwrap();
+        assert!(!unmade(&ends[0]) && unmade(&ends[1]));
+        assert!(matches!(ends[1].open(&record), Ok(OpenedRecord::Rekeyed)));
+        assert!(!unmade(&ends[1]));
+        assert_eq!(ends.each_ref().map(Channel::session_id), before);
+    }
+}
+
+#[test]
+fn in_place_is_the_same_as_in_a_buffer_of_its_own() {
+    let (mut token, mut server) = pair();
+    let long = vec![7; MAX_DATA + 10];
+    let mut out = vec![9; 3];
+    token.seal_into(Content::Data, &long, &mut out).unwrap();
+    assert_eq!(out[..3], [9; 3]);
+    let mut again = pair().0.seal_records(Content::Data, &long).unwrap();
+    let (mut rest, mut got) = (&mut out[3..], Vec::new());
+    for record in &mut again {
+        let (length, after) = rest.split_first_chunk_mut::<4>().unwrap();
+        assert_eq!(u32::from_be_bytes(*length) as usize, record.len());
+        let (in_place, after) = after.split_at_mut(record.len());
+        assert_eq!(in_place, &record[..]);
+        match server.open_in_place(in_place) {
+            Ok(OpenedRecord::Data(data)) => got.extend_from_slice(data),
+            other => panic!("{other:?}"),
+        }
+        rest = after;
+    }
+    assert!(rest.is_empty() && got == long);
+
+    let mut out = vec![9; 3];
+    let refused = token.seal_into(Content::Configuration, &long, &mut out);
+    assert_eq!((refused, out), (Err(ChannelError::TooLong), vec![9; 3]));
+    assert_eq!(server.open_in_place(&mut [0; 40]).unwrap_err(), ChannelError::Broken);
+    assert_dead(&mut server);
 }
 
 #[test]

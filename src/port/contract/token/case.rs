@@ -125,8 +125,8 @@ impl Case<'_> {
     pub(super) fn answers(&mut self, server: &Server, clause: &'static str) -> Kept {
         let (th, tag) = (digest(0x77), [0x66; 32]);
         for question in [
-            KeyUse::Response(th),
-            KeyUse::Session(th),
+            KeyUse::Response([7; 96]),
+            KeyUse::Session([7; 64]),
             KeyUse::Grant(th),
             KeyUse::Confirm(th, tag),
             KeyUse::Done(th, tag),

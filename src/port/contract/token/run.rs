@@ -1,8 +1,6 @@
 //! Runs under way: halves and attempts.
 
-use super::case::{
-    Case, digest, equal_halves, equal_waits, half_attempt, in_clause, key, txn, waiting_attempt,
-};
+use super::case::{Case, equal_halves, equal_waits, half_attempt, in_clause, key, txn, waiting_attempt};
 use super::{Kept, ensure, same};
 use crate::port::TokenError;
 use crate::record::Attempt;
@@ -16,7 +14,7 @@ pub(super) fn a_blank_token(case: &mut Case<'_>) -> Kept {
     let registrations = case.token.registrations().map_err(in_clause(BLANK))?;
     ensure(registrations.is_empty(), BLANK)?;
     ensure(case.token.attempts().map_err(in_clause(BLANK))?.is_empty(), BLANK)?;
-    let answer = case.token.derive(&key(1), &KeyUse::Response(digest(1)));
+    let answer = case.token.derive(&key(1), &KeyUse::Response([1; 96]));
     let no_key = Some(TokenError::NoSuchKey);
     ensure(answer.err() == no_key, "a key that is not there does not answer")?;
     ensure(case.token.remove(&key(1)).err() == no_key, "a key that is not there cannot be removed")
