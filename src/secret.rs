@@ -1,6 +1,7 @@
 //! Secrets as opaque values: zeroized when dropped, compared in constant time, never printed.
 
 use crate::random::{Purpose, RandomSource};
+use alloc::boxed::Box;
 use core::fmt;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -9,59 +10,64 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 ///
 /// There is no `Display`, no `PartialEq` and no serde: what must leave the process leaves through
 /// [`Secret::expose`], which is easy to find in a review.
+///
+/// The bytes lie in one allocation for as long as the secret lives, so that moving it leaves no copy behind.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Secret([u8; Secret::LEN]);
+pub struct Secret(Box<[u8; Secret::LEN]>);
 
 impl Secret {
     /// Length in bytes.
     pub const LEN: usize = 32;
 
-    /// Takes 32 secret bytes.
+    /// Takes 32 secret bytes, and erases the copy handed in. The caller's own, if there is one, is its affair.
     #[must_use]
-    pub const fn new(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
+    pub fn new(mut bytes: [u8; Self::LEN]) -> Self {
+        let mut secret = Self::absent();
+        secret.0.copy_from_slice(&bytes);
+        bytes.zeroize();
+        secret
     }
 
     /// Draws 32 secret bytes: for a server's master secret, say, or the key of a store's file.
     #[must_use]
     pub fn random(random: &mut dyn RandomSource) -> Self {
         let mut secret = Self::absent();
-        random.fill(&mut secret.0);
+        random.fill(&mut *secret.0);
         secret
     }
 
     /// Draws 32 secret bytes for a purpose.
     pub(crate) fn random_for(random: &mut dyn RandomSource, purpose: Purpose) -> Self {
         let mut secret = Self::absent();
-        random.fill_for(purpose, &mut secret.0);
+        random.fill_for(purpose, &mut *secret.0);
         secret
     }
 
     /// Returns the 32 zero bytes that stand for an absent secret (PROTOCOL.md, section 4).
     #[must_use]
-    pub const fn absent() -> Self {
-        Self([0; Self::LEN])
+    pub fn absent() -> Self {
+        Self(Box::new([0; Self::LEN]))
     }
 
     /// Returns the secret bytes, for an implementation of a port or a suite.
     #[must_use]
-    pub const fn expose(&self) -> &[u8; Self::LEN] {
+    pub fn expose(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 
     /// Returns `a` if `choice` is false and `b` if it is true, in constant time.
     pub(crate) fn select(a: &Self, b: &Self, choice: Choice) -> Self {
-        let mut out = [0; Self::LEN];
-        for ((out, a), b) in out.iter_mut().zip(&a.0).zip(&b.0) {
+        let mut out = Self::absent();
+        for ((out, a), b) in out.0.iter_mut().zip(a.expose()).zip(b.expose()) {
             *out = u8::conditional_select(a, b, choice);
         }
-        Self(out)
+        out
     }
 }
 
 impl ConstantTimeEq for Secret {
     fn ct_eq(&self, other: &Self) -> Choice {
-        self.0.ct_eq(&other.0)
+        self.0.ct_eq(&*other.0)
     }
 }
 
@@ -73,7 +79,6 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
-    extern crate alloc;
     use super::*;
 
     #[test]

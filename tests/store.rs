@@ -29,10 +29,11 @@ use halfkey::store::operation::{
 };
 use halfkey::store::{Operation, OperatorError, RegistrationState, UniqueNames};
 use halfkey::{AccessPath, Alias, CodeId, Digest, KeyId, Secret, Txn, UnixTime, UserId, UserName};
+use std::sync::LazyLock;
 use std::sync::{Arc, Mutex};
 
 const NOW: UnixTime = UnixTime::from_secs(1_000_000);
-const KEY: Secret = Secret::new([0x5E; 32]);
+static KEY: LazyLock<Secret> = LazyLock::new(|| Secret::new([0x5E; 32]));
 
 fn fixed(out: &mut [u8]) {
     out.fill(3);
@@ -238,7 +239,7 @@ fn what_cannot_be_saved_has_not_happened() {
     let fail = Arc::new(Mutex::new(false));
     let failing = Arc::clone(&fail);
     let keep = move |_: &[u8]| if *failing.lock().unwrap() { Err(28) } else { Ok(()) };
-    let store = Store::new().saved_by(KEY, Box::new(fixed), keep);
+    let store = Store::new().saved_by(KEY.clone(), Box::new(fixed), keep);
     grant(&store, 1, "ann", None).unwrap();
     *fail.lock().unwrap() = true;
     assert_eq!(store.confirm(&key(1), NOW), Err(StoreError::Unavailable(28)));

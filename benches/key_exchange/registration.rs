@@ -20,8 +20,9 @@ use halfkey::registration::token::{
 use halfkey::schedule::{KeyContext, KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use halfkey::template::{FieldValue, Form};
 use halfkey::{AccessPath, Secret, ServerSettings, suite};
+use std::sync::LazyLock;
 
-const SSK1: Secret = Secret::new([0x77; 32]);
+static SSK1: LazyLock<Secret> = LazyLock::new(|| Secret::new([0x77; 32]));
 
 pub(crate) struct Run {
     suite: SuiteId,

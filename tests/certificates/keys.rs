@@ -6,9 +6,10 @@ use halfkey::key::{
 };
 use halfkey::{Digest, RandomSource, Secret};
 use rsa::pkcs8::{DecodePublicKey, EncodePrivateKey, EncodePublicKey};
+use std::sync::LazyLock;
 
-const SSK1: Secret = Secret::new([0x51; 32]);
-const FALLBACK: Secret = Secret::new([0xFA; 32]);
+static SSK1: LazyLock<Secret> = LazyLock::new(|| Secret::new([0x51; 32]));
+static FALLBACK: LazyLock<Secret> = LazyLock::new(|| Secret::new([0xFA; 32]));
 
 fn open(ciphertext: &[u8]) -> [u8; 32] {
     *kem_key().decapsulate(ciphertext, &FALLBACK, &mut fixed("blind")).expose()

@@ -16,9 +16,10 @@ use halfkey::store::{StorageKeys, Subject, UniqueNames};
 use halfkey::{AccessPath, ApplicationName, KeyId, Secret, UnixTime, UserName};
 use std::collections::HashSet;
 use std::fs;
+use std::sync::LazyLock;
 
-const OLD: Secret = Secret::new([0xA7; 32]);
-const NEW: Secret = Secret::new([0xB2; 32]);
+static OLD: LazyLock<Secret> = LazyLock::new(|| Secret::new([0xA7; 32]));
+static NEW: LazyLock<Secret> = LazyLock::new(|| Secret::new([0xB2; 32]));
 
 fn gate() -> Gate {
     Gate::new(UnixTime::from_secs(super::common::START), 30)
@@ -30,7 +31,7 @@ fn a_server_goes_on_after_a_restart() {
     let path = directory.0.join("store");
     let (gate, mail) = (gate(), ApplicationName::new("mail").unwrap());
     let mut alice = Keeper::blank(gate.anchors.clone(), 40);
-    let store = Store::create(&path, StorageKeys::new(OLD), UniqueNames::Always).unwrap();
+    let store = Store::create(&path, StorageKeys::new(OLD.clone()), UniqueNames::Always).unwrap();
     let entitle = |store: &Store, body: &str| {
         let subject = Subject::AccessPath(AccessPath::new("/staff").unwrap());
         let document = Document { media_type: "text/plain".into(), body: body.into() };
@@ -44,7 +45,7 @@ fn a_server_goes_on_after_a_restart() {
     assert_eq!(holder.configure(&mail).unwrap(), Configured::Installed);
     drop(store);
 
-    let store = Store::open(&path, StorageKeys::new(OLD)).unwrap();
+    let store = Store::open(&path, StorageKeys::new(OLD.clone())).unwrap();
     let mut holder = gate.holder(&store, &mut alice);
     assert_eq!(holder.configure(&mail).unwrap(), Configured::Unchanged);
     entitle(&store, "two");
@@ -52,7 +53,7 @@ fn a_server_goes_on_after_a_restart() {
     assert_eq!(holder.configure(&mail).unwrap(), Configured::Installed);
     drop(store);
 
-    let store = Store::open(&path, StorageKeys::new(OLD)).unwrap();
+    let store = Store::open(&path, StorageKeys::new(OLD.clone())).unwrap();
     gate.holder(&store, &mut alice).session().unwrap();
     let states = [first.key_id, second.key_id]
         .map(|key_id| store.registration(&Address::Key(key_id), gate.now.get()).unwrap().unwrap().lifecycle);
@@ -64,7 +65,7 @@ fn a_storage_key_is_changed_while_the_store_is_used() {
     let directory = Directory::new("rotation");
     let path = directory.0.join("store");
     let gate = gate();
-    let mut store = Store::create(&path, StorageKeys::new(OLD), UniqueNames::Always).unwrap();
+    let mut store = Store::create(&path, StorageKeys::new(OLD.clone()), UniqueNames::Always).unwrap();
     migration::live(&gate, &store);
     let now = gate.now.get();
     let mut alice = Keeper::blank(gate.anchors.clone(), 90);
@@ -73,10 +74,10 @@ fn a_storage_key_is_changed_while_the_store_is_used() {
     // First every process is given the new key to read with, then one after the other to write with.
     store = {
         drop(store);
-        Store::open(&path, StorageKeys::new(OLD).and(NEW)).unwrap()
+        Store::open(&path, StorageKeys::new(OLD.clone()).and(NEW.clone())).unwrap()
     };
     let good = survey(&store, now).unwrap();
-    let second = Store::open(&path, StorageKeys::new(NEW).and(OLD)).unwrap();
+    let second = Store::open(&path, StorageKeys::new(NEW.clone()).and(OLD.clone())).unwrap();
     let (mut rounds, mut rows, mut after) = (0, 0, None);
     loop {
         let Resealed { rows: resealed, next, .. } = second.run(&Reseal { after, limit: 3 }, now).unwrap();
@@ -96,15 +97,15 @@ fn a_storage_key_is_changed_while_the_store_is_used() {
     gate.holder(&store, &mut alice).session().unwrap();
     store = {
         drop(store);
-        Store::open(&path, StorageKeys::new(NEW).and(OLD)).unwrap()
+        Store::open(&path, StorageKeys::new(NEW.clone()).and(OLD.clone())).unwrap()
     };
     let reseal = Reseal { after: None, limit: 100 };
     while store.run(&reseal, now).unwrap().rows > 0 {}
     assert_eq!(store.run(&reseal, now).unwrap(), Resealed::default());
     drop((store, second));
 
-    assert_eq!(Store::open(&path, StorageKeys::new(OLD)).err(), Some(OpenError::StorageKey));
-    let store = Store::open(&path, StorageKeys::new(NEW)).unwrap();
+    assert_eq!(Store::open(&path, StorageKeys::new(OLD.clone())).err(), Some(OpenError::StorageKey));
+    let store = Store::open(&path, StorageKeys::new(NEW.clone())).unwrap();
     assert_eq!(survey(&store, now).unwrap().len(), good.len());
     hangs_together(&store, now).unwrap();
     gate.holder(&store, &mut alice).session().unwrap();
@@ -114,7 +115,7 @@ fn a_storage_key_is_changed_while_the_store_is_used() {
 fn a_stolen_file_shows_who_is_registered_and_no_key() {
     let directory = Directory::new("stolen");
     let path = directory.0.join("store");
-    let (gate, key) = (gate(), StorageKeys::new(OLD));
+    let (gate, key) = (gate(), StorageKeys::new(OLD.clone()));
     let store = Store::create(&path, key, UniqueNames::Always).unwrap();
     migration::live(&gate, &store);
     let now = gate.now.get();

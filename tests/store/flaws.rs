@@ -29,7 +29,7 @@ impl Restarting {
     fn store(&self) -> Store {
         let file = Arc::clone(&self.file);
         let store = Store::load(&file.lock().unwrap(), &KEY).unwrap();
-        store.saved_by(KEY, Box::new(fixed), move |bytes| {
+        store.saved_by(KEY.clone(), Box::new(fixed), move |bytes| {
             *file.lock().unwrap() = bytes.into();
             Ok(())
         })

@@ -163,7 +163,7 @@ impl ServerUnderTest<'_> {
         for ct in [flip(last), flip(last / 2), alloc::vec![0xFF; run.ct.len()], Vec::new()] {
             let wrong = Encapsulated { ct, ..run.sealed() };
             let found = self.server.decapsulate(&wrong, self.now).map_err(in_clause(FALLBACK))?;
-            ensure(same(&found.ssk1, &FALLBACK_SECRET), FALLBACK)?;
+            ensure(same(&found.ssk1, &fallback_secret()), FALLBACK)?;
             ensure(same(&found.ss_e, &run.ss_e), "a wrong ciphertext leaves the other as it is")?;
         }
         let short = Encapsulated { ct_e: Vec::new(), ..run.sealed() };
@@ -212,7 +212,9 @@ impl ServerUnderTest<'_> {
     }
 }
 
-static FALLBACK_SECRET: Secret = Secret::new([0xFB; 32]);
+fn fallback_secret() -> Secret {
+    Secret::new([0xFB; 32])
+}
 
 impl Run {
     fn sealed(&self) -> Encapsulated {
@@ -222,7 +224,7 @@ impl Run {
             ephemeral: self.offer_material.ephemeral,
             ct: self.ct.clone(),
             ct_e: self.ct_e.clone(),
-            fallback: FALLBACK_SECRET.clone(),
+            fallback: fallback_secret(),
         }
     }
 }

@@ -80,7 +80,7 @@ pub(super) const fn request(n: u8) -> Digest {
 pub(super) fn response(n: u8) -> Vec<u8> {
     alloc::vec![n; 1200]
 }
-const fn secret(n: u8, which: u8) -> Secret {
+fn secret(n: u8, which: u8) -> Secret {
     let mut bytes = [n; 32];
     bytes[0] = which;
     Secret::new(bytes)
@@ -95,7 +95,7 @@ impl<'a> Grant<'a> {
         Self { takes: Some(takes), ..self }
     }
 
-    pub(super) const fn expected(n: u8) -> ExpectedTags {
+    pub(super) fn expected(n: u8) -> ExpectedTags {
         let txn = Txn::new([n; 16]);
         ExpectedTags { txn, confirm: secret(n, 4), done: secret(n, 5), lost: secret(n, 6) }
     }

@@ -33,7 +33,7 @@ pub(super) const fn key(n: u8) -> KeyId {
 pub(super) const fn digest(n: u8) -> Digest {
     Digest::new([n; 32])
 }
-const fn secret(n: u8) -> Secret {
+fn secret(n: u8) -> Secret {
     Secret::new([n; 32])
 }
 
