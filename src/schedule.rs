@@ -9,11 +9,12 @@
 
 use crate::aead::{self, SealBroken};
 use crate::id::{Digest, KeyId, ServerName, UserId};
+pub use crate::record::KeySet;
 use crate::secret::Secret;
 use crate::suite::{Suite, prf};
 use crate::transcript::{label, lengthed};
 use alloc::vec::Vec;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Uses of the token's contribution SSK1 while it is the only shared secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,15 +126,6 @@ pub struct KeyContext<'a> {
     pub key_id: &'a KeyId,
 }
 
-/// The sub-keys of a shared key: all that either side keeps of it.
-#[derive(Clone, Debug, Zeroize, ZeroizeOnDrop)]
-pub struct KeySet {
-    pub(crate) auth: Secret,
-    pub(crate) derive: Secret,
-    pub(crate) confirm: Secret,
-    pub(crate) renew: Secret,
-}
-
 impl KeySet {
     /// The join (patent steps 170 and 200): both halves, the ephemeral secret and the proof's mix
     /// become K, and K its sub-keys. Everything else is forgotten here.
@@ -170,18 +162,6 @@ impl KeySet {
             confirm: sub(label::KEY_CONFIRM),
             renew: sub(label::KEY_RENEW),
         }
-    }
-
-    /// A set of keys that were stored, in the order auth, derive, confirm, renew.
-    #[must_use]
-    pub const fn from_stored(auth: Secret, derive: Secret, confirm: Secret, renew: Secret) -> Self {
-        Self { auth, derive, confirm, renew }
-    }
-
-    /// The keys to store, in the same order.
-    #[must_use]
-    pub const fn stored(&self) -> [&Secret; 4] {
-        [&self.auth, &self.derive, &self.confirm, &self.renew]
     }
 
     /// Derives the one value that a use of the key gives: `HMAC(sub-key, input)` of

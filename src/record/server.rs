@@ -1,9 +1,8 @@
 //! The server's memory: `Pending → Active → Superseded`, suspended, revoked, expired; and `Waiting`.
 
-use super::RejectionRecord;
+use super::{KeySet, RejectionRecord};
 use crate::id::{AccessPath, Alias, CodeId, Digest, KeyId, TicketId, Txn, UserId, UserName};
 use crate::policy::{Policy, SuiteId};
-use crate::schedule::KeySet;
 use crate::secret::Secret;
 use crate::template::Form;
 use crate::time::UnixTime;

@@ -11,6 +11,7 @@
 //! as well copy the file and try PINs on the copy.
 
 use super::contents::Contents;
+use super::error::LoadError;
 use super::lock::{Header, Lock};
 use super::pin::PinSettings;
 use super::version_1;
@@ -19,32 +20,13 @@ use crate::random::RandomSource;
 use crate::sealed;
 use crate::secret::Secret;
 use crate::wire::stored::{blob, encode_secret, stored};
-use crate::wire::{WireError, decode, encode};
+use crate::wire::{decode, encode};
 use alloc::vec::Vec;
-use thiserror::Error;
 
 /// Beginning of the file in any version, up to the version number.
 const NAME: &[u8] = b"halfkey/1 token, version ";
 /// Name and version of the format: the first line of a file, and the label of its seal.
 const HEADER: &[u8] = b"halfkey/1 token, version 2\n";
-
-/// Error of loading a software token. The file is unchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// The caller's: the bytes do not begin like a software token.
-    #[error("not a token file")]
-    NotAToken,
-    /// The operator's: a newer release wrote the file, in this version of the format.
-    #[error("the token file is of version {0}, which a newer release made")]
-    Newer(u32),
-    /// The operator's: the file is damaged in a part that needs no PIN.
-    #[error(transparent)]
-    Damaged(#[from] WireError),
-    /// The operator's: a guess at the file's PIN costs less than [`PinSettings`] allow.
-    #[error("the token file's PIN is guessed too easily: its settings are below what is allowed")]
-    TooWeak,
-}
 
 /// Parts of a file.
 struct File {

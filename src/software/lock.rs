@@ -1,7 +1,8 @@
 //! The lock: a data key, wrapped under the PIN and under the unblocking code.
 
+use super::UnblockingCode;
+use super::error::LoadError;
 use super::pin::{Memory, Pin, PinSettings};
-use super::{LoadError, UnblockingCode};
 use crate::port::TokenError;
 use crate::random::{RandomSource, draw};
 use crate::sealed;

@@ -29,6 +29,7 @@
 
 mod code;
 mod contents;
+mod error;
 mod file;
 mod format;
 mod label;
@@ -38,8 +39,8 @@ mod port;
 mod version_1;
 
 pub use code::{UnblockingCode, UnblockingCodeError};
+pub use error::LoadError;
 pub use file::FileError;
-pub use format::LoadError;
 pub use label::Label;
 pub use pin::PinSettings;
 /// PIN, erased from memory when dropped and never printed: `SecretString::from("2468")`.

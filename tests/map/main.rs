@@ -20,8 +20,7 @@ use source::Tree;
 use std::collections::BTreeSet;
 
 /// Imports of a module that stands later in the map: the file and the module it imports.
-const UPWARD: &[(&str, &str)] =
-    &[("name.rs", "id"), ("record/codec/server.rs", "schedule"), ("record/server.rs", "schedule")];
+const UPWARD: &[(&str, &str)] = &[("name.rs", "id")];
 
 /// Groups of files that import each other, directly or through others.
 const CIRCLES: &[&[&str]] = &[
@@ -36,7 +35,6 @@ const CIRCLES: &[&[&str]] = &[
         "exchange/token/turn.rs",
     ],
     &["id.rs", "name.rs"],
-    &["software/format.rs", "software/lock.rs", "software/version_1.rs"],
     &["tokio/calling.rs", "tokio/client.rs", "tokio/connector.rs"],
     &["tokio/converse.rs", "tokio/server.rs"],
     &["tokio/handle.rs", "tokio/places.rs", "tokio/session.rs", "tokio/state.rs"],

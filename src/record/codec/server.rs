@@ -1,11 +1,11 @@
 //! CBOR of the server's memory.
 
 use super::{SMALL, WITH_FORM};
+use crate::record::KeySet;
 use crate::record::{
     Activation, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, RejectionCause, RejectionCode,
     RejectionRecord, ServerRegistration, StoredKeys, Takes, WaitingRequest,
 };
-use crate::schedule::KeySet;
 use crate::wire::stored::{blob, kind, stored};
 use crate::wire::{Problem, Put, Value, WireError, records};
 use minicbor::encode::Write;
