@@ -7,13 +7,13 @@
 mod setting;
 
 use halfkey::memory::Store;
-use halfkey::message::Address;
 use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::port::entitlement_store::{
     Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
 };
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
+use halfkey::session::Address;
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, IssueCode};

@@ -19,7 +19,7 @@ mod holder;
 mod tcp;
 
 use halfkey::ApplicationName;
-use halfkey::message::UserInformation;
+use halfkey::configuration::UserInformation;
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Progress};
 use holder::Holder;

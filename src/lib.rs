@@ -106,6 +106,7 @@
 //! | `tokio` | no | the asynchronous drivers, on your tokio |
 //! | `sqlite` | no | an entitlement store in a file of SQLite, which is built from C |
 //! | `postgres` | no | an entitlement store in PostgreSQL, asynchronous, on your pool |
+//! | `contract` | no | test suites for authors of tokens, stores, servers, authorities and cipher suites |
 //! | `serde` | no | reading and writing settings, policies, templates, names and ids |
 //! | `historic` | no | the patent to the letter, and the attacks on it |
 //!
@@ -143,6 +144,7 @@ pub mod exchange;
 pub mod historic;
 pub mod key;
 pub mod memory;
+#[doc(hidden)]
 pub mod message;
 pub mod policy;
 pub mod port;
@@ -166,6 +168,7 @@ pub mod suite;
 pub mod template;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[doc(hidden)]
 pub mod wire;
 
 pub use cause::Cause;
@@ -181,6 +184,7 @@ pub use secret::Secret;
 pub use settings::{ServerOptions, ServerSettings, SettingsError};
 pub use step::{ErrorReason, Fault, Step};
 pub use time::UnixTime;
+pub use wire::{Frame, Problem, WireError};
 
 /// Compiles the README's examples, one of which wants tokio.
 #[cfg(all(doctest, feature = "tokio"))]

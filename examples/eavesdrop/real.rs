@@ -2,12 +2,12 @@
 
 use crate::{DOOR_CODE, Heard};
 use halfkey::certificate::{CertificateRequest, IssuerName, Validity};
+use halfkey::configuration::UserInformation;
 use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::driver::Acceptor;
 use halfkey::exchange::{Configured, News, RegisterOptions, ServerExchange, TokenExchange, TokenTurn};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
-use halfkey::message::UserInformation;
 use halfkey::policy::{Policy, SuiteList};
 use halfkey::port::entitlement_store::Document;
 use halfkey::port::{CertificateAuthority, Token};

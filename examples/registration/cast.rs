@@ -6,11 +6,11 @@ use super::wire::Tap;
 use halfkey::certificate::{
     CertificateRequest, IssuerName, Revocation, RevocationList, Validity, VerifiedServer,
 };
+use halfkey::configuration::UserInformation;
 use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::driver::{ClientSession, Configured, ConnectError, Connector, RegistrationOutcome};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::Authority;
-use halfkey::message::UserInformation;
 use halfkey::policy::SuiteList;
 use halfkey::port::{CertificateAuthority, Token};
 use halfkey::record::{Attempt, InFlight, TokenRegistration};

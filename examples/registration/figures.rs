@@ -1,6 +1,6 @@
 //! The patent's figures 3A, 3B and 4: which message belongs to which step, and what its sender does first.
 
-use halfkey::wire;
+use halfkey::exchange::message_type;
 
 /// A message in the figures.
 pub struct Figure {
@@ -102,7 +102,7 @@ pub fn of(name: &'static str) -> &'static Figure {
 
 /// The name of a message in the clear.
 pub fn message_name(frame: &[u8]) -> Option<&'static str> {
-    Some(match wire::message_type(frame).ok()? {
+    Some(match message_type(frame).ok()? {
         0 => "R0 Hello",
         1 => "R1 Offer",
         2 => "R2 Request",

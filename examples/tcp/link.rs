@@ -1,6 +1,6 @@
 //! Streams: one that the server gives only so much time, one that the client dies on.
 
-use halfkey::wire::message_type;
+use halfkey::exchange::message_type;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

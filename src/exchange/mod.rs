@@ -59,6 +59,7 @@ mod asked;
 pub mod server;
 pub mod token;
 
+pub use crate::wire::message_type;
 pub use asked::Asked;
 pub use server::{
     KeysTurn, OperatorTurn, RequestKind, ServerEvent, ServerExchange, ServerReply, ServerTurn, StoreTurn,

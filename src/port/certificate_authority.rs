@@ -33,7 +33,7 @@ pub enum AuthorityError {
 ///
 /// It may sit behind a network or have its key in hardware: no key bytes pass here. Whether the
 /// applicant may have the name and holds P_r, the authority must know before it is asked to
-/// [`Self::issue`]; a [`CertificateRequest`] proves neither. [`contract::certificate_authority`](crate::port::contract::certificate_authority) tests an
+/// [`Self::issue`]; a [`CertificateRequest`] proves neither. `contract::certificate_authority` tests an
 /// implementation.
 pub trait CertificateAuthority: Send {
     /// The name and key that tokens embed to believe this authority: its own, or those of the

@@ -8,6 +8,7 @@
 mod answered;
 pub mod auth_server;
 pub mod certificate_authority;
+#[cfg(feature = "contract")]
 pub mod contract;
 pub mod entitlement_store;
 pub mod question;

@@ -73,6 +73,7 @@ pub mod park;
 pub mod server;
 pub mod token;
 
+pub use crate::message::Address;
 #[cfg(feature = "tokio")]
 pub(crate) use channel::Exporter;
 pub use channel::{Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, OpenedRecord};

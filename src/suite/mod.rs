@@ -1,8 +1,9 @@
 //! Cipher suites, protocol-sized: hash and tag a transcript, derive, seal, encapsulate.
 //!
 //! The steps know a suite only through these traits, so a suite of a third party, or a symbolic one
-//! for a model check, drives the very same steps. [`conformance::check`] says whether it may.
+//! for a model check, drives the very same steps. With the feature `contract`, `conformance::check` says whether it may.
 
+#[cfg(feature = "contract")]
 pub mod conformance;
 mod standard;
 mod x25519;

@@ -6,7 +6,7 @@ use crate::paging::Paging;
 use crate::report::serial;
 use crate::time::{Span, written};
 use base64ct::{Base64, Encoding};
-use halfkey::message::ConfigurationSerial;
+use halfkey::configuration::ConfigurationSerial;
 use halfkey::port::entitlement_store::Document;
 use halfkey::sqlite::Store;
 use halfkey::store::Subject;

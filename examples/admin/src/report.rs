@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::output::{Entry, Output};
 use crate::paging::Paging;
 use crate::time::written;
-use halfkey::message::ConfigurationSerial;
+use halfkey::configuration::ConfigurationSerial;
 use halfkey::port::entitlement_store::ReportResult;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{ListReports, ReportEntry, ReportFilter};

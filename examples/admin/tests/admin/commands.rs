@@ -1,7 +1,7 @@
 //! Each command once, and what it leaves behind.
 
 use crate::desk::Desk;
-use halfkey::message::ConfigurationSerial;
+use halfkey::configuration::ConfigurationSerial;
 use serde_json::{Value, json};
 
 #[test]

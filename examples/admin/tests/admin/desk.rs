@@ -1,6 +1,6 @@
 //! A store of the test's own, and the program run over it.
 
-use halfkey::message::{Address, ConfigurationSerial};
+use halfkey::configuration::ConfigurationSerial;
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::{Report, ReportResult};
@@ -8,6 +8,7 @@ use halfkey::record::{
     Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ServerRegistration, StoredKeys,
     WaitingRequest,
 };
+use halfkey::session::Address;
 use halfkey::sqlite::Store;
 use halfkey::store::StorageKeys;
 use halfkey::template::{Field, FieldKind, Template};
