@@ -183,7 +183,7 @@ pub use random::{Purpose, RandomSource};
 pub use secret::Secret;
 pub use settings::{ServerOptions, ServerSettings, SettingsError};
 pub use step::{ErrorReason, Fault, Step};
-pub use time::UnixTime;
+pub use time::{Period, UnixTime};
 pub use wire::{Frame, Problem, WireError};
 
 /// Compiles the README's examples, one of which wants tokio.

@@ -49,8 +49,97 @@ impl UnixTime {
     }
 }
 
+/// A length of time from a moment of a clock that may jump.
+///
+/// It is over once its seconds have passed, and also when the clock stands before its beginning: then the
+/// clock was set back, nobody can say how much has passed, and what should not last must not. A jump ahead
+/// ends it early. A clock that is set back *within* the period lengthens it by as much as it was set back, and
+/// no jump lengthens it by more than its own length and [`Period::TOLERANCE`] seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Period {
+    begin: UnixTime,
+    seconds: u64,
+}
+
+impl Period {
+    /// Seconds by which the clock may stand before the beginning: what clocks of replicas differ by, and what
+    /// a synchronised clock is set back by.
+    pub const TOLERANCE: u64 = 60;
+
+    /// A period of so many seconds from `begin`.
+    #[must_use]
+    pub const fn new(begin: UnixTime, seconds: u64) -> Self {
+        Self { begin, seconds }
+    }
+
+    /// Returns its beginning.
+    #[must_use]
+    pub const fn begin(&self) -> UnixTime {
+        self.begin
+    }
+
+    /// Returns its length, in seconds.
+    #[must_use]
+    pub const fn seconds(&self) -> u64 {
+        self.seconds
+    }
+
+    /// Returns its last second, on a clock that does not jump.
+    #[must_use]
+    pub const fn end(&self) -> UnixTime {
+        self.begin.after(self.seconds)
+    }
+
+    /// Tells whether it is over on a clock that says `now`.
+    #[must_use]
+    pub const fn is_over(&self, now: UnixTime) -> bool {
+        now.0 > self.end().0 || self.begin.0 > now.after(Self::TOLERANCE).0
+    }
+
+    /// Returns the seconds left: 0 when it is over, and never more than its length.
+    #[must_use]
+    pub const fn left(&self, now: UnixTime) -> u64 {
+        let left = self.end().since(now);
+        if self.is_over(now) {
+            0
+        } else if left < self.seconds {
+            left
+        } else {
+            self.seconds
+        }
+    }
+}
+
 impl fmt::Display for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} s since 1970", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_ends_whichever_way_the_clock_jumps() {
+        let (at, period) = (UnixTime::from_secs, Period::new(UnixTime::from_secs(1000), 600));
+        for (now, left) in [
+            (0, 0),
+            (1000 - Period::TOLERANCE - 1, 0),
+            (1000 - Period::TOLERANCE, 600),
+            (1000, 600),
+            (1001, 599),
+            (1600, 0),
+            (1601, 0),
+            (u64::MAX, 0),
+        ] {
+            assert_eq!(period.left(at(now)), left, "{now}");
+            let over = now < 1000 - Period::TOLERANCE || now > 1600;
+            assert_eq!(period.is_over(at(now)), over, "{now}");
+        }
+        assert_eq!(period.end(), at(1600));
+        let endless = Period::new(at(u64::MAX - 5), u64::MAX);
+        assert!(!endless.is_over(at(u64::MAX)) && endless.is_over(at(0)));
+        assert_eq!(endless.end(), at(u64::MAX));
     }
 }

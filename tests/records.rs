@@ -21,8 +21,8 @@ use halfkey::schedule::KeySet;
 use halfkey::template::{Field, FieldKind, FieldValue, Form, Template};
 use halfkey::wire::Problem;
 use halfkey::{
-    AccessPath, Alias, ApplicationName, CodeId, Digest, KeyId, Secret, ServerName, SystemRandom, TicketId,
-    Txn, UnixTime, UserId, UserName,
+    AccessPath, Alias, ApplicationName, CodeId, Digest, KeyId, Period, Secret, ServerName, SystemRandom,
+    TicketId, Txn, UnixTime, UserId, UserName,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -56,6 +56,10 @@ fn holds<R: Record + Debug>(record: &R) {
 prop_compose! { fn digest()(bytes: [u8; 32]) -> Digest { Digest::new(bytes) } }
 prop_compose! { fn secret()(bytes: [u8; 32]) -> Secret { Secret::new(bytes) } }
 prop_compose! { fn time()(secs: u64) -> UnixTime { UnixTime::from_secs(secs) } }
+
+prop_compose! {
+    fn period()(begin in time(), seconds: u64) -> Period { Period::new(begin, seconds) }
+}
 
 fn suite() -> impl Strategy<Value = SuiteId> {
     prop_oneof![select(&SuiteId::ALL[..]), (0xFF00u16..).prop_map(SuiteId::Private)]
@@ -129,14 +133,15 @@ prop_compose! {
         renews: Option<[u8; 16]>,
         form in form(),
         outcome_size: u16,
-        deadline in time(),
+        resend in period(),
+        certificate_end in time(),
     ) -> InFlight {
         let [certificate, anchor, transcript] = digests;
         let [ss_e, ticket] = secrets;
         InFlight {
             txn: Txn::new(id), suite, server_name: server_name(), certificate, anchor, request, transcript, ss_e,
             proof_key, renews: renews.map(KeyId::new), form, ticket: (TicketId::new(id), ticket), outcome_size,
-            deadline,
+            resend, certificate_end,
         }
     }
 }
@@ -147,12 +152,12 @@ prop_compose! {
         ticket in secret(),
         form in form(),
         renews: Option<[u8; 16]>,
-        retry_at in time(),
-        hold_until in time(),
+        retry in period(),
+        hold in period(),
     ) -> Waiting {
         Waiting {
             txn: Txn::new(id), server_name: server_name(), ticket_id: TicketId::new(id), ticket, form,
-            renews: renews.map(KeyId::new), retry_at, hold_until,
+            renews: renews.map(KeyId::new), retry, hold,
         }
     }
 }
@@ -163,21 +168,22 @@ prop_compose! {
         epoch: u32,
         number: u64,
         digest in digest(),
-        valid_until in of(time()),
+        valid in of(period()),
+        floor in time(),
         revoked: bool,
     ) -> HeldConfiguration {
         let application = ApplicationName::new(&application).unwrap();
-        HeldConfiguration { application, serial: ConfigurationSerial { epoch, number }, digest, valid_until, revoked }
+        HeldConfiguration { application, serial: ConfigurationSerial { epoch, number }, digest, valid, floor, revoked }
     }
 }
 
 prop_compose! {
-    fn progress()(txn: [u8; 16], transcript in digest(), tag_c: [u8; 32], confirm_by in time(), active: bool)
+    fn progress()(txn: [u8; 16], transcript in digest(), tag_c: [u8; 32], confirm in period(), active: bool)
         -> Progress
     {
         match active {
             true => Progress::Active,
-            false => Progress::Joined { txn: Txn::new(txn), transcript, tag_c, confirm_by },
+            false => Progress::Joined { txn: Txn::new(txn), transcript, tag_c, confirm },
         }
     }
 }
@@ -195,13 +201,14 @@ prop_compose! {
         supersedes: Option<[u8; 16]>,
         configurations in vec(held(), 0..20),
         clock_floor in time(),
+        certificate_end in time(),
     ) -> TokenRegistration {
         let [certificate, anchor] = digests;
         TokenRegistration {
             key_id: KeyId::new(key_id), server_name: server_name(), certificate, anchor,
             user_id: UserId::new(&user_id).unwrap(), access_path: AccessPath::new(&path).unwrap(), suite, policy,
             alias: alias.map(Alias::new), progress, supersedes: supersedes.map(KeyId::new), configurations,
-            clock_floor,
+            clock_floor, certificate_end,
         }
     }
 }

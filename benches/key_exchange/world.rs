@@ -91,6 +91,7 @@ impl Pair {
                 key_id,
                 server_name: settings.name.clone(),
                 certificate: Digest::new([1; 32]),
+                certificate_end: UnixTime::from_secs(4_000_000_000),
                 anchor: Digest::new([2; 32]),
                 user_id: user_id.clone(),
                 access_path: access_path.clone(),

@@ -141,14 +141,14 @@ impl Holder {
         let now = UnixTime::now();
         self.abandon(|holder, attempt| {
             let over = match attempt {
-                Attempt::InFlight(half) => now > half.deadline,
-                Attempt::Waiting(waiting) => now > waiting.hold_until,
+                Attempt::InFlight(half) => half.resend.is_over(now),
+                Attempt::Waiting(waiting) => waiting.hold.is_over(now),
             };
             Ok(over || holder.settled(renews(attempt))?)
         })?;
         for attempt in self.attempts()? {
             match attempt {
-                Attempt::Waiting(waiting) if now < waiting.retry_at => {}
+                Attempt::Waiting(waiting) if waiting.retry.left(now) > 0 => {}
                 Attempt::Waiting(waiting) => {
                     let form = waiting.form.clone();
                     self.run(Credential::Ticket(waiting), |_| Ok(form))?;
@@ -212,14 +212,15 @@ impl Holder {
     }
 
     fn waiting(&self) -> Outcome<bool> {
-        let retry_at = self.attempts()?.into_iter().find_map(|attempt| match attempt {
-            Attempt::Waiting(waiting) => Some(waiting.retry_at),
+        let retry = self.attempts()?.into_iter().find_map(|attempt| match attempt {
+            Attempt::Waiting(waiting) => Some(waiting.retry),
             Attempt::InFlight(_) => None,
         });
-        if let Some(at) = retry_at {
-            say(format_args!("the operator has not decided; ask again in {} s", at.since(UnixTime::now())));
+        if let Some(retry) = retry {
+            let seconds = retry.left(UnixTime::now());
+            say(format_args!("the operator has not decided; ask again in {seconds} s"));
         }
-        Ok(retry_at.is_some())
+        Ok(retry.is_some())
     }
 
     fn ended(&self, registering: RegistrationOutcome) -> Outcome {
@@ -234,7 +235,7 @@ impl Holder {
                 let old =
                     |attempt: &Attempt| *attempt.txn() != waiting.txn && renews(attempt) == waiting.renews;
                 self.abandon(|_, attempt| Ok(matches!(attempt, Attempt::Waiting(_)) && old(attempt)))?;
-                let seconds = waiting.retry_at.since(UnixTime::now());
+                let seconds = waiting.retry.left(UnixTime::now());
                 say(format_args!("the operator has to decide; ask again in {seconds} s"));
             }
             RegistrationOutcome::Refused(why) => {

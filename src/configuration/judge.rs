@@ -9,7 +9,7 @@ use crate::message::{Applied, Configuration, ConfigurationSerial, Scope};
 use crate::port::entitlement_store::Document;
 use crate::record::{HeldConfiguration, TokenRegistration};
 use crate::step::Step;
-use crate::time::UnixTime;
+use crate::time::{Period, UnixTime};
 use alloc::boxed::Box;
 
 /// Verdict on a C1.
@@ -76,14 +76,14 @@ pub(super) fn judge(
         return Err(TokenConfigurationError::WrongDigest);
     }
     let offered = content.version;
-    let end = valid_until(content.valid_for, sent, now, floor);
+    let valid = valid(content.valid_for, sent, now);
     let send = |code| c2(c1.request_id, application, offered.serial, code);
     let refuse =
         |why: ConfigurationRejection| Ok(Verdict::Refused(Step { send: send(why.code()), next: why }));
     let before = registration.configuration(application).map(version);
     match before {
         Some(held) if offered == held => {
-            let next = Box::new(renewed(registration, application, end, floor));
+            let next = Box::new(renewed(registration, application, valid, floor));
             return Ok(Verdict::Unchanged(Step { send: send(0), next }));
         }
         Some(held) if offered.serial < held.serial => {
@@ -108,7 +108,8 @@ pub(super) fn judge(
         application: application.clone(),
         serial: offered.serial,
         digest: offered.digest,
-        valid_until: end,
+        valid,
+        floor,
         revoked: instruction == Instruction::Remove,
     };
     let (key_id, request_id) = (registration.key_id, c1.request_id);
@@ -116,7 +117,8 @@ pub(super) fn judge(
 }
 
 /// The server's time counts from a prompt answer alone: not from a push, nor where the token's own clock
-/// went backwards meanwhile. It only ever raises the floor.
+/// went backwards meanwhile. It only ever raises the floor, and not beyond what can be: a server whose
+/// certificate has ended has none to offer, so a later time is an error, unless the token's own clock agrees.
 fn clock_floor(
     registration: &TokenRegistration,
     server_time: u64,
@@ -125,30 +127,27 @@ fn clock_floor(
 ) -> UnixTime {
     let prompt = sent.is_some_and(|sent| sent <= now && now.since(sent) <= FRESH_SECS);
     let told = if prompt { UnixTime::from_secs(server_time) } else { UnixTime::default() };
-    registration.clock_floor.max(told)
+    let believed = now.max(registration.certificate_end);
+    registration.clock_floor.max(told.min(believed))
 }
 
-/// Validity counts from the question, or from the arrival of a push, on the clock that will judge it.
-fn valid_until(
-    valid_for: Option<u32>,
-    sent: Option<UnixTime>,
-    now: UnixTime,
-    floor: UnixTime,
-) -> Option<UnixTime> {
-    let begin = sent.unwrap_or(now).min(now).max(floor);
-    valid_for.map(|seconds| begin.after(u64::from(seconds)))
+/// Validity counts from the question, or from the arrival of a push, on the token's own clock.
+fn valid(valid_for: Option<u32>, sent: Option<UnixTime>, now: UnixTime) -> Option<Period> {
+    let begin = sent.unwrap_or(now).min(now);
+    valid_for.map(|seconds| Period::new(begin, seconds.into()))
 }
 
 fn renewed(
     registration: &TokenRegistration,
     application: &ApplicationName,
-    end: Option<UnixTime>,
+    valid: Option<Period>,
     floor: UnixTime,
 ) -> TokenRegistration {
     let mut record = with_floor(registration, floor);
     let held = record.configurations.iter_mut().find(|held| held.application == *application);
     if let Some(held) = held.filter(|held| !held.revoked) {
-        held.valid_until = end;
+        held.valid = valid;
+        held.floor = floor;
     }
     record
 }

@@ -11,7 +11,7 @@ use crate::random::{RandomSource, draw};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
 use crate::suite::{Suite, find};
-use crate::time::UnixTime;
+use crate::time::{Period, UnixTime};
 use std::boxed::Box;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
@@ -148,15 +148,14 @@ impl Inner {
     /// Erases the ephemeral keys whose last offer has ended.
     fn forget_lapsed(&mut self, now: UnixTime, offer_ttl: u64) {
         let keep = ISSUED_FOR.saturating_add(offer_ttl);
-        self.ephemerals.retain(|key| now <= key.made.after(keep));
+        self.ephemerals.retain(|key| !Period::new(key.made, keep).is_over(now));
     }
 
     /// The ephemeral key now issued for a suite.
     fn ephemeral(&mut self, suite: &'static dyn Suite, now: UnixTime, offer_ttl: u64) -> (Vec<u8>, [u8; 16]) {
         self.forget_lapsed(now, offer_ttl);
-        let issued = |key: &&Ephemeral| {
-            key.suite == suite.id() && now >= key.made && now <= key.made.after(ISSUED_FOR)
-        };
+        let issued =
+            |key: &&Ephemeral| key.suite == suite.id() && !Period::new(key.made, ISSUED_FOR).is_over(now);
         if let Some(key) = self.ephemerals.iter().find(issued) {
             return (key.public.clone(), key.id);
         }

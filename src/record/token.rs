@@ -5,7 +5,7 @@ use crate::message::ConfigurationSerial;
 use crate::policy::{Policy, SuiteId};
 use crate::secret::Secret;
 use crate::template::Form;
-use crate::time::UnixTime;
+use crate::time::{Period, UnixTime};
 use alloc::vec::Vec;
 
 /// A registration that has begun and is not complete.
@@ -40,6 +40,8 @@ pub struct InFlight {
     pub server_name: ServerName,
     /// SHA-256 of its certificate.
     pub certificate: Digest,
+    /// Time at which that certificate ends.
+    pub certificate_end: UnixTime,
     /// The anchor that vouched for it: SHA-256 of the anchor's encoding.
     pub anchor: Digest,
     /// R2, resent unchanged until it is answered.
@@ -58,8 +60,8 @@ pub struct InFlight {
     pub ticket: (TicketId, Secret),
     /// Length of R3's sealed plaintext, in bytes.
     pub outcome_size: u16,
-    /// Time at which to give up.
-    pub deadline: UnixTime,
+    /// Time for which R2 is sent again; then the run is given up.
+    pub resend: Period,
 }
 
 /// The key whose proof R2 carries, and which the join mixes in.
@@ -88,10 +90,10 @@ pub struct Waiting {
     pub form: Form,
     /// The earlier key that the run renews.
     pub renews: Option<KeyId>,
-    /// Time at which to ask again.
-    pub retry_at: UnixTime,
-    /// Time at which the server forgets the request.
-    pub hold_until: UnixTime,
+    /// Time to wait before asking again.
+    pub retry: Period,
+    /// Time for which the server holds the request.
+    pub hold: Period,
 }
 
 /// A registration as the token keeps it, without its keys.
@@ -103,6 +105,9 @@ pub struct TokenRegistration {
     pub server_name: ServerName,
     /// SHA-256 of the certificate under which it was made.
     pub certificate: Digest,
+    /// Time at which that certificate ends: later than this the server cannot say that it is (see
+    /// [`TokenRegistration::clock_floor`]).
+    pub certificate_end: UnixTime,
     /// SHA-256 of the trust anchor that vouched for it.
     pub anchor: Digest,
     /// The user identification code.
@@ -121,7 +126,8 @@ pub struct TokenRegistration {
     pub supersedes: Option<KeyId>,
     /// The configurations held, one for each application.
     pub configurations: Vec<HeldConfiguration>,
-    /// Latest time that the server has stated.
+    /// Latest time that the server has stated, as far as it can be believed: not later than its certificate's
+    /// end or the token's own clock.
     pub clock_floor: UnixTime,
 }
 
@@ -136,8 +142,8 @@ pub enum Progress {
         transcript: Digest,
         /// The tag of R4.
         tag_c: [u8; 32],
-        /// Time at which the server gives up waiting for R4.
-        confirm_by: UnixTime,
+        /// Time for which the server waits for R4.
+        confirm: Period,
     },
     /// Both sides have proved the key.
     Active,
@@ -152,17 +158,22 @@ pub struct HeldConfiguration {
     pub serial: ConfigurationSerial,
     /// Its digest ([`crate::configuration::digest`]).
     pub digest: Digest,
-    /// Until when the document may be used, by [`TokenRegistration::clock`].
-    pub valid_until: Option<UnixTime>,
+    /// Time for which the document may be used, on the token's clock; `None` for unlimited.
+    pub valid: Option<Period>,
+    /// [`TokenRegistration::clock_floor`] when the document came: it may be used for no longer on the server's
+    /// clock either.
+    pub floor: UnixTime,
     /// Set when the server took the document away: then only serial and digest are left.
     pub revoked: bool,
 }
 
 impl HeldConfiguration {
-    /// Returns whether there is a document that may be used at `clock` ([`TokenRegistration::clock`]).
+    /// Tells whether there is a document that may be used when the token's clock says `now`; `floor` is
+    /// [`TokenRegistration::clock_floor`].
     #[must_use]
-    pub fn in_force(&self, clock: UnixTime) -> bool {
-        !self.revoked && self.valid_until.is_none_or(|end| clock < end)
+    pub fn in_force(&self, now: UnixTime, floor: UnixTime) -> bool {
+        let lasts = |valid: Period| !valid.is_over(now) && floor.since(self.floor) <= valid.seconds();
+        !self.revoked && self.valid.is_none_or(lasts)
     }
 }
 

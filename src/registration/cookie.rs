@@ -6,7 +6,7 @@
 use crate::hash;
 use crate::id::{Digest, OfferId, Txn};
 use crate::secret::Secret;
-use crate::time::UnixTime;
+use crate::time::{Period, UnixTime};
 use crate::transcript::length;
 use crate::wire::{self, map};
 use alloc::vec::Vec;
@@ -36,14 +36,15 @@ impl Cookie {
         cookie
     }
 
-    /// The cookie, if this server made it for this peer and it has not lapsed.
-    pub(super) fn open(key: &Secret, peer: &[u8], cookie: &[u8], now: UnixTime) -> Option<Self> {
+    /// The cookie, if this server made it for this peer, and its `ttl` seconds are not over.
+    pub(super) fn open(key: &Secret, peer: &[u8], ttl: u64, cookie: &[u8], now: UnixTime) -> Option<Self> {
         let (body, claimed) = cookie.split_last_chunk::<32>()?;
         if !bool::from(tag(key, peer, body).ct_eq(claimed)) {
             return None;
         }
         let cookie: Self = wire::decode(body, "R1 cookie", 256).ok()?;
-        (now.as_secs() <= cookie.expires).then_some(cookie)
+        let lasts = Period::new(UnixTime::from_secs(cookie.expires.saturating_sub(ttl)), ttl);
+        (!lasts.is_over(now)).then_some(cookie)
     }
 }
 
@@ -72,15 +73,18 @@ mod tests {
         let sealed = cookie.seal(&key, b"peer");
         assert!(sealed.len() <= 256, "{}", sealed.len());
         let at = UnixTime::from_secs;
-        assert_eq!(Cookie::open(&key, b"peer", &sealed, at(100)), Some(cookie));
-        assert_eq!(Cookie::open(&key, b"peer", &sealed, at(101)), None);
-        assert_eq!(Cookie::open(&key, b"rpee", &sealed, at(1)), None);
-        assert_eq!(Cookie::open(&Secret::new([4; 32]), b"peer", &sealed, at(1)), None);
+        assert_eq!(Cookie::open(&key, b"peer", 600, &sealed, at(100)), Some(cookie));
+        assert_eq!(Cookie::open(&key, b"peer", 600, &sealed, at(101)), None);
+        // An end farther away than any offer's: the clock was set back since.
+        assert_eq!(Cookie::open(&key, b"peer", 30, &sealed, at(10)), Some(cookie));
+        assert_eq!(Cookie::open(&key, b"peer", 30, &sealed, at(9)), None);
+        assert_eq!(Cookie::open(&key, b"rpee", 600, &sealed, at(1)), None);
+        assert_eq!(Cookie::open(&Secret::new([4; 32]), b"peer", 600, &sealed, at(1)), None);
         for place in 0..sealed.len() {
             let mut flipped = sealed.clone();
             flipped[place] ^= 1;
-            assert_eq!(Cookie::open(&key, b"peer", &flipped, at(1)), None);
-            assert_eq!(Cookie::open(&key, b"peer", &sealed[..place], at(1)), None);
+            assert_eq!(Cookie::open(&key, b"peer", 600, &flipped, at(1)), None);
+            assert_eq!(Cookie::open(&key, b"peer", 600, &sealed[..place], at(1)), None);
         }
     }
 }

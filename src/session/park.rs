@@ -123,7 +123,7 @@ fn take_up(
     }
     let ticket: Ticket = crate::wire::decode(ticket, "parked challenge", 256)?;
     let lapses = UnixTime::from_secs(ticket.lapses);
-    if now > lapses {
+    if super::server::has_lapsed(lapses, now) {
         return Err(SessionError::Lapsed);
     }
     Ok(NeedRegistrationAgain {

@@ -19,13 +19,19 @@ use crate::secret::Secret;
 use crate::settings::ServerSettings;
 use crate::step::Step;
 use crate::suite::Suite;
-use crate::time::UnixTime;
+use crate::time::{Period, UnixTime};
 use crate::wire::{Bytes, Codes, Frame, Problem, WireError, encode};
 use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
 
 /// Seconds for which a challenge may be answered.
 pub const CHALLENGE_SECS: u64 = 60;
+
+/// Tells whether the time of a challenge is over that ends at `lapses`.
+pub(super) const fn has_lapsed(lapses: UnixTime, now: UnixTime) -> bool {
+    let begin = UnixTime::from_secs(lapses.as_secs().saturating_sub(CHALLENGE_SECS));
+    Period::new(begin, CHALLENGE_SECS).is_over(now)
+}
 
 /// Receives S0.
 ///
@@ -151,7 +157,7 @@ impl AwaitResponse {
         random: &mut dyn RandomSource,
     ) -> Result<NeedAdmission, SessionError> {
         let Self { suite, mode, address, claimant, transcript, lapses, parked } = self;
-        if now > lapses {
+        if has_lapsed(lapses, now) {
             return Err(SessionError::Lapsed);
         }
         let response: Response<'_> = decode(bytes)?;

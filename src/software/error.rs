@@ -13,6 +13,9 @@ pub enum LoadError {
     /// The operator's: a newer release wrote the file, in this version of the format.
     #[error("the token file is of version {0}, which a newer release made")]
     Newer(u32),
+    /// The operator's: the file is of an earlier version of the format, which no release wrote.
+    #[error("the token file is of version {0}, which no release made; register a new token")]
+    Older(u32),
     /// The operator's: the file is damaged in a part that needs no PIN.
     #[error(transparent)]
     Damaged(#[from] WireError),

@@ -36,7 +36,6 @@ mod label;
 mod lock;
 mod pin;
 mod port;
-mod version_1;
 
 pub use code::{UnblockingCode, UnblockingCodeError};
 pub use error::LoadError;

@@ -17,12 +17,13 @@ use zeroize::Zeroizing;
 /// # Example
 /// ```
 /// use halfkey::record::{HeldConfiguration, Record};
-/// # use halfkey::{ApplicationName, Digest, message::ConfigurationSerial};
+/// # use halfkey::{ApplicationName, Digest, configuration::ConfigurationSerial};
 /// # let held = HeldConfiguration {
 /// #     application: ApplicationName::new("mail")?,
 /// #     serial: ConfigurationSerial { epoch: 0, number: 7 },
 /// #     digest: Digest::new([1; 32]),
-/// #     valid_until: None,
+/// #     valid: None,
+/// #     floor: halfkey::UnixTime::default(),
 /// #     revoked: false,
 /// # };
 /// let bytes = held.to_bytes();

@@ -2,7 +2,7 @@
 
 use super::value::problem;
 use super::{Problem, Put, Value, WireError};
-use crate::time::UnixTime;
+use crate::time::{Period, UnixTime};
 use alloc::vec::Vec;
 use core::convert::Infallible;
 use minicbor::encode::Write;
@@ -134,6 +134,20 @@ impl<'b> Value<'b> for UnixTime {
     }
     fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
         u64::get(from).map(Self::from_secs)
+    }
+}
+
+/// `[begin, seconds]`.
+impl<'b> Value<'b> for Period {
+    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
+        self.begin().put(to.array(2)?)?;
+        self.seconds().put(to)
+    }
+    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
+        match from.array().map_err(problem)? {
+            Some(2) => Ok(Self::new(Value::get(from)?, u64::get(from)?)),
+            _ => Err(Problem::WrongType.into()),
+        }
     }
 }
 

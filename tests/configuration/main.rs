@@ -59,6 +59,7 @@ fn registration() -> TokenRegistration {
         key_id: KeyId::new([1; 16]),
         server_name: ServerName::new("gate.example").unwrap(),
         certificate: Digest::new([2; 32]),
+        certificate_end: UnixTime::from_secs(4_000_000_000),
         anchor: Digest::new([3; 32]),
         user_id: UserId::new("u-17").unwrap(),
         access_path: AccessPath::new("/staff").unwrap(),

@@ -1,13 +1,13 @@
 //! Rules of a token for messages of a server that may be dishonest, one by one; and rules of a server.
 
 use super::*;
-use halfkey::Fault;
 use halfkey::configuration::server::{push, receive_request};
 use halfkey::configuration::token::{ConfigurationRejection, Instruction, receive_push};
 use halfkey::configuration::{FRESH_SECS, MAX_HELD, ServerConfigurationError};
 use halfkey::message::Applied;
 use halfkey::port::entitlement_store::ReportResult;
 use halfkey::record::HeldConfiguration;
+use halfkey::{Fault, Period};
 
 fn refused(verdict: Verdict) -> (u8, ConfigurationRejection) {
     let Verdict::Refused(step) = verdict else { panic!("not refused: {verdict:?}") };
@@ -59,7 +59,8 @@ fn the_same_document_again_is_not_applied_again() {
     };
     assert_eq!(result(step.send.as_bytes()), (serial(5), 0));
     assert_eq!(step.next.configurations.len(), 1);
-    assert_eq!(step.next.configuration(&mail()).unwrap().valid_until, Some(at(SERVER + 7200)));
+    let held = step.next.configuration(&mail()).unwrap();
+    assert_eq!((held.valid, held.floor), (Some(Period::new(at(T), 7200)), at(SERVER)));
 }
 
 #[test]
@@ -83,7 +84,7 @@ fn a_revocation_keeps_its_serial() {
         let record = *need.supply(Applying::Applied, &before).unwrap().next;
         let held = record.configuration(&mail()).unwrap();
         assert_eq!((held.serial, held.revoked, held.digest), (serial(6), true, digest(None)));
-        assert!(!held.in_force(at(T)));
+        assert!(!held.in_force(at(T), at(0)));
 
         let document = document("old");
         assert!(matches!(refused(answer(&record, &c1(serial(5), &document)).unwrap()), (1, _)));
@@ -91,9 +92,9 @@ fn a_revocation_keeps_its_serial() {
         // It has no end, whatever an `unchanged` about it says.
         let renewal = Configuration { kind: 0, valid_for: Some(9), ..revoked(serial(6)) };
         let Verdict::Unchanged(step) = answer(&record, &renewal).unwrap() else { panic!() };
-        assert_eq!(step.next.configuration(&mail()).unwrap().valid_until, None);
+        assert_eq!(step.next.configuration(&mail()).unwrap().valid, None);
         let again = holding(record, serial(7), &document);
-        assert!(again.configuration(&mail()).unwrap().in_force(at(T)));
+        assert!(again.configuration(&mail()).unwrap().in_force(at(T), again.clock_floor));
     }
 }
 
@@ -172,34 +173,34 @@ fn the_digest_is_pinned() {
     assert_eq!(digest(None).to_string(), expected);
 }
 
-/// The floor and the end of validity after an answer that came at `arrival` to a C0 of `sent`.
+/// The floor, and where validity begins, after an answer that came at `arrival` to a C0 of `sent`.
 fn clocks(record: &TokenRegistration, sent: u64, arrival: u64) -> (u64, u64) {
     let (_, asked) = ask(record, 1, sent);
     let new = document("new");
     let c1 = c1(serial(1), &new).encode();
     let need = to_apply(asked.receive(c1.as_bytes(), record, at(arrival)).unwrap().verdict);
     let after = need.supply(Applying::Applied, record).unwrap().next;
-    let end = after.configuration(&mail()).unwrap().valid_until.unwrap();
-    (after.clock_floor.as_secs(), end.as_secs())
+    let held = after.configuration(&mail()).unwrap();
+    let valid = held.valid.unwrap();
+    assert_eq!((valid.seconds(), held.floor), (3600, after.clock_floor));
+    (after.clock_floor.as_secs(), valid.begin().as_secs())
 }
 
 #[test]
 fn only_a_prompt_answer_raises_the_clock_s_floor() {
     let record = registration();
-    assert_eq!(clocks(&record, T, T), (SERVER, SERVER + 3600));
-    assert_eq!(clocks(&record, T, T + FRESH_SECS), (SERVER, SERVER + 3600));
-    assert_eq!(
-        clocks(&record, T, T + FRESH_SECS + 1),
-        (0, T + 3600),
-        "stale; validity counts from the question"
-    );
-    assert_eq!(clocks(&record, T, T - 1), (0, T - 1 + 3600), "the clock went backwards");
-    // A token that has no clock lives by the server's; one that is ahead keeps its own.
-    assert_eq!(clocks(&record, 5, 7), (SERVER, SERVER + 3600));
-    assert_eq!(clocks(&record, SERVER + 50, SERVER + 55), (SERVER, SERVER + 50 + 3600));
-    // The floor is only ever raised.
+    assert_eq!(clocks(&record, T, T), (SERVER, T));
+    assert_eq!(clocks(&record, T, T + FRESH_SECS), (SERVER, T));
+    assert_eq!(clocks(&record, T, T + FRESH_SECS + 1), (0, T), "stale; validity counts from the question");
+    assert_eq!(clocks(&record, T, T - 1), (0, T - 1), "the clock went backwards");
+    assert_eq!(clocks(&record, 5, 7), (SERVER, 5), "no clock at all");
+    assert_eq!(clocks(&record, SERVER + 50, SERVER + 55), (SERVER, SERVER + 50));
+    // The floor is only ever raised, and never beyond what can be believed.
     let ahead = TokenRegistration { clock_floor: at(SERVER + 500), ..registration() };
-    assert_eq!(clocks(&ahead, T, T), (SERVER + 500, SERVER + 500 + 3600));
+    assert_eq!(clocks(&ahead, T, T), (SERVER + 500, T));
+    let certified = TokenRegistration { certificate_end: at(SERVER - 10), ..registration() };
+    assert_eq!(clocks(&certified, T, T), (SERVER - 10, T));
+    assert_eq!(clocks(&certified, SERVER - 5, SERVER - 5), (SERVER - 5, SERVER - 5));
     assert_eq!(ahead.clock(at(T)), at(SERVER + 500));
     assert_eq!(ahead.clock(at(SERVER + 501)), at(SERVER + 501));
 }
@@ -214,7 +215,8 @@ fn a_push_raises_no_floor() {
     for verdict in [receive_push(pushed.as_bytes(), &record, at(T + 1)).unwrap(), crossing] {
         let after = to_apply(verdict).supply(Applying::Applied, &record).unwrap().next;
         assert_eq!(after.clock_floor, at(0));
-        assert_eq!(after.configuration(&mail()).unwrap().valid_until, Some(at(T + 1 + 3600)));
+        let held = after.configuration(&mail()).unwrap();
+        assert_eq!(held.valid, Some(Period::new(at(T + 1), 3600)));
     }
 }
 
@@ -223,16 +225,20 @@ fn unchanged_renews_validity_and_validity_ends() {
     let held = document("held");
     let record = holding(registration(), serial(1), &held);
     let configuration = record.configuration(&mail()).unwrap();
-    assert!(configuration.in_force(at(SERVER + 3599)) && !configuration.in_force(at(SERVER + 3600)));
+    let in_force = |now, floor| configuration.in_force(at(now), at(floor));
+    assert!(in_force(T + 3600, SERVER) && !in_force(T + 3601, SERVER));
+    // Nor for longer on the server's clock, nor where the own clock was set back.
+    assert!(in_force(T, SERVER + 3600) && !in_force(T, SERVER + 3601));
+    assert!(in_force(T - Period::TOLERANCE, SERVER) && !in_force(T - Period::TOLERANCE - 1, SERVER));
     let (_, asked) = ask(&record, 1, SERVER + 3600);
     let unchanged = Configuration { kind: 0, media_type: None, body: None, ..c1(serial(1), &held) };
     let verdict = asked.receive(unchanged.encode().as_bytes(), &record, at(SERVER + 3601)).unwrap().verdict;
     let Verdict::Unchanged(step) = verdict else { panic!() };
-    let end = step.next.configuration(&mail()).unwrap().valid_until;
-    assert_eq!(end, Some(at(SERVER + 7200)));
+    let valid = step.next.configuration(&mail()).unwrap().valid;
+    assert_eq!(valid, Some(Period::new(at(SERVER + 3600), 3600)));
     let endless = Configuration { valid_for: None, ..unchanged };
     let Verdict::Unchanged(step) = answer(&record, &endless).unwrap() else { panic!() };
-    assert_eq!(step.next.configuration(&mail()).unwrap().valid_until, None);
+    assert_eq!(step.next.configuration(&mail()).unwrap().valid, None);
 }
 
 #[test]
@@ -259,7 +265,8 @@ fn a_registration_holds_so_many_and_no_more() {
         application: ApplicationName::new(&format!("app-{place}")).unwrap(),
         serial: serial(1),
         digest: digest(None),
-        valid_until: None,
+        valid: None,
+        floor: at(0),
         revoked: true,
     };
     let full = TokenRegistration { configurations: (0..MAX_HELD).map(held).collect(), ..registration() };

@@ -129,11 +129,11 @@ fn an_entitlement_comes_down_changes_and_goes() {
     let (record, done) = store.round(record, 5, Applying::Applied);
     assert_eq!(done, Some(Instruction::Remove));
     let held = record.configuration(&mail()).unwrap();
-    assert_eq!((held.serial, held.revoked, held.valid_until), (serial(3), true, None));
-    assert!(!held.in_force(at(T)));
+    assert_eq!((held.serial, held.revoked, held.valid), (serial(3), true, None));
+    assert!(!held.in_force(at(T), record.clock_floor));
     let (record, done) = store.round(record, 6, Applying::Applied);
     assert_eq!(done, None, "a revocation is not applied twice either");
-    assert_eq!(record.configuration(&mail()).unwrap().valid_until, None);
+    assert_eq!(record.configuration(&mail()).unwrap().valid, None);
 
     use ReportResult::{Applied, Failed};
     let expected = [(1, Applied), (1, Applied), (2, Failed), (2, Applied), (3, Applied), (3, Applied)];

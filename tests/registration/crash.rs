@@ -179,9 +179,9 @@ impl Episode {
     fn recover(&mut self) {
         let token = &self.card.applicant.token.inner;
         let attempts = token.attempts().unwrap();
-        let half = attempts
-            .into_iter()
-            .find(|attempt| matches!(attempt, Attempt::InFlight(half) if half.deadline >= self.world.now()));
+        let half = attempts.into_iter().find(
+            |attempt| matches!(attempt, Attempt::InFlight(half) if !half.resend.is_over(self.world.now())),
+        );
         let registrations = token.registrations().unwrap();
         let joined = registrations.iter().find(|row| row.progress != Progress::Active);
         if let Some(joined) = joined.cloned() {

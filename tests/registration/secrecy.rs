@@ -40,7 +40,7 @@ fn store_text(world: &World) -> Vec<u8> {
 
 fn token_text(applicant: &mut Applicant, seed: u8) -> Vec<u8> {
     use halfkey::RandomSource;
-    let header = b"halfkey/1 token, version 2\n";
+    let header = b"halfkey/1 token, version 3\n";
     let mut key = [0; 32];
     Counting::new(seed).fill(&mut key);
     let file = applicant.token.save();

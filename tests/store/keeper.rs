@@ -45,9 +45,9 @@ impl Keeper {
         let (registration, keys) = self.keys.values().next().unwrap();
         let progress = match registration.progress {
             Progress::Active => Value::Null,
-            Progress::Joined { txn, transcript, tag_c, confirm_by } => json!({
+            Progress::Joined { txn, transcript, tag_c, confirm } => json!({
                 "txn": txn.to_string(), "transcript": transcript.to_string(),
-                "tag_c": Digest::new(tag_c).to_string(), "confirm_by": confirm_by.as_secs(),
+                "tag_c": Digest::new(tag_c).to_string(), "confirm": [confirm.begin().as_secs(), confirm.seconds()],
             }),
         };
         json!({
@@ -77,13 +77,17 @@ impl Keeper {
                 txn: joined["txn"].as_str().unwrap().parse().unwrap(),
                 transcript: digest(&joined["transcript"]),
                 tag_c: *digest(&joined["tag_c"]).as_bytes(),
-                confirm_by: UnixTime::from_secs(joined["confirm_by"].as_u64().unwrap()),
+                confirm: halfkey::Period::new(
+                    UnixTime::from_secs(joined["confirm"][0].as_u64().unwrap()),
+                    joined["confirm"][1].as_u64().unwrap(),
+                ),
             },
         };
         let registration = TokenRegistration {
             key_id: text("key_id").parse().unwrap(),
             server_name: super::common::name(text("server_name")),
             certificate: digest(&written["certificate"]),
+            certificate_end: UnixTime::from_secs(4_000_000_000),
             anchor: digest(&written["anchor"]),
             user_id: text("user_id").parse().unwrap(),
             access_path: text("access_path").parse().unwrap(),

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 /// First line of each file, which is also the label of its seal.
 const STORE: &[u8] = b"halfkey/1 store, version 2\n";
-const TOKEN: &[u8] = b"halfkey/1 token, version 2\n";
+const TOKEN: &[u8] = b"halfkey/1 token, version 3\n";
 
 const PIN: &str = "2468";
 

@@ -18,6 +18,7 @@ fn apply(token: &mut SoftwareToken, n: u16, renews: Option<u16>) -> Result<(), T
         suite: SuiteId::XWing,
         server_name: ServerName::new("gate.example").unwrap(),
         certificate: Digest::new([4; 32]),
+        certificate_end: UnixTime::from_secs(4_000_000_000),
         anchor: Digest::new([5; 32]),
         request: vec![0; 8],
         transcript: Digest::new([3; 32]),
@@ -27,7 +28,7 @@ fn apply(token: &mut SoftwareToken, n: u16, renews: Option<u16>) -> Result<(), T
         form: form(),
         ticket: (TicketId::new(number(n)), Secret::new([0xEE; 32])),
         outcome_size: 1024,
-        deadline: UnixTime::from_secs(600),
+        resend: halfkey::Period::new(UnixTime::from_secs(0), 600),
     }))
 }
 
@@ -89,7 +90,7 @@ fn a_full_token_renews() {
         txn: Txn::new([1; 16]),
         transcript: Digest::new([3; 32]),
         tag_c: [0; 32],
-        confirm_by: UnixTime::from_secs(600),
+        confirm: halfkey::Period::new(UnixTime::from_secs(0), 600),
     };
     renew(&mut token, 256, joined, Some(old)).unwrap();
     assert_eq!(token.registrations().unwrap().len(), 257);

@@ -103,6 +103,7 @@ pub(crate) fn renew(
         key_id: KeyId::new(number(n)),
         server_name: ServerName::new("gate.example").unwrap(),
         certificate: Digest::new([4; 32]),
+        certificate_end: UnixTime::from_secs(4_000_000_000),
         anchor: Digest::new([5; 32]),
         user_id: UserId::new("u-1").unwrap(),
         access_path: AccessPath::new("/").unwrap(),
@@ -148,8 +149,8 @@ pub(crate) fn waiting(n: u16) -> Attempt {
         ticket: Secret::new([0xEE; 32]),
         form: form(),
         renews: None,
-        retry_at: UnixTime::from_secs(1),
-        hold_until: UnixTime::from_secs(2),
+        retry: halfkey::Period::new(UnixTime::from_secs(0), 1),
+        hold: halfkey::Period::new(UnixTime::from_secs(0), 2),
     })
 }
 

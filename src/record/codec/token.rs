@@ -17,21 +17,22 @@ records! {
 
 stored! { InFlight, "stored half" {
     1 => txn, 2 => suite, 3 => server_name, 4 => certificate, 5 => anchor, 6 => request as blob,
-    7 => transcript, 8 => ss_e, 9 => proof_key, 10 => form, 11 => outcome_size, 12 => deadline, 13 => renews, 14 => ticket,
+    7 => transcript, 8 => ss_e, 9 => proof_key, 10 => form, 11 => outcome_size, 12 => resend, 13 => renews, 14 => ticket,
+    15 => certificate_end,
 } }
 
 stored! { Waiting, "stored wait" {
-    1 => txn, 2 => server_name, 3 => ticket_id, 4 => ticket, 5 => form, 6 => retry_at, 7 => hold_until, 8 => renews,
+    1 => txn, 2 => server_name, 3 => ticket_id, 4 => ticket, 5 => form, 6 => retry, 7 => hold, 8 => renews,
 } }
 
 stored! { TokenRegistration, "stored registration" {
     1 => key_id, 2 => server_name, 3 => certificate, 4 => anchor, 5 => user_id, 6 => access_path,
     7 => suite, 8 => policy, 9 => alias, 10 => progress, 11 => supersedes,
-    12 => configurations as many, 13 => clock_floor,
+    12 => configurations as many, 13 => clock_floor, 14 => certificate_end,
 } }
 
 stored! { HeldConfiguration, "stored configuration" {
-    1 => application, 2 => serial, 3 => digest, 4 => valid_until, 5 => revoked,
+    1 => application, 2 => serial, 3 => digest, 4 => valid, 5 => revoked, 6 => floor,
 } }
 
 /// `[0, half]` or `[1, wait]`.
@@ -74,15 +75,15 @@ impl<'b> Value<'b> for ProofKey {
     }
 }
 
-/// `[0, txn, thJ, tag_c, confirm_by]` joined, `[1]` active.
+/// `[0, txn, thJ, tag_c, confirm]` joined, `[1]` active.
 impl<'b> Value<'b> for Progress {
     fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
         match self {
-            Self::Joined { txn, transcript, tag_c, confirm_by } => {
+            Self::Joined { txn, transcript, tag_c, confirm } => {
                 txn.put(to.array(5)?.u8(0)?)?;
                 transcript.put(to)?;
                 tag_c.put(to)?;
-                confirm_by.put(to)
+                confirm.put(to)
             }
             Self::Active => {
                 to.array(1)?.u8(1)?;
@@ -96,7 +97,7 @@ impl<'b> Value<'b> for Progress {
                 txn: Value::get(from)?,
                 transcript: Value::get(from)?,
                 tag_c: Value::get(from)?,
-                confirm_by: Value::get(from)?,
+                confirm: Value::get(from)?,
             }),
             (1, 1) => Ok(Self::Active),
             _ => Err(Problem::OutOfRange.into()),

@@ -97,7 +97,8 @@ impl NeedOutcome {
             return Ok(Lookup::Before(Frame::stored(outcome)));
         }
         let read = self.read;
-        let cookie = Cookie::open(&settings.secrets.cookie, peer, &read.cookie, now);
+        let cookie =
+            Cookie::open(&settings.secrets.cookie, peer, settings.offer_ttl.into(), &read.cookie, now);
         let known = cookie.filter(|cookie| {
             cookie.txn == read.txn
                 && cookie.offer_id == read.offer_id

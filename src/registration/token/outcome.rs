@@ -13,7 +13,7 @@ use crate::schedule::{Envelope, Ssk1Use};
 use crate::secret::Secret;
 use crate::step::Step;
 use crate::template::FieldError;
-use crate::time::UnixTime;
+use crate::time::{Period, UnixTime};
 use crate::transcript::{Item, transcript};
 use crate::wire::{self, Message};
 use alloc::boxed::Box;
@@ -111,6 +111,7 @@ impl NeedOpen {
                     key_id,
                     server_name: half.server_name.clone(),
                     certificate: half.certificate,
+                    certificate_end: half.certificate_end,
                     anchor: half.anchor,
                     user_id,
                     access_path,
@@ -121,7 +122,7 @@ impl NeedOpen {
                         txn: half.txn,
                         transcript: read.th_j,
                         tag_c: [0; 32],
-                        confirm_by: now.after(confirm_by.into()),
+                        confirm: Period::new(now, confirm_by.into()),
                     },
                     supersedes: half.renews,
                     configurations: Vec::new(),
@@ -148,8 +149,8 @@ impl NeedOpen {
                     ticket: ticket.clone(),
                     form: half.form.clone(),
                     renews: half.renews,
-                    retry_at: now.after(retry_after.into()),
-                    hold_until: now.after(hold_until.into()),
+                    retry: Period::new(now, retry_after.into()),
+                    hold: Period::new(now, hold_until.into()),
                 };
                 let question = SaveAttempt { attempt: Attempt::Waiting(waiting.clone()) };
                 ServerDecision::Wait(Box::new(NeedWait { question, waiting, state }))

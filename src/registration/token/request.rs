@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::step::Step;
 use crate::suite::Suite;
 use crate::template::Form;
-use crate::time::UnixTime;
+use crate::time::{Period, UnixTime};
 use crate::transcript::{Item, label, transcript};
 use crate::wire::{self, Bytes, Frame, Message};
 use alloc::vec::Vec;
@@ -214,6 +214,7 @@ impl NeedSeal {
                 suite: suite.id(),
                 server_name: facts.server.name().clone(),
                 certificate: facts.server.leaf_hash(),
+                certificate_end: facts.server.not_after(),
                 anchor: facts.anchor,
                 request: request.into_bytes(),
                 transcript: th_b,
@@ -223,7 +224,7 @@ impl NeedSeal {
                 form: body.form,
                 ticket: (TicketId(ticket_id), ticket),
                 outcome_size: facts.outcome_size,
-                deadline: now.after(RESEND_SECS),
+                resend: Period::new(now, RESEND_SECS),
             },
         ))
     }
@@ -307,14 +308,14 @@ pub fn abandon_lapsed(token: &mut dyn Token, now: UnixTime) -> Result<(), TokenE
 /// The attempts whose time is over.
 pub(crate) fn lapsed(attempts: Vec<Attempt>, now: UnixTime) -> impl Iterator<Item = Txn> {
     let is_over = move |attempt: &Attempt| {
-        let (Attempt::InFlight(InFlight { deadline: end, .. })
-        | Attempt::Waiting(Waiting { hold_until: end, .. })) = attempt;
-        *end < now
+        let (Attempt::InFlight(InFlight { resend: period, .. })
+        | Attempt::Waiting(Waiting { hold: period, .. })) = attempt;
+        period.is_over(now)
     };
     attempts.into_iter().filter(is_over).map(|attempt| *attempt.txn())
 }
 
-/// R2 is out; R3 is awaited. Send the same R2 again until [`AwaitOutcome::deadline`].
+/// R2 is out; R3 is awaited. Send the same R2 again until [`AwaitOutcome::resend`] is over.
 #[must_use]
 #[derive(Debug)]
 pub struct AwaitOutcome {
@@ -329,10 +330,10 @@ impl AwaitOutcome {
         Frame::stored(self.half.request.clone())
     }
 
-    /// When to give up, with [`Token::abandon`].
+    /// Time for which to send R2 again; then give up, with [`Token::abandon`].
     #[must_use]
-    pub const fn deadline(&self) -> UnixTime {
-        self.half.deadline
+    pub const fn resend(&self) -> Period {
+        self.half.resend
     }
 
     /// The run.

@@ -13,7 +13,7 @@ use crate::schedule::{KeyContext, KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;
 use crate::suite::XWING;
 use crate::template::{FieldValue, Form};
-use crate::time::UnixTime;
+use crate::time::{Period, UnixTime};
 
 pub(super) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
@@ -55,7 +55,8 @@ pub(super) fn configuration(n: u8) -> Result<HeldConfiguration, ContractViolatio
         application: ApplicationName::new(&alloc::format!("application-{n}")).map_err(unnamed)?,
         serial: ConfigurationSerial { epoch: 1, number: n.into() },
         digest: digest(n),
-        valid_until: Some(NOW.after(60)),
+        valid: Some(Period::new(NOW, 60)),
+        floor: NOW,
         revoked: false,
     })
 }
@@ -173,18 +174,19 @@ impl Server {
         mix: &Secret,
     ) -> Result<Self, ContractViolation> {
         let (ssk2, ss_e, transcript) = (secret(n ^ 0x40), secret(n ^ 0x41), digest(n ^ 0x42));
-        let confirm_by = NOW.after(86_400);
+        let confirm = Period::new(NOW, 86_400);
         let registration = TokenRegistration {
             key_id,
             server_name: server(n)?,
             certificate: digest(n ^ 0x43),
+            certificate_end: UnixTime::from_secs(4_000_000_000),
             anchor: digest(n ^ 0x44),
             user_id: UserId::new(&alloc::format!("user-{n}")).map_err(unnamed)?,
             access_path: AccessPath::new("/contract").map_err(unnamed)?,
             suite: SuiteId::XWing,
             policy: Policy::default(),
             alias: None,
-            progress: Progress::Joined { txn: txn(n), transcript, tag_c: [0; 32], confirm_by },
+            progress: Progress::Joined { txn: txn(n), transcript, tag_c: [0; 32], confirm },
             supersedes: None,
             configurations: alloc::vec::Vec::new(),
             clock_floor: NOW,
@@ -229,8 +231,8 @@ impl Server {
     pub(super) fn stored(&self) -> TokenRegistration {
         let confirm = KeyUse::Confirm(self.transcript, self.tag_s);
         let tag_c = *self.keys.derive(&XWING, &confirm).expose();
-        let confirm_by = NOW.after(86_400);
-        let progress = Progress::Joined { txn: txn(self.n), transcript: self.transcript, tag_c, confirm_by };
+        let confirm = Period::new(NOW, 86_400);
+        let progress = Progress::Joined { txn: txn(self.n), transcript: self.transcript, tag_c, confirm };
         TokenRegistration { progress, ..self.registration.clone() }
     }
 }
@@ -241,6 +243,7 @@ pub(super) fn half_attempt(n: u8, outcome_size: u16) -> Result<InFlight, Contrac
         suite: SuiteId::XWing,
         server_name: server(n)?,
         certificate: digest(n ^ 0x43),
+        certificate_end: UnixTime::from_secs(4_000_000_000),
         anchor: digest(n ^ 0x44),
         request: alloc::vec![n; 2000],
         transcript: digest(n ^ 0x45),
@@ -250,7 +253,7 @@ pub(super) fn half_attempt(n: u8, outcome_size: u16) -> Result<InFlight, Contrac
         form: form(),
         ticket: (TicketId::new([n; 16]), secret(n ^ 0x47)),
         outcome_size,
-        deadline: NOW.after(600),
+        resend: Period::new(NOW, 600),
     })
 }
 
@@ -262,15 +265,15 @@ pub(super) fn waiting_attempt(n: u8) -> Result<Waiting, ContractViolation> {
         ticket: secret(n ^ 0x47),
         form: form(),
         renews: Some(key(n ^ 0x48)),
-        retry_at: NOW.after(60),
-        hold_until: NOW.after(86_400),
+        retry: Period::new(NOW, 60),
+        hold: Period::new(NOW, 86_400),
     })
 }
 
 pub(super) fn equal_halves(a: &InFlight, b: &InFlight) -> bool {
     let plain = |half: &InFlight| {
         let names = (half.txn, half.suite, half.server_name.clone(), half.certificate, half.anchor);
-        (names, half.transcript, half.renews, half.ticket.0, half.outcome_size, half.deadline)
+        (names, half.transcript, half.renews, half.ticket.0, half.outcome_size, half.resend)
     };
     let proofs = match (&a.proof_key, &b.proof_key) {
         (ProofKey::None, ProofKey::None) => true,
@@ -286,6 +289,6 @@ pub(super) fn equal_halves(a: &InFlight, b: &InFlight) -> bool {
 }
 
 pub(super) fn equal_waits(a: &Waiting, b: &Waiting) -> bool {
-    let plain = |wait: &Waiting| (wait.txn, wait.server_name.clone(), wait.ticket_id, wait.retry_at);
-    plain(a) == plain(b) && (&a.form, a.hold_until) == (&b.form, b.hold_until) && same(&a.ticket, &b.ticket)
+    let plain = |wait: &Waiting| (wait.txn, wait.server_name.clone(), wait.ticket_id, wait.retry);
+    plain(a) == plain(b) && (&a.form, a.hold) == (&b.form, b.hold) && same(&a.ticket, &b.ticket)
 }
