@@ -1,29 +1,44 @@
-//! The signature algorithms of certificates, as webpki asks for them.
+//! The signature algorithms of certificates and revocation lists, as webpki asks for them.
 
 use crate::key::OfferPublicKey;
+use crate::key::ecdsa::Curve;
 use crate::key::rsa_parts;
+use alloc::vec::Vec;
 use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
-use sha2::{Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 
-/// All that a token accepts: RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2) and Ed25519 (RFC 8410).
-pub(super) const ACCEPTED: &[&dyn SignatureVerificationAlgorithm] =
-    &[&Rsa::Sha256, &Rsa::Sha384, &Rsa::Sha512, &Ed25519];
+/// All that a token accepts: RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2), ECDSA (RFC 5758) and Ed25519 (RFC 8410).
+pub(super) const ACCEPTED: &[&dyn SignatureVerificationAlgorithm] = &[
+    &Rsa(Hash::Sha256),
+    &Rsa(Hash::Sha384),
+    &Rsa(Hash::Sha512),
+    &Ecdsa(Curve::P256, Hash::Sha256),
+    &Ecdsa(Curve::P256, Hash::Sha384),
+    &Ecdsa(Curve::P256, Hash::Sha512),
+    &Ecdsa(Curve::P384, Hash::Sha256),
+    &Ecdsa(Curve::P384, Hash::Sha384),
+    &Ecdsa(Curve::P384, Hash::Sha512),
+    &Ed25519,
+];
 
-/// RSA keys of 2048 to 8192 bits, PKCS#1 v1.5 padding.
-#[derive(Debug)]
-enum Rsa {
+#[derive(Clone, Copy, Debug)]
+enum Hash {
     Sha256,
     Sha384,
     Sha512,
 }
 
+/// RSA keys of 2048 to 8192 bits, PKCS#1 v1.5 padding.
+#[derive(Debug)]
+struct Rsa(Hash);
+
 impl SignatureVerificationAlgorithm for Rsa {
     fn verify_signature(&self, key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
         let key = rsa_parts::public_from_pkcs1(key).map_err(|_| InvalidSignature)?;
-        match self {
-            Self::Sha256 => key.pkcs1v15_verify::<Sha256>(message, signature),
-            Self::Sha384 => key.pkcs1v15_verify::<Sha384>(message, signature),
-            Self::Sha512 => key.pkcs1v15_verify::<Sha512>(message, signature),
+        match self.0 {
+            Hash::Sha256 => key.pkcs1v15_verify::<Sha256>(message, signature),
+            Hash::Sha384 => key.pkcs1v15_verify::<Sha384>(message, signature),
+            Hash::Sha512 => key.pkcs1v15_verify::<Sha512>(message, signature),
         }
         .map_err(|_| InvalidSignature)
     }
@@ -33,10 +48,40 @@ impl SignatureVerificationAlgorithm for Rsa {
     }
 
     fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        match self {
-            Self::Sha256 => alg_id::RSA_PKCS1_SHA256,
-            Self::Sha384 => alg_id::RSA_PKCS1_SHA384,
-            Self::Sha512 => alg_id::RSA_PKCS1_SHA512,
+        match self.0 {
+            Hash::Sha256 => alg_id::RSA_PKCS1_SHA256,
+            Hash::Sha384 => alg_id::RSA_PKCS1_SHA384,
+            Hash::Sha512 => alg_id::RSA_PKCS1_SHA512,
+        }
+    }
+}
+
+/// Uncompressed points of the curve; the hash need not be as long as the curve.
+#[derive(Debug)]
+struct Ecdsa(Curve, Hash);
+
+impl SignatureVerificationAlgorithm for Ecdsa {
+    fn verify_signature(&self, key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
+        let digest: Vec<u8> = match self.1 {
+            Hash::Sha256 => Sha256::digest(message).to_vec(),
+            Hash::Sha384 => Sha384::digest(message).to_vec(),
+            Hash::Sha512 => Sha512::digest(message).to_vec(),
+        };
+        self.0.verify(key, &digest, signature).map_err(|_| InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        match self.0 {
+            Curve::P256 => alg_id::ECDSA_P256,
+            Curve::P384 => alg_id::ECDSA_P384,
+        }
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        match self.1 {
+            Hash::Sha256 => alg_id::ECDSA_SHA256,
+            Hash::Sha384 => alg_id::ECDSA_SHA384,
+            Hash::Sha512 => alg_id::ECDSA_SHA512,
         }
     }
 }

@@ -1,6 +1,7 @@
-//! The certificate authority's key pair, the patent's P_i: RSA or Ed25519.
+//! The certificate authority's key pair, the patent's P_i: RSA, ECDSA or Ed25519.
 
 use super::blinding::Blinding;
+use super::ecdsa::{self, Curve, EcdsaKey};
 use super::{KeyError, MAX_ENCODED, OfferKey, OfferPublicKey, pem, rsa_parts};
 use crate::random::{Lent, RandomSource};
 use alloc::boxed::Box;
@@ -12,13 +13,13 @@ use pkcs8::{AlgorithmIdentifierRef, PrivateKeyInfoRef, SubjectPublicKeyInfoRef};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// P_i as tokens embed it: RSA (2048 to 8192 bits, exponent as for [`super::KemPublicKey`]) or
-/// Ed25519.
+/// P_i as tokens embed it: RSA (2048 to 8192 bits, exponent as for [`super::KemPublicKey`]), ECDSA on P-256 or
+/// P-384 (a named curve, the point not compressed), or Ed25519.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IssuerPublicKey(Vec<u8>);
 
 impl IssuerPublicKey {
-    /// Reads a DER SubjectPublicKeyInfo: rsaEncryption or Ed25519.
+    /// Reads a DER SubjectPublicKeyInfo: rsaEncryption, id-ecPublicKey or Ed25519.
     ///
     /// # Errors
     /// [`KeyError`] for another structure, algorithm, size or exponent.
@@ -29,6 +30,8 @@ impl IssuerPublicKey {
         let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| KeyError::Malformed)?;
         if rsa_parts::is_rsa(&spki.algorithm) {
             rsa_parts::public_from_spki(der)?;
+        } else if ecdsa::is_elliptic(&spki.algorithm) {
+            ecdsa::check_spki(&spki)?;
         } else {
             OfferPublicKey::from_spki_der(der)?;
         }
@@ -67,13 +70,15 @@ impl fmt::Debug for IssuerPublicKey {
 #[derive(Clone)]
 enum Private {
     Rsa(Box<rsa::PrivateKey>),
+    Ecdsa(EcdsaKey),
     // The same primitive as the offer key, over bare messages: never one key for both.
     Ed25519(Box<OfferKey>),
 }
 
 /// The private half of P_i: signs certificates and revocation lists. Erased when dropped.
 ///
-/// RSA signs with RSASSA-PKCS1-v1_5 and SHA-256 (RFC 8017, section 8.2), always blinded.
+/// RSA signs with RSASSA-PKCS1-v1_5 and SHA-256 (RFC 8017, section 8.2), always blinded; ECDSA with SHA-256 on
+/// P-256 and with SHA-384 on P-384, and with deterministic nonces (RFC 6979).
 #[derive(Clone)]
 pub struct IssuerKey {
     private: Private,
@@ -84,6 +89,7 @@ impl IssuerKey {
     fn new(private: Private) -> Result<Self, KeyError> {
         let public = IssuerPublicKey(match &private {
             Private::Rsa(key) => rsa_parts::public_to_spki(key.as_public_key())?,
+            Private::Ecdsa(key) => key.to_spki_der()?,
             Private::Ed25519(key) => key.public().to_spki_der()?,
         });
         Ok(Self { private, public })
@@ -97,6 +103,22 @@ impl IssuerKey {
         Self::new(Private::Rsa(Box::new(rsa_parts::generate(bits, random)?)))
     }
 
+    /// Makes an ECDSA key on the curve P-256 from 32 bytes of `random`.
+    ///
+    /// # Errors
+    /// Only when memory cannot hold its encoding.
+    pub fn generate_p256(random: &mut dyn RandomSource) -> Result<Self, KeyError> {
+        Self::new(Private::Ecdsa(EcdsaKey::generate(Curve::P256, &mut Blinding::new(random))))
+    }
+
+    /// Makes an ECDSA key on the curve P-384 from 32 bytes of `random`, which are enough for its 192 bits of security.
+    ///
+    /// # Errors
+    /// Only when memory cannot hold its encoding.
+    pub fn generate_p384(random: &mut dyn RandomSource) -> Result<Self, KeyError> {
+        Self::new(Private::Ecdsa(EcdsaKey::generate(Curve::P384, &mut Blinding::new(random))))
+    }
+
     /// Makes an Ed25519 key.
     ///
     /// # Errors
@@ -105,7 +127,7 @@ impl IssuerKey {
         Self::new(Private::Ed25519(Box::new(OfferKey::generate(random))))
     }
 
-    /// Reads a DER PKCS#8 private key: RSA or Ed25519.
+    /// Reads a DER PKCS#8 private key: RSA, ECDSA on P-256 or P-384, or Ed25519.
     ///
     /// # Errors
     /// [`KeyError`] for another structure, algorithm, size or exponent, or parts that do not fit.
@@ -116,6 +138,8 @@ impl IssuerKey {
         let info = PrivateKeyInfoRef::from_der(der).map_err(|_| KeyError::Malformed)?;
         Self::new(if rsa_parts::is_rsa(&info.algorithm) {
             Private::Rsa(Box::new(rsa_parts::private_from_pkcs8(der)?))
+        } else if ecdsa::is_elliptic(&info.algorithm) {
+            Private::Ecdsa(EcdsaKey::from_pkcs8_der(der)?)
         } else {
             Private::Ed25519(Box::new(OfferKey::from_pkcs8_der(der)?))
         })
@@ -136,6 +160,7 @@ impl IssuerKey {
     pub fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         match &self.private {
             Private::Rsa(key) => rsa_parts::private_to_pkcs8(key),
+            Private::Ecdsa(key) => key.to_pkcs8_der(),
             Private::Ed25519(key) => key.to_pkcs8_der(),
         }
     }
@@ -160,18 +185,20 @@ impl IssuerKey {
             Private::Rsa(key) => key
                 .pkcs1v15_sign_with_rng::<Sha256, _>(&mut Lent(&mut Blinding::new(random)), message)
                 .map_err(|_| KeyError::Operation),
+            Private::Ecdsa(key) => key.sign(message),
             Private::Ed25519(key) => Ok(key.sign_bare(message).into()),
         }
     }
 
-    /// The algorithm of [`Self::sign`]'s signatures: sha256WithRSAEncryption (RFC 4055, section 5)
-    /// or Ed25519 (RFC 8410).
+    /// The algorithm of [`Self::sign`]'s signatures: sha256WithRSAEncryption (RFC 4055, section 5),
+    /// ecdsa-with-SHA256 or -SHA384 (RFC 5758) or Ed25519 (RFC 8410).
     pub(crate) const fn signature_algorithm(&self) -> AlgorithmIdentifierRef<'static> {
         match &self.private {
             Private::Rsa(_) => AlgorithmIdentifierRef {
                 oid: der::oid::ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11"),
                 parameters: Some(der::asn1::AnyRef::NULL),
             },
+            Private::Ecdsa(key) => key.signature_algorithm(),
             Private::Ed25519(_) => ed25519_dalek::pkcs8::ALGORITHM_ID,
         }
     }

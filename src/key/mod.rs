@@ -21,6 +21,7 @@
 //! ```
 
 mod blinding;
+pub(crate) mod ecdsa;
 mod issuer;
 mod kem;
 mod offer;

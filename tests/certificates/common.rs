@@ -42,6 +42,17 @@ pub(crate) fn rsa_issuer_key() -> &'static IssuerKey {
     KEY.get_or_init(|| IssuerKey::generate_rsa(2048, &mut fixed("issuer")).unwrap())
 }
 
+/// One issuer's key of every kind.
+pub(crate) fn issuer_keys(seed: &str) -> Vec<IssuerKey> {
+    let random = &mut fixed(seed);
+    vec![
+        rsa_issuer_key().clone(),
+        IssuerKey::generate_p256(random).unwrap(),
+        IssuerKey::generate_p384(random).unwrap(),
+        IssuerKey::generate_ed25519(random).unwrap(),
+    ]
+}
+
 pub(crate) fn ed25519_issuer_key(seed: &str) -> IssuerKey {
     IssuerKey::generate_ed25519(&mut fixed(seed)).unwrap()
 }

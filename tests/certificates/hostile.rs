@@ -322,6 +322,30 @@ fn rsa_signatures_are_checked() {
 }
 
 #[test]
+fn ecdsa_signatures_are_checked() {
+    for key in &issuer_keys("ecdsa")[1..3] {
+        let mut authority = Authority::root(issuer_name("EC"), key.clone()).unwrap();
+        let chain = issue(&mut authority, "leaf");
+        let leaf = chain.leaf().as_der();
+        assert!(check(&[leaf], &anchors(&authority)).is_ok());
+        for place in 0..leaf.len() {
+            let mut wrong = leaf.to_vec();
+            wrong[place] ^= 1 << (place % 8);
+            assert!(check(&[&wrong], &anchors(&authority)).is_err(), "byte {place}");
+        }
+        let mut wrong = leaf.to_vec();
+        wrong[leaf.len() - 1] ^= 1;
+        assert_eq!(check(&[&wrong], &anchors(&authority)), Err(CertificateError::BadSignature));
+        let same_kind = &issuer_keys("other")[1..3];
+        for other in same_kind {
+            let other = Authority::root(issuer_name("EC"), other.clone()).unwrap();
+            let refused = check(&[leaf], &anchors(&other)).unwrap_err();
+            assert!(matches!(refused, CertificateError::BadSignature | CertificateError::Algorithm));
+        }
+    }
+}
+
+#[test]
 fn a_root_that_restricts_names_is_no_anchor() {
     let root = root("issuer").root_certificate(validity(), &mut fixed("root")).unwrap();
     let org = [0x30, 9, 0xA0, 7, 0x30, 5, 0x82, 3, b'o', b'r', b'g'];

@@ -1,12 +1,16 @@
 //! Keys in and out, and SSK1 under P_u.
 
-use super::common::{fixed, kem_key, offer_key, rsa_issuer_key};
+use super::common::{fixed, issuer_keys, kem_key, offer_key, rsa_issuer_key};
 use halfkey::key::{
     IssuerKey, IssuerPublicKey, KemPrivateKey, KemPublicKey, KeyError, OfferKey, OfferPublicKey,
 };
 use halfkey::{Digest, RandomSource, Secret};
+use der::asn1::{Any, BitString};
+use der::oid::ObjectIdentifier;
+use der::{Decode, Encode};
 use rsa::pkcs8::{DecodePublicKey, EncodePrivateKey, EncodePublicKey};
 use std::sync::LazyLock;
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 static SSK1: LazyLock<Secret> = LazyLock::new(|| Secret::new([0x51; 32]));
 static FALLBACK: LazyLock<Secret> = LazyLock::new(|| Secret::new([0xFA; 32]));
@@ -98,10 +102,10 @@ fn keys_go_out_and_come_back() {
     let public = OfferPublicKey::from_spki_pem(&key.public().to_spki_pem().unwrap()).unwrap();
     assert_eq!(public, key.public());
 
-    let ed25519 = IssuerKey::generate_ed25519(&mut fixed("ed25519")).unwrap();
-    for key in [rsa_issuer_key(), &ed25519] {
+    for key in issuer_keys("issuer") {
         let again = IssuerKey::from_pkcs8_pem(&key.to_pkcs8_pem().unwrap()).unwrap();
         assert_eq!(again.public(), key.public());
+        assert_eq!(again.to_pkcs8_der().unwrap(), key.to_pkcs8_der().unwrap());
         let public = IssuerPublicKey::from_spki_pem(&key.public().to_spki_pem().unwrap()).unwrap();
         assert_eq!(&public, key.public());
     }
@@ -120,6 +124,46 @@ fn keys_of_another_kind_are_refused() {
     );
     let point_of_order_one = std::array::from_fn(|i| u8::from(i == 0));
     assert_eq!(OfferPublicKey::new(&point_of_order_one), Err(KeyError::SmallOrder));
+}
+
+#[test]
+fn points_of_issuers_are_on_their_curve_and_uncompressed() {
+    use p256::elliptic_curve::sec1::ToSec1Point;
+    let random = &mut fixed("points");
+    let (on_p256, on_p384) =
+        (IssuerKey::generate_p256(random).unwrap(), IssuerKey::generate_p384(random).unwrap());
+    for (key, length) in [(&on_p256, 65), (&on_p384, 97)] {
+        let good = key.public().as_spki_der();
+        let start = good.len() - length;
+        assert_eq!(IssuerPublicKey::from_spki_der(good).as_ref(), Ok(key.public()));
+        for place in [start, start + 1, good.len() - 1] {
+            let mut wrong = good.to_vec();
+            wrong[place] ^= 1;
+            assert_eq!(IssuerPublicKey::from_spki_der(&wrong), Err(KeyError::Malformed), "byte {place}");
+        }
+    }
+    let spki = SubjectPublicKeyInfoOwned::from_der(on_p256.public().as_spki_der()).unwrap();
+    let with = |point: &[u8], curve: &str| {
+        let mut spki = spki.clone();
+        spki.subject_public_key = BitString::from_bytes(point).unwrap();
+        spki.algorithm.parameters = Some(Any::encode_from(&curve.parse::<ObjectIdentifier>().unwrap()).unwrap());
+        IssuerPublicKey::from_spki_der(&spki.to_der().unwrap())
+    };
+    let (p256, p521) = ("1.2.840.10045.3.1.7", "1.3.132.0.35");
+    let point = spki.subject_public_key.raw_bytes();
+    assert!(with(point, p256).is_ok());
+    assert_eq!(with(point, "1.3.132.0.34"), Err(KeyError::Malformed), "as a point of P-384");
+    assert_eq!(with(point, p521), Err(KeyError::WrongAlgorithm));
+    assert_eq!(with(&[0], p256), Err(KeyError::Malformed), "the point at infinity");
+    assert_eq!(with(&[], p256), Err(KeyError::Malformed));
+    let compressed = p256::PublicKey::from_sec1_bytes(point).unwrap().to_sec1_point(true);
+    assert_eq!(with(compressed.as_bytes(), p256), Err(KeyError::Malformed));
+    // A private key beside another's public key.
+    let (one, mut other) = (on_p256.to_pkcs8_der().unwrap(), on_p256.to_pkcs8_der().unwrap());
+    let place = one.len() - point.len();
+    let foreign = IssuerKey::generate_p256(random).unwrap();
+    other[place..].copy_from_slice(&foreign.to_pkcs8_der().unwrap()[place..]);
+    assert_eq!(IssuerKey::from_pkcs8_der(&other).unwrap_err(), KeyError::Malformed);
 }
 
 #[test]
@@ -196,5 +240,6 @@ fn a_source_that_repeats_itself_holds_nothing_up() {
         let ciphertext = kem_key().public().encapsulate(&SSK1, &mut same).unwrap();
         let opened = kem_key().decapsulate(&ciphertext, &FALLBACK, &mut same);
         assert_eq!(opened.expose(), SSK1.expose());
+        assert!(IssuerKey::generate_p256(&mut same).is_ok() && IssuerKey::generate_p384(&mut same).is_ok());
     }
 }

@@ -5,13 +5,14 @@ use halfkey::certificate::{
     Certificate, CertificateError, Chain, EXTENSION_OID, PURPOSE_OID, Revocation, RevocationDepth,
     RevocationList, TrustAnchor, verify,
 };
-use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+use halfkey::key::{IssuerKey, KemPrivateKey, KeyError, OfferKey};
 use halfkey::memory::Authority;
 use halfkey::port::CertificateAuthority;
 use halfkey::{Secret, UnixTime};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use zeroize::Zeroizing;
 
 const LABEL: &str = "68616c666b65792f312073736b31"; // "halfkey/1 ssk1"
 
@@ -63,10 +64,10 @@ impl Drop for Bench {
 fn openssl_accepts_what_is_issued_here() {
     let Some(bench) = Bench::new("accepts") else { return };
     bench.write("openssl.cnf", "");
-    let rsa = || Authority::root(issuer_name("RSA, O=\"issuer\""), rsa_issuer_key().clone()).unwrap();
-    for mut top in [rsa(), root("ed25519")] {
+    let (tops, belows) = (issuer_keys("openssl"), issuer_keys("below").into_iter().rev());
+    for (top, key) in tops.into_iter().zip(belows) {
         let random = &mut fixed("openssl");
-        let key = IssuerKey::generate_ed25519(random).unwrap();
+        let mut top = Authority::root(issuer_name("Top, O=\"issuer\""), top).unwrap();
         let own = top.certify_authority(&issuer_name("Below"), key.public(), 0, validity(), random).unwrap();
         let mut below = Authority::subordinate(key, vec![own], top.trust_anchor().unwrap()).unwrap();
         let (kept, revoked) = (issue(&mut below, "kept"), issue(&mut below, "revoked"));
@@ -111,14 +112,19 @@ fn openssl_accepts_what_is_issued_here() {
 fn openssl_reads_the_keys_made_here() {
     let Some(bench) = Bench::new("keys") else { return };
     bench.write("openssl.cnf", "");
-    for (pem, public) in [
-        (kem_key().to_pkcs8_pem(), kem_key().public().to_spki_pem()),
-        (offer_key().to_pkcs8_pem(), offer_key().public().to_spki_pem()),
-        (rsa_issuer_key().to_pkcs8_pem(), rsa_issuer_key().public().to_spki_pem()),
-    ] {
+    let check = |pem: Result<Zeroizing<String>, _>, public: Result<String, KeyError>| {
         bench.write("key.pem", &*pem.unwrap());
         bench.run("pkey -in key.pem -check -noout");
         assert_eq!(bench.run("pkey -in key.pem -pubout"), public.unwrap());
+    };
+    for (pem, public) in [
+        (kem_key().to_pkcs8_pem(), kem_key().public().to_spki_pem()),
+        (offer_key().to_pkcs8_pem(), offer_key().public().to_spki_pem()),
+    ] {
+        check(pem, public);
+    }
+    for key in issuer_keys("openssl") {
+        check(key.to_pkcs8_pem(), key.public().to_spki_pem());
     }
 }
 
@@ -175,7 +181,22 @@ authorityKeyIdentifier = keyid
 
 #[test]
 fn what_openssl_issues_is_accepted_here() {
-    let Some(bench) = Bench::new("issues") else { return };
+    // As operators' authorities have them: with keys and hashes of different kinds and strengths.
+    let rsa = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
+    let (p256, p384) = ("-algorithm EC -pkeyopt ec_paramgen_curve:P-256", "-algorithm EC -pkeyopt ec_paramgen_curve:P-384");
+    for (test, root, middle, hashes) in [
+        ("rsa", rsa, rsa, ["sha512", "sha256"]),
+        ("ec", p384, p256, ["sha384", "sha256"]),
+        ("mixed", p256, p384, ["sha512", "sha256"]),
+        ("odd", rsa, p256, ["sha256", "sha384"]),
+        ("ed25519", "-algorithm ED25519", p384, ["sha512", "sha512"]),
+    ] {
+        openssl_issues(test, [root, middle], hashes);
+    }
+}
+
+fn openssl_issues(test: &str, [root, middle]: [&str; 2], [by_root, by_middle]: [&str; 2]) {
+    let Some(bench) = Bench::new(test) else { return };
     bench.run("genpkey -algorithm ED25519 -out offer.key");
     let offer = OfferKey::from_pkcs8_pem(&bench.read("offer.key")).unwrap().public();
     let hex: String = offer.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -191,23 +212,24 @@ fn what_openssl_issues_is_accepted_here() {
     bench.write("server.ext", server("keyEncipherment"));
     bench.write("wrong.ext", server("keyEncipherment,digitalSignature"));
 
-    // An RSA root, an intermediate authority under it, servers under that.
-    for who in ["root", "middle", "server"] {
-        bench.run(&format!("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out {who}.key"));
+    // A root, an intermediate authority under it, servers under that.
+    let server_key = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
+    for (who, options) in [("root", root), ("middle", middle), ("server", server_key)] {
+        bench.run(&format!("genpkey {options} -out {who}.key"));
     }
-    bench.run(
-        "req -x509 -new -key root.key -sha512 -subj /O=Plant/CN=Root -days 30 -extensions root -out root.pem",
-    );
+    bench.run(&format!(
+        "req -x509 -new -key root.key -{by_root} -subj /O=Plant/CN=Root -days 30 -extensions root -out root.pem"
+    ));
     bench.run("req -new -key middle.key -subj /O=Plant/CN=Middle -out middle.csr");
-    bench.run(
-        "x509 -req -in middle.csr -CA root.pem -CAkey root.key -sha512 -set_serial 5 -days 30 \
-         -extfile openssl.cnf -extensions middle -out middle.pem",
-    );
+    bench.run(&format!(
+        "x509 -req -in middle.csr -CA root.pem -CAkey root.key -{by_root} -set_serial 5 -days 30 \
+         -extfile openssl.cnf -extensions middle -out middle.pem"
+    ));
     bench.run("req -new -key server.key -subj /CN=ignored -out server.csr");
     for (out, serial) in [("server", "0x80"), ("wrong", "0x81"), ("revoked", "0x82")] {
         let ext = if out == "wrong" { "wrong" } else { "server" };
         bench.run(&format!(
-            "x509 -req -in server.csr -CA middle.pem -CAkey middle.key -sha256 -set_serial {serial} -days 20 \
+            "x509 -req -in server.csr -CA middle.pem -CAkey middle.key -{by_middle} -set_serial {serial} -days 20 \
              -extfile {ext}.ext -out {out}.pem"
         ));
     }
