@@ -121,9 +121,28 @@ pub enum NameError {
     /// A character that this kind of name does not have.
     #[error("the name has a character that is not allowed there")]
     Character,
+    /// The first character that this kind of name does not have.
+    #[error("the name's character {character:?} (U+{:04X}) at place {place} is not allowed there", u32::from(*.character))]
+    CharacterAt {
+        /// The character.
+        character: char,
+        /// Its place, counted in characters from 1.
+        place: usize,
+    },
+    /// Not the DER of a name.
+    #[error("the name's encoding is malformed")]
+    Encoding,
     /// Not in the form that normalisation gives; [`crate::UserName::normalise`] makes it so.
     #[error("the name is not normalised")]
     NotNormalised,
+}
+
+impl NameError {
+    /// Finds the first character that is not `allowed`.
+    pub(crate) fn first(name: &str, allowed: impl Fn(char) -> bool) -> Option<Self> {
+        let (place, character) = (1..).zip(name.chars()).find(|(_, character)| !allowed(*character))?;
+        Some(Self::CharacterAt { character, place })
+    }
 }
 
 macro_rules! name {

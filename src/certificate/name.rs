@@ -3,9 +3,25 @@
 use crate::id::NameError;
 use alloc::vec::Vec;
 use core::fmt;
-use core::str::FromStr;
-use der::{Decode, Encode};
-use x509_cert::name::Name;
+use der::asn1::{SetOfVec, Utf8StringRef};
+use der::oid::ObjectIdentifier;
+use der::{Decode, Encode, Sequence, ValueOrd};
+use x509_cert::name::{Name, RelativeDistinguishedName};
+
+/// id-at-commonName (RFC 5280, appendix A.1).
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+
+/// AttributeTypeAndValue with a text. Made without a string syntax in between, in which some texts would be
+/// taken for syntax and others could not be said.
+#[derive(Sequence, ValueOrd)]
+struct Attribute<'a> {
+    kind: ObjectIdentifier,
+    value: Utf8StringRef<'a>,
+}
+
+fn malformed(_: der::Error) -> NameError {
+    NameError::Encoding
+}
 
 /// The name of a certificate authority, as its certificates carry it in `issuer`.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,31 +44,32 @@ impl IssuerName {
         if text.len() > Self::MAX_COMMON_NAME {
             return Err(NameError::TooLong(Self::MAX_COMMON_NAME));
         }
-        if text.chars().any(char::is_control) {
-            return Err(NameError::Character);
+        if let Some(error) = NameError::first(text, |character| !character.is_control()) {
+            return Err(error);
         }
-        // RFC 4514 escapes, so that no character of the text is read as syntax.
-        let mut escaped = alloc::string::String::from("CN=");
-        for character in text.chars() {
-            if character.is_ascii() && !character.is_ascii_alphanumeric() {
-                escaped.push('\\');
-            }
-            escaped.push(character);
-        }
-        let name = Name::from_str(&escaped).map_err(|_| NameError::Character)?;
-        Ok(Self(name.to_der().map_err(|_| NameError::Character)?))
+        let attribute = Attribute { kind: COMMON_NAME, value: Utf8StringRef::new(text).map_err(malformed)? };
+        let mut part = SetOfVec::new();
+        part.insert(attribute).map_err(malformed)?;
+        Ok(Self(alloc::vec![part].to_der().map_err(malformed)?))
     }
 
     /// Reads a DER Name.
     ///
     /// # Errors
-    /// [`NameError`] when it is empty, longer than [`Self::MAX`] bytes or no Name.
+    /// [`NameError`] when it is empty, longer than [`Self::MAX`] bytes, no Name, or has a part without
+    /// attributes (RFC 5280, section 4.1.2.4).
     pub fn from_der(der: &[u8]) -> Result<Self, NameError> {
         if der.len() > Self::MAX {
             return Err(NameError::TooLong(Self::MAX));
         }
-        let name = Name::from_der(der).map_err(|_| NameError::Character)?;
-        if name.is_empty() { Err(NameError::Empty) } else { Ok(Self(der.into())) }
+        let name = Name::from_der(der).map_err(malformed)?;
+        if name.is_empty() {
+            Err(NameError::Empty)
+        } else if name.iter_rdn().any(RelativeDistinguishedName::is_empty) {
+            Err(NameError::Encoding)
+        } else {
+            Ok(Self(der.into()))
+        }
     }
 
     /// The DER Name.
@@ -82,7 +99,21 @@ mod tests {
 
     #[test]
     fn text_is_never_syntax() {
-        for text in ["Plant issuer 1", "a, O=b", "a+b=c", "#05", " lead", "Bücher \"x\" \\ <y>; z"] {
+        for text in [
+            "Plant issuer 1",
+            "a, O=b",
+            "a+b=c",
+            "#05",
+            " lead",
+            "Bücher \"x\" \\ <y>; z",
+            "acme-DC01-CA",
+            "ca.example",
+            "Acme Root CA (2026)",
+            "O'Brien",
+            "R & D",
+            "a/b_c:d@e!f?g*h~i`j$k%l^m|n{o}p[q]",
+            "発行者 🏛",
+        ] {
             let name = IssuerName::common_name(text).unwrap();
             let parsed = Name::from_der(name.as_der()).unwrap();
             assert_eq!(parsed.len(), 1);
@@ -91,9 +122,26 @@ mod tests {
             assert_eq!(read.as_str(), text);
             assert_eq!(IssuerName::from_der(name.as_der()).unwrap(), name);
         }
-        for bad in ["", "a\nb", "\0", &"a".repeat(65)] {
-            assert!(IssuerName::common_name(bad).is_err());
+        for (bad, why) in [
+            ("", NameError::Empty),
+            ("a\nb", NameError::CharacterAt { character: '\n', place: 2 }),
+            ("\0", NameError::CharacterAt { character: '\0', place: 1 }),
+            ("ü\u{85}", NameError::CharacterAt { character: '\u{85}', place: 2 }),
+            (&"a".repeat(65), NameError::TooLong(64)),
+        ] {
+            assert_eq!(IssuerName::common_name(bad), Err(why));
         }
-        assert!(IssuerName::from_der(&[0x30, 0]).is_err());
+    }
+
+    #[test]
+    fn every_part_of_a_name_has_an_attribute() {
+        let common_name = [0x30, 8, 6, 3, 0x55, 4, 3, 12, 1, b'a'];
+        let good = [&[0x30, 12, 0x31, 10][..], &common_name].concat();
+        assert_eq!(IssuerName::from_der(&good), IssuerName::common_name("a"));
+        let hollow = [&[0x30, 14, 0x31, 0, 0x31, 10][..], &common_name].concat();
+        assert_eq!(IssuerName::from_der(&hollow), Err(NameError::Encoding));
+        assert_eq!(IssuerName::from_der(&[0x30, 2, 0x31, 0]), Err(NameError::Encoding));
+        assert_eq!(IssuerName::from_der(&[0x30, 0]), Err(NameError::Empty));
+        assert_eq!(IssuerName::from_der(&[0x31, 0]), Err(NameError::Encoding));
     }
 }
