@@ -1,9 +1,14 @@
 //! The signature algorithms of certificates and revocation lists, as webpki asks for them.
 
-use crate::key::OfferPublicKey;
+use super::CertificateError;
+use super::signed::Signed;
 use crate::key::ecdsa::Curve;
 use crate::key::rsa_parts;
+use crate::key::{IssuerPublicKey, OfferPublicKey};
 use alloc::vec::Vec;
+use der::asn1::AnyRef;
+use der::{Decode, Encode};
+use pkcs8::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
@@ -20,6 +25,26 @@ pub(super) const ACCEPTED: &[&dyn SignatureVerificationAlgorithm] = &[
     &Ecdsa(Curve::P384, Hash::Sha512),
     &Ed25519,
 ];
+
+/// Checks the signature of a structure as webpki checks those of certificates: the algorithm must be one of
+/// these, and go with the key.
+pub(super) fn verify(key: &IssuerPublicKey, signed: &Signed<'_>) -> Result<(), CertificateError> {
+    let malformed = |_: der::Error| CertificateError::Malformed;
+    let spki = SubjectPublicKeyInfoRef::from_der(key.as_spki_der()).map_err(malformed)?;
+    let content = |algorithm: &AlgorithmIdentifierRef<'_>| -> der::Result<Vec<u8>> {
+        Ok(AnyRef::from_der(&algorithm.to_der()?)?.value().into())
+    };
+    let of_key = content(&spki.algorithm).map_err(malformed)?;
+    let of_signature = content(&signed.algorithm).map_err(malformed)?;
+    let mut accepted = ACCEPTED.iter().filter(|algorithm| {
+        *algorithm.public_key_alg_id() == *of_key && *algorithm.signature_alg_id() == *of_signature
+    });
+    let algorithm = accepted.next().ok_or(CertificateError::Algorithm)?;
+    let bits = (spki.subject_public_key.as_bytes(), signed.signature.as_bytes());
+    let (Some(key), Some(signature)) = bits else { return Err(CertificateError::Malformed) };
+    let tbs = signed.tbs.to_der().map_err(malformed)?;
+    algorithm.verify_signature(key, &tbs, signature).map_err(|_| CertificateError::BadSignature)
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Hash {

@@ -1,6 +1,7 @@
 //! Making and signing certificates and revocation lists.
 
 use super::server::ServerExtension;
+use super::signed::Signed;
 use super::{Certificate, CertificateRequest, EXTENSION, IssuerName, PURPOSE, RevocationList, SerialNumber};
 use crate::key::{IssuerKey, IssuerPublicKey, KeyError};
 use crate::random::{RandomSource, draw};
@@ -9,7 +10,6 @@ use alloc::vec::Vec;
 use der::asn1::{AnyRef, BitString, Ia5String, OctetString, OctetStringRef, Uint};
 use der::oid::AssociatedOid;
 use der::{DateTime, Decode, Encode, Sequence};
-use pkcs8::AlgorithmIdentifierRef;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use x509_cert::certificate::Version;
@@ -110,14 +110,6 @@ struct Tbs {
     subject_public_key_info: SubjectPublicKeyInfoOwned,
     #[asn1(context_specific = "3", tag_mode = "EXPLICIT")]
     extensions: Extensions,
-}
-
-/// Certificate and CertificateList alike.
-#[derive(Sequence)]
-struct Signed<'a> {
-    tbs: AnyRef<'a>,
-    algorithm: AlgorithmIdentifierRef<'a>,
-    signature: BitString,
 }
 
 fn encoding(_: der::Error) -> IssueError {

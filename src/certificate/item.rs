@@ -1,6 +1,7 @@
 //! Certificates, chains and revocation lists as bytes that parse, in DER and PEM.
 
-use super::{CertificateError, MAX_CERTIFICATE, MAX_CHAIN, MAX_REVOCATION_LIST};
+use super::revocation::List;
+use super::{CertificateError, MAX_CERTIFICATE, MAX_CHAIN};
 use crate::key::pem;
 use crate::time::UnixTime;
 use alloc::string::String;
@@ -208,12 +209,10 @@ impl RevocationList {
     /// Reads a DER CRL.
     ///
     /// # Errors
-    /// [`CertificateError::CrlTooLong`] or [`CertificateError::MalformedCrl`].
+    /// [`CertificateError::CrlTooLong`], [`CertificateError::MalformedCrl`], or
+    /// [`CertificateError::UnsupportedCrl`] for a list that no token takes.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        if der.len() > MAX_REVOCATION_LIST {
-            return Err(CertificateError::CrlTooLong);
-        }
-        webpki::BorrowedCertRevocationList::from_der(der).map_err(|_| CertificateError::MalformedCrl)?;
+        List::read(der)?;
         Ok(Self(der.into()))
     }
 

@@ -3,7 +3,7 @@
 use super::server::ServerExtension;
 use super::{CertificateError, EXTENSION, PURPOSE, SerialNumber, Usage, item};
 use crate::id::ServerName;
-use crate::key::{IssuerPublicKey, KemPublicKey, OfferPublicKey};
+use crate::key::{KemPublicKey, OfferPublicKey};
 use crate::policy::SuiteList;
 use crate::time::UnixTime;
 use der::oid::{AssociatedOid, ObjectIdentifier};
@@ -78,19 +78,6 @@ fn check_name(tbs: &TbsCertificate, name: &ServerName) -> Result<(), Certificate
         Some(Err(_)) => Err(CertificateError::Malformed),
         None => Err(CertificateError::NotOneName),
     }
-}
-
-/// Checks what webpki leaves open of an issuer's certificate: its key, and that it may sign.
-pub(super) fn check_issuer(der: &[u8]) -> Result<(), CertificateError> {
-    let parsed = item::parse(der)?;
-    let tbs = parsed.tbs_certificate();
-    let usage = tbs.get_extension::<KeyUsage>().map_err(|_| CertificateError::Malformed)?;
-    if usage.is_some_and(|(_, usage)| !usage.key_cert_sign()) {
-        return Err(CertificateError::WrongUsage(Usage::CertificateSigning));
-    }
-    let spki = tbs.subject_public_key_info().to_der().map_err(|_| CertificateError::Malformed)?;
-    IssuerPublicKey::from_spki_der(&spki).map_err(CertificateError::IssuerKey)?;
-    Ok(())
 }
 
 /// The extension is there more than once.

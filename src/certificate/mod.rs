@@ -66,8 +66,11 @@ mod issue;
 mod item;
 pub(crate) mod leaf;
 mod name;
+mod path;
 mod request;
+mod revocation;
 mod server;
+mod signed;
 mod verify;
 
 pub use anchor::{AnchorError, TrustAnchor, TrustAnchors};
@@ -77,7 +80,8 @@ pub use item::{Certificate, Chain, RevocationList, SerialNumber};
 pub use name::IssuerName;
 pub use request::{CertificateRequest, RequestError};
 pub(crate) use verify::verify_stapled;
-pub use verify::{Revocation, RevocationDepth, VerifiedServer, verify};
+pub use revocation::{Revocation, RevocationDepth};
+pub use verify::{VerifiedServer, verify};
 
 pub(crate) use issue::{CrlFields, Issuer, key_id, stated_key_id};
 

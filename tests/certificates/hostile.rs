@@ -298,7 +298,90 @@ fn issuers_that_may_not_issue() {
     // A server that issues.
     let server = issue(&mut top, "server");
     let found = check(&[chain.leaf().as_der(), server.leaf().as_der()], &anchors(&top));
-    assert_eq!(found, Err(CertificateError::WrongUsage(Usage::CertificateSigning)));
+    assert_eq!(found, Err(CertificateError::UnknownIssuer));
+    let server = forge(server.leaf().as_der(), &ed25519_issuer_key("top"), |tbs| {
+        (tbs.subject, tbs.key) = subject_and_key(good.as_der());
+    });
+    let found = check(&[chain.leaf().as_der(), &server], &anchors(&top));
+    assert_eq!(found, Err(CertificateError::LeafAsCa));
+}
+
+/// The subject and the key of a certificate.
+fn subject_and_key(certificate: &[u8]) -> (Name, SubjectPublicKeyInfoOwned) {
+    let parsed = x509_cert::Certificate::from_der(certificate).unwrap();
+    let tbs = parsed.tbs_certificate();
+    (tbs.subject().clone(), tbs.subject_public_key_info().clone())
+}
+
+/// Operators' chain files hold all sorts of certificates: none of them is judged unless it is on the path.
+#[test]
+fn surplus_certificates_are_ignored() {
+    let mut top = root("top");
+    let low_key = ed25519_issuer_key("low");
+    let low_name = issuer_name("low");
+    let random = &mut fixed("low");
+    let own = top.certify_authority(&low_name, low_key.public(), 0, validity(), random).unwrap();
+    let mut low =
+        Authority::subordinate(low_key.clone(), vec![own.clone()], top.trust_anchor().unwrap()).unwrap();
+    let chain = issue(&mut low, "leaf");
+    let (leaf, own) = (chain.leaf().as_der(), own.as_der());
+    let of_root = |key: IssuerKey| {
+        let root = Authority::root(issuer_name("Test issuer"), key).unwrap();
+        root.root_certificate(validity(), &mut fixed("root")).unwrap().as_der().to_vec()
+    };
+    let as_issuer = |change: &dyn Fn(&mut Tbs)| forge(own, &ed25519_issuer_key("top"), change);
+    let small = rsa::PublicKey::new_unchecked(
+        rsa::BoxedUint::from_be_slice(&[0xFF; 128], 1024).unwrap(),
+        65537_u64.into(),
+    );
+    let small = SubjectPublicKeyInfoOwned::from_der(small.to_public_key_der().unwrap().as_bytes()).unwrap();
+    let p521 = SubjectPublicKeyInfoOwned {
+        algorithm: x509_cert::spki::AlgorithmIdentifierOwned {
+            oid: "1.2.840.10045.2.1".parse().unwrap(),
+            parameters: Some(
+                der::asn1::Any::encode_from(&"1.3.132.0.35".parse::<der::oid::ObjectIdentifier>().unwrap())
+                    .unwrap(),
+            ),
+        },
+        subject_public_key: BitString::from_bytes(&[4; 133]).unwrap(),
+    };
+    let surplus = [
+        ("the anchor's own certificate", of_root(ed25519_issuer_key("top"))),
+        ("a root with a key on P-256", of_root(issuer_keys("ec")[1].clone())),
+        ("a root with a key on P-521", as_issuer(&|tbs| tbs.key = p521.clone())),
+        ("a root with an RSA key of 1024 bits", as_issuer(&|tbs| tbs.key = small.clone())),
+        ("a signer of lists", as_issuer(&|tbs| tbs.set(KEY_USAGE, &[3, 2, 1, 2]))),
+        ("a signer of lists with another key", {
+            as_issuer(&|tbs| {
+                tbs.set(KEY_USAGE, &[3, 2, 1, 2]);
+                tbs.remove(BASIC_CONSTRAINTS);
+                tbs.key =
+                    SubjectPublicKeyInfoOwned::from_der(ed25519_issuer_key("lists").public().as_spki_der())
+                        .unwrap();
+            })
+        }),
+        ("an issuer of the same name for another purpose", {
+            let server_auth = ExtendedKeyUsage(vec!["1.3.6.1.5.5.7.3.1".parse().unwrap()]).to_der().unwrap();
+            as_issuer(&|tbs| tbs.extensions.push(extension(PURPOSES, false, &server_auth)))
+        }),
+        ("an issuer of next year", as_issuer(&|tbs| tbs.validity.not_before = tbs.validity.not_after)),
+        ("the server's own again", leaf.to_vec()),
+        ("a root of version 1", as_issuer(&|tbs| tbs.version = Version::V1)),
+        ("a root with serial number 0", as_issuer(&|tbs| tbs.serial = DerSerialNumber::new(&[0]).unwrap())),
+        ("no certificate", vec![0x30, 0]),
+        ("nothing", vec![]),
+    ];
+    for (kind, surplus) in &surplus {
+        for chain in [[leaf, surplus, own], [leaf, own, surplus]] {
+            assert_eq!(check(&chain, &anchors(&top)).map(drop), Ok(()), "{kind}");
+        }
+    }
+    // But a path through such a certificate is none.
+    for (kind, surplus) in &surplus[2..] {
+        if !kind.contains("serial") {
+            assert!(check(&[leaf, surplus], &anchors(&top)).is_err(), "{kind}");
+        }
+    }
 }
 
 #[test]

@@ -62,6 +62,65 @@ fn a_list_is_demanded_and_must_be_the_issuers() {
     assert_eq!(against(&[chain.leaf().as_der()]), Err(CertificateError::MalformedCrl));
 }
 
+/// An issuer's name is no key: while it changes its key, or where two have one name, each path finds its list.
+#[test]
+fn each_path_finds_the_list_of_its_key() {
+    let (mut old, mut new) = (root("old"), root("new"));
+    let (by_old, by_new) = (issue(&mut old, "by old"), issue(&mut new, "by new"));
+    let both = [&old, &new].into_iter().flat_map(|it| anchors(it).as_slice().to_vec()).collect();
+    let both = TrustAnchors::new(both).unwrap();
+    let lists = [list(&mut old), list(&mut new)];
+    let lists = lists.each_ref().map(RevocationList::as_der);
+    let with = |lists: &[&[u8]], chain: &Chain| against(lists, chain, &both, NOW).map(drop);
+    for lists in [lists, [lists[1], lists[0]]] {
+        assert_eq!(with(&lists, &by_old), Ok(()));
+        assert_eq!(with(&lists, &by_new), Ok(()));
+    }
+    assert_eq!(with(&lists[..1], &by_old), Ok(()));
+    assert_eq!(with(&lists[..1], &by_new), Err(CertificateError::BadCrlSignature));
+    new.revoke(by_new.leaf().serial(), NOW).unwrap();
+    let revoking = list(&mut new);
+    for lists in [[lists[0], revoking.as_der()], [revoking.as_der(), lists[0]]] {
+        assert_eq!(with(&lists, &by_old), Ok(()));
+        assert_eq!(with(&lists, &by_new), Err(CertificateError::Revoked));
+    }
+    // Of two that count, one is enough.
+    for lists in [[lists[1], revoking.as_der()], [revoking.as_der(), lists[1]]] {
+        assert_eq!(with(&lists, &by_new), Err(CertificateError::Revoked));
+    }
+    // One that went stale counts as none: the other one is asked.
+    let late = NOW.after(Authority::LIST_LIFETIME);
+    let fresh = new.revocation_list(late, &mut fixed("fresh")).unwrap();
+    let stale = Err(CertificateError::StaleCrl { next_update: late });
+    for lists in [[lists[0], lists[1]], [lists[1], lists[0]]] {
+        assert_eq!(against(&lists, &by_old, &both, late).map(drop), stale);
+    }
+    for lists in [[lists[1], fresh.as_der()], [fresh.as_der(), lists[1]]] {
+        assert_eq!(against(&lists, &by_new, &both, late).map(drop), Err(CertificateError::Revoked));
+    }
+    let fresh = old.revocation_list(late, &mut fixed("fresh")).unwrap();
+    for lists in [[lists[0], fresh.as_der()], [fresh.as_der(), lists[0]]] {
+        assert_eq!(against(&lists, &by_old, &both, late).map(drop), Ok(()));
+    }
+}
+
+#[test]
+fn lists_are_verified_under_keys_of_every_kind() {
+    for key in issuer_keys("lists") {
+        let mut authority = Authority::root(issuer_name("Any"), key).unwrap();
+        let (kept, revoked) = (issue(&mut authority, "kept"), issue(&mut authority, "revoked"));
+        authority.revoke(revoked.leaf().serial(), NOW).unwrap();
+        let list = list(&mut authority);
+        let anchors = anchors(&authority);
+        assert!(against(&[list.as_der()], &kept, &anchors, NOW).is_ok());
+        assert_eq!(against(&[list.as_der()], &revoked, &anchors, NOW), Err(CertificateError::Revoked));
+        let mut forged = list.as_der().to_vec();
+        let last = forged.len() - 1;
+        forged[last] ^= 1;
+        assert_eq!(against(&[&forged], &kept, &anchors, NOW), Err(CertificateError::BadCrlSignature));
+    }
+}
+
 #[test]
 fn issuers_can_be_revoked() {
     let mut top = root("top");
