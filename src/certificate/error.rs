@@ -137,9 +137,10 @@ pub enum CertificateError {
     /// Not the DER, or PEM, of a version 2 CRL.
     #[error("a revocation list's encoding is malformed")]
     MalformedCrl,
-    /// A delta, indirect or partitioned list, or one with an unknown signature algorithm.
-    #[error("a revocation list uses a feature that is not supported")]
-    UnsupportedCrl,
+    /// A list that is not complete by itself, is not of version 2, has a critical extension that is not known
+    /// here, or is signed with an algorithm that is not in use here.
+    #[error("a revocation list is of an unsupported kind: {0}")]
+    UnsupportedCrl(&'static str),
     /// A list above [`super::MAX_REVOCATION_LIST`] bytes.
     #[error("a revocation list is too long")]
     CrlTooLong,
@@ -153,6 +154,9 @@ fn seconds(time: rustls_pki_types::UnixTime) -> UnixTime {
 }
 
 impl CertificateError {
+    pub(super) const PARTIAL_CRL: Self = Self::UnsupportedCrl("partial (issuingDistributionPoint)");
+    pub(super) const CRL_ALGORITHM: Self = Self::UnsupportedCrl("the signature's algorithm");
+
     /// The error of a certificate or a path, as webpki found it.
     pub(super) fn of(error: webpki::Error) -> Self {
         use webpki::Error as E;
@@ -197,16 +201,15 @@ impl CertificateError {
             E::InvalidCrlSignatureForPublicKey => Self::BadCrlSignature,
             E::IssuerNotCrlSigner => Self::WrongUsage(Usage::RevocationListSigning),
             E::InvalidCrlNumber => Self::MalformedCrl,
-            E::UnsupportedCrlVersion
-            | E::UnsupportedDeltaCrl
-            | E::UnsupportedIndirectCrl
-            | E::UnsupportedRevocationReason
-            | E::UnsupportedRevocationReasonsPartitioning
-            | E::UnsupportedCrlIssuingDistributionPoint
-            | E::UnsupportedCrlSignatureAlgorithm
+            E::UnsupportedCrlVersion => Self::UnsupportedCrl("not version 2"),
+            E::UnsupportedDeltaCrl => Self::UnsupportedCrl("a delta (deltaCRLIndicator)"),
+            E::UnsupportedIndirectCrl => Self::UnsupportedCrl("indirect (certificateIssuer)"),
+            E::UnsupportedRevocationReason => Self::UnsupportedCrl("a reason of deltas (removeFromCRL)"),
+            E::UnsupportedRevocationReasonsPartitioning | E::UnsupportedCrlIssuingDistributionPoint => Self::PARTIAL_CRL,
+            E::UnsupportedCrlSignatureAlgorithm
             | E::UnsupportedCrlSignatureAlgorithmContext(_)
             | E::UnsupportedCrlSignatureAlgorithmForPublicKey
-            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => Self::UnsupportedCrl,
+            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => Self::CRL_ALGORITHM,
             // Names of another type are never asked for and no key is distrusted by default: both,
             // and what a later release may add, mean that the chain needs what is not done here.
             _ => Self::Unsupported,
@@ -216,8 +219,8 @@ impl CertificateError {
     /// The error of a revocation list that does not parse: as of a certificate, but said of the list.
     pub(super) fn of_list(error: webpki::Error) -> Self {
         match Self::of(error) {
-            said @ (Self::MalformedCrl | Self::UnsupportedCrl) => said,
-            Self::CriticalExtension => Self::UnsupportedCrl,
+            said @ (Self::MalformedCrl | Self::UnsupportedCrl(_)) => said,
+            Self::CriticalExtension => Self::UnsupportedCrl("an unknown critical extension"),
             _ => Self::MalformedCrl,
         }
     }

@@ -8,10 +8,14 @@ use crate::time::UnixTime;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use der::asn1::AnyRef;
+use der::oid::ObjectIdentifier;
 use der::{Decode, Encode, Sequence};
 use webpki::{BorrowedCertRevocationList, CertRevocationList};
 use x509_cert::ext::Extensions;
 use x509_cert::time::Time;
+
+/// id-ce-issuingDistributionPoint (RFC 5280, section 5.2.5).
+const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
 
 /// Part of the chain for which revocation lists are demanded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -150,10 +154,17 @@ impl<'l> List<'l> {
         }
         let signed = Signed::from_der(der).map_err(malformed)?;
         let tbs = signed.tbs.to_der().map_err(malformed)?;
+        let tbs = Tbs::from_der(&tbs);
+        // Such a list is about some certificates only, and which these are, it may say in words that are not
+        // understood here.
+        let mut extensions = tbs.iter().flat_map(|tbs| tbs.extensions.iter().flatten());
+        if extensions.any(|extension| extension.extn_id == ISSUING_DISTRIBUTION_POINT) {
+            return Err(CertificateError::PARTIAL_CRL);
+        }
         let parsed = BorrowedCertRevocationList::from_der(der).map_err(CertificateError::of_list)?;
         // Owned, since only then every entry is looked at.
         let parsed = parsed.to_owned().map_err(CertificateError::of_list)?.into();
-        let next_update = Tbs::from_der(&tbs).map_err(malformed)?.next_update;
+        let next_update = tbs.map_err(malformed)?.next_update;
         let next_update = UnixTime::from_secs(next_update.to_unix_duration().as_secs());
         Ok(Self { parsed, signed, next_update })
     }
@@ -161,7 +172,7 @@ impl<'l> List<'l> {
     /// Checks that the list is this issuer's, which may sign lists, and is not stale.
     fn counts(&self, issuer: &PathIssuer, now: UnixTime) -> Result<(), CertificateError> {
         algorithm::verify(&issuer.key, &self.signed).map_err(|error| match error {
-            CertificateError::Algorithm => CertificateError::UnsupportedCrl,
+            CertificateError::Algorithm => CertificateError::CRL_ALGORITHM,
             _ => CertificateError::BadCrlSignature,
         })?;
         if now >= self.next_update {

@@ -13,6 +13,7 @@ use halfkey::policy::SuiteList;
 use halfkey::port::CertificateAuthority;
 use std::sync::OnceLock;
 use x509_cert::certificate::Version;
+use x509_cert::crl::TbsCertList;
 use x509_cert::ext::Extension;
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
@@ -140,9 +141,26 @@ pub(crate) fn forge(certificate: &[u8], key: &IssuerKey, change: impl FnOnce(&mu
     let tbs = Signed::from_der(certificate).unwrap().tbs;
     let mut tbs = Tbs::from_der(&tbs.to_der().unwrap()).unwrap();
     change(&mut tbs);
-    let algorithm = tbs.signature.clone();
+    sign(&tbs, tbs.signature.clone(), key)
+}
+
+/// The same with a revocation list.
+pub(crate) fn forge_list(list: &[u8], key: &IssuerKey, change: impl FnOnce(&mut TbsCertList)) -> Vec<u8> {
+    let tbs = Signed::from_der(list).unwrap().tbs;
+    let mut tbs = TbsCertList::from_der(&tbs.to_der().unwrap()).unwrap();
+    change(&mut tbs);
+    sign(&tbs, tbs.signature.clone(), key)
+}
+
+fn sign(tbs: &impl Encode, algorithm: AlgorithmIdentifierOwned, key: &IssuerKey) -> Vec<u8> {
     let tbs = tbs.to_der().unwrap();
     let key = SigningKey::from_pkcs8_der(&key.to_pkcs8_der().unwrap()).unwrap();
     let signature = BitString::from_bytes(&key.sign(&tbs).to_bytes()).unwrap();
     Signed { tbs: AnyRef::from_der(&tbs).unwrap(), algorithm, signature }.to_der().unwrap()
+}
+
+/// An extension as it stands in certificates and lists.
+pub(crate) fn extension(oid: &str, critical: bool, value: &[u8]) -> Extension {
+    let extn_id = oid.parse().unwrap();
+    Extension { extn_id, critical, extn_value: der::asn1::OctetString::new(value).unwrap() }
 }

@@ -13,7 +13,6 @@ use halfkey::port::CertificateAuthority;
 use halfkey::{ServerName, UnixTime};
 use rsa::pkcs8::EncodePublicKey;
 use x509_cert::certificate::Version;
-use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, SubjectAltName};
 use x509_cert::name::Name;
@@ -35,11 +34,6 @@ fn of(change: impl FnOnce(&mut Tbs)) -> Result<(), CertificateError> {
     let good = issue(&mut authority, "leaf");
     let forged = forge(good.leaf().as_der(), &key(), change);
     check(&[&forged], &anchors(&authority)).map(drop)
-}
-
-fn extension(oid: &str, critical: bool, value: &[u8]) -> Extension {
-    let extn_id = oid.parse().unwrap();
-    Extension { extn_id, critical, extn_value: OctetString::new(value).unwrap() }
 }
 
 #[test]

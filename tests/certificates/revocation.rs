@@ -8,6 +8,7 @@ use halfkey::certificate::{
 };
 use halfkey::memory::Authority;
 use halfkey::port::CertificateAuthority;
+use x509_cert::crl::RevokedCert;
 
 fn against(
     lists: &[&[u8]],
@@ -63,6 +64,63 @@ fn a_list_is_demanded_and_must_be_the_issuers() {
 }
 
 /// An issuer's name is no key: while it changes its key, or where two have one name, each path finds its list.
+/// A list about some certificates is taken for one about all of them by nobody, whatever it calls itself.
+#[test]
+fn partial_lists_are_refused_by_that_word() {
+    let mut authority = root("issuer");
+    let chain = issue(&mut authority, "leaf");
+    let anchors = anchors(&authority);
+    let full = list(&mut authority);
+    let key = ed25519_issuer_key("issuer");
+    let with = |oid: &str, critical, value: &[u8]| {
+        let forged = forge_list(full.as_der(), &key, |tbs| {
+            tbs.crl_extensions.as_mut().unwrap().push(extension(oid, critical, value));
+        });
+        assert_eq!(
+            RevocationList::from_der(&forged).map(drop),
+            against(&[&forged], &chain, &anchors, NOW).map(drop)
+        );
+        against(&[&forged], &chain, &anchors, NOW).map(drop)
+    };
+    let uri = [0x30, 9, 0xA0, 7, 0xA0, 5, 0x86, 3, b'a', b':', b'b'];
+    let (point, delta) = ("2.5.29.28", "2.5.29.27");
+    for (kind, value) in [
+        ("a distribution point", &uri[..]),
+        ("users only", &[0x30, 3, 0x81, 1, 0xFF]),
+        ("authorities only", &[0x30, 3, 0x82, 1, 0xFF]),
+        ("some reasons", &[0x30, 4, 0x83, 2, 1, 0x40]),
+        ("indirect", &[0x30, 3, 0x84, 1, 0xFF]),
+        ("attribute certificates only", &[0x30, 3, 0x85, 1, 0xFF]),
+        ("nothing said", &[0x30, 0]),
+        ("no DER", &[7]),
+    ] {
+        for critical in [true, false] {
+            let refused = with(point, critical, value).unwrap_err();
+            assert!(matches!(refused, CertificateError::UnsupportedCrl(_)), "{kind}: {refused:?}");
+            let text = refused.to_string();
+            assert!(text.contains("unsupported") && text.contains("issuingDistributionPoint"), "{text}");
+        }
+    }
+    let refused = with(delta, true, &[2, 1, 1]).unwrap_err().to_string();
+    assert!(refused.contains("unsupported") && refused.contains("delta"), "{refused}");
+    assert!(matches!(with("1.2.3.4", true, &[5, 0]), Err(CertificateError::UnsupportedCrl(_))));
+    assert_eq!(with("1.2.3.4", false, &[5, 0]), Ok(()));
+    // A list may name a certificate in words that are not understood: then it is of no use for any.
+    let entry = |oid: &str, critical| {
+        let forged = forge_list(full.as_der(), &key, |tbs| {
+            tbs.revoked_certificates = Some(vec![RevokedCert {
+                serial_number: x509_cert::serial_number::SerialNumber::new(&[7]).unwrap(),
+                revocation_date: tbs.this_update,
+                crl_entry_extensions: Some(vec![extension(oid, critical, &[10, 1, 1])]),
+            }]);
+        });
+        against(&[&forged], &chain, &anchors, NOW).map(drop)
+    };
+    assert_eq!(entry("2.5.29.21", false), Ok(()), "a reason");
+    assert!(matches!(entry("1.2.3.4", true), Err(CertificateError::UnsupportedCrl(_))));
+    assert!(matches!(entry("2.5.29.29", true), Err(CertificateError::UnsupportedCrl(_))), "certificateIssuer");
+}
+
 #[test]
 fn each_path_finds_the_list_of_its_key() {
     let (mut old, mut new) = (root("old"), root("new"));
