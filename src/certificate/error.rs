@@ -2,6 +2,7 @@
 
 use crate::key::KeyError;
 use crate::time::UnixTime;
+use core::fmt;
 use thiserror::Error;
 
 /// A use of a certificate that was found missing or wrong.
@@ -12,10 +13,21 @@ pub enum Usage {
     ServerKey,
     /// The extKeyUsage is not [`super::PURPOSE_OID`] alone, or an issuer's excludes it.
     Purpose,
-    /// An issuer's keyUsage lacks keyCertSign.
+    /// An issuer's keyUsage lacks keyCertSign, or is missing.
     CertificateSigning,
     /// An issuer's keyUsage lacks cRLSign.
     RevocationListSigning,
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ServerKey => f.write_str("the certificate's keyUsage is not keyEncipherment and nothing else"),
+            Self::Purpose => write!(f, "a certificate's extKeyUsage is not {} and nothing else", super::PURPOSE_OID),
+            Self::CertificateSigning => f.write_str("an issuer's certificate has no keyUsage with keyCertSign"),
+            Self::RevocationListSigning => f.write_str("an issuer's certificate has no keyUsage with cRLSign"),
+        }
+    }
 }
 
 /// A reason for refusing a certificate, a chain or a revocation list.
@@ -38,13 +50,13 @@ pub enum CertificateError {
     #[error("a certificate's encoding is malformed")]
     Malformed,
     /// A serial number that is not positive or above 20 bytes.
-    #[error("a certificate's serial number is out of range")]
+    #[error("a certificate's serialNumber is not positive or longer than 20 bytes")]
     SerialNumber,
     /// Not version 3.
-    #[error("a certificate is not X.509 version 3")]
+    #[error("a certificate's version is not 3")]
     Version,
     /// A critical extension that is not known here, or the private extension marked critical.
-    #[error("a certificate has a critical extension that is not supported")]
+    #[error("a certificate has a critical extension that is not known here")]
     CriticalExtension,
     /// A feature of X.509 that this profile leaves out.
     #[error("a certificate uses a feature that is not supported")]
@@ -65,10 +77,16 @@ pub enum CertificateError {
     #[error("a certificate's validity ends before it begins")]
     Validity,
     /// Its name is not the server that was asked for.
-    #[error("the certificate is for another name")]
+    #[error("the certificate's subjectAltName is another server's name")]
     WrongName,
-    /// Not exactly one name, or one that is no dNSName.
-    #[error("the certificate does not have exactly one DNS name")]
+    /// Its name has capital letters, which names here never have.
+    #[error("the certificate's subjectAltName has capital letters; the dNSName must be in lower case")]
+    CapitalsInName,
+    /// Its subject is empty and its subjectAltName not critical.
+    #[error("the certificate's subjectAltName must be critical, as its subject is empty")]
+    NameNotCritical,
+    /// No name, not exactly one, or one that is no dNSName.
+    #[error("the certificate's subjectAltName is missing or is not exactly one dNSName")]
     NotOneName,
     /// No trust anchor has the name of the issuer at the chain's end.
     #[error("no trust anchor for the certificate's issuer")]
@@ -81,40 +99,40 @@ pub enum CertificateError {
     #[error("a certificate's signature algorithm is not supported")]
     Algorithm,
     /// May not be used for what it was presented for.
-    #[error("a certificate may not be used like this ({0:?})")]
+    #[error("{0}")]
     WrongUsage(Usage),
     /// The server's own certificate is one of an authority.
-    #[error("the server presents the certificate of an authority")]
+    #[error("the server's certificate is one of an authority (basicConstraints has cA)")]
     CaAsLeaf,
     /// A certificate that is not one of an authority issued another.
-    #[error("an issuer's certificate is not one of an authority")]
+    #[error("an issuer's certificate is not one of an authority (basicConstraints has no cA)")]
     LeafAsCa,
     /// More authorities below an issuer than it allows.
-    #[error("an issuer's path length is exceeded")]
+    #[error("the pathLenConstraint of an issuer's certificate is exceeded")]
     PathLength,
     /// A name outside what an issuer may certify.
-    #[error("a name is outside its issuer's name constraints")]
+    #[error("the certificate's name is outside the nameConstraints of its issuer or of the trust anchor")]
     NameConstraint,
     /// Verification would take more steps than any honest chain.
     #[error("the certificate chain is too complex")]
     TooComplex,
     /// The certified key P_u is of no use.
-    #[error("the server's key: {0}")]
+    #[error("the certificate's subjectPublicKeyInfo: {0}")]
     ServerKey(KeyError),
     /// The certified offer key is of no use.
-    #[error("the server's offer key: {0}")]
+    #[error("the certificate's extension {}: the offer key: {}", super::EXTENSION_OID, .0)]
     OfferKey(KeyError),
     /// The key of an issuer in the chain is of no use.
-    #[error("an issuer's key: {0}")]
+    #[error("the subjectPublicKeyInfo of an issuer's certificate: {0}")]
     IssuerKey(KeyError),
     /// The private extension is missing: a certificate for something else.
-    #[error("the certificate lacks the extension with suites and offer key")]
+    #[error("the certificate lacks the extension {} with suites and offer key", super::EXTENSION_OID)]
     ExtensionMissing,
     /// The private extension is there more than once.
-    #[error("the certificate repeats the extension with suites and offer key")]
+    #[error("the certificate repeats the extension {} with suites and offer key", super::EXTENSION_OID)]
     ExtensionRepeated,
     /// The private extension does not follow its ASN.1.
-    #[error("the certificate's extension with suites and offer key is malformed")]
+    #[error("the certificate's extension {} with suites and offer key is malformed", super::EXTENSION_OID)]
     ExtensionMalformed,
     /// No suite of the server reaches the minimum of the trust anchor.
     #[error("the server has no suite as strong as the trust anchor demands")]
@@ -132,7 +150,7 @@ pub enum CertificateError {
         next_update: UnixTime,
     },
     /// The issuer did not sign the revocation list.
-    #[error("the revocation list's signature does not verify")]
+    #[error("the revocation list's signature does not verify under its issuer's key")]
     BadCrlSignature,
     /// Not the DER, or PEM, of a version 2 CRL.
     #[error("a revocation list's encoding is malformed")]

@@ -8,6 +8,7 @@ use crate::policy::SuiteList;
 use crate::time::UnixTime;
 use der::oid::{AssociatedOid, ObjectIdentifier};
 use der::{Decode, Encode};
+use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectAltName};
 use x509_cert::{Certificate, TbsCertificate};
@@ -36,7 +37,7 @@ impl Leaf {
         let tbs = certificate.tbs_certificate();
         check_usage(tbs)?;
         check_name(tbs, name)?;
-        let value = match extension(tbs, EXTENSION) {
+        let value = match value(tbs, EXTENSION) {
             Ok(value) => value.ok_or(CertificateError::ExtensionMissing)?,
             Err(Repeated) => return Err(CertificateError::ExtensionRepeated),
         };
@@ -56,10 +57,10 @@ impl Leaf {
 }
 
 fn check_usage(tbs: &TbsCertificate) -> Result<(), CertificateError> {
-    if extension(tbs, KeyUsage::OID).ok().flatten() != Some(KEY_ENCIPHERMENT) {
+    if value(tbs, KeyUsage::OID).ok().flatten() != Some(KEY_ENCIPHERMENT) {
         return Err(CertificateError::WrongUsage(Usage::ServerKey));
     }
-    let purposes = extension(tbs, ExtendedKeyUsage::OID).ok().flatten().map(ExtendedKeyUsage::from_der);
+    let purposes = value(tbs, ExtendedKeyUsage::OID).ok().flatten().map(ExtendedKeyUsage::from_der);
     match purposes {
         Some(Ok(ExtendedKeyUsage(purposes))) if purposes == [PURPOSE] => Ok(()),
         _ => Err(CertificateError::WrongUsage(Usage::Purpose)),
@@ -68,24 +69,34 @@ fn check_usage(tbs: &TbsCertificate) -> Result<(), CertificateError> {
 
 /// Exactly one name, and it is `name` to the letter: no wildcard, no other spelling.
 fn check_name(tbs: &TbsCertificate, name: &ServerName) -> Result<(), CertificateError> {
-    let names = extension(tbs, SubjectAltName::OID).ok().flatten().map(SubjectAltName::from_der);
-    match names {
-        Some(Ok(SubjectAltName(names))) => match names.as_slice() {
-            [GeneralName::DnsName(only)] if only.as_str() == name.as_str() => Ok(()),
-            [GeneralName::DnsName(_)] => Err(CertificateError::WrongName),
-            _ => Err(CertificateError::NotOneName),
-        },
-        Some(Err(_)) => Err(CertificateError::Malformed),
-        None => Err(CertificateError::NotOneName),
+    let extension = extension(tbs, SubjectAltName::OID).ok().flatten().ok_or(CertificateError::NotOneName)?;
+    // RFC 5280, section 4.2.1.6: software that does not know the extension must see that there is a name.
+    if tbs.subject().is_empty() && !extension.critical {
+        return Err(CertificateError::NameNotCritical);
+    }
+    let names = SubjectAltName::from_der(extension.extn_value.as_bytes());
+    let names = names.map_err(|_| CertificateError::Malformed)?.0;
+    match names.as_slice() {
+        [GeneralName::DnsName(only)] if only.as_str() == name.as_str() => Ok(()),
+        [GeneralName::DnsName(only)] if only.as_str().bytes().any(|byte| byte.is_ascii_uppercase()) => {
+            Err(CertificateError::CapitalsInName)
+        }
+        [GeneralName::DnsName(_)] => Err(CertificateError::WrongName),
+        _ => Err(CertificateError::NotOneName),
     }
 }
 
 /// The extension is there more than once.
 struct Repeated;
 
-/// The value of the extension `oid`, if it is there.
-fn extension(tbs: &TbsCertificate, oid: ObjectIdentifier) -> Result<Option<&[u8]>, Repeated> {
+/// The extension `oid`, if it is there.
+fn extension(tbs: &TbsCertificate, oid: ObjectIdentifier) -> Result<Option<&Extension>, Repeated> {
     let mut found = tbs.extensions().into_iter().flatten().filter(|extension| extension.extn_id == oid);
-    let first = found.next().map(|extension| extension.extn_value.as_bytes());
+    let first = found.next();
     if found.next().is_some() { Err(Repeated) } else { Ok(first) }
+}
+
+/// The value of the extension `oid`, if it is there.
+fn value(tbs: &TbsCertificate, oid: ObjectIdentifier) -> Result<Option<&[u8]>, Repeated> {
+    Ok(extension(tbs, oid)?.map(|extension| extension.extn_value.as_bytes()))
 }

@@ -23,12 +23,11 @@ impl PathIssuer {
     fn of(certificate: &Certificate) -> Result<Self, CertificateError> {
         let tbs = certificate.tbs_certificate();
         let usage = tbs.get_extension::<KeyUsage>().map_err(|_| CertificateError::Malformed)?;
-        if usage.as_ref().is_some_and(|(_, usage)| !usage.key_cert_sign()) {
-            return Err(CertificateError::WrongUsage(Usage::CertificateSigning));
-        }
+        let usage = usage.map(|(_, usage)| usage).filter(KeyUsage::key_cert_sign);
+        let usage = usage.ok_or(CertificateError::WrongUsage(Usage::CertificateSigning))?;
         let spki = tbs.subject_public_key_info().to_der().map_err(|_| CertificateError::Malformed)?;
         let key = IssuerPublicKey::from_spki_der(&spki).map_err(CertificateError::IssuerKey)?;
-        Ok(Self { key, signs_lists: usage.is_none_or(|(_, usage)| usage.crl_sign()) })
+        Ok(Self { key, signs_lists: usage.crl_sign() })
     }
 }
 

@@ -9,8 +9,6 @@ use crate::id::{Digest, ServerName};
 use crate::key::{KemPublicKey, OfferPublicKey};
 use crate::policy::SuiteList;
 use crate::time::UnixTime;
-use rustls_pki_types::{CertificateDer, DnsName};
-use webpki::EndEntityCert;
 
 /// A server whose certificate chain was verified for the name that was asked for. Only [`verify`]
 /// makes one.
@@ -121,7 +119,6 @@ pub(crate) fn verify_stapled(
     let parsed = item::parse(leaf)?;
     let terms = Terms { anchors, now, lists: Lists::read(revocation, stapled)? };
     let anchor = terms.find_path(leaf, issuers)?;
-    check_name(leaf, name)?;
     let said = Leaf::read(&parsed, name)?;
     let minimum_suite = anchors.as_slice().get(anchor).map_or(u16::MAX, TrustAnchor::minimum_suite);
     if said.suites.codes().all(|suite| suite < minimum_suite) {
@@ -138,12 +135,4 @@ pub(crate) fn verify_stapled(
         not_after: said.not_after,
         anchor,
     })
-}
-
-fn check_name(leaf: &[u8], name: &ServerName) -> Result<(), CertificateError> {
-    let leaf = CertificateDer::from(leaf);
-    let leaf = EndEntityCert::try_from(&leaf).map_err(CertificateError::of)?;
-    let name = DnsName::try_from(name.as_str()).map_err(|_| CertificateError::WrongName)?;
-    let name = rustls_pki_types::ServerName::DnsName(name);
-    leaf.verify_is_valid_for_subject_name(&name).map_err(CertificateError::of)
 }

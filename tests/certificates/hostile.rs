@@ -77,17 +77,34 @@ fn names() {
     let address = GeneralName::IpAddress(OctetString::new([192, 0, 2, 1]).unwrap());
     assert_eq!(named(vec![dns("gate.example"), address]), Err(CertificateError::NotOneName));
     assert_eq!(named(vec![dns("*.example")]), Err(CertificateError::WrongName));
-    assert_eq!(named(vec![dns("GATE.example")]), Err(CertificateError::WrongName));
+    assert_eq!(named(vec![dns("GATE.example")]), Err(CertificateError::CapitalsInName));
     assert_eq!(named(vec![dns("gate.example.")]), Err(CertificateError::WrongName));
     assert_eq!(named(vec![dns("other.example")]), Err(CertificateError::WrongName));
-    assert_eq!(named(vec![]), Err(CertificateError::WrongName));
-    assert_eq!(of(|tbs| tbs.remove(SUBJECT_ALT_NAME)), Err(CertificateError::WrongName));
+    assert_eq!(named(vec![]), Err(CertificateError::NotOneName));
+    assert_eq!(of(|tbs| tbs.remove(SUBJECT_ALT_NAME)), Err(CertificateError::NotOneName));
     // A common name is no name.
     let common = of(|tbs| {
         tbs.remove(SUBJECT_ALT_NAME);
         tbs.subject = "CN=gate.example".parse().unwrap();
     });
-    assert_eq!(common, Err(CertificateError::WrongName));
+    assert_eq!(common, Err(CertificateError::NotOneName));
+    let not_critical = |tbs: &mut Tbs| tbs.extension(SUBJECT_ALT_NAME).critical = false;
+    assert_eq!(of(not_critical), Err(CertificateError::NameNotCritical));
+    let with_subject = of(|tbs| {
+        not_critical(tbs);
+        tbs.subject = "CN=anything".parse().unwrap();
+    });
+    assert_eq!(with_subject, Ok(()));
+    for (error, field) in [
+        (CertificateError::NotOneName, "subjectAltName"),
+        (CertificateError::CapitalsInName, "subjectAltName"),
+        (CertificateError::NameNotCritical, "subjectAltName"),
+        (CertificateError::WrongName, "subjectAltName"),
+        (CertificateError::WrongUsage(Usage::CertificateSigning), "keyUsage"),
+        (CertificateError::WrongUsage(Usage::Purpose), "extKeyUsage"),
+    ] {
+        assert!(error.to_string().contains(field), "{error}");
+    }
 }
 
 #[test]
@@ -275,6 +292,7 @@ fn issuers_that_may_not_issue() {
     let signs_lists = &[3, 2, 1, 2][..];
     let wrong = Err(CertificateError::WrongUsage(Usage::CertificateSigning));
     assert_eq!(with(&|tbs| tbs.set(KEY_USAGE, signs_lists)), wrong);
+    assert_eq!(with(&|tbs| tbs.remove(KEY_USAGE)), wrong);
     let server_auth = ExtendedKeyUsage(vec!["1.3.6.1.5.5.7.3.1".parse().unwrap()]).to_der().unwrap();
     let other_purpose = with(&|tbs| tbs.extensions.push(extension(PURPOSES, false, &server_auth)));
     assert_eq!(other_purpose, Err(CertificateError::WrongUsage(Usage::Purpose)));
