@@ -13,6 +13,7 @@ mod common;
 
 use common::{Counting, Issuer, template};
 use halfkey::certificate::{Chain, Validity};
+use halfkey::key::{IssuerKey, KeyError, PemError};
 use halfkey::policy::SuiteList;
 use halfkey::port::{AuthServer, CertificateAuthority};
 use halfkey::server_files::{FileProblem, Ready, ServerFiles, ServerFilesError, Uncertified};
@@ -231,12 +232,24 @@ fn blocks_are_read_as_people_have_them_or_are_named() {
     for found in ["RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "EC PRIVATE KEY"] {
         place.put("kem-key.pem", &KEY_A.replace("PRIVATE KEY", found));
         match place.problem("kem-key.pem") {
-            FileProblem::Block { found: label, wanted: "PRIVATE KEY" } => assert_eq!(label, found),
+            FileProblem::Key(KeyError::Pem(PemError::Label { found: label, wanted: "PRIVATE KEY" })) => {
+                assert_eq!(label, found);
+            }
             other => panic!("{other}"),
         }
+        let text = place.load().unwrap_err().to_string();
+        assert!(text.contains(found) && text.contains("`openssl pkey -in FILE -out NEW`"), "{text}");
     }
-    place.put("kem-key.pem", &KEY_A.replace("PRIVATE KEY", "RSA PRIVATE KEY"));
-    assert!(place.load().unwrap_err().to_string().contains("openssl pkcs8 -topk8"));
+    let wide: Vec<&str> = KEY_A.lines().collect();
+    let [first, base64 @ .., last] = wide.as_slice() else { panic!() };
+    let base64 = base64.concat();
+    let wide: Vec<&str> = base64.as_bytes().chunks(76).map(|line| str::from_utf8(line).unwrap()).collect();
+    place.put("kem-key.pem", &format!("{first}\n{}\n{last}", wide.join("\n")));
+    drop(place.uncertified());
+    // A key of another kind: it cannot be converted, but is named.
+    place.put("kem-key.pem", &IssuerKey::generate_p256(&mut SystemRandom).unwrap().to_pkcs8_pem().unwrap());
+    let text = place.load().unwrap_err().to_string();
+    assert!(text.contains("ECDSA on P-256") && text.contains("RSA is wanted"), "{text}");
     for text in ["", "no key", &"x".repeat(70_000), &(KEY_A.to_owned() + KEY_A), &KEY_A.replace("MII", "!II")]
     {
         place.put("kem-key.pem", text);

@@ -2,7 +2,7 @@
 
 use super::{Certificate, IssuerName, item};
 use crate::id::NameError;
-use crate::key::{IssuerPublicKey, KeyError, pem};
+use crate::key::{IssuerPublicKey, KeyError, PemError, pem};
 use crate::wire::{Bytes, Problem, Put, Value, WireError, list, records};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -19,7 +19,10 @@ const LABEL: &str = "HALFKEY TRUST ANCHOR";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AnchorError {
-    /// Not the DER, or PEM, of a trust anchor or a certificate.
+    /// Not the PEM of a trust anchor.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// Not the DER of a trust anchor or a certificate.
     #[error("the trust anchor's encoding is malformed")]
     Malformed,
     /// The issuer's name is of no use.
@@ -129,7 +132,7 @@ impl TrustAnchor {
     /// # Errors
     /// As [`Self::from_der`].
     pub fn from_pem(text: &str) -> Result<Self, AnchorError> {
-        Self::from_der(&pem::decode(text, LABEL).map_err(|_| AnchorError::Malformed)?)
+        Self::from_der(&pem::decode(text, LABEL)?)
     }
 
     /// The DER form.
@@ -151,7 +154,7 @@ impl TrustAnchor {
     /// # Errors
     /// Only when memory cannot hold it.
     pub fn to_pem(&self) -> Result<String, AnchorError> {
-        pem::encode(&self.to_der()?, LABEL).map_err(|_| AnchorError::Malformed)
+        Ok(pem::encode(&self.to_der()?, LABEL)?)
     }
 
     /// The issuer's name.
@@ -218,9 +221,11 @@ impl TrustAnchors {
     /// # Errors
     /// As [`Self::new`] and [`TrustAnchor::from_der`].
     pub fn from_pem(text: &str) -> Result<Self, AnchorError> {
-        let blocks = text.split_inclusive("-----END HALFKEY TRUST ANCHOR-----");
-        let blocks = blocks.filter(|block| block.contains("-----BEGIN")).take(Self::MAX.saturating_add(1));
-        Self::new(blocks.map(|block| TrustAnchor::from_pem(block.trim_start())).collect::<Result<_, _>>()?)
+        let blocks = match pem::decode_all(text, LABEL, Self::MAX) {
+            Err(PemError::TooMany { .. }) => return Err(AnchorError::TooMany),
+            blocks => blocks?,
+        };
+        Self::new(blocks.iter().map(|der| TrustAnchor::from_der(der)).collect::<Result<_, _>>()?)
     }
 
     /// The PEM blocks.

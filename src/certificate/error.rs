@@ -1,6 +1,6 @@
 //! Why a certificate chain was refused.
 
-use crate::key::KeyError;
+use crate::key::{KeyError, PemError};
 use crate::time::UnixTime;
 use core::fmt;
 use thiserror::Error;
@@ -22,10 +22,18 @@ pub enum Usage {
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ServerKey => f.write_str("the certificate's keyUsage is not keyEncipherment and nothing else"),
-            Self::Purpose => write!(f, "a certificate's extKeyUsage is not {} and nothing else", super::PURPOSE_OID),
-            Self::CertificateSigning => f.write_str("an issuer's certificate has no keyUsage with keyCertSign"),
-            Self::RevocationListSigning => f.write_str("an issuer's certificate has no keyUsage with cRLSign"),
+            Self::ServerKey => {
+                f.write_str("the certificate's keyUsage is not keyEncipherment and nothing else")
+            }
+            Self::Purpose => {
+                write!(f, "a certificate's extKeyUsage is not {} and nothing else", super::PURPOSE_OID)
+            }
+            Self::CertificateSigning => {
+                f.write_str("an issuer's certificate has no keyUsage with keyCertSign")
+            }
+            Self::RevocationListSigning => {
+                f.write_str("an issuer's certificate has no keyUsage with cRLSign")
+            }
         }
     }
 }
@@ -46,7 +54,10 @@ pub enum CertificateError {
     /// A certificate above [`super::MAX_CERTIFICATE`] bytes.
     #[error("a certificate is too long")]
     CertificateTooLong,
-    /// Not the DER, or PEM, of an X.509 certificate.
+    /// Not the PEM of a certificate or a revocation list.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// Not the DER of an X.509 certificate.
     #[error("a certificate's encoding is malformed")]
     Malformed,
     /// A serial number that is not positive or above 20 bytes.
@@ -152,7 +163,7 @@ pub enum CertificateError {
     /// The issuer did not sign the revocation list.
     #[error("the revocation list's signature does not verify under its issuer's key")]
     BadCrlSignature,
-    /// Not the DER, or PEM, of a version 2 CRL.
+    /// Not the DER of a CRL with a nextUpdate.
     #[error("a revocation list's encoding is malformed")]
     MalformedCrl,
     /// A list that is not complete by itself, is not of version 2, has a critical extension that is not known
@@ -223,7 +234,9 @@ impl CertificateError {
             E::UnsupportedDeltaCrl => Self::UnsupportedCrl("a delta (deltaCRLIndicator)"),
             E::UnsupportedIndirectCrl => Self::UnsupportedCrl("indirect (certificateIssuer)"),
             E::UnsupportedRevocationReason => Self::UnsupportedCrl("a reason of deltas (removeFromCRL)"),
-            E::UnsupportedRevocationReasonsPartitioning | E::UnsupportedCrlIssuingDistributionPoint => Self::PARTIAL_CRL,
+            E::UnsupportedRevocationReasonsPartitioning | E::UnsupportedCrlIssuingDistributionPoint => {
+                Self::PARTIAL_CRL
+            }
             E::UnsupportedCrlSignatureAlgorithm
             | E::UnsupportedCrlSignatureAlgorithmContext(_)
             | E::UnsupportedCrlSignatureAlgorithmForPublicKey

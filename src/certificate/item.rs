@@ -2,7 +2,7 @@
 
 use super::revocation::List;
 use super::{CertificateError, MAX_CERTIFICATE, MAX_CHAIN};
-use crate::key::pem;
+use crate::key::{PemError, pem};
 use crate::time::UnixTime;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -83,7 +83,7 @@ impl Certificate {
     /// # Errors
     /// As [`Self::from_der`].
     pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
-        Self::from_der(&pem::decode(text, CERTIFICATE).map_err(|_| CertificateError::Malformed)?)
+        Self::from_der(&pem::decode(text, CERTIFICATE)?)
     }
 
     /// The DER certificate.
@@ -97,7 +97,7 @@ impl Certificate {
     /// # Errors
     /// Only when memory cannot hold the text.
     pub fn to_pem(&self) -> Result<String, CertificateError> {
-        pem::encode(&self.der, CERTIFICATE).map_err(|_| CertificateError::Malformed)
+        Ok(pem::encode(&self.der, CERTIFICATE)?)
     }
 
     /// The serial number.
@@ -157,14 +157,13 @@ impl Chain {
     /// Reads one or more PEM `CERTIFICATE` blocks.
     ///
     /// # Errors
-    /// [`CertificateError::EmptyChain`], [`CertificateError::ChainTooLong`], or as
-    /// [`Certificate::from_der`].
+    /// [`CertificateError::Pem`], [`CertificateError::ChainTooLong`], or as [`Certificate::from_der`].
     pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
-        let mut certificates = text
-            .split_inclusive("-----END CERTIFICATE-----")
-            .filter(|block| block.contains("-----BEGIN"))
-            .map(|block| Certificate::from_pem(block.trim_start()))
-            .take(MAX_CHAIN + 1);
+        let blocks = match pem::decode_all(text, CERTIFICATE, MAX_CHAIN) {
+            Err(PemError::TooMany { .. }) => return Err(CertificateError::ChainTooLong),
+            blocks => blocks?,
+        };
+        let mut certificates = blocks.iter().map(|der| Certificate::from_der(der));
         let leaf = certificates.next().ok_or(CertificateError::EmptyChain)??;
         Self::new(leaf, certificates.collect::<Result<_, _>>()?)
     }
@@ -221,7 +220,7 @@ impl RevocationList {
     /// # Errors
     /// As [`Self::from_der`].
     pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
-        Self::from_der(&pem::decode(text, REVOCATION_LIST).map_err(|_| CertificateError::MalformedCrl)?)
+        Self::from_der(&pem::decode(text, REVOCATION_LIST)?)
     }
 
     /// The DER CRL.
@@ -235,7 +234,7 @@ impl RevocationList {
     /// # Errors
     /// Only when memory cannot hold the text.
     pub fn to_pem(&self) -> Result<String, CertificateError> {
-        pem::encode(&self.0, REVOCATION_LIST).map_err(|_| CertificateError::MalformedCrl)
+        Ok(pem::encode(&self.0, REVOCATION_LIST)?)
     }
 }
 

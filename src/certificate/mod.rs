@@ -79,8 +79,8 @@ pub use issue::{IssueError, Validity};
 pub use item::{Certificate, Chain, RevocationList, SerialNumber};
 pub use name::IssuerName;
 pub use request::{CertificateRequest, RequestError};
-pub(crate) use verify::verify_stapled;
 pub use revocation::{Revocation, RevocationDepth};
+pub(crate) use verify::verify_stapled;
 pub use verify::{VerifiedServer, verify};
 
 pub(crate) use issue::{CrlFields, Issuer, key_id, stated_key_id};

@@ -73,7 +73,9 @@ impl Terms<'_> {
             end.verify_for_usage(algorithm::ACCEPTED, &anchors, &others, now, purpose, None, Some(&judge));
         match path {
             Ok(path) => place(&path),
-            Err(error) => Err(why.take().unwrap_or_else(|| explain(CertificateError::of(error), leaf, issuers))),
+            Err(error) => {
+                Err(why.take().unwrap_or_else(|| explain(CertificateError::of(error), leaf, issuers)))
+            }
         }
     }
 

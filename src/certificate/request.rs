@@ -1,7 +1,7 @@
 //! How a server asks for its certificate (patent step 70), signed by its offer key.
 
 use crate::id::{NameError, ServerName};
-use crate::key::{KemPublicKey, KeyError, OfferKey, OfferPublicKey, pem};
+use crate::key::{KemPublicKey, KeyError, OfferKey, OfferPublicKey, PemError, pem};
 use crate::policy::SuiteList;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -18,7 +18,10 @@ pub enum RequestError {
     /// Longer than [`CertificateRequest::MAX`] bytes.
     #[error("the certificate request is too long")]
     TooLong,
-    /// Not the DER, or PEM, of a certificate request.
+    /// Not the PEM of a certificate request.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// Not the DER of a certificate request.
     #[error("the certificate request's encoding is malformed")]
     Malformed,
     /// Of a version that is not known here.
@@ -150,7 +153,7 @@ impl CertificateRequest {
     /// # Errors
     /// As [`Self::from_der`].
     pub fn from_pem(text: &str) -> Result<Self, RequestError> {
-        Self::from_der(&pem::decode(text, Self::LABEL).map_err(|_| RequestError::Malformed)?)
+        Self::from_der(&pem::decode(text, Self::LABEL)?)
     }
 
     /// Returns the DER form.
@@ -164,7 +167,7 @@ impl CertificateRequest {
     /// # Errors
     /// Only when memory cannot hold the text.
     pub fn to_pem(&self) -> Result<String, RequestError> {
-        pem::encode(&self.der, Self::LABEL).map_err(|_| RequestError::Malformed)
+        Ok(pem::encode(&self.der, Self::LABEL)?)
     }
 
     /// Returns the server's name.

@@ -8,12 +8,17 @@ use der::Decode;
 use der::oid::{AssociatedOid, ObjectIdentifier};
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use p256::elliptic_curve::{ALGORITHM_OID, Generate};
-use pkcs8::{AlgorithmIdentifierRef, EncodePrivateKey, EncodePublicKey, PrivateKeyInfoRef, SubjectPublicKeyInfoRef};
+use pkcs8::{
+    AlgorithmIdentifierRef, EncodePrivateKey, EncodePublicKey, PrivateKeyInfoRef, SubjectPublicKeyInfoRef,
+};
 use sha2::{Digest, Sha256, Sha384};
 use zeroize::Zeroizing;
 
 /// First byte of a point in the uncompressed form, the only one that is taken (RFC 5480, section 2.2).
 const UNCOMPRESSED: u8 = 4;
+
+/// What an issuer's key may be for.
+pub(super) const WANTED: &str = "RSA, ECDSA on P-256 or P-384, or Ed25519";
 
 /// A curve of ECDSA keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +75,7 @@ pub(super) fn is_elliptic(algorithm: &AlgorithmIdentifierRef<'_>) -> bool {
 
 /// Checks a public key in a DER SubjectPublicKeyInfo with id-ecPublicKey (RFC 5480, section 2).
 pub(super) fn check_spki(spki: &SubjectPublicKeyInfoRef<'_>) -> Result<(), KeyError> {
-    let curve = Curve::of(&spki.algorithm).ok_or(KeyError::WrongAlgorithm)?;
+    let curve = Curve::of(&spki.algorithm).ok_or_else(|| KeyError::algorithm(&spki.algorithm, WANTED))?;
     curve.check(spki.subject_public_key.as_bytes().ok_or(KeyError::Malformed)?)
 }
 
@@ -97,7 +102,7 @@ impl EcdsaKey {
             return Err(KeyError::TooLong);
         }
         let info = PrivateKeyInfoRef::from_der(der).map_err(|_| KeyError::Malformed)?;
-        match Curve::of(&info.algorithm).ok_or(KeyError::WrongAlgorithm)? {
+        match Curve::of(&info.algorithm).ok_or_else(|| KeyError::algorithm(&info.algorithm, WANTED))? {
             Curve::P256 => info.try_into().map(|key| Self::P256(Box::new(key))),
             Curve::P384 => info.try_into().map(|key| Self::P384(Box::new(key))),
         }

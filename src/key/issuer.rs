@@ -32,8 +32,10 @@ impl IssuerPublicKey {
             rsa_parts::public_from_spki(der)?;
         } else if ecdsa::is_elliptic(&spki.algorithm) {
             ecdsa::check_spki(&spki)?;
-        } else {
+        } else if spki.algorithm.oid == ed25519_dalek::pkcs8::ALGORITHM_OID {
             OfferPublicKey::from_spki_der(der)?;
+        } else {
+            return Err(KeyError::algorithm(&spki.algorithm, ecdsa::WANTED));
         }
         Ok(Self(der.into()))
     }
@@ -140,8 +142,10 @@ impl IssuerKey {
             Private::Rsa(Box::new(rsa_parts::private_from_pkcs8(der)?))
         } else if ecdsa::is_elliptic(&info.algorithm) {
             Private::Ecdsa(EcdsaKey::from_pkcs8_der(der)?)
-        } else {
+        } else if info.algorithm.oid == ed25519_dalek::pkcs8::ALGORITHM_OID {
             Private::Ed25519(Box::new(OfferKey::from_pkcs8_der(der)?))
+        } else {
+            return Err(KeyError::algorithm(&info.algorithm, ecdsa::WANTED));
         })
     }
 

@@ -31,7 +31,11 @@ pub(crate) mod rsa_parts;
 pub use issuer::{IssuerKey, IssuerPublicKey};
 pub use kem::{KemPrivateKey, KemPublicKey};
 pub use offer::{OfferKey, OfferPublicKey};
+pub use pem::PemError;
 
+use der::oid::ObjectIdentifier;
+use ecdsa::Curve;
+use pkcs8::AlgorithmIdentifierRef;
 use thiserror::Error;
 
 /// Smallest RSA modulus, in bits, for any key here.
@@ -55,12 +59,20 @@ pub enum KeyError {
     /// The input is longer than any key of this kind.
     #[error("the encoded key is too long")]
     TooLong,
-    /// Not the PEM or DER structure that was asked for, or numbers that make no key.
+    /// Not the PEM that was asked for.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// Not the DER structure that was asked for, or numbers that make no key.
     #[error("the key's encoding is malformed")]
     Malformed,
     /// A well-formed key for another algorithm.
-    #[error("the key is for another algorithm")]
-    WrongAlgorithm,
+    #[error("the key is for {found}, and one for {wanted} is wanted")]
+    WrongAlgorithm {
+        /// Name of the algorithm.
+        found: &'static str,
+        /// Name of the wanted algorithm, or of several.
+        wanted: &'static str,
+    },
     /// An RSA modulus below [`MIN_RSA_BITS`].
     #[error("an RSA key of {bits} bits is too small")]
     TooSmall {
@@ -85,4 +97,35 @@ pub enum KeyError {
     /// The arithmetic failed its own check: a broken key or a hardware fault.
     #[error("the key operation failed")]
     Operation,
+}
+
+impl KeyError {
+    /// The error for a key whose algorithm is not the one that is `wanted`.
+    fn algorithm(found: &AlgorithmIdentifierRef<'_>, wanted: &'static str) -> Self {
+        Self::WrongAlgorithm { found: algorithm_name(found), wanted }
+    }
+}
+
+/// Returns the name of a key's algorithm.
+fn algorithm_name(algorithm: &AlgorithmIdentifierRef<'_>) -> &'static str {
+    const EC: ObjectIdentifier = p256::elliptic_curve::ALGORITHM_OID;
+    const NAMES: [(ObjectIdentifier, &str); 8] = [
+        (rsa::pkcs1::ALGORITHM_OID, "RSA"),
+        (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.7"), "RSAES-OAEP alone"),
+        (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10"), "RSASSA-PSS alone"),
+        (ObjectIdentifier::new_unwrap("1.2.840.10040.4.1"), "DSA"),
+        (ObjectIdentifier::new_unwrap("1.3.101.110"), "X25519"),
+        (ObjectIdentifier::new_unwrap("1.3.101.111"), "X448"),
+        (ed25519_dalek::pkcs8::ALGORITHM_OID, "Ed25519"),
+        (ObjectIdentifier::new_unwrap("1.3.101.113"), "Ed448"),
+    ];
+    match Curve::of(algorithm) {
+        Some(Curve::P256) => "ECDSA on P-256",
+        Some(Curve::P384) => "ECDSA on P-384",
+        None if algorithm.oid == EC => "another elliptic curve",
+        None => NAMES
+            .iter()
+            .find(|(oid, _)| *oid == algorithm.oid)
+            .map_or("an unknown algorithm", |(_, name)| name),
+    }
 }

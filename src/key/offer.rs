@@ -62,7 +62,7 @@ impl OfferPublicKey {
         }
         let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| KeyError::Malformed)?;
         if spki.algorithm != ed25519_dalek::pkcs8::ALGORITHM_ID {
-            return Err(KeyError::WrongAlgorithm);
+            return Err(KeyError::algorithm(&spki.algorithm, "Ed25519"));
         }
         Self::new(&PublicKeyBytes::try_from(spki).map_err(|_| KeyError::Malformed)?.0)
     }
@@ -140,7 +140,7 @@ impl OfferKey {
         }
         let info = PrivateKeyInfoRef::from_der(der).map_err(|_| KeyError::Malformed)?;
         if info.algorithm != ed25519_dalek::pkcs8::ALGORITHM_ID {
-            return Err(KeyError::WrongAlgorithm);
+            return Err(KeyError::algorithm(&info.algorithm, "Ed25519"));
         }
         Ok(Self(SigningKey::try_from(info).map_err(|_| KeyError::Malformed)?))
     }

@@ -5,7 +5,9 @@ use crate::random::{Lent, RandomSource};
 use alloc::vec::Vec;
 use der::Decode;
 use der::asn1::UintRef;
-use pkcs8::{EncodePrivateKey, EncodePublicKey, PrivateKeyInfoRef, SubjectPublicKeyInfoRef};
+use pkcs8::{
+    AlgorithmIdentifierRef, EncodePrivateKey, EncodePublicKey, PrivateKeyInfoRef, SubjectPublicKeyInfoRef,
+};
 use rsa::pkcs1::{ALGORITHM_ID, RsaPrivateKeyRef, RsaPublicKeyRef};
 use zeroize::Zeroizing;
 
@@ -28,6 +30,15 @@ fn check(modulus: &UintRef<'_>, exponent: &UintRef<'_>) -> Result<(), KeyError> 
         Ok(())
     } else {
         Err(KeyError::Exponent)
+    }
+}
+
+/// Accepts rsaEncryption with parameters NULL (RFC 3279, section 2.3.1).
+fn check_algorithm(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<(), KeyError> {
+    match algorithm {
+        _ if *algorithm == ALGORITHM_ID => Ok(()),
+        _ if is_rsa(algorithm) => Err(KeyError::Malformed),
+        _ => Err(KeyError::algorithm(algorithm, "RSA")),
     }
 }
 
@@ -55,9 +66,7 @@ pub(super) fn public_from_spki(der: &[u8]) -> Result<rsa::PublicKey, KeyError> {
         return Err(KeyError::TooLong);
     }
     let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| KeyError::Malformed)?;
-    if spki.algorithm != ALGORITHM_ID {
-        return Err(KeyError::WrongAlgorithm);
-    }
+    check_algorithm(&spki.algorithm)?;
     public_from_pkcs1(spki.subject_public_key.as_bytes().ok_or(KeyError::Malformed)?)
 }
 
@@ -71,9 +80,7 @@ pub(super) fn private_from_pkcs8(der: &[u8]) -> Result<rsa::PrivateKey, KeyError
         return Err(KeyError::TooLong);
     }
     let info = PrivateKeyInfoRef::from_der(der).map_err(|_| KeyError::Malformed)?;
-    if info.algorithm != ALGORITHM_ID {
-        return Err(KeyError::WrongAlgorithm);
-    }
+    check_algorithm(&info.algorithm)?;
     let parts = RsaPrivateKeyRef::from_der(info.private_key.as_bytes()).map_err(|_| KeyError::Malformed)?;
     check(&parts.modulus, &parts.public_exponent)?;
     parts.try_into().map_err(|_| KeyError::Malformed)
@@ -90,7 +97,7 @@ pub(super) fn generate(bits: usize, random: &mut dyn RandomSource) -> Result<rsa
 }
 
 /// Returns whether `spki` names the algorithm rsaEncryption.
-pub(super) fn is_rsa(algorithm: &pkcs8::AlgorithmIdentifierRef<'_>) -> bool {
+pub(super) fn is_rsa(algorithm: &AlgorithmIdentifierRef<'_>) -> bool {
     algorithm.oid == ALGORITHM_ID.oid
 }
 

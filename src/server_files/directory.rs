@@ -2,7 +2,7 @@
 
 use super::error::{FileProblem, ServerFilesError};
 use crate::durable::{Place, PlaceError};
-use crate::key::pem;
+use crate::key::PemError;
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -74,8 +74,8 @@ impl Directory {
         if bytes.len() > MOST {
             return Err(at(FileProblem::TooLong));
         }
-        let text = core::str::from_utf8(&bytes).map_err(|_| at(FileProblem::NoBlock(wanted)))?;
-        tidy(text, wanted).map(Some).map_err(at)
+        let text = core::str::from_utf8(&bytes).map_err(|_| at(PemError::Missing { wanted }.into()))?;
+        Ok(Some(Zeroizing::new(text.into())))
     }
 
     /// Writes a file, durably and whole; only its owner may read it.
@@ -87,52 +87,5 @@ impl Directory {
     fn place(&self, name: &str) -> Result<Place, ServerFilesError> {
         let path = self.path(name);
         Place::new(&path).map_err(|error| ServerFilesError::at(&path, error))
-    }
-}
-
-/// Returns the PEM blocks of a text without what editors and other tools leave around them: a byte order mark,
-/// carriage returns, blank lines, spaces at the ends of lines and remarks before a block.
-fn tidy(text: &str, wanted: &'static str) -> Result<Zeroizing<String>, FileProblem> {
-    let mut tidied = Zeroizing::new(String::with_capacity(text.len().saturating_add(1)));
-    let mut inside = false;
-    for line in text.trim_start_matches('\u{FEFF}').lines().map(str::trim) {
-        if let Some(label) = line.strip_prefix("-----BEGIN ").and_then(|rest| rest.strip_suffix("-----")) {
-            if label != wanted {
-                return Err(FileProblem::Block { found: label.into(), wanted });
-            }
-            inside = true;
-        }
-        if inside && !line.is_empty() {
-            tidied.push_str(line);
-            tidied.push('\n');
-        }
-        inside &= !line.starts_with("-----END ");
-    }
-    if tidied.is_empty() { Err(FileProblem::NoBlock(wanted)) } else { Ok(tidied) }
-}
-
-/// Makes a PEM block around secret bytes.
-pub(super) fn block(bytes: &[u8], label: &str) -> Result<Zeroizing<String>, FileProblem> {
-    pem::encode(bytes, label).map(Zeroizing::new).map_err(|_| FileProblem::TooLong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_editors_leave_is_passed_over() {
-        let plain = "-----BEGIN A-----\nQUJD\n-----END A-----\n";
-        for text in [
-            plain.into(),
-            std::format!("\u{FEFF}{plain}\n\n"),
-            plain.replace('\n', " \r\n"),
-            std::format!("Bag Attributes\n  a: b\n{plain}trailing remark\n"),
-            plain.replace("QUJD", "\nQUJD\n"),
-        ] {
-            assert_eq!(tidy(&text, "A").map(|text| (*text).clone()).ok().as_deref(), Some(plain), "{text:?}");
-        }
-        assert!(matches!(tidy(plain, "B"), Err(FileProblem::Block { found, wanted: "B" }) if found == "A"));
-        assert!(matches!(tidy("", "B"), Err(FileProblem::NoBlock("B"))));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::certificate::{CertificateError, RequestError};
 use crate::durable::PlaceError;
-use crate::key::KeyError;
+use crate::key::{KeyError, PemError};
 use crate::memory::ServerKeyError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,17 +48,9 @@ pub enum FileProblem {
     /// It is longer than any such file.
     #[error("is too long")]
     TooLong,
-    /// It has another PEM block than the wanted one, or several.
-    #[error("holds a PEM block {found:?} where one {wanted:?} belongs{}", hint(.found))]
-    Block {
-        /// The label of the first block.
-        found: String,
-        /// The label of the block that belongs there.
-        wanted: &'static str,
-    },
-    /// It has no PEM block, or a damaged one.
-    #[error("has no readable PEM block {0:?}")]
-    NoBlock(&'static str),
+    /// It has not the PEM block of a secret.
+    #[error("{0}")]
+    Pem(PemError),
     /// The private key in it is of no use.
     #[error("{0}")]
     Key(KeyError),
@@ -78,16 +70,6 @@ pub enum FileProblem {
     /// name of one of the server's own files.
     #[error("is no name for a file with a secret")]
     Name,
-}
-
-/// The command that makes of a block what belongs there.
-fn hint(found: &str) -> &'static str {
-    match found {
-        "RSA PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => {
-            "; `openssl pkcs8 -topk8 -nocrypt -in FILE -out NEW` converts it"
-        }
-        _ => "",
-    }
 }
 
 impl ServerFilesError {
@@ -113,6 +95,12 @@ impl From<PlaceError> for FileProblem {
 impl From<io::Error> for FileProblem {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<PemError> for FileProblem {
+    fn from(error: PemError) -> Self {
+        Self::Pem(error)
     }
 }
 

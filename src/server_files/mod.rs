@@ -57,14 +57,14 @@ mod error;
 use crate::certificate::leaf::Leaf;
 use crate::certificate::{CertificateRequest, Chain};
 use crate::id::ServerName;
-use crate::key::{KemPrivateKey, OfferKey, pem};
+use crate::key::{KemPrivateKey, OfferKey, PemError, pem};
 use crate::memory;
 use crate::policy::SuiteList;
 use crate::random::RandomSource;
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
 use crate::template::Template;
-use directory::{Directory, block};
+use directory::Directory;
 use std::path::Path;
 use std::string::{String, ToString};
 use zeroize::Zeroizing;
@@ -297,10 +297,10 @@ fn secret(
     must: bool,
     random: &mut dyn RandomSource,
 ) -> Result<Secret, ServerFilesError> {
-    let text =
-        read_or_make(dir, name, SECRET_LABEL, must, || block(Secret::random(random).expose(), SECRET_LABEL))?;
-    let bytes =
-        pem::decode(&text, SECRET_LABEL).map_err(|_| at(dir, name)(FileProblem::NoBlock(SECRET_LABEL)))?;
+    let text = read_or_make(dir, name, SECRET_LABEL, must, || {
+        Ok(Zeroizing::new(pem::encode(Secret::random(random).expose(), SECRET_LABEL)?))
+    })?;
+    let bytes = pem::decode(&text, SECRET_LABEL).map_err(at(dir, name))?;
     let bytes: Option<[u8; Secret::LEN]> = bytes.as_slice().try_into().ok();
-    bytes.map(Secret::new).ok_or_else(|| at(dir, name)(FileProblem::NoBlock(SECRET_LABEL)))
+    bytes.map(Secret::new).ok_or_else(|| at(dir, name)(PemError::Damaged { wanted: SECRET_LABEL }))
 }

@@ -173,9 +173,10 @@ impl From<NameError> for FieldError {
         match error {
             NameError::TooLong(_) => Self::TooLong,
             NameError::Empty => Self::Missing,
-            NameError::Character | NameError::CharacterAt { .. } | NameError::Encoding | NameError::NotNormalised => {
-                Self::Characters
-            }
+            NameError::Character
+            | NameError::CharacterAt { .. }
+            | NameError::Encoding
+            | NameError::NotNormalised => Self::Characters,
         }
     }
 }

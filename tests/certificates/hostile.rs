@@ -178,7 +178,10 @@ fn server_keys() {
     assert_eq!(rsa_key(modulus(2048), 65538), refused(KeyError::Exponent));
     assert_eq!(rsa_key(modulus(2048), (1 << 32) + 1), refused(KeyError::Exponent));
     let ed25519 = SubjectPublicKeyInfoOwned::from_der(key().public().as_spki_der()).unwrap();
-    assert_eq!(of(|tbs| tbs.key = ed25519), refused(KeyError::WrongAlgorithm));
+    assert_eq!(
+        of(|tbs| tbs.key = ed25519),
+        refused(KeyError::WrongAlgorithm { found: "Ed25519", wanted: "RSA" })
+    );
     let bits = |bytes: &[u8]| of(|tbs| tbs.key.subject_public_key = BitString::from_bytes(bytes).unwrap());
     assert_eq!(bits(&[]), refused(KeyError::Malformed));
     assert_eq!(bits(&[0x30, 6, 2, 1, 0, 2, 1, 3]), refused(KeyError::TooSmall { bits: 0 }));

@@ -5,6 +5,7 @@ use halfkey::certificate::{
     AnchorError, Certificate, CertificateError, CertificateRequest, Chain, IssueError, RequestError,
     Revocation, RevocationList, SerialNumber, TrustAnchor, TrustAnchors, Validity, verify,
 };
+use halfkey::key::PemError;
 use halfkey::memory::{Authority, StateError};
 use halfkey::policy::SuiteList;
 use halfkey::port::CertificateAuthority;
@@ -121,6 +122,18 @@ fn anchors_go_out_and_come_back() {
     let leaf = issue(&mut root("a"), "leaf");
     assert_eq!(TrustAnchor::from_certificate(leaf.leaf()), Err(AnchorError::NotAnAuthority));
     assert_eq!(TrustAnchors::new(vec![]), Err(AnchorError::None));
+
+    // An anchor whose first line was lost is not passed over.
+    let text = anchors.to_pem().unwrap();
+    let second = text.rfind("-----BEGIN").unwrap();
+    assert!(TrustAnchors::from_pem(&text[..second]).is_ok());
+    for cut in 1.."-----BEGIN HALFKEY TRUST ANCHOR-----\n".len() {
+        let cut = [&text[..second], &text[second + cut..]].concat();
+        let damaged = AnchorError::Pem(PemError::Damaged { wanted: "HALFKEY TRUST ANCHOR" });
+        assert_eq!(TrustAnchors::from_pem(&cut), Err(damaged), "{cut}");
+    }
+    let many = TrustAnchors::from_pem(&text.repeat(9));
+    assert_eq!(many, Err(AnchorError::TooMany));
     let anchor = root("a").trust_anchor().unwrap();
     let twice = vec![anchor.clone(), anchor.with_minimum_suite(5)];
     assert_eq!(TrustAnchors::new(twice), Err(AnchorError::Twice));
@@ -317,6 +330,7 @@ fn certificates_of_others_make_no_subordinate() {
     assert_eq!(subordinate("other", vec![own.clone()]), Err(AnchorError::NotAnAuthority));
     assert_eq!(subordinate("low", vec![]), Err(AnchorError::NotAnAuthority));
     assert_eq!(subordinate("low", vec![own; 4]), Err(AnchorError::NotAnAuthority));
-    assert_eq!(Certificate::from_pem("nothing"), Err(CertificateError::Malformed));
-    assert_eq!(Chain::from_pem("nothing"), Err(CertificateError::EmptyChain));
+    let missing = CertificateError::Pem(PemError::Missing { wanted: "CERTIFICATE" });
+    assert_eq!(Certificate::from_pem("nothing"), Err(missing));
+    assert_eq!(Chain::from_pem("nothing"), Err(missing));
 }

@@ -1,19 +1,23 @@
 //! Keys in and out, and SSK1 under P_u.
 
 use super::common::{fixed, issuer_keys, kem_key, offer_key, rsa_issuer_key};
-use halfkey::key::{
-    IssuerKey, IssuerPublicKey, KemPrivateKey, KemPublicKey, KeyError, OfferKey, OfferPublicKey,
-};
-use halfkey::{Digest, RandomSource, Secret};
 use der::asn1::{Any, BitString};
 use der::oid::ObjectIdentifier;
 use der::{Decode, Encode};
+use halfkey::key::{
+    IssuerKey, IssuerPublicKey, KemPrivateKey, KemPublicKey, KeyError, OfferKey, OfferPublicKey, PemError,
+};
+use halfkey::{Digest, RandomSource, Secret};
 use rsa::pkcs8::{DecodePublicKey, EncodePrivateKey, EncodePublicKey};
 use std::sync::LazyLock;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 static SSK1: LazyLock<Secret> = LazyLock::new(|| Secret::new([0x51; 32]));
 static FALLBACK: LazyLock<Secret> = LazyLock::new(|| Secret::new([0xFA; 32]));
+
+fn not(found: &'static str, wanted: &'static str) -> KeyError {
+    KeyError::WrongAlgorithm { found, wanted }
+}
 
 fn open(ciphertext: &[u8]) -> [u8; 32] {
     *kem_key().decapsulate(ciphertext, &FALLBACK, &mut fixed("blind")).expose()
@@ -114,14 +118,14 @@ fn keys_go_out_and_come_back() {
 #[test]
 fn keys_of_another_kind_are_refused() {
     let (kem, offer) = (kem_key().to_pkcs8_der().unwrap(), offer_key().to_pkcs8_der().unwrap());
-    assert_eq!(OfferKey::from_pkcs8_der(&kem).unwrap_err(), KeyError::WrongAlgorithm);
-    assert_eq!(KemPrivateKey::from_pkcs8_der(&offer).unwrap_err(), KeyError::WrongAlgorithm);
+    assert_eq!(OfferKey::from_pkcs8_der(&kem).unwrap_err(), not("RSA", "Ed25519"));
+    assert_eq!(KemPrivateKey::from_pkcs8_der(&offer).unwrap_err(), not("Ed25519", "RSA"));
     let pem = kem_key().to_pkcs8_pem().unwrap();
-    assert_eq!(KemPublicKey::from_spki_pem(&pem).unwrap_err(), KeyError::Malformed);
     assert_eq!(
-        OfferPublicKey::from_spki_der(kem_key().public().as_spki_der()),
-        Err(KeyError::WrongAlgorithm)
+        KemPublicKey::from_spki_pem(&pem).unwrap_err(),
+        KeyError::Pem(PemError::Label { found: "PRIVATE KEY", wanted: "PUBLIC KEY" })
     );
+    assert_eq!(OfferPublicKey::from_spki_der(kem_key().public().as_spki_der()), Err(not("RSA", "Ed25519")));
     let point_of_order_one = std::array::from_fn(|i| u8::from(i == 0));
     assert_eq!(OfferPublicKey::new(&point_of_order_one), Err(KeyError::SmallOrder));
 }
@@ -146,14 +150,16 @@ fn points_of_issuers_are_on_their_curve_and_uncompressed() {
     let with = |point: &[u8], curve: &str| {
         let mut spki = spki.clone();
         spki.subject_public_key = BitString::from_bytes(point).unwrap();
-        spki.algorithm.parameters = Some(Any::encode_from(&curve.parse::<ObjectIdentifier>().unwrap()).unwrap());
+        spki.algorithm.parameters =
+            Some(Any::encode_from(&curve.parse::<ObjectIdentifier>().unwrap()).unwrap());
         IssuerPublicKey::from_spki_der(&spki.to_der().unwrap())
     };
     let (p256, p521) = ("1.2.840.10045.3.1.7", "1.3.132.0.35");
     let point = spki.subject_public_key.raw_bytes();
     assert!(with(point, p256).is_ok());
     assert_eq!(with(point, "1.3.132.0.34"), Err(KeyError::Malformed), "as a point of P-384");
-    assert_eq!(with(point, p521), Err(KeyError::WrongAlgorithm));
+    let wanted = "RSA, ECDSA on P-256 or P-384, or Ed25519";
+    assert_eq!(with(point, p521), Err(not("another elliptic curve", wanted)));
     assert_eq!(with(&[0], p256), Err(KeyError::Malformed), "the point at infinity");
     assert_eq!(with(&[], p256), Err(KeyError::Malformed));
     let compressed = p256::PublicKey::from_sec1_bytes(point).unwrap().to_sec1_point(true);

@@ -5,7 +5,7 @@ use halfkey::certificate::{
     Certificate, CertificateError, Chain, EXTENSION_OID, PURPOSE_OID, Revocation, RevocationDepth,
     RevocationList, TrustAnchor, verify,
 };
-use halfkey::key::{IssuerKey, KemPrivateKey, KeyError, OfferKey};
+use halfkey::key::{IssuerKey, KemPrivateKey, KeyError, OfferKey, PemError};
 use halfkey::memory::Authority;
 use halfkey::port::CertificateAuthority;
 use halfkey::{Secret, UnixTime};
@@ -128,6 +128,33 @@ fn openssl_reads_the_keys_made_here() {
     }
 }
 
+/// The forms in which people have keys: the text of the error names a command, and the command makes of it
+/// what is read.
+#[test]
+fn the_commands_in_errors_convert() {
+    let Some(bench) = Bench::new("converts") else { return };
+    bench.write("openssl.cnf", "");
+    bench.run("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem");
+    bench.run("ecparam -name prime256v1 -genkey -out parameters.pem");
+    bench.run("ec -in parameters.pem -out ec.pem");
+    bench.run("rsa -in rsa.pem -traditional -out traditional.pem");
+    bench.run("pkcs8 -topk8 -in rsa.pem -passout pass:secret -out encrypted.pem");
+    for (file, found) in [
+        ("traditional.pem", "RSA PRIVATE KEY"),
+        ("encrypted.pem", "ENCRYPTED PRIVATE KEY"),
+        ("ec.pem", "EC PRIVATE KEY"),
+        ("parameters.pem", "EC PARAMETERS"),
+    ] {
+        let error = IssuerKey::from_pkcs8_pem(&bench.read(file)).unwrap_err();
+        assert_eq!(error, KeyError::Pem(PemError::Label { found, wanted: "PRIVATE KEY" }));
+        let text = error.to_string();
+        let command = text.split('`').nth(1).unwrap().strip_prefix("openssl ").unwrap();
+        let command = command.replace("FILE", file).replace("NEW", "new.pem");
+        bench.run(&format!("{command} -passin pass:secret"));
+        assert!(IssuerKey::from_pkcs8_pem(&bench.read("new.pem")).is_ok(), "{file}");
+    }
+}
+
 #[test]
 fn ssk1_passes_between_openssl_and_here() {
     let Some(bench) = Bench::new("oaep") else { return };
@@ -183,7 +210,8 @@ authorityKeyIdentifier = keyid
 fn what_openssl_issues_is_accepted_here() {
     // As operators' authorities have them: with keys and hashes of different kinds and strengths.
     let rsa = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
-    let (p256, p384) = ("-algorithm EC -pkeyopt ec_paramgen_curve:P-256", "-algorithm EC -pkeyopt ec_paramgen_curve:P-384");
+    let (p256, p384) =
+        ("-algorithm EC -pkeyopt ec_paramgen_curve:P-256", "-algorithm EC -pkeyopt ec_paramgen_curve:P-384");
     for (test, root, middle, hashes) in [
         ("rsa", rsa, rsa, ["sha512", "sha256"]),
         ("ec", p384, p256, ["sha384", "sha256"]),

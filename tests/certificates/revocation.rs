@@ -118,7 +118,10 @@ fn partial_lists_are_refused_by_that_word() {
     };
     assert_eq!(entry("2.5.29.21", false), Ok(()), "a reason");
     assert!(matches!(entry("1.2.3.4", true), Err(CertificateError::UnsupportedCrl(_))));
-    assert!(matches!(entry("2.5.29.29", true), Err(CertificateError::UnsupportedCrl(_))), "certificateIssuer");
+    assert!(
+        matches!(entry("2.5.29.29", true), Err(CertificateError::UnsupportedCrl(_))),
+        "certificateIssuer"
+    );
 }
 
 #[test]
