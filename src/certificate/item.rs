@@ -12,9 +12,10 @@ use der::Decode;
 const CERTIFICATE: &str = "CERTIFICATE";
 const REVOCATION_LIST: &str = "X509 CRL";
 
-/// The serial number of a certificate, unique under its issuer: 1 to 20 bytes, big-endian.
+/// The serial number of a certificate, unique under its issuer: positive, of at most 20 bytes. Certificates of
+/// authorities, which are known by their keys, may have any other.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SerialNumber(Vec<u8>);
+pub struct SerialNumber(Vec<u8>); // The contents of its INTEGER.
 
 impl SerialNumber {
     /// Longest serial number in bytes (RFC 5280, section 4.1.2.2).
@@ -23,33 +24,45 @@ impl SerialNumber {
     /// Takes a big-endian number; leading zero bytes do not count.
     ///
     /// # Errors
-    /// [`CertificateError::SerialNumber`] when it is zero, longer than 20 bytes or negative as an INTEGER.
+    /// [`CertificateError::SerialNumber`] when it is zero or longer than 20 bytes.
     pub fn new(bytes: &[u8]) -> Result<Self, CertificateError> {
         let start = bytes.iter().position(|byte| *byte != 0).ok_or(CertificateError::SerialNumber)?;
         let bytes = bytes.get(start..).unwrap_or_default();
-        if bytes.len() > Self::MAX { Err(CertificateError::SerialNumber) } else { Ok(Self(bytes.into())) }
-    }
-
-    /// The serial number of a parsed certificate.
-    pub(super) fn of(certificate: &x509_cert::Certificate) -> Result<Self, CertificateError> {
-        let integer = certificate.tbs_certificate().serial_number().as_bytes();
-        // A set first bit is a minus sign.
-        if integer.first().is_some_and(|first| *first >= 0x80) {
+        if bytes.len() > Self::MAX {
             return Err(CertificateError::SerialNumber);
         }
-        Self::new(integer)
+        let sign: &[u8] = if bytes.first().is_some_and(|first| *first >= 0x80) { &[0] } else { &[] };
+        Ok(Self([sign, bytes].concat()))
     }
 
-    /// The number, big-endian without leading zero bytes.
+    /// The serial number of a parsed certificate, whatever it is.
+    fn of(certificate: &x509_cert::Certificate) -> Self {
+        Self(certificate.tbs_certificate().serial_number().as_bytes().into())
+    }
+
+    /// The serial number of a parsed certificate of a server.
+    pub(super) fn of_server(certificate: &x509_cert::Certificate) -> Result<Self, CertificateError> {
+        let serial = Self::of(certificate);
+        // A set first bit is a minus sign.
+        if serial.0.first().is_some_and(|first| *first >= 0x80) {
+            return Err(CertificateError::SerialNumber);
+        }
+        Self::new(serial.as_bytes())
+    }
+
+    /// The number, big-endian without leading zero bytes; a negative one in two's complement.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match self.0.as_slice() {
+            [0, rest @ ..] if !rest.is_empty() => rest,
+            bytes => bytes,
+        }
     }
 }
 
 impl fmt::Display for SerialNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -71,11 +84,10 @@ impl Certificate {
     /// Reads a DER certificate.
     ///
     /// # Errors
-    /// [`CertificateError::CertificateTooLong`], [`CertificateError::Malformed`] or
-    /// [`CertificateError::SerialNumber`].
+    /// [`CertificateError::CertificateTooLong`] or [`CertificateError::Malformed`].
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let parsed = parse(der)?;
-        Ok(Self { der: der.into(), serial: SerialNumber::of(&parsed)?, not_after: not_after(&parsed) })
+        Ok(Self { der: der.into(), serial: SerialNumber::of(&parsed), not_after: not_after(&parsed) })
     }
 
     /// Reads a PEM `CERTIFICATE`.

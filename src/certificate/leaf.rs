@@ -50,7 +50,7 @@ impl Leaf {
             kem_key: KemPublicKey::from_spki_der(&spki).map_err(CertificateError::ServerKey)?,
             offer_key: OfferPublicKey::new(offer_key).map_err(CertificateError::OfferKey)?,
             suites,
-            serial: SerialNumber::of(certificate)?,
+            serial: SerialNumber::of_server(certificate)?,
             not_after: item::not_after(certificate),
         })
     }

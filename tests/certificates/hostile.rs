@@ -4,8 +4,8 @@ use super::common::*;
 use der::asn1::{BitString, Ia5String, OctetString};
 use der::{Decode, Encode};
 use halfkey::certificate::{
-    AnchorError, Certificate, CertificateError, EXTENSION_OID, PURPOSE_OID, Revocation, TrustAnchor,
-    TrustAnchors, Usage, verify,
+    AnchorError, Certificate, CertificateError, EXTENSION_OID, PURPOSE_OID, Revocation, SerialNumber,
+    TrustAnchor, TrustAnchors, Usage, verify,
 };
 use halfkey::key::{IssuerKey, KeyError};
 use halfkey::memory::Authority;
@@ -456,6 +456,41 @@ fn a_root_that_restricts_names_is_no_anchor() {
     assert_eq!(constrained, Err(AnchorError::NameConstraints));
     let lists_only = of(&|tbs| tbs.set(KEY_USAGE, &[3, 2, 1, 2]));
     assert_eq!(lists_only, Err(AnchorError::NotAnAuthority));
+}
+
+/// The person who embeds a root decides to trust it: only its name and its key count.
+#[test]
+fn a_root_of_any_serial_number_is_an_anchor() {
+    let mut authority = root("issuer");
+    let certificate = authority.root_certificate(validity(), &mut fixed("root")).unwrap();
+    let chain = issue(&mut authority, "leaf");
+    let long = [&[2, 21, 0x7F][..], &[0xFF; 20]].concat();
+    for (serial, shown) in [
+        (&[2, 1, 0][..], "00"),
+        (&[2, 1, 0x80], "80"),
+        (&[2, 1, 0xFF], "ff"),
+        (&long, &("7f".to_owned() + &"ff".repeat(20))),
+        (&[2, 2, 0, 0x80], "80"),
+    ] {
+        let forged = forge(certificate.as_der(), &key(), |tbs| {
+            tbs.serial = DerSerialNumber::from_der(serial).unwrap();
+        });
+        let forged = Certificate::from_der(&forged).unwrap();
+        assert_eq!(forged.serial().to_string(), shown);
+        let anchor = TrustAnchor::from_certificate(&forged).unwrap();
+        assert_eq!(check(&chain.as_der(), &anchor.into()).map(drop), Ok(()), "{shown}");
+        let pem = Certificate::from_pem(&forged.to_pem().unwrap()).unwrap();
+        assert_eq!(pem, forged);
+    }
+    // Two numbers that are written alike are not the same: -128 and 128.
+    let of = |serial: &[u8]| {
+        let forged = forge(certificate.as_der(), &key(), |tbs| {
+            tbs.serial = DerSerialNumber::from_der(serial).unwrap();
+        });
+        Certificate::from_der(&forged).unwrap().serial().clone()
+    };
+    assert_ne!(of(&[2, 1, 0x80]), of(&[2, 2, 0, 0x80]));
+    assert_eq!(of(&[2, 2, 0, 0x80]), SerialNumber::new(&[0x80]).unwrap());
 }
 
 #[test]
