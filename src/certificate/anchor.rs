@@ -1,16 +1,18 @@
 //! Trust anchors: the issuers that a blank token is distributed with (patent step 60).
 
 use super::{Certificate, IssuerName, item};
-use crate::id::NameError;
+use crate::id::{NameError, ServerName};
 use crate::key::{IssuerPublicKey, KeyError, PemError, pem};
 use crate::wire::{Bytes, Problem, Put, Value, WireError, list, records};
 use alloc::string::String;
 use alloc::vec::Vec;
-use der::asn1::AnyRef;
+use der::asn1::{AnyRef, Ia5String, Ia5StringRef};
 use der::{Decode, Encode, Sequence};
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 use thiserror::Error;
+use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
+use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, NameConstraints};
 
 const LABEL: &str = "HALFKEY TRUST ANCHOR";
@@ -34,9 +36,15 @@ pub enum AnchorError {
     /// The certificate is not one of an authority that may sign certificates.
     #[error("the certificate is not one of an authority")]
     NotAnAuthority,
-    /// The certificate restricts the names it may certify; a trust anchor has no place for that.
-    #[error("the certificate has name constraints")]
+    /// The certificate restricts names in another way than by permitting dNSNames.
+    #[error("the certificate's nameConstraints are not a list of permitted dNSNames and nothing else")]
     NameConstraints,
+    /// No permitted name where there should be some, more than [`TrustAnchor::MAX_PERMITTED`], or one twice.
+    #[error(
+        "the permitted names of a trust anchor are none, more than {}, or one twice",
+        TrustAnchor::MAX_PERMITTED
+    )]
+    Permitted,
     /// No anchor at all.
     #[error("no trust anchor")]
     None,
@@ -48,14 +56,15 @@ pub enum AnchorError {
     Twice,
 }
 
-/// An issuer that a token believes: its name, its public key P_i and the weakest suite that may be
-/// used with a server it certified.
+/// An issuer that a token believes: its name, its public key P_i, the weakest suite that may be
+/// used with a server it certified, and the servers that it may certify, if not all.
 ///
 /// ```asn1
 /// TrustAnchor ::= SEQUENCE {
 ///     name          Name,
 ///     key           SubjectPublicKeyInfo,
-///     minimumSuite  INTEGER (0..65535) }
+///     minimumSuite  INTEGER (0..65535),
+///     permitted     [0] IMPLICIT SEQUENCE SIZE (1..8) OF IA5String OPTIONAL }
 /// ```
 ///
 /// Suites are numbered in order of strength: `minimumSuite` is the smallest number to be accepted.
@@ -64,6 +73,8 @@ pub struct TrustAnchor {
     name: IssuerName,
     key: IssuerPublicKey,
     minimum_suite: u16,
+    /// Empty for all.
+    permitted: Vec<ServerName>,
 }
 
 #[derive(Sequence)]
@@ -71,23 +82,29 @@ struct Encoded<'a> {
     name: AnyRef<'a>,
     key: AnyRef<'a>,
     minimum_suite: u16,
+    #[asn1(context_specific = "0", tag_mode = "IMPLICIT", optional = "true")]
+    permitted: Option<Vec<Ia5StringRef<'a>>>,
 }
 
 impl TrustAnchor {
     /// Longest DER encoding in bytes.
-    pub const MAX: usize = 4096;
+    pub const MAX: usize = 4608;
+    /// Most permitted names.
+    pub const MAX_PERMITTED: usize = 8;
 
-    /// An anchor that accepts every suite; see [`Self::with_minimum_suite`].
+    /// An anchor that accepts every suite and every server's name; see [`Self::with_minimum_suite`] and
+    /// [`Self::with_permitted`].
     #[must_use]
     pub const fn new(name: IssuerName, key: IssuerPublicKey) -> Self {
-        Self { name, key, minimum_suite: 0 }
+        Self { name, key, minimum_suite: 0, permitted: Vec::new() }
     }
 
     /// The name and key of a root certificate, whose validity, path length and own signature do not
-    /// matter: the person who embeds it has decided to trust it.
+    /// matter: the person who embeds it has decided to trust it. If its nameConstraints permit some
+    /// dNSNames, the anchor permits these.
     ///
     /// # Errors
-    /// [`AnchorError`] when it is not one of an authority, or restricts names.
+    /// [`AnchorError`] when it is not one of an authority, or restricts names in another way.
     pub fn from_certificate(certificate: &Certificate) -> Result<Self, AnchorError> {
         let parsed = item::parse(certificate.as_der()).map_err(|_| AnchorError::Malformed)?;
         let tbs = parsed.tbs_certificate();
@@ -96,12 +113,32 @@ impl TrustAnchor {
         if !authority.is_some_and(|(_, it)| it.ca) || usage.is_some_and(|(_, it)| !it.key_cert_sign()) {
             return Err(AnchorError::NotAnAuthority);
         }
-        if tbs.filter_extensions::<NameConstraints>().next().is_some() {
-            return Err(AnchorError::NameConstraints);
-        }
+        let constraints = tbs.get_extension::<NameConstraints>().map_err(|_| AnchorError::NameConstraints)?;
         let name = tbs.subject().to_der().map_err(|_| AnchorError::Malformed)?;
         let key = tbs.subject_public_key_info().to_der().map_err(|_| AnchorError::Malformed)?;
-        Ok(Self::new(IssuerName::from_der(&name)?, IssuerPublicKey::from_spki_der(&key)?))
+        let anchor = Self::new(IssuerName::from_der(&name)?, IssuerPublicKey::from_spki_der(&key)?);
+        match constraints {
+            Some((_, constraints)) => anchor.with_permitted(permitted_by(constraints)?),
+            None => Ok(anchor),
+        }
+    }
+
+    /// The same anchor, which may certify only servers with one of these names and servers below them: with
+    /// `example`, `example` itself and `gate.example`, and not `gatexample` (RFC 5280, section 4.2.1.10).
+    ///
+    /// Where several issuers are trusted, this keeps each of them from standing for the servers of another.
+    ///
+    /// # Errors
+    /// [`AnchorError::Permitted`] for no name, more than [`Self::MAX_PERMITTED`], or one twice.
+    pub fn with_permitted(mut self, names: Vec<ServerName>) -> Result<Self, AnchorError> {
+        let mut sorted: Vec<&ServerName> = names.iter().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        if names.is_empty() || names.len() > Self::MAX_PERMITTED || sorted.len() < names.len() {
+            return Err(AnchorError::Permitted);
+        }
+        self.permitted = names;
+        Ok(self)
     }
 
     /// The same anchor, accepting only suites from the code point `minimum` up
@@ -124,7 +161,10 @@ impl TrustAnchor {
         let bytes = |any: AnyRef<'_>| any.to_der().map_err(|_| AnchorError::Malformed);
         let name = IssuerName::from_der(&bytes(encoded.name)?)?;
         let key = IssuerPublicKey::from_spki_der(&bytes(encoded.key)?)?;
-        Ok(Self { name, key, minimum_suite: encoded.minimum_suite })
+        let anchor = Self::new(name, key).with_minimum_suite(encoded.minimum_suite);
+        let Some(permitted) = encoded.permitted else { return Ok(anchor) };
+        let names = permitted.iter().map(|name| ServerName::new(name.as_str()));
+        anchor.with_permitted(names.collect::<Result<_, _>>()?)
     }
 
     /// Reads a PEM `HALFKEY TRUST ANCHOR`.
@@ -141,10 +181,13 @@ impl TrustAnchor {
     /// Only when memory cannot hold it.
     pub fn to_der(&self) -> Result<Vec<u8>, AnchorError> {
         let part = |der| AnyRef::from_der(der).map_err(|_| AnchorError::Malformed);
+        let permitted = self.permitted.iter().map(|name| Ia5StringRef::new(name.as_str()));
+        let permitted = permitted.collect::<Result<_, _>>().map_err(|_| AnchorError::Malformed)?;
         let encoded = Encoded {
             name: part(self.name.as_der())?,
             key: part(self.key.as_spki_der())?,
             minimum_suite: self.minimum_suite,
+            permitted: (!self.permitted.is_empty()).then_some(permitted),
         };
         encoded.to_der().map_err(|_| AnchorError::Malformed)
     }
@@ -175,14 +218,41 @@ impl TrustAnchor {
         self.minimum_suite
     }
 
+    /// The names of servers that it may certify, each with all names below it; none for every name.
+    #[must_use]
+    pub fn permitted(&self) -> &[ServerName] {
+        &self.permitted
+    }
+
     /// The anchor as webpki wants it: contents without their outer headers.
     pub(super) fn to_webpki(&self) -> Result<rustls_pki_types::TrustAnchor<'_>, der::Error> {
+        let subtree = |name: &ServerName| {
+            let base = GeneralName::DnsName(Ia5String::new(name.as_str())?);
+            Ok(GeneralSubtree { base, minimum: 0, maximum: None })
+        };
+        let subtrees = self.permitted.iter().map(subtree).collect::<der::Result<Vec<_>>>()?;
+        let constraints = NameConstraints { permitted_subtrees: Some(subtrees), excluded_subtrees: None };
+        let constraints = AnyRef::from_der(&constraints.to_der()?)?.value().to_vec();
         Ok(rustls_pki_types::TrustAnchor {
             subject: AnyRef::from_der(self.name.as_der())?.value().into(),
             subject_public_key_info: AnyRef::from_der(self.key.as_spki_der())?.value().into(),
-            name_constraints: None,
+            name_constraints: (!self.permitted.is_empty()).then(|| constraints.into()),
         })
     }
+}
+
+/// The names that a certificate's constraints permit, if they are of that kind.
+fn permitted_by(constraints: NameConstraints) -> Result<Vec<ServerName>, AnchorError> {
+    let NameConstraints { permitted_subtrees: Some(subtrees), excluded_subtrees: None } = constraints else {
+        return Err(AnchorError::NameConstraints);
+    };
+    let name = |subtree: GeneralSubtree| match subtree {
+        GeneralSubtree { base: GeneralName::DnsName(name), minimum: 0, maximum: None } => {
+            Ok(ServerName::new(&name.as_str().to_ascii_lowercase())?)
+        }
+        _ => Err(AnchorError::NameConstraints),
+    };
+    subtrees.into_iter().map(name).collect()
 }
 
 /// The anchors of a token, one to [`TrustAnchors::MAX`]: several, so that an issuer's key can be

@@ -444,18 +444,109 @@ fn ecdsa_signatures_are_checked() {
 }
 
 #[test]
-fn a_root_that_restricts_names_is_no_anchor() {
+fn a_root_that_restricts_names_is_an_anchor_for_these_or_none() {
     let root = root("issuer").root_certificate(validity(), &mut fixed("root")).unwrap();
-    let org = [0x30, 9, 0xA0, 7, 0x30, 5, 0x82, 3, b'o', b'r', b'g'];
     let of = |change: &dyn Fn(&mut Tbs)| {
         let forged = Certificate::from_der(&forge(root.as_der(), &key(), change)).unwrap();
-        TrustAnchor::from_certificate(&forged).map(drop)
+        TrustAnchor::from_certificate(&forged).map(|anchor| anchor.permitted().to_vec())
     };
-    assert_eq!(of(&|_| ()), Ok(()));
-    let constrained = of(&|tbs| tbs.extensions.push(extension("2.5.29.30", true, &org)));
-    assert_eq!(constrained, Err(AnchorError::NameConstraints));
+    assert_eq!(of(&|_| ()), Ok(vec![]));
+    let constrained = |value: &[u8]| of(&|tbs| tbs.extensions.push(extension("2.5.29.30", true, value)));
+    let org = ServerName::new("org").unwrap();
+    for permitted in [*b"org", *b"Org"] {
+        let value = [&[0x30, 9, 0xA0, 7, 0x30, 5, 0x82, 3][..], &permitted].concat();
+        assert_eq!(constrained(&value), Ok(vec![org.clone()]));
+    }
+    for (kind, value) in [
+        ("excluded", &[0x30, 9, 0xA1, 7, 0x30, 5, 0x82, 3, b'o', b'r', b'g'][..]),
+        ("an address", &[0x30, 14, 0xA0, 12, 0x30, 10, 0x87, 8, 10, 0, 0, 0, 255, 0, 0, 0]),
+        (
+            "both",
+            &[
+                0x30, 18, 0xA0, 7, 0x30, 5, 0x82, 3, b'o', b'r', b'g', 0xA1, 7, 0x30, 5, 0x82, 3, b'a', b'r',
+                b'g',
+            ],
+        ),
+        ("nothing", &[0x30, 0]),
+        ("no DER", &[7]),
+    ] {
+        assert_eq!(constrained(value), Err(AnchorError::NameConstraints), "{kind}");
+    }
+    let dot = constrained(&[0x30, 10, 0xA0, 8, 0x30, 6, 0x82, 4, b'.', b'o', b'r', b'g']);
+    assert!(matches!(dot, Err(AnchorError::Name(_))));
     let lists_only = of(&|tbs| tbs.set(KEY_USAGE, &[3, 2, 1, 2]));
     assert_eq!(lists_only, Err(AnchorError::NotAnAuthority));
+}
+
+/// One issuer of several cannot stand for the servers of another.
+#[test]
+fn an_anchor_is_for_the_names_it_permits() {
+    let names = |names: &[&str]| names.iter().map(|name| ServerName::new(name).unwrap()).collect::<Vec<_>>();
+    let mut top = root("top");
+    let low_key = ed25519_issuer_key("low");
+    let own = top
+        .certify_authority(&issuer_name("low"), low_key.public(), 0, validity(), &mut fixed("low"))
+        .unwrap();
+    let mut low = Authority::subordinate(low_key, vec![own], top.trust_anchor().unwrap()).unwrap();
+    let chains = [issue(&mut top, "direct"), issue(&mut low, "below")];
+    let open = top.trust_anchor().unwrap();
+    for (permitted, good) in [
+        (&["gate.example"][..], true),
+        (&["example"], true),
+        (&["org", "example"], true),
+        (&["ate.example"], false),
+        (&["xample"], false),
+        (&["a.gate.example"], false),
+        (&["gate"], false),
+        (&["org", "plant.example"], false),
+        (&["gate.example.org"], false),
+    ] {
+        let anchor = open.clone().with_permitted(names(permitted)).unwrap();
+        assert_eq!(anchor.permitted(), names(permitted));
+        let again = TrustAnchors::from_pem(&anchor.to_pem().unwrap()).unwrap();
+        assert_eq!(again.as_slice(), &[anchor]);
+        for chain in &chains {
+            let found = check(&chain.as_der(), &again).map(drop);
+            assert_eq!(
+                found,
+                if good { Ok(()) } else { Err(CertificateError::NameConstraint) },
+                "{permitted:?}"
+            );
+        }
+    }
+    // What another anchor permits does not count.
+    let other = Authority::root(issuer_name("Other"), ed25519_issuer_key("other")).unwrap();
+    let other = other.trust_anchor().unwrap().with_permitted(names(&["gate.example"])).unwrap();
+    let limited = open.clone().with_permitted(names(&["org"])).unwrap();
+    let both = TrustAnchors::new(vec![limited, other]).unwrap();
+    assert_eq!(check(&chains[0].as_der(), &both).map(drop), Err(CertificateError::NameConstraint));
+    let all: Vec<String> = (0..9).map(|n| format!("n{n}.example")).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    assert!(open.clone().with_permitted(names(&all[..8])).is_ok());
+    for wrong in [&all[..], &[], &["a", "b", "a"]] {
+        assert_eq!(open.clone().with_permitted(names(wrong)), Err(AnchorError::Permitted), "{wrong:?}");
+    }
+    // In the file too: an empty list would permit nobody or everybody.
+    let der = open.to_der().unwrap();
+    let with = |list: &[u8]| {
+        let mut der = [&der[..], list].concat();
+        der[1] += u8::try_from(list.len()).unwrap();
+        TrustAnchor::from_der(&der)
+    };
+    assert!(der[1] < 0x60, "a short form");
+    assert!(with(&[0xA0, 3, 0x16, 1, b'a']).is_ok());
+    assert_eq!(with(&[0xA0, 0]), Err(AnchorError::Permitted));
+    assert_eq!(with(&[0xA0, 6, 0x16, 1, b'a', 0x16, 1, b'a']), Err(AnchorError::Permitted));
+    for wrong in [
+        &[0xA0, 3, 0x16, 1, b'A'][..],
+        &[0xA0, 2, 0x16, 0],
+        &[0xA0, 3, 0x16, 1, b'.'],
+        &[0xA0, 3, 0x0C, 1, b'a'],
+    ] {
+        assert!(with(wrong).is_err(), "{wrong:?}");
+    }
+    let longest = names(&[&("a.".repeat(125) + "abc"), &("b.".repeat(125) + "abc")]);
+    assert!(TrustAnchors::from_pem(&open.with_permitted(longest).unwrap().to_pem().unwrap()).is_ok());
 }
 
 /// The person who embeds a root decides to trust it: only its name and its key count.

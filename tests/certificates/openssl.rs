@@ -8,7 +8,8 @@ use halfkey::certificate::{
 use halfkey::key::{IssuerKey, KemPrivateKey, KeyError, OfferKey, PemError};
 use halfkey::memory::Authority;
 use halfkey::port::CertificateAuthority;
-use halfkey::{Secret, UnixTime};
+use halfkey::server_files::ServerFiles;
+use halfkey::{Secret, ServerName, SystemRandom, UnixTime};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -126,6 +127,52 @@ fn openssl_reads_the_keys_made_here() {
     for key in issuer_keys("openssl") {
         check(key.to_pkcs8_pem(), key.public().to_spki_pem());
     }
+}
+
+const RECIPE: &str = "
+[srv]
+keyUsage=critical,keyEncipherment
+extendedKeyUsage=2.25.683857984.1
+subjectAltName=DNS:gate.example
+2.25.683857984.2=DER:302A30060201020201010420";
+
+/// What an operator with an authority of their own does, word for word: the keys are those in a server's
+/// directory, the certificate goes there, and a token gets the authority as an anchor for these servers.
+#[test]
+fn an_operators_own_authority_certifies_a_server() {
+    let Some(bench) = Bench::new("recipe") else { return };
+    bench.write("openssl.cnf", CONFIG);
+    bench.run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out ca.key");
+    bench.run("req -x509 -new -key ca.key -sha384 -subj /O=R&D/CN=acme-DC01-CA -days 30 -extensions root -out ca.pem");
+
+    // The server's directory.
+    let dir = bench.0.join("server");
+    let made = ServerFiles::load_or_create_sized(&dir, &name(), 2048, &mut SystemRandom).unwrap();
+    let ServerFiles::Uncertified(files) = made else { panic!("certified already") };
+    bench.run("pkey -in server/offer-key.pem -pubout -outform DER -out offer.der");
+    let offer = fs::read(bench.0.join("offer.der")).unwrap();
+    let hex: String = offer[offer.len() - 32..].iter().map(|byte| format!("{byte:02X}")).collect();
+    bench.write("x.cnf", format!("{RECIPE}{hex}\n"));
+    bench.run("req -new -key server/kem-key.pem -subj /CN=gate.example -out srv.csr");
+    bench.run(
+        "x509 -req -in srv.csr -CA ca.pem -CAkey ca.key -sha384 -set_serial 4096 -days 20 -extfile x.cnf \
+         -extensions srv -out srv.pem",
+    );
+    // With the root behind it, as many authorities hand it out.
+    let chain = Chain::from_pem(&(bench.read("srv.pem") + &bench.read("ca.pem"))).unwrap();
+    assert_eq!(files.install(&chain).unwrap().chain(), &chain);
+    let again = ServerFiles::load_or_create(&dir, &name(), &mut SystemRandom).unwrap();
+    let ServerFiles::Ready(ready) = again else { panic!("not certified") };
+
+    // The token.
+    let anchor =
+        TrustAnchor::from_certificate(&Certificate::from_pem(&bench.read("ca.pem")).unwrap()).unwrap();
+    let limited = |name: &str| anchor.clone().with_permitted(vec![ServerName::new(name).unwrap()]).unwrap();
+    let check = |anchor: TrustAnchor| {
+        verify(&ready.chain().as_der(), &anchor.into(), &name(), UnixTime::now(), &Revocation::Ignore)
+    };
+    assert!(check(limited("gate.example")).unwrap().suites().codes().eq([2, 1]));
+    assert_eq!(check(limited("other.example")), Err(CertificateError::NameConstraint));
 }
 
 /// The forms in which people have keys: the text of the error names a command, and the command makes of it
