@@ -63,6 +63,7 @@ mod algorithm;
 mod anchor;
 mod error;
 mod issue;
+mod issuer;
 mod item;
 pub(crate) mod leaf;
 mod name;

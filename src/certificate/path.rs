@@ -1,41 +1,14 @@
-//! The path from a server's certificate to an anchor, and its issuers.
+//! The path from a server's certificate to an anchor.
 
+use super::issuer::PathIssuer;
 use super::revocation::Lists;
-use super::{CertificateError, PURPOSE, TrustAnchor, TrustAnchors, Usage, algorithm, item};
-use crate::key::IssuerPublicKey;
+use super::{CertificateError, PURPOSE, TrustAnchor, TrustAnchors, algorithm, item};
 use crate::time::UnixTime;
 use alloc::vec::Vec;
 use core::cell::Cell;
-use der::Encode;
 use rustls_pki_types::CertificateDer;
 use webpki::{EndEntityCert, VerifiedPath};
 use x509_cert::Certificate;
-use x509_cert::ext::pkix::KeyUsage;
-
-/// An issuer on a path: an anchor, or an authority whose certificate may be used for that.
-pub(super) struct PathIssuer {
-    pub(super) key: IssuerPublicKey,
-    pub(super) signs_lists: bool,
-}
-
-impl PathIssuer {
-    /// Checks what webpki leaves open of an issuer's certificate: its key, and that it may sign certificates.
-    fn of(certificate: &Certificate) -> Result<Self, CertificateError> {
-        let tbs = certificate.tbs_certificate();
-        let usage = tbs.get_extension::<KeyUsage>().map_err(|_| CertificateError::Malformed)?;
-        let usage = usage.map(|(_, usage)| usage).filter(KeyUsage::key_cert_sign);
-        let usage = usage.ok_or(CertificateError::WrongUsage(Usage::CertificateSigning))?;
-        let spki = tbs.subject_public_key_info().to_der().map_err(|_| CertificateError::Malformed)?;
-        let key = IssuerPublicKey::from_spki_der(&spki).map_err(CertificateError::IssuerKey)?;
-        Ok(Self { key, signs_lists: usage.crl_sign() })
-    }
-}
-
-impl From<&TrustAnchor> for PathIssuer {
-    fn from(anchor: &TrustAnchor) -> Self {
-        Self { key: anchor.key().clone(), signs_lists: true }
-    }
-}
 
 /// What a path must satisfy besides its signatures.
 pub(super) struct Terms<'t> {
@@ -86,7 +59,7 @@ impl Terms<'_> {
         for issuer in path.intermediate_certificates() {
             issuers.push(PathIssuer::of(&item::parse(&issuer.der())?)?);
         }
-        issuers.push(anchor.into());
+        issuers.push(PathIssuer { key: anchor.key().clone(), signs_lists: true });
         let Some(lists) = &self.lists else { return Ok(()) };
         let leaf: &webpki::Cert<'_> = path.end_entity();
         let certificates = core::iter::once(leaf).chain(path.intermediate_certificates());

@@ -1,7 +1,7 @@
 //! Revocation lists (RFC 5280, section 5) and the token's policy on them.
 
 use super::algorithm;
-use super::path::PathIssuer;
+use super::issuer::PathIssuer;
 use super::signed::Signed;
 use super::{CertificateError, MAX_REVOCATION_LIST, MAX_REVOCATION_LISTS, Usage};
 use crate::time::UnixTime;
