@@ -111,7 +111,7 @@ impl Gate {
     /// does not matter where an earlier start was cut short.
     fn open(dir: &Path, arguments: &Arguments) -> Outcome<Self> {
         let random = &mut SystemRandom;
-        let name = ServerName::new(arguments.value("--name").unwrap_or("gate.example"))?;
+        let name = ServerName::normalise(arguments.value("--name").unwrap_or("gate.example"))?;
 
         say(format_args!("reading or making keys; an RSA key of 2048 bits may take a few seconds ..."));
         let files = ServerFiles::load_or_create_sized(dir, &name, 2048, random)?;

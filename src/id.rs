@@ -129,6 +129,15 @@ pub enum NameError {
         /// Its place, counted in characters from 1.
         place: usize,
     },
+    /// A server's name of which a label (what stands between dots) is empty, longer than 63 bytes, or has a
+    /// hyphen or a mark where none may be.
+    #[error(
+        "a part of the name between dots is empty, too long, or has a hyphen or a mark in the wrong place"
+    )]
+    Label,
+    /// A server's name that ends in a number, as addresses do.
+    #[error("the name ends in a number; an address is no name of a server")]
+    Number,
     /// Not the DER of a name.
     #[error("the name's encoding is malformed")]
     Encoding,
@@ -201,7 +210,7 @@ macro_rules! name {
 
 name! {
     /// The server's name: a DNS name in lower-case A-label form (RFC 5890), as its certificate's
-    /// subjectAltName holds it.
+    /// subjectAltName holds it. [`ServerName::normalise`] makes one out of what a person typed.
     ServerName, max 253, check_dns_name
 }
 name! {
@@ -235,21 +244,23 @@ impl UserName {
 }
 
 fn check_dns_name(name: &str) -> Result<(), NameError> {
-    let label = |label: &str| {
-        let bytes = label.as_bytes();
-        (1..=63).contains(&bytes.len())
-            && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
-            && bytes.first() != Some(&b'-')
-            && bytes.last() != Some(&b'-')
-    };
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    if let Some(error) = NameError::first(name, allowed) {
+        return Err(error);
+    }
+    let label =
+        |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
+    if !name.split('.').all(label) {
+        return Err(NameError::Label);
+    }
     // A name that ends in a number would be read as an IPv4 address (RFC 1123, section 2.1).
-    let address = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    if name.split('.').all(label) && !address { Ok(()) } else { Err(NameError::Character) }
+    let number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    if number { Err(NameError::Number) } else { Ok(()) }
 }
 
 /// Printable ASCII without space: nothing to normalise, nothing to misread.
 fn check_visible(name: &str) -> Result<(), NameError> {
-    if name.bytes().all(|b| b.is_ascii_graphic()) { Ok(()) } else { Err(NameError::Character) }
+    NameError::first(name, |c| c.is_ascii_graphic()).map_or(Ok(()), Err)
 }
 
 #[cfg(test)]
@@ -291,6 +302,8 @@ mod tests {
             assert!(ServerName::new(bad).is_err(), "{bad}");
         }
         assert_eq!(ServerName::new(&"a".repeat(254)), Err(NameError::TooLong(253)));
-        assert_eq!(ServerName::new(&"a".repeat(64)), Err(NameError::Character));
+        assert_eq!(ServerName::new(&"a".repeat(64)), Err(NameError::Label));
+        assert_eq!(ServerName::new("Gate"), Err(NameError::CharacterAt { character: 'G', place: 1 }));
+        assert_eq!(UserId::new("a b"), Err(NameError::CharacterAt { character: ' ', place: 2 }));
     }
 }

@@ -14,12 +14,15 @@
 //! Names that only look alike (Latin and Cyrillic "a") stay different names; an operator who allows more
 //! than one script must look at them.
 
+mod punycode;
+mod server;
+
 use alloc::string::String;
 use unicode_bidi::{BidiClass, bidi_class};
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-use crate::id::{NameError, UserName};
+use crate::id::{NameError, ServerName, UserName};
 
 /// The longest input that is looked at, in bytes: no spelling of a name of 255 bytes needs more.
 const TYPED_MAX: usize = 1024;

@@ -56,7 +56,7 @@ impl Holder {
         let apply = move |application: &ApplicationName, done: &Instruction| install(&dir, application, done);
         Ok(Self {
             connector: Connector::builder(token).on_configuration(apply).build(),
-            server: ServerName::new(arguments.value("--server").unwrap_or("gate.example"))?,
+            server: ServerName::normalise(arguments.value("--server").unwrap_or("gate.example"))?,
             address: arguments.value("--connect").unwrap_or("127.0.0.1:4400").into(),
             die: arguments.value("--die").map(Into::into),
         })

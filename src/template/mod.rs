@@ -173,10 +173,7 @@ impl From<NameError> for FieldError {
         match error {
             NameError::TooLong(_) => Self::TooLong,
             NameError::Empty => Self::Missing,
-            NameError::Character
-            | NameError::CharacterAt { .. }
-            | NameError::Encoding
-            | NameError::NotNormalised => Self::Characters,
+            _ => Self::Characters,
         }
     }
 }
