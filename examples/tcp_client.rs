@@ -18,10 +18,11 @@
 mod holder;
 mod tcp;
 
-use halfkey::ApplicationName;
 use halfkey::configuration::UserInformation;
+use halfkey::certificate::TrustAnchors;
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Progress};
+use halfkey::{ApplicationName, ServerName};
 use holder::Holder;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -36,6 +37,9 @@ usage: tcp_client --dir DIR [--anchor FILE] [--server gate.example] [--connect 1
     renew --name NAME      a new key in the place of the old one
     resume                 go on with what an earlier run left unfinished
     status                 what is on the token
+    anchors                the issuers that the token trusts
+    anchors add FILE       trust those in FILE too
+    anchors remove NUMBER  trust that one no more; NUMBER as the list has it
 The first run wants --anchor. With --quick, then and later, a PIN takes no time, to try or to guess.
 The PIN may stand in the environment, as HALFKEY_PIN.";
 
@@ -66,12 +70,42 @@ fn main() -> std::process::ExitCode {
             ["renew"] => holder.renew(&arguments),
             ["resume"] => holder.resume(),
             ["status"] => holder.status(),
+            ["anchors"] => holder.anchors(),
+            ["anchors", "add", file] => holder.trust(&arguments, std::fs::read_to_string(file)?.as_str()),
+            ["anchors", "remove", number] => holder.distrust(&arguments, number),
             _ => Err(USAGE.into()),
         }
     })
 }
 
 impl Holder {
+    fn anchors(&self) -> Outcome {
+        let anchors = self.token().anchors()?;
+        for (number, anchor) in (1..).zip(anchors.as_slice()) {
+            let names: Vec<&str> = anchor.permitted().iter().map(ServerName::as_str).collect();
+            let names = if names.is_empty() { "every server".into() } else { names.join(", ") };
+            say(format_args!("{number}: {}, for {names}", anchor.name()));
+        }
+        Ok(())
+    }
+
+    fn trust(&self, arguments: &Arguments, file: &str) -> Outcome {
+        let added = TrustAnchors::from_pem(file)?;
+        let anchors = self.token().anchors()?;
+        let anchors = added.as_slice().iter().cloned().try_fold(anchors, TrustAnchors::with)?;
+        self.token().replace_anchors(&holder::pin(arguments)?, anchors)?;
+        self.anchors()
+    }
+
+    fn distrust(&self, arguments: &Arguments, number: &str) -> Outcome {
+        let anchors = self.token().anchors()?;
+        let place = number.parse::<usize>()?.checked_sub(1);
+        let anchor =
+            place.and_then(|place| anchors.as_slice().get(place)).cloned().ok_or("no such anchor")?;
+        self.token().replace_anchors(&holder::pin(arguments)?, anchors.without(&anchor)?)?;
+        self.anchors()
+    }
+
     fn session(&self, application: Option<&str>, talk: bool) -> Outcome {
         self.resume()?;
         let mut session = self.enter(&self.newest()?.key_id)?;

@@ -19,6 +19,12 @@ use std::path::Path;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
+/// The token's PIN.
+pub(crate) fn pin(arguments: &Arguments) -> Outcome<SecretString> {
+    let pin = arguments.value("--pin").map_or_else(|| std::env::var("HALFKEY_PIN"), |pin| Ok(pin.into()));
+    Ok(pin.map_err(|_| "a PIN is wanted: --pin, or HALFKEY_PIN")?.into())
+}
+
 /// A token and the server it is used with.
 pub(crate) struct Holder {
     connector: Connector<SoftwareToken>,
@@ -30,8 +36,7 @@ pub(crate) struct Holder {
 impl Holder {
     pub(crate) fn open(dir: &Path, arguments: &Arguments) -> Outcome<Self> {
         let path = dir.join("token.sealed");
-        let pin = arguments.value("--pin").map_or_else(|| std::env::var("HALFKEY_PIN"), |pin| Ok(pin.into()));
-        let pin = SecretString::from(pin.map_err(|_| "a PIN is wanted: --pin, or HALFKEY_PIN")?);
+        let pin = pin(arguments)?;
         let quick = arguments.has("--quick");
         let settings = if quick { PinSettings::for_tests() } else { PinSettings::default() };
         let token = match SoftwareToken::open(&path, settings, Box::new(SystemRandom)) {

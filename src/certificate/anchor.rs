@@ -51,6 +51,9 @@ pub enum AnchorError {
     /// More than [`TrustAnchors::MAX`].
     #[error("too many trust anchors")]
     TooMany,
+    /// No anchor has that name and key.
+    #[error("there is no such trust anchor")]
+    NotThere,
     /// Two anchors with the same name and key.
     #[error("the same trust anchor twice")]
     Twice,
@@ -304,6 +307,28 @@ impl TrustAnchors {
     /// Only when memory cannot hold the text.
     pub fn to_pem(&self) -> Result<String, AnchorError> {
         self.0.iter().map(TrustAnchor::to_pem).collect()
+    }
+
+    /// These anchors and `anchor`, which takes the place of one with the same name and key.
+    ///
+    /// # Errors
+    /// [`AnchorError::TooMany`].
+    pub fn with(mut self, anchor: TrustAnchor) -> Result<Self, AnchorError> {
+        match self.0.iter_mut().find(|held| held.name == anchor.name && held.key == anchor.key) {
+            Some(held) => *held = anchor,
+            None => self.0.push(anchor),
+        }
+        Self::new(self.0)
+    }
+
+    /// These anchors without the one that has the name and the key of `anchor`.
+    ///
+    /// # Errors
+    /// [`AnchorError::None`] when it is the last one, [`AnchorError::NotThere`] when there is none such.
+    pub fn without(mut self, anchor: &TrustAnchor) -> Result<Self, AnchorError> {
+        let before = self.0.len();
+        self.0.retain(|held| held.name != anchor.name || held.key != anchor.key);
+        if self.0.len() == before { Err(AnchorError::NotThere) } else { Self::new(self.0) }
     }
 
     /// The anchors.

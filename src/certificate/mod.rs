@@ -29,6 +29,15 @@
 //! attacker may still do: present a revoked certificate to a token that checks no revocation list
 //! ([`Revocation::Ignore`]), or an older list that is not stale yet.
 //!
+//! # When an issuer's key changes
+//! 1. The old key certifies the new one, under the issuer's name or another's (a cross-certificate):
+//!    `memory::Authority::certify_authority`, or `openssl x509 -req`.
+//! 2. Servers are certified by the new key, and their chains have the cross-certificate behind their own: tokens
+//!    with the old anchor find a path through it, those with the new anchor without it.
+//! 3. Tokens get the new anchor: new ones when they are made, others from their holders
+//!    (`SoftwareToken::replace_anchors`, or `tcp_client anchors add FILE`).
+//! 4. When the cross-certificate ends, the old anchor leads nowhere new, and can be removed.
+//!
 //! ```
 //! # #[cfg(not(feature = "std"))]
 //! # fn main() {}

@@ -36,6 +36,7 @@ mod label;
 mod lock;
 mod pin;
 mod port;
+mod trust;
 
 pub use code::{UnblockingCode, UnblockingCodeError};
 pub use error::LoadError;

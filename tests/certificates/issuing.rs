@@ -3,7 +3,7 @@
 use super::common::*;
 use halfkey::certificate::{
     AnchorError, Certificate, CertificateError, CertificateRequest, Chain, IssueError, RequestError,
-    Revocation, RevocationList, SerialNumber, TrustAnchor, TrustAnchors, Validity, verify,
+    Revocation, RevocationDepth, RevocationList, SerialNumber, TrustAnchor, TrustAnchors, Validity, verify,
 };
 use halfkey::key::PemError;
 use halfkey::memory::{Authority, StateError};
@@ -95,6 +95,46 @@ fn several_anchors_and_their_minimum_suites() {
 
     let strict = anchor(&old).with_minimum_suite(0x0103).into();
     assert_eq!(check(&issue(&mut old, "c").as_der(), &strict), Err(CertificateError::SuitesTooWeak));
+}
+
+/// An issuer takes another key, or another issuer takes its place. Tokens hold the old anchor: the old key
+/// certifies the new one, and servers send that certificate along until every token has the new anchor.
+#[test]
+fn a_cross_certificate_leads_from_the_old_anchor_to_the_new_key() {
+    for new_name in ["Test issuer", "Next issuer"] {
+        for new_key in issuer_keys("next") {
+            let mut old = root("old");
+            let old_anchor = old.trust_anchor().unwrap();
+            let new_name = issuer_name(new_name);
+            let random = &mut fixed("cross");
+            let cross = old.certify_authority(&new_name, new_key.public(), 0, validity(), random).unwrap();
+            let new_anchor = TrustAnchor::new(new_name, new_key.public().clone());
+            let mut new = Authority::subordinate(new_key, vec![cross], old_anchor.clone()).unwrap();
+            let (before, after) = (issue(&mut old, "before"), issue(&mut new, "after"));
+
+            let (old_only, new_only) = (old_anchor.clone().into(), new_anchor.clone().into());
+            let both = TrustAnchors::new(vec![old_anchor, new_anchor]).unwrap();
+            for anchors in [&old_only, &new_only, &both] {
+                assert_eq!(check(&after.as_der(), anchors).map(drop), Ok(()));
+            }
+            assert_eq!(check(&before.as_der(), &old_only).map(drop), Ok(()));
+            assert!(check(&before.as_der(), &new_only).is_err());
+            // Without it, only tokens with the new anchor find a path.
+            assert!(check(&after.as_der()[..1], &old_only).is_err());
+            assert_eq!(check(&after.as_der()[..1], &both).unwrap().anchor(), 1);
+
+            // Lists of both keys, in any order, whichever way the path goes.
+            let lists = [old.revocation_list(NOW, random), new.revocation_list(NOW, random)];
+            let lists = lists.map(|list| list.unwrap().as_der().to_vec());
+            for lists in [lists.clone(), [lists[1].clone(), lists[0].clone()]] {
+                let revocation = Revocation::lists(lists, RevocationDepth::Chain);
+                for anchors in [&old_only, &new_only, &both] {
+                    let found = verify(&after.as_der(), anchors, &name(), NOW, &revocation);
+                    assert_eq!(found.map(drop), Ok(()));
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The software token's PIN, its file and its limits.
 
 use super::{anchors, load, pin, server_key, software};
-use halfkey::certificate::TrustAnchors;
-use halfkey::key::KemPublicKey;
+use halfkey::certificate::{AnchorError, IssuerName, TrustAnchor, TrustAnchors};
+use halfkey::key::{IssuerKey, KemPublicKey};
 use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::token::JoinRequest;
 use halfkey::port::{Token, TokenError};
@@ -302,4 +302,46 @@ fn a_pin_is_as_long_as_it_is_composed() {
         assert_eq!(token.change_pin(&pin(&composed), &pin(unfit)), Err(TokenError::UnfitPin));
     }
     assert_eq!(token.tries_left(), 5);
+}
+
+/// An issuer changes its key, or is changed for another: the token need not be blank again.
+#[test]
+fn anchors_are_changed_under_the_pin() {
+    let place = Restarting::new();
+    let mut token = place.token();
+    let old = token.anchors().unwrap();
+    let first = old.as_slice()[0].clone();
+    let key = IssuerKey::generate_p256(&mut SystemRandom).unwrap();
+    let added = TrustAnchor::new(IssuerName::common_name("Next").unwrap(), key.public().clone());
+    let both = old.clone().with(added.clone()).unwrap();
+    register(&mut token, 1).unwrap();
+
+    let wrong = token.replace_anchors(&pin("4321"), both.clone());
+    assert_eq!(wrong, Err(TokenError::WrongPin { tries_left: 4 }));
+    assert_eq!(token.anchors(), Ok(old.clone()));
+    token.replace_anchors(&pin("1234"), both.clone()).unwrap();
+    assert_eq!(place.token().anchors(), Ok(both.clone()), "durable");
+    let only = both.clone().without(&first).unwrap();
+    token.lock();
+    token.replace_anchors(&pin("1234"), only.clone()).unwrap();
+    assert_eq!(place.token().anchors(), Ok(only.clone()));
+    assert_eq!(place.token().registrations().unwrap().len(), 1, "registrations stay");
+
+    assert_eq!(only.clone().without(&added), Err(AnchorError::None));
+    assert_eq!(only.clone().without(&first), Err(AnchorError::NotThere));
+    // The same issuer again, under other terms, takes its own place.
+    let limited = added.clone().with_permitted(vec![ServerName::new("example").unwrap()]).unwrap();
+    assert_eq!(both.with(limited.clone()).unwrap().as_slice(), &[first, limited]);
+
+    // A device that fails: nothing has changed.
+    let mut failing = place.token().saved_by(|_| Err(5));
+    failing.replace_anchors(&pin("1234"), old.clone()).unwrap_err();
+    assert_eq!(failing.anchors(), Ok(only.clone()));
+    let mut writes = 0;
+    let mut late = place.token().saved_by(move |_| {
+        writes += 1;
+        if writes > 2 { Err(5) } else { Ok(()) }
+    });
+    assert_eq!(late.replace_anchors(&pin("1234"), old), Err(TokenError::Device(5)));
+    assert_eq!(late.anchors(), Ok(only));
 }
