@@ -18,8 +18,8 @@
 mod holder;
 mod tcp;
 
-use halfkey::configuration::UserInformation;
 use halfkey::certificate::TrustAnchors;
+use halfkey::configuration::UserInformation;
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Progress};
 use halfkey::{ApplicationName, ServerName};
