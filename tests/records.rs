@@ -65,15 +65,17 @@ fn suite() -> impl Strategy<Value = SuiteId> {
     prop_oneof![select(&SuiteId::ALL[..]), (0xFF00u16..).prop_map(SuiteId::Private)]
 }
 
+fn suites() -> impl Strategy<Value = SuiteList> {
+    vec(suite(), 1..4).prop_map(|suites| SuiteList::of(suites).unwrap_or_else(SuiteList::all))
+}
+
 prop_compose! {
     fn policy()(
-        suites in vec(suite(), 1..4),
+        suites in suites(),
         both: bool,
         lifetime: Option<u32>,
         allow_key_id: bool,
     ) -> Policy {
-        let [first, ..] = suites[..] else { unreachable!() };
-        let suites = SuiteList::of(suites).unwrap_or_else(|| SuiteList::only(first));
         Policy { modes: if both { Modes::all() } else { Modes::only(Mode::Psk) }, suites, lifetime, allow_key_id }
     }
 }
@@ -135,6 +137,7 @@ prop_compose! {
         outcome_size: u16,
         resend in period(),
         certificate_end in time(),
+        offered in suites(),
     ) -> InFlight {
         let [certificate, anchor, transcript] = digests;
         let [ss_e, ticket] = secrets;
@@ -142,6 +145,7 @@ prop_compose! {
             txn: Txn::new(id), suite, server_name: server_name(), certificate, anchor, request, transcript, ss_e,
             proof_key, renews: renews.map(KeyId::new), form, ticket: (TicketId::new(id), ticket), outcome_size,
             resend, certificate_end,
+            offered,
         }
     }
 }

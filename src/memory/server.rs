@@ -179,6 +179,7 @@ impl AuthServer for Server {
         let (pk_e, ephemeral) = inner.ephemeral(suite, now, self.offer_ttl);
         Ok(OfferMaterial {
             suite: suite.id(),
+            suites: identity.suites,
             chain: identity.chain.clone(),
             certificate: identity.certificate,
             pk_e,

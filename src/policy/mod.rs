@@ -3,8 +3,9 @@
 mod mode;
 mod suite;
 
-use crate::wire::records;
 use crate::wire::stored::stored;
+use crate::wire::{Problem, Record};
+use thiserror::Error;
 
 pub use mode::{Mode, Modes};
 pub use suite::{SuiteId, SuiteList};
@@ -23,9 +24,35 @@ pub struct Policy {
     pub allow_key_id: bool,
 }
 
-stored! { Policy, "Policy" { 1 => modes, 2 => suites as suite::known, 3 => lifetime, 4 => allow_key_id } }
+stored! { Policy, "Policy" { 1 => modes, 2 => suites, 3 => lifetime, 4 => allow_key_id } }
 
-records! { Policy, "stored policy", 256; }
+impl Record for Policy {
+    const NAME: &'static str = "stored policy";
+    const MAX: usize = 256;
+
+    fn problem(&self) -> Option<Problem> {
+        let usable = self.modes.iter().next().is_some() && self.suites.with_one_known().is_some();
+        (!usable).then_some(Problem::OutOfRange)
+    }
+}
+
+/// A fault of the server's: the policy or the user of a grant is not one that the token takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GrantError {
+    /// No suite is left of those that the token offered and its trust anchor accepts.
+    #[error("the policy granted allows no suite that this token offered and its trust anchor accepts")]
+    Suites,
+    /// No mode is left that the token knows.
+    #[error("the policy granted allows no mode that this token knows")]
+    Modes,
+    /// A renewal allows a mode or a suite that is weaker than all that the earlier key's policy allows.
+    #[error("the renewal's policy is weaker than that of the key that it renews")]
+    Weaker,
+    /// A renewal is for another user than the earlier key.
+    #[error("the renewal is for another user than the key that it renews")]
+    OtherUser,
+}
 
 impl Default for Policy {
     /// Mode `psk-kem`, every suite, no expiry, falling back to the key id allowed.
@@ -48,6 +75,27 @@ impl Policy {
             suites: wanted.suites.no_weaker_than(old.suites),
             ..*wanted
         }
+    }
+
+    /// Returns the policy without the suites outside of `offered`, and without suites and modes that this
+    /// version of the crate does not know.
+    ///
+    /// # Errors
+    /// [`GrantError::Suites`] or [`GrantError::Modes`] if none is left.
+    pub fn within(&self, offered: &SuiteList) -> Result<Self, GrantError> {
+        let suites = SuiteList::of(self.suites.iter().filter(|suite| offered.contains(*suite)));
+        Ok(Self {
+            modes: Modes::of(self.modes.iter()).ok_or(GrantError::Modes)?,
+            suites: suites.ok_or(GrantError::Suites)?,
+            ..*self
+        })
+    }
+
+    /// Returns true if no mode and no suite is weaker than the weakest that `old` allows.
+    #[must_use]
+    pub fn no_weaker_than(&self, old: &Self) -> bool {
+        let same = Self::renewed(old, self);
+        (same.modes, same.suites) == (self.modes, self.suites)
     }
 }
 

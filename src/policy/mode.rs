@@ -1,6 +1,6 @@
 //! Modes of a session, and sets of them.
 
-use crate::wire::{Codes, Problem, Put, Value, WireError, code_points};
+use crate::wire::{Codes, Put, Value, WireError, code_points};
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
 
@@ -22,7 +22,8 @@ impl Mode {
 // 3 is kept for a ratchet.
 code_points! { Mode: u16 { 1 => Psk, 2 => PskKem } }
 
-/// A set of modes, never empty.
+/// A set of modes, never empty. One that comes from elsewhere may have modes that this version of the crate does
+/// not know; [`Self::iter`] passes over them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Modes(Codes);
 
@@ -85,6 +86,6 @@ impl<'b> Value<'b> for Modes {
         self.codes().put(to)
     }
     fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
-        Self::from_codes(Codes::get(from)?).ok_or_else(|| Problem::OutOfRange.into())
+        Codes::get(from).map(Self)
     }
 }

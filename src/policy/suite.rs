@@ -130,6 +130,12 @@ impl SuiteList {
         self.iter().next().is_some().then_some(self)
     }
 
+    /// Returns the known suites of this list, but `chosen`, that `certified` lists too; `None` when there are
+    /// none.
+    pub(crate) fn also(&self, certified: &Self, chosen: SuiteId) -> Option<Self> {
+        Self::of(self.iter().filter(|suite| *suite != chosen && certified.contains(*suite)))
+    }
+
     /// Returns the suites at least as good as the weakest of `old`; `old` when there are none.
     pub(super) fn no_weaker_than(self, old: Self) -> Self {
         let floor = old.iter().min();
@@ -149,29 +155,5 @@ impl<'b> Value<'b> for SuiteList {
     }
     fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
         Codes::get(from).map(Self)
-    }
-}
-
-/// The codec of a policy's suites, one of which at least must be known.
-pub(super) mod known {
-    use super::{Decoder, Encoder, Problem, Put, SuiteList, Value, WireError, Write};
-
-    pub(in crate::policy) struct Known(SuiteList);
-
-    pub(in crate::policy) fn put<W: Write>(list: &SuiteList, to: &mut Encoder<W>) -> Put<W> {
-        list.put(to)
-    }
-
-    pub(in crate::policy) fn take(known: Known) -> SuiteList {
-        known.0
-    }
-
-    impl<'b> Value<'b> for Known {
-        fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
-            self.0.put(to)
-        }
-        fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
-            SuiteList::get(from)?.with_one_known().map(Self).ok_or_else(|| Problem::OutOfRange.into())
-        }
     }
 }

@@ -37,6 +37,8 @@ pub enum AuthServerError {
 pub struct OfferMaterial {
     /// The suite: the first of those asked for that the certificate lists.
     pub suite: SuiteId,
+    /// The suites that the certificate lists.
+    pub suites: SuiteList,
     /// The server's certificate and those up to the token's anchor, in DER.
     pub chain: Vec<Vec<u8>>,
     /// SHA-256 of the server's certificate.

@@ -70,6 +70,9 @@ pub enum RejectionCause {
     /// The operator declined.
     #[error("the operator declined")]
     Declined,
+    /// The policy granted allows no suite that the token offers and the certificate lists.
+    #[error("the policy allows no suite that the token offers and the certificate lists")]
+    NoSuite,
 }
 
 impl RejectionCause {
@@ -85,13 +88,13 @@ impl RejectionCause {
             Self::ProofNeeded => RejectionCode::ProofNeeded,
             Self::TooMany => RejectionCode::TooMany,
             Self::NotRenewable => RejectionCode::NotRenewable,
-            Self::Declined => RejectionCode::Declined,
+            Self::Declined | Self::NoSuite => RejectionCode::Declined,
         }
     }
 }
 
 impl RejectionCause {
-    const NUMBERED: [Self; 10] = [
+    const NUMBERED: [Self; 11] = [
         Self::Unreadable,
         Self::UnknownProof,
         Self::WrongProof,
@@ -102,6 +105,7 @@ impl RejectionCause {
         Self::TooMany,
         Self::NotRenewable,
         Self::Declined,
+        Self::NoSuite,
     ];
 
     /// Returns the number that stands for the cause in a stored record: its place in the list.

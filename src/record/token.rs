@@ -2,7 +2,7 @@
 
 use crate::id::{AccessPath, Alias, ApplicationName, Digest, KeyId, ServerName, TicketId, Txn, UserId};
 use crate::message::ConfigurationSerial;
-use crate::policy::{Policy, SuiteId};
+use crate::policy::{Policy, SuiteId, SuiteList};
 use crate::secret::Secret;
 use crate::template::Form;
 use crate::time::{Period, UnixTime};
@@ -36,6 +36,8 @@ pub struct InFlight {
     pub txn: Txn,
     /// Its suite.
     pub suite: SuiteId,
+    /// The suites that a policy may allow: those of R0 that the certificate lists and the anchor accepts.
+    pub offered: SuiteList,
     /// The server.
     pub server_name: ServerName,
     /// SHA-256 of its certificate.

@@ -5,6 +5,7 @@
 
 use crate::hash;
 use crate::id::{Digest, OfferId, Txn};
+use crate::policy::SuiteList;
 use crate::secret::Secret;
 use crate::time::{Period, UnixTime};
 use crate::transcript::length;
@@ -13,7 +14,8 @@ use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
 
 map! {
-    /// Contents of the cookie.
+    /// Contents of the cookie. `suite` is the one that the offer chose; `also` are the others of R0 that the
+    /// certificate lists.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub(super) struct Cookie, "R1 cookie" {
         1 => txn: Txn,
@@ -25,10 +27,16 @@ map! {
         7 => ephemeral: [u8; 16],
         8 => template: Digest,
         9 => outcome_size: u16,
+        10 => also: Option<SuiteList>,
     }
 }
 
 impl Cookie {
+    /// The suites that a policy may allow: those that R0 offers and the certificate lists.
+    pub(super) fn suites(&self) -> Option<SuiteList> {
+        SuiteList::from_codes([self.suite].into_iter().chain(self.also.iter().flat_map(SuiteList::codes)))
+    }
+
     pub(super) fn seal(&self, key: &Secret, peer: &[u8]) -> Vec<u8> {
         let mut cookie = wire::encode(self);
         let tag = tag(key, peer, &cookie);
@@ -55,6 +63,7 @@ fn tag(key: &Secret, peer: &[u8], body: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::SuiteId;
 
     #[test]
     fn only_what_was_sealed_opens() {
@@ -69,6 +78,7 @@ mod tests {
             ephemeral: [5; 16],
             template: Digest([6; 32]),
             outcome_size: 4096,
+            also: SuiteList::of((0xFFF8..=0xFFFF).map(SuiteId::Private)),
         };
         let sealed = cookie.seal(&key, b"peer");
         assert!(sealed.len() <= 256, "{}", sealed.len());

@@ -4,6 +4,7 @@ use crate::certificate::CertificateError;
 use crate::id::UserName;
 use crate::key::KeyError;
 use crate::message::FieldFault;
+use crate::policy::GrantError;
 use crate::port::{AuthServerError, StoreError, TokenError};
 use crate::record::{RejectionCause, RejectionRecord};
 use crate::step::{ErrorReason, Fault};
@@ -57,6 +58,9 @@ pub enum TokenRegistrationError {
     /// The server's: its proof is wrong.
     #[error("the server's proof is wrong")]
     Proof,
+    /// The server's: its grant is authentic, and not one that the token takes. The attempt is over.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     /// The token's.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -78,7 +82,8 @@ impl TokenRegistrationError {
             | Self::Bounds
             | Self::WrongRun
             | Self::Sealed
-            | Self::Proof => Fault::Peer,
+            | Self::Proof
+            | Self::Grant(_) => Fault::Peer,
             Self::Form(_) | Self::FormTooLong => Fault::User,
             Self::TicketForm | Self::NotWanted => Fault::Caller,
             Self::ErrorMessage(_) => Fault::Nobody,

@@ -58,7 +58,7 @@ words! { Status {
 words! { RejectionCause {
     Unreadable = "unreadable", UnknownProof = "unknown proof", WrongProof = "wrong proof",
     StaleTicket = "stale ticket", Form = "form", NameTaken = "name taken", ProofNeeded = "proof needed",
-    TooMany = "too many", NotRenewable = "not renewable", Declined = "declined",
+    TooMany = "too many", NotRenewable = "not renewable", Declined = "declined", NoSuite = "no suite",
 } }
 
 entity! {

@@ -3,20 +3,22 @@
 use crate::world::*;
 use halfkey::configuration::TokenConfigurationError;
 use halfkey::configuration::token::Applying;
-use halfkey::exchange::{Configured, News, TokenExchange, TokenExchangeError, TokenTurn};
-use halfkey::message::UserInformation;
+use halfkey::exchange::{Configured, News, RegisterOptions, TokenExchange, TokenExchangeError, TokenTurn};
+use halfkey::message::{Address, UserInformation};
+use halfkey::policy::{GrantError, Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::entitlement_store::{Document, Status};
-use halfkey::port::{Token, TokenError};
-use halfkey::record::{Attempt, Progress};
+use halfkey::port::{EntitlementStore, Token, TokenError};
+use halfkey::record::{Attempt, Progress, RejectionCause, TokenRegistration};
 use halfkey::registration::RejectionCode;
 use halfkey::registration::TokenRegistrationError;
-use halfkey::registration::server::Decision;
+use halfkey::registration::server::{Decision, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::session::{ChannelError, SessionError};
 use halfkey::store::Subject;
-use halfkey::store::operation::{Entitle, Suspend};
-use halfkey::{Alias, Moment, UnixTime};
+use halfkey::store::operation::{Entitle, ListEvents, Suspend};
+use halfkey::suite::{Suite, X25519};
+use halfkey::{Alias, Moment, UnixTime, UserId};
 
 #[test]
 fn turns_and_exchanges_go_to_other_threads() {
@@ -72,8 +74,94 @@ fn a_renewal_asks_the_earlier_key_twice_and_replaces_it() {
     let renewed = hands.register(&world);
     assert_eq!(hands.token.registrations().unwrap().len(), 1);
     assert_eq!((renewed.user_id, renewed.supersedes), (earlier.user_id, Some(earlier.key_id)));
-    let expected = "Attempts Anchors user Encapsulate DeriveFromSsk1 Derive Derive SaveAttempt DeriveFromSsk1 Join Derive Update";
+    let expected = "Attempts Anchors user Encapsulate DeriveFromSsk1 Derive Derive SaveAttempt DeriveFromSsk1 Earlier Join Derive Update";
     assert_eq!(hands.log.join(" "), expected);
+}
+
+#[test]
+fn a_renewal_for_another_user_or_with_a_weaker_policy_is_not_taken() {
+    type Change = fn(&mut TokenRegistration);
+    let changes: [(Change, GrantError); 3] = [
+        (|earlier| earlier.user_id = UserId::new("another").unwrap(), GrantError::OtherUser),
+        (|earlier| earlier.policy.suites = SuiteList::only(SuiteId::XWing), GrantError::Weaker),
+        (|earlier| earlier.policy.modes = Modes::only(Mode::PskKem), GrantError::Weaker),
+    ];
+    for (change, expected) in changes {
+        for by_ticket in [false, true] {
+            let world = World::new();
+            let mut hands = Hands::new(&world);
+            world.decide(granting(Policy { modes: Modes::all(), ..Policy::default() }));
+            let mut earlier = hands.register(&world);
+            hands.credential = Some(Credential::Renewal(earlier.key_id));
+            if by_ticket {
+                world.decide(Decision::Wait { retry_after: 60 });
+                let News::Waiting(waiting) = hands.talk(world.register(), &mut world.connection()).0 else {
+                    panic!("the operator has not decided")
+                };
+                hands.credential = Some(Credential::Ticket(*waiting));
+            }
+            world.decide(granting(Policy { modes: Modes::all(), ..Policy::default() }));
+            // As if the server had forgotten what it granted before.
+            change(&mut earlier);
+            hands.token.update(&earlier).unwrap();
+            let (news, next) = hands.talk(world.register(), &mut world.connection());
+            assert!(next.is_none() && is_unfit(&news, expected), "{news:?}");
+            let runs = hands.token.attempts().unwrap();
+            assert!(!runs.iter().any(|run| matches!(run, Attempt::InFlight(_))), "{runs:?}");
+            assert_eq!(hands.token.registrations().unwrap(), [earlier]);
+        }
+    }
+}
+
+#[test]
+fn p3_a_policy_stays_within_what_was_offered_and_what_the_anchor_accepts() {
+    let world = World::new();
+    let strict = world.anchors.as_slice()[0].clone().with_minimum_suite(2);
+    let mut hands = Hands { token: world.token_with(strict.into()), ..Hands::new(&world) };
+    // The server may grant suite 1, and the anchor does not accept it.
+    let held = hands.register(&world);
+    assert_eq!(held.policy.suites, SuiteList::only(SuiteId::XWing));
+    let weak = Policy { suites: SuiteList::only(SuiteId::X25519), ..Policy::default() };
+    world.decide(granting(weak));
+    hands.user = "Bob".into();
+    let (news, next) = hands.talk(world.register(), &mut world.connection());
+    assert!(next.is_none() && is_unfit(&news, GrantError::Suites), "{news:?}");
+    assert!(hands.token.attempts().unwrap().is_empty());
+    assert_eq!(hands.token.registrations().unwrap(), [held]);
+}
+
+static SMALL: &[&dyn Suite] = &[&X25519];
+
+#[test]
+fn p3_a_server_grants_no_suite_that_was_not_offered() {
+    let world = World::new();
+    let (mut hands, small) = (Hands::new(&world), SuiteList::only(SuiteId::X25519));
+    let register = || {
+        let options = RegisterOptions { suites: SMALL, ..RegisterOptions::default() };
+        TokenExchange::register(world.name(), options, moment())
+    };
+    let (news, _) = hands.talk(register(), &mut world.connection());
+    let News::Registered(held) = news else { panic!("{news:?}") };
+    let address = Address::Key(held.key_id);
+    let row = world.store.registration(&address, NOW).unwrap().unwrap();
+    assert_eq!((row.policy.suites, held.policy.suites), (small, small));
+    // A policy of other suites alone cannot be granted; the operator sees why.
+    world.decide(granting(Policy { suites: SuiteList::only(SuiteId::XWing), ..Policy::default() }));
+    hands.user = "Bob".into();
+    let (news, _) = hands.talk(register(), &mut world.connection());
+    assert!(matches!(&news, News::Rejected(one) if one.code == RejectionCode::Declined), "{news:?}");
+    let log = world.store.run(&ListEvents::default(), NOW).unwrap();
+    assert!(log.entries.iter().any(|event| event.cause == Some(RejectionCause::NoSuite)), "{log:?}");
+}
+
+fn granting(policy: Policy) -> Decision {
+    let Decision::Grant(plain) = grant() else { panic!() };
+    Decision::Grant(Grant { policy, ..plain })
+}
+
+fn is_unfit(news: &News, expected: GrantError) -> bool {
+    matches!(news, News::Failed(TokenExchangeError::Registration(TokenRegistrationError::Grant(error)))
+        if *error == expected)
 }
 
 #[test]

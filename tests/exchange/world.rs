@@ -31,7 +31,7 @@ pub struct World {
     pub keys: Server,
     pub store: Store,
     pub decision: Mutex<Decision>,
-    anchors: TrustAnchors,
+    pub anchors: TrustAnchors,
 }
 
 pub fn grant() -> Decision {
@@ -71,9 +71,12 @@ impl World {
     }
 
     pub fn token(&self) -> SoftwareToken {
+        self.token_with(self.anchors.clone())
+    }
+
+    pub fn token_with(&self, anchors: TrustAnchors) -> SoftwareToken {
         let (pin, quick) = ("2468".into(), PinSettings::for_tests());
-        let (mut token, _) =
-            SoftwareToken::new(self.anchors.clone(), &pin, quick, Box::new(SystemRandom)).unwrap();
+        let (mut token, _) = SoftwareToken::new(anchors, &pin, quick, Box::new(SystemRandom)).unwrap();
         token.unlock(&pin).unwrap();
         token
     }
@@ -279,6 +282,7 @@ fn fail(need: DeviceTurn) -> TokenTurn {
         SaveAttempt,
         Attempts,
         Abandon,
+        Earlier,
         Join,
         Registrations,
         Update,

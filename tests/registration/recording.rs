@@ -13,7 +13,7 @@ pub(crate) const PRIVATE: u16 = 0xFF01;
 
 pub(crate) struct Recording;
 
-pub(crate) static RECORDED: &[&dyn Suite] = &[&Recording];
+pub(crate) static RECORDED: &[&dyn Suite] = &[&Recording, &XWING];
 
 /// Suites of a server that registers in the private suite and opens sessions in X-Wing.
 pub(crate) static SPOKEN: &[&dyn Suite] = &[&Recording, &XWING];

@@ -183,7 +183,13 @@ supply! {
     SupplyOpen for NeedOpen:
     (need, token: &mut dyn Token, now: UnixTime) -> Result<ServerDecision, Recoverable<AwaitOutcome>> {
         match need.wanted().ask(token) {
-            Ok(p_g) => need.supply(&p_g, now),
+            Ok(p_g) => Ok(match need.supply(&p_g, now)? {
+                ServerDecision::Renewed(need) => {
+                    let registrations = need.wanted().ask(token).unwrap();
+                    need.supply(&registrations).map_or_else(ServerDecision::Unfit, ServerDecision::Granted)
+                }
+                decision => decision,
+            }),
             Err(error) => Err(Recoverable { state: need.into_state(), error: error.into() }),
         }
     }

@@ -332,6 +332,7 @@ impl Run {
                 self.says = None;
                 return;
             }
+            Ok(decision @ (ServerDecision::Renewed(_) | ServerDecision::Unfit(_))) => panic!("{decision:?}"),
             Ok(ServerDecision::Refused(refused)) => {
                 card.abandon(&refused.txn).unwrap();
                 self.says = None;

@@ -99,6 +99,7 @@ fn register(all: &mut Messages, what: &str, skip: usize, decision: Decision, car
         ServerDecision::Granted(need) => need,
         ServerDecision::Wait(need) => return assert!(need.supply_from(card).is_ok()),
         ServerDecision::Refused(_) => return,
+        decision @ (ServerDecision::Renewed(_) | ServerDecision::Unfit(_)) => panic!("{decision:?}"),
     };
     let step = need.supply_from(card).unwrap();
     note(all, "R4", what, &step.send);

@@ -2,7 +2,7 @@
 
 use super::software::{form, number, register, renew, waiting};
 use super::{server_key, software};
-use halfkey::policy::SuiteId;
+use halfkey::policy::{SuiteId, SuiteList};
 use halfkey::port::{Token, TokenError};
 use halfkey::record::{Attempt, InFlight, Progress, ProofKey};
 use halfkey::schedule::Ssk1Use;
@@ -16,6 +16,7 @@ fn apply(token: &mut SoftwareToken, n: u16, renews: Option<u16>) -> Result<(), T
     token.save_attempt(Attempt::InFlight(InFlight {
         txn,
         suite: SuiteId::XWing,
+        offered: SuiteList::all(),
         server_name: ServerName::new("gate.example").unwrap(),
         certificate: Digest::new([4; 32]),
         certificate_end: UnixTime::from_secs(4_000_000_000),

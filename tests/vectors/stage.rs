@@ -218,6 +218,7 @@ impl Stage {
         record.messages.extend([("R0", r0), ("R1", r1), ("R2", r2), ("R3", r3)]);
         let end = match opened {
             ServerDecision::Wait(need) => End::Waiting(need.supply_from(&mut self.token).unwrap()),
+            ServerDecision::Renewed(_) | ServerDecision::Unfit(_) => panic!("{opened:?}"),
             ServerDecision::Refused(refused) => {
                 self.token.abandon(&refused.txn).unwrap();
                 End::Refused

@@ -10,13 +10,16 @@ use crate::id::{ServerName, Txn};
 use crate::moment::Moment;
 use crate::port::TokenError;
 use crate::port::question::{
-    Abandon, Answered, DeriveFromSsk1, EncapsulateSsk1, FindAnchors, FindAttempts, SaveAttempt,
+    Abandon, Answered, DeriveFromSsk1, EncapsulateSsk1, FindAnchors, FindAttempts, FindRegistrations,
+    SaveAttempt,
 };
 use crate::port::token::JoinRequest;
 use crate::record::{InFlight, ProofKey};
+use crate::registration::TokenRegistrationError;
 use crate::registration::token::{
-    self as steps, AwaitDone, AwaitOffer, AwaitOutcome, Credential, NeedForm, NeedHold, NeedJoin, NeedOpen,
-    NeedSeal, NeedWait, NeedWrap, Rejection, RenewalQuestions, RenewalTags, ServerDecision,
+    self as steps, AwaitDone, AwaitOffer, AwaitOutcome, Credential, NeedEarlier, NeedForm, NeedHold,
+    NeedJoin, NeedOpen, NeedSeal, NeedWait, NeedWrap, Rejection, RenewalQuestions, RenewalTags,
+    ServerDecision, UnfitGrant,
 };
 use crate::secret::Secret;
 use crate::suite::Suite;
@@ -317,11 +320,38 @@ impl Renewing {
 fn decided(decision: ServerDecision, moment: Moment) -> TokenTurn {
     match decision {
         ServerDecision::Granted(need) => asked(need, moment),
+        ServerDecision::Renewed(need) => asked(need, moment),
+        ServerDecision::Unfit(unfit) => refuse(unfit, moment),
         ServerDecision::Wait(need) => asked(SaveThen::Waiting(need), moment),
         ServerDecision::Refused(rejection) => {
             abandon(rejection.txn, AbandonThen::Rejected(rejection), moment)
         }
     }
+}
+
+impl Resume for Box<NeedEarlier> {
+    type Question = FindRegistrations;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        self.wanted()
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        match answer {
+            Ok(registrations) => match self.supply(&registrations) {
+                Ok(need) => asked(need, *moment),
+                Err(unfit) => refuse(unfit, *moment),
+            },
+            Err(error) => still(error, self.into_state()),
+        }
+    }
+}
+
+/// The token does not take the grant: nothing of the attempt stays.
+fn refuse(unfit: UnfitGrant, moment: Moment) -> TokenTurn {
+    give_up(unfit.txn, TokenRegistrationError::Grant(unfit.error), moment)
 }
 
 /// The attempt to save.

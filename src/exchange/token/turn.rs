@@ -11,7 +11,7 @@ use crate::exchange::asked::Resume;
 use crate::moment::Moment;
 use crate::port::Token;
 use crate::port::question::{Abandon, Remove, TokenQuestion, Update};
-use crate::registration::token::{NeedJoin, NeedWrap};
+use crate::registration::token::{NeedEarlier, NeedJoin, NeedWrap};
 use alloc::boxed::Box;
 
 /// The next thing to do on the token's side, by the hand that does it.
@@ -82,6 +82,8 @@ device_turn! {
     Attempts(AttemptsThen);
     /// An attempt to abandon.
     Abandon((Abandon, AbandonThen));
+    /// The registrations on the token, to compare a renewal with the key that it renews.
+    Earlier(Box<NeedEarlier>);
     /// The join.
     Join(Box<NeedJoin>);
     /// The registrations on the token.

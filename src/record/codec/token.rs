@@ -19,6 +19,7 @@ stored! { InFlight, "stored half" {
     1 => txn, 2 => suite, 3 => server_name, 4 => certificate, 5 => anchor, 6 => request as blob,
     7 => transcript, 8 => ss_e, 9 => proof_key, 10 => form, 11 => outcome_size, 12 => resend, 13 => renews, 14 => ticket,
     15 => certificate_end,
+    16 => offered,
 } }
 
 stored! { Waiting, "stored wait" {

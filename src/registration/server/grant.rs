@@ -12,7 +12,7 @@ use crate::record::{
     WaitingRequest,
 };
 use crate::registration::error::RejectionDraft;
-use crate::registration::{ServerRegistrationError, padding};
+use crate::registration::{RejectionCause, ServerRegistrationError, padding};
 use crate::schedule::{Envelope, KeyContext, KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
@@ -60,9 +60,13 @@ impl NeedCommit {
             Ruling::Wait { retry_after, application, claim } => {
                 wait(&read, retry_after, application, &claim, settings, now, random)
             }
-            Ruling::Grant { grant, name, claim } => {
-                granted(&read, grant, name, &claim, settings, now, random)
-            }
+            Ruling::Grant { grant, name, claim } => match policy(&read, &grant, &claim) {
+                Ok(policy) => granted(&read, Grant { policy, ..grant }, name, &claim, settings, now, random),
+                Err(cause) => {
+                    let refusing = RejectionDraft::new(cause, Some(&name));
+                    Self::new(read, Ruling::Refuse(refusing), settings, now, random)
+                }
+            },
         }
     }
 
@@ -141,6 +145,16 @@ fn wait(
     Ok(sealed.commit(read, draw_for(random, Purpose::NoTag), effect, hold_until))
 }
 
+/// The policy of the new key: no weaker than that of the key that it renews, and with no suite but those that
+/// R0 offered and the certificate lists.
+fn policy(read: &Read, grant: &Grant, claim: &Claim) -> Result<Policy, RejectionCause> {
+    let wanted = match claim.renews() {
+        Some(earlier) => Policy::renewed(&earlier.policy, &grant.policy),
+        None => grant.policy,
+    };
+    read.cookie.suites().and_then(|suites| wanted.within(&suites).ok()).ok_or(RejectionCause::NoSuite)
+}
+
 fn granted(
     read: &Read,
     grant: Grant,
@@ -150,9 +164,10 @@ fn granted(
     now: UnixTime,
     random: &mut dyn RandomSource,
 ) -> Result<NeedCommit, ServerRegistrationError> {
-    let (user_id, policy) = match claim.renews() {
-        Some(earlier) => (earlier.user_id.clone(), Policy::renewed(&earlier.policy, &grant.policy)),
-        None => (grant.user_id.map_or_else(|| draw_user_id(random), Ok)?, grant.policy),
+    let policy = grant.policy;
+    let user_id = match claim.renews() {
+        Some(earlier) => earlier.user_id.clone(),
+        None => grant.user_id.map_or_else(|| draw_user_id(random), Ok)?,
     };
     let ssk2 = Secret::random_for(random, Purpose::Ssk2);
     let key_id = KeyId(draw_for(random, Purpose::KeyId));

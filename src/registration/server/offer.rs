@@ -88,6 +88,7 @@ impl NeedOfferMaterial {
             transcript: th_o,
             expires: now.after(settings.offer_ttl.into()).as_secs(),
             suite: offer_material.suite.code(),
+            also: self.question.suites.also(&offer_material.suites, offer_material.suite),
             certificate: offer_material.certificate,
             ephemeral: offer_material.ephemeral,
             template: template_digest(settings),

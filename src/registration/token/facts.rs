@@ -2,6 +2,7 @@
 
 use crate::certificate::VerifiedServer;
 use crate::id::{Digest, OfferId, Txn};
+use crate::policy::SuiteList;
 use crate::suite::Suite;
 use crate::time::UnixTime;
 use alloc::vec::Vec;
@@ -10,6 +11,8 @@ use alloc::vec::Vec;
 #[derive(Debug)]
 pub(super) struct OfferFacts {
     pub(super) suite: &'static dyn Suite,
+    /// The suites of R0 that the certificate lists and the anchor accepts: a policy may allow no others.
+    pub(super) offered: SuiteList,
     pub(super) txn: Txn,
     pub(super) offer_id: OfferId,
     pub(super) cookie: Vec<u8>,

@@ -5,19 +5,21 @@
 //!    R0         R1           form          ct           p_B         store   R2      R3
 //!                                                                                   │ NeedOpen: p_G
 //!   ServerDecision::Granted ─ NeedJoin ──▶ AwaitDone ──▶ NeedSettle ──▶ Settled             ▼
-//!                       store   R4     R5          tag              ServerDecision::{Granted, Wait, Refused}
+//!   ServerDecision::Renewed ─ NeedEarlier ──▲  R4     R5          tag       ServerDecision::{…, Wait, Refused, Unfit}
 //! ```
 
 mod confirm;
 mod facts;
+mod join;
 mod offer;
 mod outcome;
 mod request;
 
 pub use confirm::{AwaitDone, NeedSettle, Settled, confirm_again};
+pub use join::{NeedEarlier, NeedJoin, UnfitGrant};
 pub use offer::{AwaitOffer, NeedForm, hello};
 pub(crate) use outcome::made_with;
-pub use outcome::{NeedJoin, NeedOpen, NeedWait, Rejection, ServerDecision};
+pub use outcome::{NeedOpen, NeedWait, Rejection, ServerDecision};
 pub(crate) use request::lapsed;
 pub use request::{
     AwaitOutcome, NeedHold, NeedSeal, NeedWrap, RenewalQuestions, RenewalTags, abandon_lapsed, resume,

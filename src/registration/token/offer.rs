@@ -74,6 +74,8 @@ impl AwaitOffer {
         let server = verify_stapled(&chain, anchors, &self.server_name, now, revocation, stapled)?;
 
         let suite = self.chosen(&core, &server)?;
+        let fit = self.suites.iter().map(|suite| suite.id()).filter(|id| server.accepts(id.code()));
+        let offered = SuiteList::of(fit).ok_or(TokenRegistrationError::Downgrade)?;
         let th_o =
             transcript(suite, b"offer", [Item::Message(self.hello.as_bytes()), Item::Message(offer.core.0)]);
         server.offer_key().verify(&th_o, &offer.sig).map_err(TokenRegistrationError::Signature)?;
@@ -90,6 +92,7 @@ impl AwaitOffer {
         Ok(NeedForm {
             facts: OfferFacts {
                 suite,
+                offered,
                 txn: self.txn,
                 offer_id: core.offer_id,
                 cookie: offer.cookie.to_vec(),

@@ -1,17 +1,16 @@
 //! R3: the server's half, or a ticket, or why not (patent steps 190 and 200).
 
-use super::confirm::AwaitDone;
+use super::join::{NeedEarlier, NeedJoin, UnfitGrant};
 use super::refusal;
 use super::request::AwaitOutcome;
 use crate::id::{Digest, TicketId, Txn};
-use crate::message::{Confirm, Outcome, OutcomeBody, OutcomeCore};
+use crate::message::{Outcome, OutcomeBody, OutcomeCore};
 use crate::port::question::{DeriveFromSsk1, SaveAttempt};
 use crate::port::token::JoinRequest;
 use crate::record::{Attempt, Progress, ProofKey, TokenRegistration, Waiting};
 use crate::registration::{Recoverable, RejectionCode, TokenRegistrationError, padding};
 use crate::schedule::{Envelope, Ssk1Use};
 use crate::secret::Secret;
-use crate::step::Step;
 use crate::template::FieldError;
 use crate::time::{Period, UnixTime};
 use crate::transcript::{Item, transcript};
@@ -107,6 +106,10 @@ impl NeedOpen {
         };
         Ok(match body {
             OutcomeBody::Granted { user_id, ssk2, key_id, alias, access_path, policy, confirm_by } => {
+                let policy = match policy.within(&half.offered) {
+                    Ok(policy) => policy,
+                    Err(error) => return Ok(ServerDecision::Unfit(UnfitGrant { txn: half.txn, error })),
+                };
                 let registration = TokenRegistration {
                     key_id,
                     server_name: half.server_name.clone(),
@@ -138,7 +141,12 @@ impl NeedOpen {
                     tag_s: read.tag_s,
                     registration,
                 };
-                ServerDecision::Granted(Box::new(NeedJoin { question, state }))
+                let renews = half.renews;
+                let need = Box::new(NeedJoin::new(question, state));
+                match renews {
+                    Some(key_id) => ServerDecision::Renewed(Box::new(NeedEarlier::new(key_id, need))),
+                    None => ServerDecision::Granted(need),
+                }
             }
             OutcomeBody::Wait { retry_after, hold_until } => {
                 let (ticket_id, ticket): &(TicketId, Secret) = &half.ticket;
@@ -175,54 +183,14 @@ impl NeedOpen {
 pub enum ServerDecision {
     /// The registration is granted; the token is to join the halves.
     Granted(Box<NeedJoin>),
+    /// A renewal is granted; it is to be compared with the earlier registration, before the join.
+    Renewed(Box<NeedEarlier>),
+    /// Granted, and not as the token may take it.
+    Unfit(UnfitGrant),
     /// The operator has not decided; the token is to keep a ticket.
     Wait(Box<NeedWait>),
     /// Refused.
     Refused(Rejection),
-}
-
-/// The token is to join the halves (patent step 200).
-#[must_use]
-#[derive(Debug)]
-pub struct NeedJoin {
-    question: JoinRequest,
-    state: AwaitOutcome,
-}
-
-impl NeedJoin {
-    /// The question: the tag of R4, once the contributions are joined ([`Token::join`](crate::port::Token::join)).
-    #[must_use]
-    pub const fn wanted(&self) -> &JoinRequest {
-        &self.question
-    }
-
-    /// The registration that will be stored.
-    #[must_use]
-    pub const fn registration(&self) -> &TokenRegistration {
-        &self.question.registration
-    }
-
-    /// The key whose proof R2 carried: the ticket of an earlier attempt, perhaps.
-    #[must_use]
-    pub const fn proof_key(&self) -> &ProofKey {
-        &self.question.proof_key
-    }
-
-    /// The state before R3 came: to go on waiting, where the token does not join.
-    pub fn into_state(self) -> AwaitOutcome {
-        self.state
-    }
-
-    /// Takes the tag that the token answered the join with; R4 may leave. The run whose ticket this
-    /// one used, if it used one, may be given up.
-    pub fn supply(self, tag_c: [u8; 32]) -> Step<Confirm, AwaitDone> {
-        let mut registration = self.question.registration;
-        if let Progress::Joined { tag_c: tag, .. } = &mut registration.progress {
-            *tag = tag_c;
-        }
-        let confirm = Confirm { key_id: registration.key_id, tag_c };
-        Step { send: confirm.encode(), next: AwaitDone { registration } }
-    }
 }
 
 /// The token is to keep a ticket; the run is over.

@@ -212,6 +212,7 @@ impl NeedSeal {
             InFlight {
                 txn: facts.txn,
                 suite: suite.id(),
+                offered: facts.offered,
                 server_name: facts.server.name().clone(),
                 certificate: facts.server.leaf_hash(),
                 certificate_end: facts.server.not_after(),

@@ -4,7 +4,7 @@ use super::{ContractViolation, Kept, ensure, same};
 use crate::id::{AccessPath, ApplicationName, Digest, KeyId, NameError, ServerName, TicketId, Txn, UserId};
 use crate::key::KemPrivateKey;
 use crate::message::ConfigurationSerial;
-use crate::policy::{Policy, SuiteId};
+use crate::policy::{Policy, SuiteId, SuiteList};
 use crate::port::token::JoinRequest;
 use crate::port::{Token, TokenError};
 use crate::random::RandomSource;
@@ -241,6 +241,7 @@ pub(super) fn half_attempt(n: u8, outcome_size: u16) -> Result<InFlight, Contrac
     Ok(InFlight {
         txn: txn(n),
         suite: SuiteId::XWing,
+        offered: SuiteList::all(),
         server_name: server(n)?,
         certificate: digest(n ^ 0x43),
         certificate_end: UnixTime::from_secs(4_000_000_000),
