@@ -53,8 +53,8 @@ pub(crate) fn check(name: &str) -> Result<(), NameError> {
 /// Free text in a field of a registration form, composed (NFC) and on one line; may be empty.
 ///
 /// Refuses more than `max_len` bytes after composing (or four times as many before), controls, line and
-/// paragraph separators, the embedding, override and isolate controls of bidirectional text, and
-/// characters that are unassigned or private. The outcome maps to itself.
+/// paragraph separators, format characters and all others that are invisible by default (among them the
+/// controls of bidirectional text), and characters that are unassigned or private. The outcome maps to itself.
 pub(crate) fn normalise_text(typed: &str, max_len: usize) -> Result<String, NameError> {
     // Composing makes text shorter by less than this factor, and it must not work on input without bound.
     if typed.len() > max_len.saturating_mul(4) {
@@ -67,18 +67,37 @@ pub(crate) fn normalise_text(typed: &str, max_len: usize) -> Result<String, Name
     if text.chars().any(forbidden_in_text) { Err(NameError::Character) } else { Ok(text) }
 }
 
+/// Tells whether a character in a typed or pasted code counts for nothing: dashes of every kind, white space, and
+/// characters that show nothing.
+pub(crate) fn is_separator(c: char) -> bool {
+    use GeneralCategory as Gc;
+    c.is_whitespace()
+        || c == '\u{2212}'
+        || matches!(c.general_category(), Gc::DashPunctuation | Gc::Format)
+        || invisible(c)
+}
+
 fn forbidden_in_text(c: char) -> bool {
     use GeneralCategory as Gc;
-    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    invisible(c)
         || matches!(
             c.general_category(),
             Gc::Control
+                | Gc::Format
                 | Gc::LineSeparator
                 | Gc::ParagraphSeparator
                 | Gc::Unassigned
                 | Gc::PrivateUse
                 | Gc::Surrogate
         )
+}
+
+/// Default_Ignorable_Code_Point of DerivedCoreProperties.txt, without those that are format characters or
+/// unassigned.
+const fn invisible(c: char) -> bool {
+    matches!(c,
+        '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180D}' | '\u{180F}'
+        | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FFA0}' | '\u{E0100}'..='\u{E01EF}')
 }
 
 /// RFC 8265 section 3.3.3, once: preparation (section 3.3.2), then the case, normalisation and

@@ -29,6 +29,10 @@ fn names_of_rfc_8265_section_3_5() {
         assert_eq!(normalise(typed), Err(NameError::Character), "{typed}");
     }
     assert_eq!(normalise(""), Err(NameError::Empty));
+    // Prepared first: what only the case or the composition would make allowed is refused, and not mapped.
+    for typed in ["\u{212B}", "\u{958}", "\u{FB1D}"] {
+        assert_eq!(normalise(typed), Err(NameError::Character), "{typed}");
+    }
 }
 
 #[test]
@@ -161,6 +165,27 @@ fn text() {
         '\u{FFFF}',
         '\u{E000}',
         '\u{10FFFD}',
+        // Format characters, and others that show nothing.
+        '\u{AD}',
+        '\u{61C}',
+        '\u{200B}',
+        '\u{200C}',
+        '\u{200D}',
+        '\u{200E}',
+        '\u{2060}',
+        '\u{FEFF}',
+        '\u{E0001}',
+        '\u{E0041}',
+        '\u{34F}',
+        '\u{115F}',
+        '\u{1160}',
+        '\u{17B5}',
+        '\u{180B}',
+        '\u{180F}',
+        '\u{3164}',
+        '\u{FE0F}',
+        '\u{FFA0}',
+        '\u{E0100}',
     ] {
         assert_eq!(normalise_text(&format!("a{bad}b"), 64), Err(NameError::Character), "{bad:?}");
     }

@@ -2,6 +2,7 @@
 
 use crate::hash;
 use crate::id::{ServerName, UserName};
+use crate::name::is_separator;
 use crate::random::RandomSource;
 use crate::secret::Secret;
 use crate::transcript::{label, lengthed};
@@ -26,7 +27,7 @@ pub struct ActivationCode(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ActivationCodeError {
-    /// Neither 16 nor 26 characters, hyphens and spaces aside.
+    /// Neither 16 nor 26 characters, dashes and white space aside.
     #[error("an activation code has 16 or 26 characters")]
     Length,
     /// A character that is not in Crockford's base 32.
@@ -55,13 +56,14 @@ impl ActivationCode {
         Self(code)
     }
 
-    /// Reads what a person typed: case, hyphens and spaces do not matter, O is 0, I and L are 1.
+    /// Reads what a person typed or pasted: case, white space, dashes and invisible characters do not matter, O is 0,
+    /// I and L are 1.
     ///
     /// # Errors
     /// [`ActivationCodeError`].
     pub fn parse(typed: &str) -> Result<Self, ActivationCodeError> {
         let mut code = Self(String::with_capacity(26));
-        for character in typed.chars().filter(|c| !matches!(c, '-' | ' ')) {
+        for character in typed.chars().filter(|c| !is_separator(*c)) {
             let canonical = match character.to_ascii_uppercase() {
                 'O' => '0',
                 'I' | 'L' => '1',
@@ -109,7 +111,16 @@ mod tests {
     #[test]
     fn what_people_type() {
         let code = ActivationCode::parse("0123-4567-89AB-CDEF").unwrap();
-        for typed in ["o123456789abcdef", "OL23 4567 89AB CDEF", " 0i23-4567-89ab-cdef-"] {
+        for typed in [
+            "o123456789abcdef",
+            "OL23 4567 89AB CDEF",
+            " 0i23-4567-89ab-cdef-",
+            // As word processors, mail programs and terminals change it.
+            "0123\u{2013}4567\u{2014}89AB\u{2212}CDEF",
+            "0123\u{2011}4567\u{2010}89AB\u{AD}CDEF\n",
+            "\u{FEFF}0123\u{A0}4567\u{202F}89AB\u{3000}CDEF\r\n",
+            "\t0123\t4567\u{200B}89AB\u{FF0D}CDEF",
+        ] {
             assert_eq!(ActivationCode::parse(typed).unwrap().0, code.0, "{typed}");
         }
         assert_eq!(ActivationCode::parse("0123").unwrap_err(), ActivationCodeError::Length);

@@ -1,5 +1,6 @@
 //! The unblocking code, which unlocks a token whose PIN is forgotten or blocked.
 
+use crate::name::is_separator;
 use crate::random::{RandomSource, draw};
 use core::fmt;
 use core::str::FromStr;
@@ -50,11 +51,13 @@ impl UnblockingCode {
 impl FromStr for UnblockingCode {
     type Err = UnblockingCodeError;
 
-    /// Reads a code that a person typed: either case, hyphens and spaces anywhere, O for 0, I and L for 1.
+    /// Reads a code that a person typed or pasted: either case, dashes, white space and invisible characters
+    /// anywhere, O for 0, I and L for 1.
     fn from_str(typed: &str) -> Result<Self, UnblockingCodeError> {
         let mut code = Self([0; LEN]);
         let mut places = code.0.iter_mut();
-        for byte in typed.bytes().filter(|byte| !matches!(byte, b'-' | b' ')) {
+        for typed in typed.chars().filter(|c| !is_separator(*c)) {
+            let byte = u8::try_from(typed).map_err(|_| UnblockingCodeError)?;
             let symbol = match byte.to_ascii_uppercase() {
                 b'O' => b'0',
                 b'I' | b'L' => b'1',
@@ -89,7 +92,13 @@ mod tests {
             });
         });
         assert_eq!(code.reveal().as_str(), "0123-4567-89AB-CDEF");
-        for typed in ["0123-4567-89AB-CDEF", "oi23456789abcdef", " 0L23 4567 89ab cdef"] {
+        for typed in [
+            "0123-4567-89AB-CDEF",
+            "oi23456789abcdef",
+            " 0L23 4567 89ab cdef",
+            "0123\u{2013}4567\u{2011}89AB\u{A0}CDEF\n",
+            "\t0123\u{2212}4567\u{200B}89AB\u{3000}CDEF\r\n",
+        ] {
             assert_eq!(typed.parse::<UnblockingCode>().map(|code| code.0), Ok(code.0), "{typed}");
         }
         for typed in ["", "0123-4567-89AB-CDE", "0123-4567-89AB-CDEF0", "0123-4567-89AB-CDEU", "é"] {

@@ -8,6 +8,7 @@ mod codec;
 use crate::id::{NameError, UserName};
 use crate::name::normalise_text;
 use crate::wire::{code_points, map};
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -63,7 +64,7 @@ impl Field {
 pub enum FieldKind {
     /// The user's name, normalised as a [`UserName`].
     UserName,
-    /// A text of at most so many bytes of UTF-8, in Unicode NFC, without control characters.
+    /// A text of at most so many bytes of UTF-8, in Unicode NFC, without control characters and invisible ones.
     Text {
         /// The longest text, in bytes: at most 4096.
         max_len: u16,
@@ -77,7 +78,7 @@ pub enum FieldKind {
     },
     /// Yes or no.
     Boolean,
-    /// One of several texts.
+    /// One of 1 to 16 different texts of at most 255 bytes.
     Choice(Vec<String>),
 }
 
@@ -178,10 +179,21 @@ impl From<NameError> for FieldError {
     }
 }
 
-/// The faults of a form, field by field.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{} field(s) of the form are wrong", .0.len())]
+/// The faults of a form, field by field: the field's name, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormError(pub Vec<(String, FieldError)>);
+
+impl fmt::Display for FormError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the form: ")?;
+        for (place, (name, error)) in self.0.iter().enumerate() {
+            write!(f, "{}{name:?} {error}", if place == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for FormError {}
 
 /// A reason why fields do not make a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -196,7 +208,13 @@ pub enum TemplateError {
     /// Not exactly one required user name.
     #[error("a template has exactly one user name, and it is required")]
     UserName,
-    /// A text over 4096 bytes, an empty range, or not 1 to 16 choices of at most 255 bytes.
+    /// A name, label or choice that is not in NFC, or has control characters, invisible ones or others that no
+    /// text of a form may have.
+    #[error(
+        "a field's name, label or choice has characters that are not allowed there, or is not normalised"
+    )]
+    Characters,
+    /// A text over 4096 bytes, an empty range, or not 1 to 16 different choices of at most 255 bytes.
     #[error("a field's bounds make no sense")]
     Bounds,
 }
@@ -223,6 +241,13 @@ impl Template {
         if !self.fields.iter().all(named) {
             return Err(TemplateError::Naming);
         }
+        let shown = self
+            .fields
+            .iter()
+            .flat_map(|field| [&field.name, &field.label].into_iter().chain(field.choices()));
+        if !shown.into_iter().all(|text| normalise_text(text, usize::MAX).as_ref() == Ok(text)) {
+            return Err(TemplateError::Characters);
+        }
         let mut names = self.fields.iter().filter(|field| field.kind == FieldKind::UserName);
         if !names.next().is_some_and(|field| field.required) || names.next().is_some() {
             return Err(TemplateError::UserName);
@@ -232,8 +257,10 @@ impl Template {
             FieldKind::Text { max_len } => (1..=4096).contains(max_len),
             FieldKind::Integer { min, max } => min <= max,
             FieldKind::Choice(choices) => {
+                let distinct: BTreeSet<&String> = choices.iter().collect();
                 (1..=16).contains(&choices.len())
-                    && choices.iter().all(|choice| normalise_text(choice, 255).as_deref() == Ok(choice))
+                    && distinct.len() == choices.len()
+                    && choices.iter().all(|choice| choice.len() <= 255)
             }
         };
         if self.fields.iter().all(bounded) { Ok(()) } else { Err(TemplateError::Bounds) }
@@ -273,7 +300,7 @@ impl Template {
     /// Checks a form that came over the wire and finds the user's name in it.
     ///
     /// # Errors
-    /// The places of the fields at fault, and what is wrong with each.
+    /// The places of the fields at fault in ascending order, and what is wrong with each.
     pub fn check(&self, form: &Form) -> Result<UserName, Vec<(u8, FieldError)>> {
         let mut errors = Vec::new();
         let mut user_name = None;
@@ -297,6 +324,7 @@ impl Template {
                 errors.push((place, FieldError::Missing));
             }
         }
+        errors.sort_by_key(|(place, _)| *place);
         match user_name {
             Some(name) if errors.is_empty() => Ok(name),
             _ => Err(errors),
@@ -310,6 +338,15 @@ impl Template {
 }
 
 impl Field {
+    fn choices(&self) -> &[String] {
+        match &self.kind {
+            FieldKind::Choice(choices) => choices,
+            FieldKind::UserName | FieldKind::Text { .. } | FieldKind::Integer { .. } | FieldKind::Boolean => {
+                &[]
+            }
+        }
+    }
+
     fn normalise(&self, answer: FieldValue) -> Result<FieldValue, FieldError> {
         match (&self.kind, answer) {
             (FieldKind::UserName, FieldValue::Text(typed)) => {
@@ -337,3 +374,6 @@ impl Field {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
