@@ -53,10 +53,10 @@ pub struct ServerOptions {
     /// Seconds after expiry within which a key may still be renewed: 30 days.
     #[cfg_attr(feature = "serde", serde(default = "default::renewal_grace"))]
     pub renewal_grace: u32,
-    /// Most registrations pending for one proof or one name: 8.
+    /// Most registrations pending for one proof, or for one name without proof: 8. The oldest makes way for more.
     #[cfg_attr(feature = "serde", serde(default = "default::pending_same"))]
     pub pending_same: u32,
-    /// Most registrations pending and applications waiting in all: 100 000.
+    /// Most registrations pending without proof, and most applications waiting so: 100 000. The oldest makes way.
     #[cfg_attr(feature = "serde", serde(default = "default::pending_total"))]
     pub pending_total: u32,
     /// Permission to register without any proof: yes.
@@ -178,11 +178,11 @@ pub struct ServerSettings {
     pub hold_for: u32,
     /// Seconds after expiry within which a key may still be renewed: 30 days.
     pub renewal_grace: u32,
-    /// The most registrations pending for one proof, or for one name without proof, and applications
-    /// waiting with one proof: 8.
+    /// The most registrations pending, and the most applications waiting, for one proof or for one name without
+    /// proof: 8. For one more, the oldest makes way.
     pub pending_same: u32,
-    /// The most registrations pending and applications waiting in all: 100 000. An applicant without
-    /// proof finds no room beyond it; those with one are bounded by [`Self::pending_same`].
+    /// The most registrations pending without proof, and the most applications waiting so: 100 000. For one more,
+    /// the oldest of these makes way.
     pub pending_total: u32,
     /// Permission to register without any proof, which is trust on first use. Default: yes.
     pub open_registration: bool,

@@ -316,10 +316,11 @@ fn effect() -> impl Strategy<Value = Effect> {
 }
 
 prop_compose! {
-    fn outcome()(request in digest(), response in vec(any::<u8>(), 0..8192), keep_until in time(), effect in effect())
+    fn outcome()(request in digest(), response in vec(any::<u8>(), 0..8192), keep_until in time(), effect in effect(), same: u32, total: u32)
         -> NewOutcome
     {
-        NewOutcome { request, response, keep_until, effect }
+        let limits = PendingLimits { same, total };
+        NewOutcome { request, response, keep_until, effect, limits }
     }
 }
 

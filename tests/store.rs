@@ -19,12 +19,12 @@ use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Status};
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{
-    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, RejectionCause, RejectionRecord,
-    ServerRegistration, StoredKeys, Takes,
+    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, PendingLimits, RejectionCause,
+    RejectionRecord, ServerRegistration, StoredKeys, Takes,
 };
 use halfkey::registration::RejectionCode;
 use halfkey::store::operation::{
-    DeleteRegistration, IssueCode, ListRegistrations, RegistrationFilter, ReleaseName, Resume, Revoke,
+    Count, DeleteRegistration, IssueCode, ListRegistrations, RegistrationFilter, ReleaseName, Resume, Revoke,
     Suspend,
 };
 use halfkey::store::{Operation, OperatorError, RegistrationState, UniqueNames};
@@ -98,6 +98,7 @@ fn grant(store: &Store, n: u8, name: &str, takes: Option<Takes>) -> Result<Commi
         response: vec![n; 100],
         keep_until: NOW.after(100),
         effect: Effect::Granted(new.into()),
+        limits: halfkey::record::PendingLimits::default(),
     };
     store.commit(&outcome, NOW)
 }
@@ -209,6 +210,31 @@ fn names_may_repeat_where_only_proof_takes_them() {
     assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Superseded));
 }
 
+/// Above a thousand, the limit of all is kept by shares.
+#[test]
+fn what_has_no_proof_is_limited_in_all() {
+    let store = Store::new();
+    let limits = PendingLimits { same: 8, total: 2000 };
+    for n in 0..3000u32 {
+        let id: [u8; 16] = std::array::from_fn(|at| n.to_be_bytes()[at % 4] ^ at as u8);
+        let registered = ServerRegistration {
+            key_id: KeyId::new(id),
+            name: UserName::new(&format!("name-{n}")).unwrap(),
+            ..row(1, "ann")
+        };
+        let tag = || Secret::new([1; 32]);
+        let expected = ExpectedTags { txn: Txn::new(id), confirm: tag(), done: tag(), lost: tag() };
+        let (alias, takes, ticket) = (Alias::new(id), None, None);
+        let new = NewRegistration { registered, alias, expected, takes, ticket };
+        let (request, keep_until) = (Digest::new(std::array::from_fn(|at| id[at % 16])), NOW.after(100));
+        let effect = Effect::Granted(new.into());
+        store.commit(&NewOutcome { request, response: vec![1], keep_until, effect, limits }, NOW).unwrap();
+    }
+    let counted = store.run(&Count, NOW).unwrap();
+    assert!((1900..=2000).contains(&counted.pending), "{counted:?}");
+    assert_eq!(counted.lost, 0);
+}
+
 #[test]
 fn a_lost_registration_is_told_for_a_while_and_then_forgotten() {
     let store = Store::new();
@@ -218,7 +244,18 @@ fn a_lost_registration_is_told_for_a_while_and_then_forgotten() {
     let comes = |n: u8, now: UnixTime| {
         let (request, keep_until) = (Digest::new([n; 32]), now);
         let effect = Effect::Refused(refusal.clone());
-        store.commit(&NewOutcome { request, response: Vec::new(), keep_until, effect }, now).unwrap();
+        store
+            .commit(
+                &NewOutcome {
+                    request,
+                    response: Vec::new(),
+                    keep_until,
+                    effect,
+                    limits: halfkey::record::PendingLimits::default(),
+                },
+                now,
+            )
+            .unwrap();
     };
     comes(50, NOW.after(100));
     assert_eq!(lifecycle(&store, 1), Some(row(1, "ann").lifecycle));
@@ -286,6 +323,7 @@ fn a_key_named_twice_is_not_overwritten() {
         response: vec![],
         keep_until: NOW,
         effect: Effect::Granted(new.into()),
+        limits: halfkey::record::PendingLimits::default(),
     };
     assert_eq!(store.commit(&outcome, NOW), Err(StoreError::Damaged));
     let row = store.registration(&Address::Key(key(1)), NOW).unwrap().unwrap();

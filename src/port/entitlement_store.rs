@@ -197,7 +197,11 @@ pub trait EntitlementStore: Send + Sync {
     /// [`StoreError`].
     fn applicant(&self, applicant: &Applicant, now: UnixTime) -> Result<ApplicantRecord, StoreError>;
 
-    /// Stores an outcome and its effect, unless one is stored under the same request.
+    /// Stores an outcome and its effect, unless one is stored under the same request. Where the effect finds a
+    /// limit reached, the oldest makes way ([`PendingLimits`](crate::record::PendingLimits)): a waiting application or a pending registration without
+    /// proof is forgotten, one with a proof becomes `Lost`.
+    ///
+    /// Refusing or keeping more instead: strangers shut out users, or fill the store.
     ///
     /// Returning before it is durable: a crash sends out a key that the server does not know.
     ///

@@ -135,11 +135,6 @@ pub struct ApplicantRecord {
     pub earlier: Option<Box<ServerRegistration>>,
     /// The application that a ticket names.
     pub waiting: Option<Box<WaitingRequest>>,
-    /// Pending registrations with the same proof, and applications that wait with it; for the same
-    /// name, where there is no proof, pending registrations alone.
-    pub pending_same: u32,
-    /// Pending registrations and waiting applications in all.
-    pub pending_total: u32,
 }
 
 /// An application that waits for the operator.
@@ -171,6 +166,25 @@ pub struct NewOutcome {
     pub keep_until: UnixTime,
     /// Effect besides the outcome itself.
     pub effect: Effect,
+    /// Limits within which the effect finds room: the oldest make way for it.
+    pub limits: PendingLimits,
+}
+
+/// Most pending registrations, and most waiting applications, of one kind. Where a new one would be one more,
+/// the oldest makes way: a limit keeps nobody out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingLimits {
+    /// Most with one proof; without a proof, most for one name.
+    pub same: u32,
+    /// Most without a proof in all. A store may keep it by shares that chance makes unequal, above a thousand.
+    pub total: u32,
+}
+
+impl Default for PendingLimits {
+    /// 8 with one proof, 100 000 in all.
+    fn default() -> Self {
+        Self { same: 8, total: 100_000 }
+    }
 }
 
 /// The effect of an outcome besides being stored.

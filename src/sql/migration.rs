@@ -5,7 +5,11 @@ use crate::store::tables::{TxError, VERSION};
 use alloc::string::{String, ToString};
 
 /// Migrations in order; their number is the version of the schema.
-const MIGRATIONS: [&str; 2] = [include_str!("migration/0001.sql"), include_str!("migration/0002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migration/0001.sql"),
+    include_str!("migration/0002.sql"),
+    include_str!("migration/0003.sql"),
+];
 
 // Every version of the tables has its migration.
 const _: () = assert!(MIGRATIONS.len() as u64 == VERSION);

@@ -10,8 +10,6 @@ use crate::store::sealing::{SealedTables, Shared};
 use crate::store::tables::{Key, TxError, VERSION, Value};
 use crate::store::{OpenError, StorageKeys, UniqueNames};
 
-const ID: &str = "halfkey";
-
 /// Makes a store in a database that holds none.
 pub(crate) async fn create<D: Database>(
     database: D,
@@ -24,7 +22,7 @@ pub(crate) async fn create<D: Database>(
         return Err(OpenError::Exists);
     }
     migration::migrate(&mut rows.transaction.0, 0, VERSION).await?;
-    rows.insert(SchemaRow { id: ID.into(), migration: VERSION, unique_names: unique }).await?;
+    rows.insert(SchemaRow::new(unique)).await?;
     Ok(shared)
 }
 
@@ -48,17 +46,24 @@ pub(crate) async fn open<D: Database>(
     if found > VERSION {
         return Err(OpenError::Newer { found, known: VERSION });
     }
-    // A schema is migrated only with the storage key at hand.
-    let schema = rows.get::<SchemaRow>(Key::from([ID.into()])).await.map_err(|error| match error {
-        TxError::Error(StoreError::Damaged) => OpenError::StorageKey,
-        other => other.into(),
-    })?;
-    let mut schema = schema.ok_or(OpenError::NotAStore)?;
+    if found == 0 {
+        // No version has this number: the row was changed.
+        return Err(OpenError::StorageKey);
+    }
     if found < VERSION {
         if !migrate {
             return Err(OpenError::Older { found, known: VERSION });
         }
         migration::migrate(&mut rows.transaction.0, found, VERSION).await?;
+    }
+    // A schema is migrated only with the storage key at hand: an error undoes the transaction.
+    let schema =
+        rows.get::<SchemaRow>(Key::from([SchemaRow::ID.into()])).await.map_err(|error| match error {
+            TxError::Error(StoreError::Damaged) => OpenError::StorageKey,
+            other => other.into(),
+        })?;
+    let mut schema = schema.ok_or(OpenError::NotAStore)?;
+    if found < VERSION {
         schema.migration = VERSION;
         rows.update(&mut schema).await?;
     }

@@ -10,8 +10,8 @@ use crate::port::entitlement_store::{
     Admission, ConfigurationSerial, Document, EntitlementQuery, Report, ReportResult, UserInformation,
 };
 use crate::record::{
-    Applicant, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId, ServerRegistration,
-    StoredKeys, Takes, WaitingRequest,
+    Applicant, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, PendingLimits, ProofId,
+    ServerRegistration, StoredKeys, Takes, WaitingRequest,
 };
 use crate::secret::Secret;
 use crate::sql::{Database, Dialect};
@@ -146,7 +146,9 @@ fn watch<O: Operation>(store: &Store, scans: &mut BTreeSet<String>, operation: &
 }
 
 fn outcome(n: u8, effect: Effect) -> NewOutcome {
-    NewOutcome { request: Digest::new([n; 32]), response: [n; 9].into(), keep_until: NOW.after(9), effect }
+    let (request, response, limits) =
+        (Digest::new([n; 32]), [n; 9].into(), PendingLimits { same: 2, total: 2 });
+    NewOutcome { request, response, keep_until: NOW.after(9), effect, limits }
 }
 
 fn granted(n: u8, takes: Option<Takes>, ticket: Option<TicketId>) -> Effect {
@@ -199,7 +201,7 @@ fn no_question_of_the_protocol_reads_a_whole_table() {
             hold_until: NOW.after(9),
         };
         let waiting =
-            Effect::Waiting { application: application.into(), instead_of: Some(TicketId([8; 16])) };
+            Effect::Waiting { application: application.clone().into(), instead_of: Some(TicketId([8; 16])) };
         commit(scans, 3, waiting);
         for proof in
             [None, Some(ProofId::Activation), Some(ProofId::Renewal(key)), Some(ProofId::Ticket(ticket_id))]
@@ -225,6 +227,13 @@ fn no_question_of_the_protocol_reads_a_whole_table() {
         watch(store, scans, &rules::TakeReport(&report));
         commit(scans, 4, granted(4, Some(Takes::Place(key)), Some(ticket_id)));
         watch(store, scans, &rules::Confirm(&KeyId::new([4; 16])));
+
+        for n in 20..26 {
+            commit(scans, n, granted(n, None, None));
+            let application =
+                WaitingRequest { takes: None, ticket_id: TicketId([n; 16]), ..application.clone() };
+            commit(scans, n + 10, Effect::Waiting { application: application.into(), instead_of: None });
+        }
 
         watch(store, scans, &Purge { limit: 9 });
         watch(store, scans, &PurgeEvents { before: NOW, limit: 9 });

@@ -2,8 +2,8 @@
 
 use super::Subject;
 use crate::id::{
-    AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, TicketId, UserId,
-    UserName,
+    AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, ServerName,
+    TicketId, UserId, UserName,
 };
 use crate::policy::{Modes, SuiteId, SuiteList};
 use crate::record::{ExpectedTags, StoredKeys};
@@ -97,6 +97,7 @@ text!(
     EventId,
     Group,
     KeyId,
+    ServerName,
     String,
     Subject,
     TicketId,

@@ -4,11 +4,11 @@ use super::cell::{sealed, words};
 use super::entity::{Entity, entity};
 use super::event::AuditEventKind;
 use super::subject::Subject;
-use super::tables::Table;
+use super::tables::{Table, VERSION};
 use super::unique_names::UniqueNames;
 use crate::id::{
-    AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, TicketId, UserId,
-    UserName,
+    AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, ServerName,
+    TicketId, UserId, UserName,
 };
 use crate::policy::{Modes, Policy, SuiteId, SuiteList};
 use crate::port::entitlement_store::{Document, ReportResult, Status};
@@ -91,6 +91,8 @@ entity! {
         granted_at: Option<UnixTime>;
         confirmed_at: Option<UnixTime>;
         last_seen: Option<UnixTime>;
+        /// Crowd of a pending registration without proof, which share a limit; null for others.
+        crowd: Option<String>, indexed;
     }
 }
 
@@ -124,6 +126,8 @@ entity! {
         since: UnixTime;
         hold_until: UnixTime, indexed;
         content: RequestContent;
+        /// Crowd of a request without proof, which share a limit; null for others.
+        crowd: Option<String>, indexed;
     }
 }
 
@@ -217,7 +221,7 @@ entity! {
         key_id: Option<KeyId>, indexed;
         user_id: Option<UserId>;
         name: Option<UserName>, indexed;
-        subject: Option<Subject>;
+        subject: Option<Subject>, indexed;
         application: Option<ApplicationName>;
         epoch: Option<u32>;
         number: Option<u64>;
@@ -230,6 +234,29 @@ entity! {
     SchemaRow, "schema", by [id: String] {
         migration: u64;
         unique_names: UniqueNames;
+        /// ID of the storage key that seals rows.
+        sealing: Option<String>;
+        /// ID of a storage key that is to seal rows later, and since when every server is to hold it.
+        announced: Option<String>;
+        announced_at: Option<UnixTime>;
+        server_name: Option<ServerName>;
+    }
+}
+
+impl SchemaRow {
+    /// Key of the one row of the schema table.
+    pub(crate) const ID: &str = "halfkey";
+
+    pub(crate) fn new(unique_names: UniqueNames) -> Self {
+        Self {
+            id: Self::ID.into(),
+            migration: VERSION,
+            unique_names,
+            sealing: None,
+            announced: None,
+            announced_at: None,
+            server_name: None,
+        }
     }
 }
 
@@ -299,6 +326,7 @@ impl RegistrationRow {
             granted_at: Some(now),
             confirmed_at: None,
             last_seen: None,
+            crowd: None,
         }
     }
 
@@ -354,7 +382,8 @@ impl RequestRow {
     pub(super) fn new(application: &WaitingRequest, since: UnixTime) -> Self {
         let WaitingRequest { ticket_id, ticket, name, form, takes, hold_until } = application.clone();
         let (code, renews) = parts(takes);
-        Self { ticket_id, name, code, renews, since, hold_until, content: RequestContent { ticket, form } }
+        let content = RequestContent { ticket, form };
+        Self { ticket_id, name, code, renews, since, hold_until, content, crowd: None }
     }
 
     pub(super) fn application(self) -> WaitingRequest {

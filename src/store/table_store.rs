@@ -195,16 +195,13 @@ impl<B> fmt::Debug for TableStore<B> {
     }
 }
 
-/// The key of the one row of the schema table.
-const ID: &str = "halfkey";
-
 struct Create(UniqueNames);
 
 operation! { Create writes -> (), OpenError; |self, tables, _now| {
     if tables.count::<SchemaRow>(Query::all()).await? > 0 {
         return Err(OpenError::Exists.into());
     }
-    let row = SchemaRow { id: ID.into(), migration: VERSION, unique_names: self.0 };
+    let row = SchemaRow::new(self.0);
     Ok(tables.insert(row).await?)
 } }
 
@@ -231,7 +228,7 @@ operation! { Migrate writes -> UniqueNames, OpenError; |self, tables, _now| {
 
 /// Reads the row that tells what store this is, which is of no later version than this one.
 async fn schema<T: Tables>(tables: &mut T) -> Result<Versioned<SchemaRow>, TxError<OpenError>> {
-    let schema = get_by_key::<SchemaRow, _>(tables, &ID).await.map_err(|error| match error {
+    let schema = get_by_key::<SchemaRow, _>(tables, &SchemaRow::ID).await.map_err(|error| match error {
         TxError::Error(StoreError::Damaged) => TxError::Error(OpenError::StorageKey),
         error => error.into(),
     })?;

@@ -54,11 +54,17 @@ fn strangers_cannot_fill_the_place_of_the_invited() {
     world.settings.pending_total = 3;
     let code = invite(&world, "alice", 50);
     let mut stranger = Applicant::new(&issuer, 8);
-    for n in 0..3 {
+    for n in 0..30 {
         let applied = stranger.applied(&world, &format!("stranger{n}"), Credential::None);
         answer(&world, &applied.r2);
     }
-    assert_eq!(refused(stranger.register(&world, "stranger9", Credential::None)), RejectionCode::TooMany);
+    let pending = |world: &World| {
+        states(world).iter().filter(|state| matches!(state, Lifecycle::Pending { .. })).count()
+    };
+    assert_eq!(pending(&world), 3);
+    // Nor is the place of one who has neither shut: the oldest makes way.
+    let mut late = Applicant::new(&issuer, 5);
+    assert!(matches!(late.register(&world, "late", Credential::None), RegistrationOutcome::Active(_)));
     let mut alice = Applicant::new(&issuer, 7);
     assert!(matches!(alice.register(&world, "alice", with(&code)), RegistrationOutcome::Active(_)));
     let end = old.register(&world, "olga", Credential::Renewal(held.key_id));
@@ -116,18 +122,39 @@ fn a_token_that_died_after_r2_does_not_lock_its_owner_out() {
 }
 
 #[test]
-fn a_code_has_room_for_so_many_tries_and_again_when_they_have_lapsed() {
+fn a_code_has_room_for_so_many_tries_of_which_the_oldest_make_way() {
     let (issuer, world) = setting();
     let code = invite(&world, "alice", 50);
-    let mut alice = Applicant::new(&issuer, 7);
-    for _ in 0..world.settings.pending_same {
-        let applied = alice.applied(&world, "alice", with(&code));
+    // Systems that die before R4, one after the other.
+    let mut first = Applicant::new(&issuer, 9);
+    first.register_over(&world, &mut world.link().losing(4), "alice", with(&code)).unwrap_err();
+    for seed in 10..20 {
+        world.pass(1);
+        let applied = Applicant::new(&issuer, seed).applied(&world, "alice", with(&code));
         answer(&world, &applied.r2);
     }
-    assert_eq!(refused(alice.register(&world, "alice", with(&code))), RejectionCode::TooMany);
-    world.pass(u64::from(world.settings.confirm_within) + 1);
+    let pending = states(&world).iter().filter(|state| matches!(state, Lifecycle::Pending { .. })).count();
+    assert_eq!(pending, usize::try_from(world.settings.pending_same).unwrap());
+    // One of them lives after all, and is told.
+    let joined = first.token.registrations().unwrap().remove(0);
+    let end = first.client(&world, |client| client.confirm(&mut world.link(), joined)).unwrap();
+    assert!(matches!(end, RegistrationOutcome::Lost), "{end:?}");
+    let mut alice = Applicant::new(&issuer, 7);
     assert!(matches!(alice.register(&world, "alice", with(&code)), RegistrationOutcome::Active(_)));
     alice.settled(&world);
+}
+
+/// However many come for a name without a proof, who comes next gets it.
+#[test]
+fn strangers_do_not_shut_a_name() {
+    let (issuer, world) = setting();
+    for seed in 10..30 {
+        let applied = Applicant::new(&issuer, seed).applied(&world, "alice", Credential::None);
+        answer(&world, &applied.r2);
+    }
+    assert_eq!(states(&world).len(), usize::try_from(world.settings.pending_same).unwrap());
+    let mut alice = Applicant::new(&issuer, 7);
+    assert!(matches!(alice.register(&world, "alice", Credential::None), RegistrationOutcome::Active(_)));
 }
 
 #[test]

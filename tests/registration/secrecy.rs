@@ -33,7 +33,7 @@ fn unsealed(label: &[u8], key: &Secret, aad: &[u8], sealed: &[u8]) -> Vec<u8> {
 }
 
 fn store_text(world: &World) -> Vec<u8> {
-    let (header, key) = (b"halfkey/1 store, version 2\n", Secret::new([5; 32]));
+    let (header, key) = (b"halfkey/1 store, version 3\n", Secret::new([5; 32]));
     let file = world.store.save(&key, &mut Counting::new(3));
     unsealed(header, &key, &[], &file[header.len()..])
 }

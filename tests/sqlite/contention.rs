@@ -54,6 +54,7 @@ fn grant(store: &impl Run, rival: u8, n: u8, takes: Option<Takes>) {
         response: id.to_vec(),
         keep_until: NOW.after(100),
         effect: Effect::Granted(new.into()),
+        limits: halfkey::record::PendingLimits::default(),
     };
     assert_eq!(store.port().commit(&outcome, NOW), Ok(Committed::Stored));
 }

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 /// The versions that there are databases of.
-pub const VERSIONS: [u64; 1] = [1];
+pub const VERSIONS: [u64; 2] = [1, 2];
 
 /// The storage key under which their rows are sealed.
 pub const STORAGE_KEY: [u8; 32] = [0x5E; 32];

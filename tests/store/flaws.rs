@@ -9,7 +9,8 @@ use halfkey::port::entitlement_store::{
 };
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{
-    Activation, Applicant, ApplicantRecord, ExpectedTags, Lifecycle, NewOutcome, ProofId, ServerRegistration,
+    Activation, Applicant, ApplicantRecord, ExpectedTags, Lifecycle, NewOutcome, PendingLimits, ProofId,
+    ServerRegistration,
 };
 use halfkey::store::Operation;
 use halfkey::store::operation::ListRegistrations;
@@ -55,6 +56,7 @@ enum Flaw {
     KeepsCodes,
     OthersDocuments,
     ForgetsApplications,
+    KeepsEverything,
 }
 
 struct Flawed<S> {
@@ -119,6 +121,9 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
         if self.has(Flaw::OverwritesOutcomes) {
             let call = self.calls.fetch_add(1, Ordering::Relaxed);
             outcome.request = Digest::new([0x80 | call as u8; 32]);
+        }
+        if self.has(Flaw::KeepsEverything) {
+            outcome.limits = PendingLimits { same: 1000, total: 1000 };
         }
         self.inner.reach(|store| store.commit(&outcome, now))
     }
@@ -245,6 +250,10 @@ fn the_contract_notices_each_flaw() {
         (Flaw::LosesOnRepeat, "confirming an active registration again changes nothing"),
         (Flaw::KeepsCodes, "a code is used by the registration that wins"),
         (Flaw::OthersDocuments, "another user is not given the document"),
+        (
+            Flaw::KeepsEverything,
+            "the oldest registration pending with a code makes way for one more, and is lost",
+        ),
         (Flaw::ForgetsApplications, "a waiting application is found by its ticket, as it was"),
     ] {
         let violation = entitlement_store(&mut |seed| flawed(seeded(Store::new(), seed), flaw));

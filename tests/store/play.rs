@@ -159,7 +159,13 @@ impl Play {
 
     fn outcome(n: u32, effect: Effect) -> NewOutcome {
         let (response, keep_until) = (id(n).repeat(4), time(n).after(120));
-        NewOutcome { request: digest(n), response, keep_until, effect }
+        NewOutcome {
+            request: digest(n),
+            response,
+            keep_until,
+            effect,
+            limits: halfkey::record::PendingLimits::default(),
+        }
     }
 
     fn granted(&self, store: &impl Run, n: u32) -> NewOutcome {

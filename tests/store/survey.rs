@@ -36,7 +36,7 @@ pub fn survey(store: &impl Run, now: UnixTime) -> Result<Vec<String>, OperatorEr
     let names: BTreeSet<UserName> = rows.into_iter().map(|row| row.name).collect();
     for name in names {
         let record = store.port().applicant(&Applicant { name: name.clone(), proof: None }, now)?;
-        lines.push(format!("{:?}", (name, record.name_taken, record.pending_same)));
+        lines.push(format!("{:?}", (name, record.name_taken, record.activation.is_some())));
     }
     Ok(lines)
 }

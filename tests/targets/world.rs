@@ -116,7 +116,13 @@ pub fn enrol(store: &Store, n: u8, policy: Policy) -> Enrolled {
         ExpectedTags { txn: Txn::new([n; 16]), confirm: secret(4), done: secret(4), lost: secret(4) };
     let new = NewRegistration { registered: registered.clone(), alias, expected, takes: None, ticket: None };
     let (request, effect) = (Digest::new([n; 32]), Effect::Granted(Box::new(new)));
-    let outcome = NewOutcome { request, response: Vec::new(), keep_until: at(600), effect };
+    let outcome = NewOutcome {
+        request,
+        response: Vec::new(),
+        keep_until: at(600),
+        effect,
+        limits: halfkey::record::PendingLimits::default(),
+    };
     store.commit(&outcome, at(0)).unwrap();
     store.confirm(&key_id, at(0)).unwrap();
     let ServerRegistration { user_id, access_path, suite, .. } = registered;

@@ -17,7 +17,7 @@ use minicbor::{Decoder, Encoder};
 use thiserror::Error;
 
 /// Name and version of the format: the beginning of a file, and the label of its seal.
-const HEADER: &[u8] = b"halfkey/1 store, version 2\n";
+const HEADER: &[u8] = b"halfkey/1 store, version 3\n";
 
 /// Error of loading a store from a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

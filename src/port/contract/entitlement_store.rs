@@ -29,7 +29,7 @@ pub fn entitlement_store(
     make: &mut dyn FnMut(&Seed<'_>) -> Box<dyn EntitlementStore>,
 ) -> Result<(), ContractViolation> {
     let seeds = case::Seeds::new()?;
-    let parts: [fn(&case::Case<'_>) -> Kept; 13] = [
+    let parts: [fn(&case::Case<'_>) -> Kept; 14] = [
         life::outcomes_are_kept,
         life::the_first_outcome_counts,
         life::a_grant_is_pending,
@@ -43,6 +43,7 @@ pub fn entitlement_store(
         session::challenges_are_spent,
         session::aliases,
         session::entitlements,
+        life::the_oldest_makes_way,
     ];
     parts.into_iter().try_for_each(|part| {
         let store = make(&seeds.seed());

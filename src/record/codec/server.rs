@@ -3,8 +3,8 @@
 use super::{SMALL, WITH_FORM};
 use crate::record::KeySet;
 use crate::record::{
-    Activation, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, RejectionCause, RejectionCode,
-    RejectionRecord, ServerRegistration, StoredKeys, Takes, WaitingRequest,
+    Activation, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, PendingLimits, RejectionCause,
+    RejectionCode, RejectionRecord, ServerRegistration, StoredKeys, Takes, WaitingRequest,
 };
 use crate::wire::stored::{blob, kind, stored};
 use crate::wire::{Problem, Put, Value, WireError, records};
@@ -40,7 +40,9 @@ stored! { WaitingRequest, "stored application" {
     1 => ticket_id, 2 => ticket, 3 => name, 4 => form, 5 => takes, 6 => hold_until,
 } }
 
-stored! { NewOutcome, "stored outcome" { 1 => request, 2 => response as blob, 3 => keep_until, 4 => effect } }
+stored! { NewOutcome, "stored outcome" { 1 => request, 2 => response as blob, 3 => keep_until, 4 => effect, 5 => limits } }
+
+stored! { PendingLimits, "stored limits" { 1 => same, 2 => total } }
 
 stored! { NewRegistration, "stored grant" { 1 => registered, 2 => alias, 3 => expected, 4 => takes, 5 => ticket } }
 

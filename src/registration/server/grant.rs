@@ -8,8 +8,8 @@ use crate::port::entitlement_store::Committed;
 use crate::port::question::Commit;
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::{
-    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ServerRegistration, StoredKeys,
-    WaitingRequest,
+    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, PendingLimits, ServerRegistration,
+    StoredKeys, WaitingRequest,
 };
 use crate::registration::error::RejectionDraft;
 use crate::registration::{RejectionCause, ServerRegistrationError, padding};
@@ -55,6 +55,7 @@ impl NeedCommit {
                     draw_for(random, Purpose::NoTag),
                     Effect::Refused(refusal),
                     keep_until,
+                    settings,
                 ))
             }
             Ruling::Wait { retry_after, application, claim } => {
@@ -113,9 +114,17 @@ impl Sealed {
         Ok(Self { core, th_j })
     }
 
-    fn commit(self, read: &Read, tag_s: [u8; 32], effect: Effect, keep_until: UnixTime) -> NeedCommit {
+    fn commit(
+        self,
+        read: &Read,
+        tag_s: [u8; 32],
+        effect: Effect,
+        keep_until: UnixTime,
+        settings: &ServerSettings,
+    ) -> NeedCommit {
+        let limits = PendingLimits { same: settings.pending_same, total: settings.pending_total };
         let response = Outcome { core: Bytes(&self.core), tag_s }.encode().into_bytes();
-        let outcome = NewOutcome { request: read.digest, response, keep_until, effect };
+        let outcome = NewOutcome { request: read.digest, response, keep_until, effect, limits };
         NeedCommit { question: Commit { outcome } }
     }
 }
@@ -142,7 +151,7 @@ fn wait(
         hold_until,
     };
     let effect = Effect::Waiting { application: Box::new(waiting), instead_of: claim.ticket() };
-    Ok(sealed.commit(read, draw_for(random, Purpose::NoTag), effect, hold_until))
+    Ok(sealed.commit(read, draw_for(random, Purpose::NoTag), effect, hold_until, settings))
 }
 
 /// The policy of the new key: no weaker than that of the key that it renews, and with no suite but those that
@@ -213,7 +222,7 @@ fn granted(
         keys: StoredKeys::of(&keys),
     };
     let new = NewRegistration { registered, alias, expected, takes: claim.takes(), ticket: claim.ticket() };
-    Ok(sealed.commit(read, tag_s, Effect::Granted(Box::new(new)), confirm_by))
+    Ok(sealed.commit(read, tag_s, Effect::Granted(Box::new(new)), confirm_by, settings))
 }
 
 /// A user identification code of 32 hexadecimal digits (patent step 160).

@@ -147,11 +147,6 @@ fn admit(
         }
         _ => {}
     }
-    // Strangers can fill the room there is for strangers, and none that is kept for a code or a key.
-    let full = matches!(claim, Claim::Open) && known.pending_total >= settings.pending_total;
-    if full || known.pending_same >= settings.pending_same {
-        return Err(RejectionCause::TooMany);
-    }
     Ok(claim)
 }
 

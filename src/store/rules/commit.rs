@@ -1,6 +1,7 @@
 //! Storing an outcome.
 
 use super::find::get_by_key;
+use super::room::{self, Crowd};
 use crate::port::StoreError;
 use crate::port::entitlement_store::Committed;
 use crate::record::{Effect, NewOutcome, NewRegistration};
@@ -16,7 +17,7 @@ use crate::time::UnixTime;
 pub(crate) struct Commit<'a>(pub(crate) &'a NewOutcome, pub(crate) usize);
 
 operation! { Commit<'_> writes -> Committed, StoreError; |self, tables, now| {
-    let NewOutcome { request, response, keep_until, effect } = self.0;
+    let NewOutcome { request, response, keep_until, effect, limits } = self.0;
     if let Some(stored) = get_by_key::<OutcomeRow, _>(tables, request).await? {
         if now <= stored.keep_until {
             return Ok(Committed::Existing(stored.row.response));
@@ -36,7 +37,11 @@ operation! { Commit<'_> writes -> Committed, StoreError; |self, tables, now| {
             if let Some(waiter) = get_by_key::<RequestRow, _>(tables, &application.ticket_id).await? {
                 tables.delete(&waiter).await?;
             }
-            tables.insert(RequestRow::new(application, now)).await?;
+            let mut row = RequestRow::new(application, now);
+            let crowd = row.takes().is_none().then(|| Crowd::draw(tables, *limits));
+            row.crowd = crowd.as_ref().map(Crowd::name);
+            room::for_request(tables, &row, crowd, *limits).await?;
+            tables.insert(row).await?;
             AuditEvent::named(AuditEventKind::Waiting, &application.name)
         }
     };
@@ -60,7 +65,10 @@ async fn grant<T: Tables>(
     if key.is_some() || alias.is_some() {
         return Err(StoreError::Damaged.into());
     }
-    let row = RegistrationRow::granted(new, outcome.request, now);
+    let mut row = RegistrationRow::granted(new, outcome.request, now);
+    let crowd = row.is_open().then(|| Crowd::draw(tables, outcome.limits));
+    row.crowd = crowd.as_ref().map(Crowd::name);
+    room::for_registration(tables, &row, crowd, outcome.limits, now).await?;
     let (key_id, event) = (row.key_id, AuditEvent::of(AuditEventKind::Granted, &row));
     tables.insert(row).await?;
     tables.insert(AliasRow { alias: new.alias, key_id, number: 0, issued_by: None, used: false }).await?;

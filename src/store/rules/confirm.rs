@@ -177,7 +177,7 @@ pub(in crate::store) async fn settle<T: Tables>(
     row: &mut Versioned<RegistrationRow>,
     state: RegistrationState,
 ) -> Result<(), TxError> {
-    (row.state, row.confirm_by) = (state, None);
+    (row.state, row.confirm_by, row.crowd) = (state, None, None);
     tables.update(row).await
 }
 
@@ -186,7 +186,17 @@ pub(in crate::store) async fn lose<T: Tables>(
     row: &mut Versioned<RegistrationRow>,
     now: UnixTime,
 ) -> Result<(), TxError> {
-    row.forget_at = Some(now.after(LOST_KEPT));
+    lose_until(tables, row, now.after(LOST_KEPT), now).await
+}
+
+/// Loses a registration, which is kept until `forget_at`.
+pub(super) async fn lose_until<T: Tables>(
+    tables: &mut T,
+    row: &mut Versioned<RegistrationRow>,
+    forget_at: UnixTime,
+    now: UnixTime,
+) -> Result<(), TxError> {
+    row.forget_at = Some(forget_at);
     settle(tables, row, RegistrationState::Lost).await?;
     AuditEvent::of(AuditEventKind::Lost, row).log(tables, now).await
 }

@@ -9,6 +9,7 @@ mod commit;
 mod confirm;
 mod entitle;
 mod find;
+mod room;
 
 pub(crate) use admit::{Admit, ConfirmAlias};
 pub(crate) use applicant::FindApplicant;

@@ -153,7 +153,8 @@ impl<S: Run> Desk<S> {
 
     pub fn commit(&self, n: u8, effect: Effect) -> Committed {
         let (request, keep_until) = (Digest::new([n; 32]), self.now().after(PENDING));
-        let outcome = NewOutcome { request, response: vec![n; 8], keep_until, effect };
+        let limits = halfkey::record::PendingLimits::default();
+        let outcome = NewOutcome { request, response: vec![n; 8], keep_until, effect, limits };
         self.port().commit(&outcome, self.now()).unwrap()
     }
 

@@ -189,5 +189,11 @@ impl Desk {
 
 fn outcome(n: u8, effect: Effect, now: UnixTime) -> NewOutcome {
     let (request, response) = (Digest::new([n; 32]), vec![n; 1200]);
-    NewOutcome { request, response, keep_until: now.after(3600), effect }
+    NewOutcome {
+        request,
+        response,
+        keep_until: now.after(3600),
+        effect,
+        limits: halfkey::record::PendingLimits::default(),
+    }
 }

@@ -9,8 +9,8 @@ use crate::policy::{Policy, SuiteId};
 use crate::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Document, Status};
 use crate::port::{EntitlementStore, StoreError};
 use crate::record::{
-    Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId,
-    RejectionCause, RejectionRecord, ServerRegistration, StoredKeys, Takes, WaitingRequest,
+    Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, PendingLimits,
+    ProofId, RejectionCause, RejectionRecord, ServerRegistration, StoredKeys, Takes, WaitingRequest,
 };
 use crate::secret::Secret;
 use crate::template::{FieldValue, Form};
@@ -137,7 +137,8 @@ impl<'a> Grant<'a> {
 }
 
 pub(super) fn outcome(n: u8, effect: Effect) -> NewOutcome {
-    NewOutcome { request: request(n), response: response(n), keep_until: NOW.after(DAY), effect }
+    let limits = PendingLimits { same: 8, total: 1000 };
+    NewOutcome { request: request(n), response: response(n), keep_until: NOW.after(DAY), effect, limits }
 }
 
 /// A refusal, whatever for.
