@@ -199,6 +199,6 @@ pub trait Tables: Send {
     /// Draws random bytes, for identifiers.
     fn draw(&mut self) -> [u8; 16];
 
-    /// Returns a number greater than the one before, in this process.
-    fn tick(&mut self) -> u32;
+    /// Returns a number greater than the one before in this process, and not below `least`.
+    fn tick(&mut self, least: u32) -> u32;
 }

@@ -3,7 +3,7 @@
 use super::entity::Tables;
 use super::event::{AuditEvent, AuditEventKind};
 use super::rows::{EventRow, RegistrationRow};
-use super::tables::TxError;
+use super::tables::{Query, TxError};
 use crate::id::{EventId, UserName};
 use crate::message::ConfigurationSerial;
 use crate::record::RejectionRecord;
@@ -44,10 +44,39 @@ impl AuditEvent {
         }
     }
 
+    /// Makes an id of the time, a number that rises in this process, and random bytes. It is greater than those
+    /// of all earlier events of the same key, name and subject, also where another process wrote them in the same
+    /// second, or by a clock that is ahead: what follows from an event comes after it in the log.
+    async fn place<T: Tables>(&self, tables: &mut T, now: UnixTime) -> Result<EventId, TxError> {
+        let mut last = None;
+        let alike = [
+            self.key_id.as_ref().map(|key_id| Query::all().is("key_id", key_id)),
+            self.name.as_ref().map(|name| Query::all().is("name", name)),
+            self.subject.as_ref().map(|subject| Query::all().is("subject", subject)),
+        ];
+        // Anybody can cause a refusal, which follows from nothing: it meets no other transaction here.
+        let follows = self.kind != AuditEventKind::Refused;
+        for query in alike.into_iter().flatten().filter(|_| follows) {
+            let newest = Query { backwards: true, ..query }.at_most(1);
+            let keys = tables.keys::<EventRow>(newest).await?;
+            let newest = keys.first().and_then(|key| key.parts().first()?.parse::<EventId>().ok());
+            last = last.max(newest);
+        }
+        let seconds = last.map_or(0, seconds_of).max(now.as_secs());
+        let least = last.filter(|last| seconds_of(*last) == seconds);
+        let tick = tables.tick(least.map_or(0, |last| tick_of(last).saturating_add(1)));
+        let (time, tick, drawn) = (seconds.to_be_bytes(), tick.to_be_bytes(), tables.draw());
+        let mut id = [0; EventId::LEN];
+        for (to, from) in id.iter_mut().zip(time.iter().skip(2).chain(&tick).chain(&drawn)) {
+            *to = *from;
+        }
+        Ok(EventId(id))
+    }
+
     /// Writes the event into the log.
     pub(super) async fn log<T: Tables>(self, tables: &mut T, now: UnixTime) -> Result<(), TxError> {
         let entry = EventRow {
-            id: id(tables, now),
+            id: self.place(tables, now).await?,
             at: now,
             kind: self.kind,
             cause: self.cause,
@@ -65,16 +94,10 @@ impl AuditEvent {
     }
 }
 
-/// Makes an id of the time, a number that rises in this process, and random bytes: the log is in the
-/// order of time, and within a second in the order of each process.
-fn id<T: Tables>(tables: &mut T, now: UnixTime) -> EventId {
-    let drawn = tables.draw();
-    let (time, tick) = (now.as_secs().to_be_bytes(), tables.tick().to_be_bytes());
-    let mut id = [0; EventId::LEN];
-    for (to, from) in id.iter_mut().zip(time.iter().skip(2).chain(&tick).chain(&drawn)) {
-        *to = *from;
-    }
-    EventId(id)
+/// Returns the time in an id, in seconds.
+const fn seconds_of(id: EventId) -> u64 {
+    let [a, b, c, d, e, f, ..] = id.0;
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }
 
 /// Returns the number in an id.

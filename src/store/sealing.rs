@@ -112,7 +112,8 @@ impl<T: Transaction> Tables for SealedTables<'_, T> {
         draw(&mut SystemRandom)
     }
 
-    fn tick(&mut self) -> u32 {
+    fn tick(&mut self, least: u32) -> u32 {
+        self.shared.ticks.fetch_max(least, Ordering::Relaxed);
         self.shared.ticks.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -111,6 +111,33 @@ fn a_storage_key_is_changed_while_the_store_is_used() {
     gate.holder(&store, &mut alice).session().unwrap();
 }
 
+/// Of two processes, each counts for itself; the clock of one is behind.
+#[test]
+fn the_log_of_two_processes_is_in_the_order_of_cause_and_effect() {
+    let directory = Directory::new("order");
+    let path = directory.0.join("store");
+    let gate = gate();
+    let keys = || StorageKeys::new(OLD);
+    let server = Store::create(&path, keys(), UniqueNames::Always).unwrap();
+    let operator = Store::open(&path, keys()).unwrap();
+    for n in 0..20 {
+        let mut keeper = Keeper::blank(gate.anchors.clone(), 90 + n);
+        gate.holder(&server, &mut keeper).registered(&format!("name-{n}"), Credential::None);
+    }
+    let (now, behind) = (gate.now.get(), UnixTime::from_secs(gate.now.get().as_secs() - 5));
+    let rows = operator.run(&ListRegistrations::default(), now).unwrap().entries;
+    for (n, row) in rows.iter().enumerate() {
+        let at = if n % 2 == 0 { now } else { behind };
+        operator.run(&Suspend(row.key_id), at).unwrap();
+        server.run(&Resume(row.key_id), now).unwrap();
+        operator.run(&Revoke(row.key_id), at).unwrap();
+        let filter = EventFilter { key_id: Some(row.key_id), ..EventFilter::default() };
+        let log = server.run(&ListEvents::of(filter), now).unwrap().entries;
+        let kinds: Vec<_> = log.iter().map(|event| event.kind.word()).collect();
+        assert_eq!(kinds, ["granted", "confirmed", "suspended", "resumed", "revoked"], "{n}");
+    }
+}
+
 #[test]
 fn a_stolen_file_shows_who_is_registered_and_no_key() {
     let directory = Directory::new("stolen");

@@ -277,8 +277,8 @@ impl Tables for Draft<'_> {
         draw(&mut SystemRandom)
     }
 
-    fn tick(&mut self) -> u32 {
-        self.state.ticks = self.state.ticks.wrapping_add(1);
+    fn tick(&mut self, least: u32) -> u32 {
+        self.state.ticks = self.state.ticks.wrapping_add(1).max(least);
         self.state.ticks
     }
 }
