@@ -32,6 +32,7 @@ const USAGE: &str = "\
 usage: tcp_client --dir DIR [--anchor FILE] [--server gate.example] [--connect 127.0.0.1:4400]
                   [--pin PIN] COMMAND
     register --name NAME [--department TEXT] [--code ACTIVATION-CODE]
+    register --replace --code ACTIVATION-CODE --name NAME    beside a key that the server refuses
     session [--app APP]    open a session, send a line, and ask for APP's configuration
     configure APP          ask for APP's configuration; it is put into DIR/APP.conf
     renew --name NAME      a new key in the place of the old one
@@ -57,6 +58,7 @@ fn main() -> std::process::ExitCode {
             ("--app", 1),
             ("--die", 1),
             ("--quick", 0),
+            ("--replace", 0),
         ];
         let arguments = Arguments::read(&options, USAGE)?;
         let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();

@@ -133,6 +133,7 @@ prop_compose! {
         request in vec(any::<u8>(), 0..24_576),
         proof_key in proof_key(),
         renews: Option<[u8; 16]>,
+        replaces: Option<[u8; 16]>,
         form in form(),
         outcome_size: u16,
         resend in period(),
@@ -143,7 +144,7 @@ prop_compose! {
         let [ss_e, ticket] = secrets;
         InFlight {
             txn: Txn::new(id), suite, server_name: server_name(), certificate, anchor, request, transcript, ss_e,
-            proof_key, renews: renews.map(KeyId::new), form, ticket: (TicketId::new(id), ticket), outcome_size,
+            proof_key, renews: renews.map(KeyId::new), replaces: replaces.map(KeyId::new), form, ticket: (TicketId::new(id), ticket), outcome_size,
             resend, certificate_end,
             offered,
         }
@@ -156,12 +157,13 @@ prop_compose! {
         ticket in secret(),
         form in form(),
         renews: Option<[u8; 16]>,
+        replaces: Option<[u8; 16]>,
         retry in period(),
         hold in period(),
     ) -> Waiting {
         Waiting {
             txn: Txn::new(id), server_name: server_name(), ticket_id: TicketId::new(id), ticket, form,
-            renews: renews.map(KeyId::new), retry, hold,
+            renews: renews.map(KeyId::new), replaces: replaces.map(KeyId::new), retry, hold,
         }
     }
 }

@@ -93,7 +93,15 @@ impl Holder {
 
     pub(crate) fn register(&self, arguments: &Arguments) -> Outcome {
         if let Some(active) = self.registrations()?.iter().find(|one| one.progress == Progress::Active) {
-            say(format_args!("registered already, as {}", active.user_id));
+            if arguments.has("--replace") {
+                // A key that the server refuses cannot be renewed: another proof is wanted.
+                let code = ActivationCode::parse(arguments.required("--code")?)?;
+                return self.apply(arguments, Credential::Activation(code), Some(active.key_id));
+            }
+            say(format_args!(
+                "registered already, as {}; --replace registers beside that key",
+                active.user_id
+            ));
             return self.resume();
         }
         self.resume()?;
@@ -107,26 +115,27 @@ impl Holder {
             Some(code) => Credential::Activation(ActivationCode::parse(code)?),
             None => Credential::None,
         };
-        self.apply(arguments, credential)
+        self.apply(arguments, credential, None)
     }
 
     pub(crate) fn renew(&self, arguments: &Arguments) -> Outcome {
         self.resume()?;
         let old = self.newest()?.key_id;
-        self.apply(arguments, Credential::Renewal(old))
+        self.apply(arguments, Credential::Renewal(old), None)
     }
 
     /// R0 to R5 with a form filled in from the command line.
-    fn apply(&self, arguments: &Arguments, credential: Credential) -> Outcome {
+    fn apply(&self, arguments: &Arguments, credential: Credential, replaces: Option<KeyId>) -> Outcome {
         let name = FieldValue::from(arguments.required("--name")?);
         let department = arguments.value("--department").map(|text| ("department", FieldValue::from(text)));
         let answers: Vec<_> = [("name", name)].into_iter().chain(department).collect();
-        self.run(credential, |template| template.fill(answers))
+        self.run(credential, replaces, |template| template.fill(answers))
     }
 
     fn run(
         &self,
         credential: Credential,
+        replaces: Option<KeyId>,
         fill: impl FnOnce(&Template) -> Result<Form, FormError>,
     ) -> Outcome {
         let filled = |who: &VerifiedServer, form: &Template| {
@@ -137,7 +146,11 @@ impl Holder {
             ));
             Ok((fill(form)?, credential))
         };
-        self.ended(self.connector.register(self.connect()?, &self.server, filled)?)
+        let stream = self.connect()?;
+        self.ended(match replaces {
+            Some(refused) => self.connector.register_replacing(stream, &self.server, refused, filled)?,
+            None => self.connector.register(stream, &self.server, filled)?,
+        })
     }
 
     /// Goes on with what an earlier run left unfinished: half a registration, one that waits for the
@@ -156,7 +169,7 @@ impl Holder {
                 Attempt::Waiting(waiting) if waiting.retry.left(now) > 0 => {}
                 Attempt::Waiting(waiting) => {
                     let form = waiting.form.clone();
-                    self.run(Credential::Ticket(waiting), |_| Ok(form))?;
+                    self.run(Credential::Ticket(waiting), None, |_| Ok(form))?;
                 }
                 Attempt::InFlight(half) => {
                     say(format_args!("sending the same R2 again"));

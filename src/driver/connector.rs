@@ -136,8 +136,44 @@ impl<T: Token + 'static> Connector<T> {
         S: Read + Write,
         F: FnOnce(&VerifiedServer, &Template) -> Result<(Form, Credential), FillError>,
     {
-        let turn =
-            TokenExchange::register(server_name.clone(), self.hands.options.clone(), self.hands.moment());
+        self.register_with(stream, server_name, self.hands.options.clone(), fill)
+    }
+
+    /// Registers beside a key that the server refuses, as [`Connector::register`] does. The token keeps that key
+    /// until the new one is active, and erases it then.
+    ///
+    /// A server that was restored from a backup does not know the keys that were made since. Their users register
+    /// with a new activation code, since a key that is not known cannot be renewed.
+    ///
+    /// # Errors
+    /// Those of [`Connector::register`].
+    pub fn register_replacing<S, F>(
+        &self,
+        stream: S,
+        server_name: &ServerName,
+        refused: KeyId,
+        fill: F,
+    ) -> Result<RegistrationOutcome, ConnectError>
+    where
+        S: Read + Write,
+        F: FnOnce(&VerifiedServer, &Template) -> Result<(Form, Credential), FillError>,
+    {
+        let options = RegisterOptions { replaces: Some(refused), ..self.hands.options.clone() };
+        self.register_with(stream, server_name, options, fill)
+    }
+
+    fn register_with<S, F>(
+        &self,
+        stream: S,
+        server_name: &ServerName,
+        options: RegisterOptions,
+        fill: F,
+    ) -> Result<RegistrationOutcome, ConnectError>
+    where
+        S: Read + Write,
+        F: FnOnce(&VerifiedServer, &Template) -> Result<(Form, Credential), FillError>,
+    {
+        let turn = TokenExchange::register(server_name.clone(), options, self.hands.moment());
         let mut fill = Some(fill);
         let (news, _) = self.converse(&mut Framed(stream), turn, |need| {
             let Some(fill) = fill.take() else { return Ok(need.cancel()) };

@@ -56,6 +56,8 @@ pub struct InFlight {
     pub proof_key: ProofKey,
     /// The earlier key that this run renews.
     pub renews: Option<KeyId>,
+    /// The key that is erased once the new one is active, although this run does not renew it.
+    pub replaces: Option<KeyId>,
     /// The form, for a run that is told to wait.
     pub form: Form,
     /// The ticket's public name, and the ticket, for a run that is told to wait.
@@ -64,6 +66,14 @@ pub struct InFlight {
     pub outcome_size: u16,
     /// Time for which R2 is sent again; then the run is given up.
     pub resend: Period,
+}
+
+impl InFlight {
+    /// Returns the key that gives up its place to the new one: the one that is renewed or replaced.
+    #[must_use]
+    pub fn supersedes(&self) -> Option<KeyId> {
+        self.renews.or(self.replaces)
+    }
 }
 
 /// The key whose proof R2 carries, and which the join mixes in.
@@ -92,6 +102,8 @@ pub struct Waiting {
     pub form: Form,
     /// The earlier key that the run renews.
     pub renews: Option<KeyId>,
+    /// The key that is erased once the new one is active, although the run does not renew it.
+    pub replaces: Option<KeyId>,
     /// Time to wait before asking again.
     pub retry: Period,
     /// Time for which the server holds the request.
@@ -124,7 +136,7 @@ pub struct TokenRegistration {
     pub alias: Option<Alias>,
     /// Progress of the registration.
     pub progress: Progress,
-    /// The key that this one replaces, kept until this one is active.
+    /// The key that this one renews or replaces, kept until this one is active.
     pub supersedes: Option<KeyId>,
     /// The configurations held, one for each application.
     pub configurations: Vec<HeldConfiguration>,
@@ -180,9 +192,12 @@ impl HeldConfiguration {
 }
 
 impl TokenRegistration {
-    /// Takes over what an earlier registration, which this one renews, held of configurations, so
-    /// that none is rolled back by a renewal.
+    /// Takes over what an earlier registration of the same user at the same server held of configurations, so
+    /// that none is rolled back by a renewal. Those of another user are not this one's.
     pub fn inherit_from(&mut self, earlier: &Self) {
+        if (&self.server_name, &self.user_id) != (&earlier.server_name, &earlier.user_id) {
+            return;
+        }
         for held in &earlier.configurations {
             if self.configuration(&held.application).is_none() {
                 self.configurations.push(held.clone());

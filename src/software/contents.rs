@@ -109,7 +109,7 @@ impl Contents {
         // The registration that the run renews is known from here on, and the server has received nothing yet.
         if let Attempt::InFlight(half) = &attempt {
             self.half_of(&half.txn)?;
-            self.room(&half.txn, half.renews)?;
+            self.room(&half.txn, half.supersedes())?;
         }
         let run = self.run_mut(attempt.txn())?;
         if let Attempt::Waiting(_) = &attempt {
@@ -147,7 +147,7 @@ impl Contents {
     /// active key that is to be superseded leaves its own; so there are at most twice as many keys.
     fn room(&self, txn: &Txn, supersedes: Option<KeyId>) -> Result<(), TokenError> {
         let others = self.runs.iter().filter(|run| run.txn != *txn).filter_map(|run| match &run.attempt {
-            Some(Attempt::InFlight(half)) => Some(half.renews),
+            Some(Attempt::InFlight(half)) => Some(half.supersedes()),
             _ => None,
         });
         let joined = self.keys.iter().map(|key| key.registration.supersedes);

@@ -177,9 +177,45 @@ impl<T: Token + 'static> Connector<T> {
         F: FnOnce(VerifiedServer, Template) -> A + Send + 'static,
         A: Future<Output = Result<(Form, Credential), FillError>> + Send + 'static,
     {
+        self.register_with(stream, server_name, self.calling.options.clone(), fill).await
+    }
+
+    /// Registers beside a key that the server refuses, as [`Connector::register`] does. The token keeps that key
+    /// until the new one is active, and erases it then: see
+    /// [`driver::Connector::register_replacing`](crate::driver::Connector::register_replacing).
+    ///
+    /// # Errors
+    /// Those of [`Connector::register`].
+    pub async fn register_replacing<S, F, A>(
+        &self,
+        stream: S,
+        server_name: &ServerName,
+        refused: KeyId,
+        fill: F,
+    ) -> Result<RegistrationOutcome, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+        F: FnOnce(VerifiedServer, Template) -> A + Send + 'static,
+        A: Future<Output = Result<(Form, Credential), FillError>> + Send + 'static,
+    {
+        let options = RegisterOptions { replaces: Some(refused), ..self.calling.options.clone() };
+        self.register_with(stream, server_name, options, fill).await
+    }
+
+    async fn register_with<S, F, A>(
+        &self,
+        stream: S,
+        server_name: &ServerName,
+        options: RegisterOptions,
+        fill: F,
+    ) -> Result<RegistrationOutcome, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+        F: FnOnce(VerifiedServer, Template) -> A + Send + 'static,
+        A: Future<Output = Result<(Form, Credential), FillError>> + Send + 'static,
+    {
         let fill: Filler = Box::new(move |server, template| Box::pin(fill(server, template)));
-        let turn =
-            TokenExchange::register(server_name.clone(), self.calling.options.clone(), self.calling.moment());
+        let turn = TokenExchange::register(server_name.clone(), options, self.calling.moment());
         let (news, _) = self.calling.converse(&mut Link::new(stream), turn, Some(fill)).await?;
         outcome(news)
     }

@@ -1,13 +1,16 @@
 //! Registration, and what is left of one that was interrupted.
 
 use crate::world::*;
-use halfkey::driver::{ConnectError, Connector, RegistrationOutcome};
+use halfkey::driver::{ConnectError, Connector, Recovered, RegistrationOutcome};
 use halfkey::exchange::TokenExchangeError;
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Progress};
-use halfkey::registration::RejectionCode;
 use halfkey::registration::server::Decision;
 use halfkey::registration::token::Credential;
+use halfkey::registration::{ActivationCode, RejectionCode};
+use halfkey::software::Label;
+use halfkey::store::operation::{DeleteRegistration, Readmit, Revoke};
+use halfkey::{SystemRandom, UnixTime, UserName};
 use std::error::Error;
 use std::io;
 
@@ -77,6 +80,40 @@ fn lost_answers_are_recovered_each_by_itself() {
     // And again by hand: it is active, and nothing is sent.
     let confirmed = connector.confirm(world.connect(), registrations(&connector).remove(0)).unwrap();
     assert!(matches!(confirmed, RegistrationOutcome::Active(_)));
+}
+
+/// The server was restored from a backup that does not have the key: nothing is known of it any more.
+#[test]
+fn a_key_that_is_refused_is_replaced_once_the_new_one_is_active() {
+    let world = World::new();
+    let connector = world.connector();
+    let old = world.register(&connector);
+    connector.token().rename(&old, Some(Label::new("work").unwrap())).unwrap();
+    let now = UnixTime::now();
+    world.store.run(&Revoke(old), now).unwrap();
+    world.store.run(&DeleteRegistration(old), now).unwrap();
+    assert!(connector.open(world.connect(), &old).is_err());
+    let renewal = connector.register(world.connect(), &world.name, fill(Credential::Renewal(old))).unwrap();
+    assert!(matches!(renewal, RegistrationOutcome::Refused(_)), "{renewal:?}");
+
+    // The operator frees the name and issues a code, in one operation.
+    let code = ActivationCode::generate(&mut SystemRandom);
+    let name = UserName::normalise("Alice").unwrap();
+    let secret = code.secret(&world.name, &name);
+    world.store.run(&Readmit { name, secret, expires: None }, now).unwrap();
+    // R5 is lost: the token holds both keys until the new one is known to be active.
+    let lost = Cut { stream: world.connect(), after: 3 };
+    let filled = fill(Credential::Activation(code));
+    let error = connector.register_replacing(lost, &world.name, old, filled).unwrap_err();
+    assert!(matches!(error, ConnectError::Ended), "{error:?}");
+    assert_eq!(registrations(&connector).len(), 2);
+    let ends = connector.recover(|_| Ok(world.connect())).unwrap();
+    let [Recovered { result: Ok(RegistrationOutcome::Active(new)), .. }] = ends.as_slice() else {
+        panic!("{ends:?}")
+    };
+    assert_eq!(registrations(&connector).iter().map(|one| one.key_id).collect::<Vec<_>>(), [new.key_id]);
+    assert_eq!(connector.token().label(&new.key_id).unwrap().unwrap().as_str(), "work");
+    connector.open(world.connect(), &new.key_id).unwrap().close().unwrap();
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn the_log_of_two_processes_is_in_the_order_of_cause_and_effect() {
     let directory = Directory::new("order");
     let path = directory.0.join("store");
     let gate = gate();
-    let keys = || StorageKeys::new(OLD);
+    let keys = || StorageKeys::new(OLD.clone());
     let server = Store::create(&path, keys(), UniqueNames::Always).unwrap();
     let operator = Store::open(&path, keys()).unwrap();
     for n in 0..20 {

@@ -66,7 +66,7 @@ pub type Make<'m, S> = &'m dyn Fn(UniqueNames) -> S;
 macro_rules! contract {
     ($make:expr) => {
         $crate::operations::contract!(@ $make;
-            codes: a_code_is_issued a_code_is_the_one_that_is_issued a_code_is_replaced a_code_is_withdrawn
+            codes: a_code_is_issued a_code_is_the_one_that_is_issued a_code_is_replaced a_code_is_withdrawn a_user_is_readmitted
                 a_code_expires
                 what_was_proven_in_time_may_be_confirmed_later a_code_is_used_once
                 a_code_that_waits_is_kept

@@ -133,7 +133,7 @@ impl<'a> Client<'a> {
         revocation: &Revocation,
         fill: &mut Fill<'_>,
     ) -> Result<RegistrationOutcome, ClientError> {
-        let options = RegisterOptions { suites: self.suites, revocation: revocation.clone() };
+        let options = RegisterOptions { suites: self.suites, revocation: revocation.clone(), replaces: None };
         let turn = TokenExchange::register(server_name.clone(), options, self.moment());
         outcome(self.converse(transport, turn, fill)?.0)
     }

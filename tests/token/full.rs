@@ -26,6 +26,7 @@ fn apply(token: &mut SoftwareToken, n: u16, renews: Option<u16>) -> Result<(), T
         ss_e: Secret::absent(),
         proof_key: ProofKey::None,
         renews: renews.map(number).map(KeyId::new),
+        replaces: None,
         form: form(),
         ticket: (TicketId::new(number(n)), Secret::new([0xEE; 32])),
         outcome_size: 1024,

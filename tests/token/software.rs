@@ -149,6 +149,7 @@ pub(crate) fn waiting(n: u16) -> Attempt {
         ticket: Secret::new([0xEE; 32]),
         form: form(),
         renews: None,
+        replaces: None,
         retry: halfkey::Period::new(UnixTime::from_secs(0), 1),
         hold: halfkey::Period::new(UnixTime::from_secs(0), 2),
     })

@@ -5,12 +5,16 @@ use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::driver::RegistrationOutcome;
 use halfkey::exchange::{Configured, RequestKind, TokenExchangeError};
 use halfkey::message::UserInformation;
+use halfkey::port::Token;
 use halfkey::port::entitlement_store::{ConfigurationSerial, Document, Entitlement};
+use halfkey::registration::ActivationCode;
 use halfkey::registration::server::EnrolmentRequest;
+use halfkey::registration::token::Credential;
 use halfkey::store::Subject;
-use halfkey::store::operation::Entitle;
+use halfkey::store::operation::{DeleteRegistration, Entitle, InspectRegistration, Readmit, Revoke};
+use halfkey::template::Template;
 use halfkey::tokio::{ConnectError, Limits};
-use halfkey::{AccessPath, ApplicationName, UnixTime};
+use halfkey::{AccessPath, ApplicationName, SystemRandom, UnixTime};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -244,6 +248,27 @@ async fn recovery_goes_on_past_a_server_that_is_down() {
     drop(registration);
     let recovered = connector.recover(|_| async { Err::<DuplexStream, _>(io::Error::other("down")) });
     assert!(recovered.await.unwrap().is_empty(), "nothing to recover");
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_is_replaced_once_the_new_one_is_active() {
+    let world = World::new();
+    let connector = world.connector();
+    let (old, now) = (world.register(&connector).await.key_id, UnixTime::now());
+    let name = world.store.run(&InspectRegistration(old), now).unwrap().unwrap().name;
+    world.store.run(&Revoke(old), now).unwrap();
+    world.store.run(&DeleteRegistration(old), now).unwrap();
+    let code = ActivationCode::generate(&mut SystemRandom);
+    let readmit = Readmit { secret: code.secret(&world.name, &name), name: name.clone(), expires: None };
+    world.store.run(&readmit, now).unwrap();
+    let (stream, _served) = world.connect();
+    let fill = move |_, template: Template| async move {
+        Ok((template.fill([("name", name.as_str().into())])?, Credential::Activation(code)))
+    };
+    let outcome = connector.register_replacing(stream, &world.name, old, fill).await.unwrap();
+    let RegistrationOutcome::Active(new) = outcome else { panic!("{outcome:?}") };
+    let held = connector.token().registrations().unwrap();
+    assert_eq!(held.iter().map(|one| one.key_id).collect::<Vec<_>>(), [new.key_id]);
 }
 
 #[tokio::test]

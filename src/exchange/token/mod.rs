@@ -88,11 +88,14 @@ pub struct RegisterOptions {
     pub suites: &'static [&'static dyn Suite],
     /// The policy on revocation. Default: [`Revocation::Ignore`].
     pub revocation: Revocation,
+    /// The key that the token erases once the new one is active: one that the server refuses, so that it cannot
+    /// be renewed. Default: none.
+    pub replaces: Option<KeyId>,
 }
 
 impl Default for RegisterOptions {
     fn default() -> Self {
-        Self { suites: SUITES, revocation: Revocation::Ignore }
+        Self { suites: SUITES, revocation: Revocation::Ignore, replaces: None }
     }
 }
 

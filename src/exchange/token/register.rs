@@ -177,14 +177,15 @@ impl Resume for Box<Registering> {
 
     fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
         let (then, mut moment) = (self, *moment);
-        let Registering { server, options: RegisterOptions { suites, revocation } } = *then;
+        let Registering { server, options: RegisterOptions { suites, revocation, replaces } } = *then;
         let anchors = match answer {
             Ok(anchors) => anchors,
             Err(error) => return reply::failed(error, None),
         };
         match steps::hello(server, suites, &mut moment) {
             Ok(step) => {
-                let state = State::AwaitOffer(Box::new(step.next), anchors, revocation);
+                let next = Box::new(step.next.replacing(replaces));
+                let state = State::AwaitOffer(next, anchors, revocation);
                 reply::send(step.send.into_bytes(), state)
             }
             Err(error) => reply::failed(error, None),

@@ -19,11 +19,12 @@ stored! { InFlight, "stored half" {
     1 => txn, 2 => suite, 3 => server_name, 4 => certificate, 5 => anchor, 6 => request as blob,
     7 => transcript, 8 => ss_e, 9 => proof_key, 10 => form, 11 => outcome_size, 12 => resend, 13 => renews, 14 => ticket,
     15 => certificate_end,
-    16 => offered,
+    16 => offered, 17 => replaces,
 } }
 
 stored! { Waiting, "stored wait" {
     1 => txn, 2 => server_name, 3 => ticket_id, 4 => ticket, 5 => form, 6 => retry, 7 => hold, 8 => renews,
+    9 => replaces,
 } }
 
 stored! { TokenRegistration, "stored registration" {

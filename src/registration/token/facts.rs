@@ -1,7 +1,7 @@
 //! Values from a verified offer that later steps use.
 
 use crate::certificate::VerifiedServer;
-use crate::id::{Digest, OfferId, Txn};
+use crate::id::{Digest, KeyId, OfferId, Txn};
 use crate::policy::SuiteList;
 use crate::suite::Suite;
 use crate::time::UnixTime;
@@ -22,4 +22,6 @@ pub(super) struct OfferFacts {
     pub(super) th_o: Digest,
     pub(super) anchor: Digest,
     pub(super) server: VerifiedServer,
+    /// The key that is erased once the new one is active.
+    pub(super) replaces: Option<KeyId>,
 }

@@ -4,7 +4,7 @@ use super::facts::OfferFacts;
 use super::request::NeedWrap;
 use super::{Credential, refusal};
 use crate::certificate::{Revocation, TrustAnchors, VerifiedServer, verify_stapled};
-use crate::id::{ServerName, Txn};
+use crate::id::{KeyId, ServerName, Txn};
 use crate::message::{EXT_CRL, Hello, Offer, OfferCore, VERSION};
 use crate::policy::SuiteList;
 use crate::random::{Purpose, RandomSource, draw_for};
@@ -38,7 +38,7 @@ pub fn hello(
         ext: None,
     };
     let send = hello.encode();
-    Ok(Step { next: AwaitOffer { hello: send.clone(), txn, server_name, suites }, send })
+    Ok(Step { next: AwaitOffer { hello: send.clone(), txn, server_name, suites, replaces: None }, send })
 }
 
 /// R0 is out; R1 is awaited.
@@ -49,9 +49,16 @@ pub struct AwaitOffer {
     txn: Txn,
     server_name: ServerName,
     suites: &'static [&'static dyn Suite],
+    replaces: Option<KeyId>,
 }
 
 impl AwaitOffer {
+    /// Has the token erase a key once the new one is active: a key that the server refuses, and that cannot be
+    /// renewed therefore. It stays in use until then.
+    pub fn replacing(self, replaces: Option<KeyId>) -> Self {
+        Self { replaces, ..self }
+    }
+
     /// R1: verifies the certificate against the anchors and the offer against the certificate,
     /// before the user sees anything of it (patent step 90).
     ///
@@ -102,6 +109,7 @@ impl AwaitOffer {
                 th_o,
                 anchor: suite.hash(&[anchor.unwrap_or_default()]),
                 server,
+                replaces: self.replaces,
             },
             template: core.template,
         })

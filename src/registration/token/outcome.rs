@@ -127,7 +127,7 @@ impl NeedOpen {
                         tag_c: [0; 32],
                         confirm: Period::new(now, confirm_by.into()),
                     },
-                    supersedes: half.renews,
+                    supersedes: half.supersedes(),
                     configurations: Vec::new(),
                     clock_floor: UnixTime::default(),
                 };
@@ -157,6 +157,7 @@ impl NeedOpen {
                     ticket: ticket.clone(),
                     form: half.form.clone(),
                     renews: half.renews,
+                    replaces: half.replaces,
                     retry: Period::new(now, retry_after.into()),
                     hold: Period::new(now, hold_until.into()),
                 };

@@ -26,7 +26,7 @@ enum ProofMaker {
     None,
     Activation(Secret),
     Renewal(KeyId),
-    Ticket { id: TicketId, ticket: Secret, renews: Option<KeyId> },
+    Ticket { id: TicketId, ticket: Secret, renews: Option<KeyId>, replaces: Option<KeyId> },
 }
 
 /// The token is to make SSK1 and encapsulate it to P_u (patent steps 110 and 120).
@@ -56,7 +56,8 @@ impl NeedWrap {
                 return Err(TokenRegistrationError::TicketForm);
             }
             Credential::Ticket(waiting) => {
-                ProofMaker::Ticket { id: waiting.ticket_id, ticket: waiting.ticket, renews: waiting.renews }
+                let Waiting { ticket_id: id, ticket, renews, replaces, .. } = waiting;
+                ProofMaker::Ticket { id, ticket, renews, replaces }
             }
         };
         // A proof of the same length stands in for the one to come.
@@ -222,6 +223,7 @@ impl NeedSeal {
                 ss_e,
                 proof_key,
                 renews: proof.renews(),
+                replaces: proof.replaces().or(facts.replaces),
                 form: body.form,
                 ticket: (TicketId(ticket_id), ticket),
                 outcome_size: facts.outcome_size,
@@ -237,6 +239,13 @@ impl ProofMaker {
             Self::Renewal(key_id) => Some(*key_id),
             Self::Ticket { renews, .. } => *renews,
             Self::None | Self::Activation(_) => None,
+        }
+    }
+
+    const fn replaces(&self) -> Option<KeyId> {
+        match self {
+            Self::Ticket { replaces, .. } => *replaces,
+            Self::None | Self::Activation(_) | Self::Renewal(_) => None,
         }
     }
 

@@ -6,10 +6,11 @@ use crate::id::{CodeId, UserName};
 use crate::secret::Secret;
 use crate::store::entity::{Tables, Versioned};
 use crate::store::event::{AuditEvent, AuditEventKind};
-use crate::store::rows::{CodeRow, NameRow};
-use crate::store::rules::{get_by_key, withdraw};
+use crate::store::rows::{CodeRow, NameRow, RegistrationRow, RegistrationState};
+use crate::store::rules::{get_by_key, settle, withdraw};
 use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
+use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
 
 /// Issues an activation code for a user name: its holder can register once under the name, and nobody
@@ -41,6 +42,38 @@ operation! { IssueCode writes -> CodeId, OperatorError; |self, tables, now| {
     tables.insert(CodeRow { name, id, secret, issued_at: now, expires: self.expires }).await?;
     AuditEvent::named(AuditEventKind::CodeIssued, &self.name).log(tables, now).await?;
     Ok(id)
+} }
+
+/// Releases a user name, revokes the registrations of its holder under it, and issues an activation code for it:
+/// the user registers anew under the name. Returns the code's ID.
+///
+/// It serves where a token is lost, or where the server was restored from a backup and does not know the key that
+/// the token holds. An earlier code for the name is withdrawn, and a name that nobody holds is no error.
+#[derive(Clone, Debug)]
+pub struct Readmit {
+    /// User name.
+    pub name: UserName,
+    /// Secret of the code (A), which [`crate::registration::ActivationCode::secret`] derives.
+    pub secret: Secret,
+    /// Time after which the code cannot be used; `None` for no end.
+    pub expires: Option<UnixTime>,
+}
+
+operation! { Readmit writes -> CodeId, OperatorError; |self, tables, now| {
+    if let Some(held) = get_by_key::<NameRow, _>(tables, &self.name).await? {
+        let named: Vec<Versioned<RegistrationRow>> = tables.select(Query::all().is("name", &self.name)).await?;
+        for mut row in named.into_iter().filter(|row| row.user_id == held.user_id) {
+            if matches!(row.state, RegistrationState::Active | RegistrationState::Suspended) {
+                settle(tables, &mut row, RegistrationState::Revoked).await?;
+                AuditEvent::of(AuditEventKind::Revoked, &row).log(tables, now).await?;
+            }
+        }
+        tables.delete(&held).await?;
+        let event = AuditEvent::named(AuditEventKind::NameReleased, &self.name);
+        AuditEvent { user_id: Some(held.row.user_id), ..event }.log(tables, now).await?;
+    }
+    let Self { name, secret, expires } = self.clone();
+    IssueCode { name, secret, expires }.perform(tables, now).await
 } }
 
 /// Tells whether the unused activation code for a name is this one, expired or not.

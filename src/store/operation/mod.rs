@@ -5,7 +5,7 @@
 //!                   InspectRegistration ListRegistrations
 //!   names           InspectName ReleaseName
 //!   requests        RejectRequest ListRequests
-//!   codes           IssueCode CheckCode WithdrawCode SetCodeExpiry ListCodes
+//!   codes           IssueCode Readmit CheckCode WithdrawCode SetCodeExpiry ListCodes
 //!   entitlements    Entitle RevokeEntitlement ClearUserEntitlement ReadEntitlement ListEntitlements
 //!                   RaiseEpoch ListReports ListRollout
 //!   groups          JoinGroup LeaveGroup ListMembers
@@ -32,7 +32,9 @@ mod reseal;
 mod rollout;
 
 pub use batch::{Batch, BatchError};
-pub use code::{CheckCode, CodeEntry, CodeFilter, IssueCode, ListCodes, SetCodeExpiry, WithdrawCode};
+pub use code::{
+    CheckCode, CodeEntry, CodeFilter, IssueCode, ListCodes, Readmit, SetCodeExpiry, WithdrawCode,
+};
 pub use count::{Count, Counted};
 pub use entitlement::{
     ClearUserEntitlement, Entitle, EntitlementEntry, EntitlementFilter, ListEntitlements, RaiseEpoch,

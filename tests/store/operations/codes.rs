@@ -5,7 +5,7 @@ use super::{Make, Run};
 use halfkey::port::entitlement_store::Confirmed;
 use halfkey::record::{ProofId, Takes};
 use halfkey::store::operation::{
-    CheckCode, CodeEntry, IssueCode, ListCodes, Purge, SetCodeExpiry, WithdrawCode,
+    CheckCode, CodeEntry, IssueCode, ListCodes, Purge, Readmit, SetCodeExpiry, WithdrawCode,
 };
 use halfkey::store::{OperatorError, RegistrationState};
 use halfkey::{Secret, UnixTime};
@@ -155,6 +155,27 @@ pub fn a_code_is_used_once<S: Run>(make: Make<'_, S>) {
     desk.run(&halfkey::store::operation::ReleaseName { name: name("ann"), held_by: user(2) });
     desk.pending(&grant(3, "ann").by(code));
     assert_eq!(desk.confirm(3), Confirmed::Lost);
+}
+
+pub fn a_user_is_readmitted<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.active(&grant(1, "ann"));
+    let readmit = |text: &str| desk.run(&Readmit { name: name(text), secret: secret(), expires: None });
+    let mut code = None;
+    let logged = desk.logged(|| code = Some(readmit("ann")));
+    assert_eq!(logged, ["revoked key=1 user-1 ann", "name freed user-1 ann", "code issued ann"]);
+    assert_eq!(desk.state(1), Some(RegistrationState::Revoked));
+    // Strangers do not get in between, and again means another code.
+    desk.pending(&grant(2, "ann"));
+    assert_eq!(desk.confirm(2), Confirmed::Lost);
+    let again = readmit("ann");
+    desk.pending(&grant(3, "ann").by(code.unwrap()));
+    assert_eq!(desk.confirm(3), Confirmed::Lost);
+    desk.active(&grant(4, "ann").by(again));
+    assert!(codes(&desk).is_empty());
+    // A name that nobody holds.
+    let code = readmit("ben");
+    desk.active(&grant(5, "ben").by(code));
 }
 
 pub fn an_expired_code_keeps_no_name<S: Run>(make: Make<'_, S>) {

@@ -251,6 +251,7 @@ pub(super) fn half_attempt(n: u8, outcome_size: u16) -> Result<InFlight, Contrac
         ss_e: secret(n ^ 0x41),
         proof_key: ProofKey::Secret(secret(n ^ 0x46)),
         renews: Some(key(n ^ 0x48)),
+        replaces: Some(key(n ^ 0x49)),
         form: form(),
         ticket: (TicketId::new([n; 16]), secret(n ^ 0x47)),
         outcome_size,
@@ -266,6 +267,7 @@ pub(super) fn waiting_attempt(n: u8) -> Result<Waiting, ContractViolation> {
         ticket: secret(n ^ 0x47),
         form: form(),
         renews: Some(key(n ^ 0x48)),
+        replaces: None,
         retry: Period::new(NOW, 60),
         hold: Period::new(NOW, 86_400),
     })
