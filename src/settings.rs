@@ -62,6 +62,9 @@ pub struct ServerOptions {
     /// Permission to register without any proof: yes.
     #[cfg_attr(feature = "serde", serde(default = "default::open_registration"))]
     pub open_registration: bool,
+    /// Records after which the server renews its key of a session: 2^24 − 1, the most there may be.
+    #[cfg_attr(feature = "serde", serde(default = "default::rekey_after"))]
+    pub rekey_after: u32,
 }
 
 /// A setting that no server can work with.
@@ -100,6 +103,9 @@ mod default {
     pub(super) const fn open_registration() -> bool {
         true
     }
+    pub(super) const fn rekey_after() -> u32 {
+        (1 << 24) - 1
+    }
 }
 
 impl ServerOptions {
@@ -118,6 +124,7 @@ impl ServerOptions {
             pending_same: default::pending_same(),
             pending_total: default::pending_total(),
             open_registration: default::open_registration(),
+            rekey_after: default::rekey_after(),
         }
     }
 
@@ -137,6 +144,9 @@ impl ServerOptions {
         if !(256..=4096).contains(&self.outcome_size) || !self.outcome_size.is_multiple_of(256) {
             return wrong("outcome_size", "a multiple of 256 from 256 to 4096");
         }
+        if !(1..=default::rekey_after()).contains(&self.rekey_after) {
+            return wrong("rekey_after", "1 to 16 777 215 records");
+        }
         let secrets = ServerSecrets::derive(master, &self.name);
         Ok(ServerSettings {
             name: self.name,
@@ -150,6 +160,7 @@ impl ServerOptions {
             pending_same: self.pending_same,
             pending_total: self.pending_total,
             open_registration: self.open_registration,
+            rekey_after: self.rekey_after,
             suites: SUITES,
             secrets,
         })
@@ -186,6 +197,8 @@ pub struct ServerSettings {
     pub pending_total: u32,
     /// Permission to register without any proof, which is trust on first use. Default: yes.
     pub open_registration: bool,
+    /// Records after which the server renews its key of a session: 2^24 − 1, the most there may be.
+    pub rekey_after: u32,
     /// The suites whose code is at hand.
     pub suites: &'static [&'static dyn Suite],
     pub(crate) secrets: ServerSecrets,
@@ -209,6 +222,7 @@ impl ServerSettings {
             pending_same: default::pending_same(),
             pending_total: default::pending_total(),
             open_registration: default::open_registration(),
+            rekey_after: default::rekey_after(),
             suites: SUITES,
             secrets,
         }

@@ -14,7 +14,7 @@
 
 use super::direction::{Direction, HEAD, Kind, STEP};
 use super::keys::{Later, SessionKeys};
-pub use super::limit::{ChannelError, MAX_DATA, MAX_EXPORT, MAX_RECORD};
+pub use super::limit::{ChannelError, MAX_DATA, MAX_EXPORT, MAX_RECORD, RECORDS_PER_KEY};
 use crate::secret::Secret;
 use crate::suite::Suite;
 use crate::transcript::label;
@@ -122,6 +122,12 @@ impl Channel {
     #[must_use]
     pub fn session_id(&self) -> [u8; 32] {
         self.later.made().0
+    }
+
+    /// Renews this side's key after so many records, the default being the most that a key may seal:
+    /// [`RECORDS_PER_KEY`]. [`Channel::seal_records`] and [`Channel::seal_into`] do it where it is due.
+    pub const fn rekey_after(&mut self, records: u32) {
+        self.outgoing.limit(records);
     }
 
     /// Seals one record. Application data is not padded; see [`Channel::seal_padded`].

@@ -1,6 +1,6 @@
 //! One direction of a channel: a key, a count of records, and an end.
 
-use super::limit::{ChannelError, MAX_DATA, MAX_RECORD};
+use super::limit::{ChannelError, MAX_DATA, MAX_RECORD, RECORDS_PER_KEY};
 use crate::aead::{Aead, TAG};
 use crate::schedule::expand_key;
 use crate::secret::Secret;
@@ -13,8 +13,8 @@ use alloc::vec::Vec;
 pub(super) const HEAD: usize = 5;
 /// Everything but application data is padded to multiples of this.
 pub(super) const STEP: usize = 256;
-/// Records under one key; the last of them is a rekey or a close.
-pub(super) const RECORDS_PER_KEY: u64 = 1 << 24;
+/// Records under one key, with the rekey or the close that is the last of them.
+pub(super) const WITH_LAST: u64 = RECORDS_PER_KEY as u64 + 1;
 
 /// Kind of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,12 +50,23 @@ pub(super) struct Direction {
     pub(super) counter: u64,
     /// Keys used up.
     pub(super) rekeys: u32,
+    /// Records that this end seals under one key.
+    limit: u32,
     closed: bool,
 }
 
 impl Direction {
     pub(super) fn new(suite: &dyn Suite, key: Secret) -> Self {
-        Self { aead: suite.aead(&key), key, counter: 0, rekeys: 0, closed: false }
+        Self { aead: suite.aead(&key), key, counter: 0, rekeys: 0, limit: RECORDS_PER_KEY, closed: false }
+    }
+
+    /// Seals no more records under one key than this, at least one.
+    pub(super) const fn limit(&mut self, records: u32) {
+        self.limit = match records {
+            0 => 1,
+            1..RECORDS_PER_KEY => records,
+            _ => RECORDS_PER_KEY,
+        };
     }
 
     pub(super) const fn is_closed(&self) -> bool {
@@ -69,7 +80,7 @@ impl Direction {
 
     /// Tells whether nothing but a rekey or a close may be sealed under this key.
     pub(super) const fn wants_rekey(&self) -> bool {
-        self.counter.saturating_add(1) >= RECORDS_PER_KEY && !self.closed
+        self.counter >= self.limit as u64 && !self.closed
     }
 
     /// Appends `AES-256-GCM(key, counter, type ‖ length ‖ data ‖ zeros)` to `out`, with zeros up to a multiple
@@ -95,8 +106,9 @@ impl Direction {
             .checked_next_multiple_of(step.max(1))
             .filter(|padded| padded.saturating_add(TAG) <= MAX_RECORD)
             .ok_or(ChannelError::TooLong)?;
-        let reserved = u64::from(!matches!(kind, Kind::Rekey | Kind::Close));
-        if self.counter.saturating_add(reserved) >= RECORDS_PER_KEY {
+        // A rekey and a close always find room.
+        let last = matches!(kind, Kind::Rekey | Kind::Close);
+        if self.counter >= if last { WITH_LAST } else { self.limit.into() } {
             return Err(ChannelError::RekeyNeeded);
         }
         if kind == Kind::Rekey && self.rekeys == u32::MAX {
@@ -125,7 +137,7 @@ impl Direction {
         if self.closed {
             return Err(ChannelError::Closed);
         }
-        if record.len() > MAX_RECORD || self.counter >= RECORDS_PER_KEY {
+        if record.len() > MAX_RECORD || self.counter >= WITH_LAST {
             return Err(ChannelError::Broken);
         }
         let (text, tag) = record.split_last_chunk_mut::<TAG>().ok_or(ChannelError::Broken)?;

@@ -9,6 +9,8 @@ pub const MAX_DATA: usize = 60_000;
 pub const MAX_RECORD: usize = 65_536;
 /// The longest exported key, in bytes (HKDF's limit).
 pub const MAX_EXPORT: usize = 8160;
+/// The most records sealed under one key before the record that renews it: 2^24 − 1.
+pub const RECORDS_PER_KEY: u32 = (1 << 24) - 1;
 
 /// Why a channel does not do as asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -21,7 +23,8 @@ pub enum ChannelError {
     /// The caller's: more than [`MAX_DATA`] bytes, or more padding than a record holds.
     #[error("too long for one record")]
     TooLong,
-    /// The caller's: 2^24 records are sealed under this key; [`Channel::rekey`](super::Channel::rekey) comes first.
+    /// The caller's: as many records are sealed under this key as may be; [`Channel::rekey`](super::Channel::rekey)
+    /// comes first.
     #[error("the sending key is used up; rekey first")]
     RekeyNeeded,
     /// Nobody's: 2^32 keys are used up; open another session.

@@ -76,7 +76,9 @@ pub mod token;
 pub use crate::message::Address;
 #[cfg(feature = "tokio")]
 pub(crate) use channel::Exporter;
-pub use channel::{Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, OpenedRecord};
+pub use channel::{
+    Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, OpenedRecord, RECORDS_PER_KEY,
+};
 pub use error::SessionError;
 
 use crate::port::entitlement_store::Status;

@@ -4,7 +4,7 @@
 
 use super::channel::Channel;
 use super::keys::{self, SessionKeys};
-use super::{SessionError, decode, status_from_code};
+use super::{RECORDS_PER_KEY, SessionError, decode, status_from_code};
 use crate::id::{Alias, KeyId};
 use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage, VERSION};
 use crate::policy::{Mode, Modes};
@@ -30,11 +30,13 @@ pub struct Options {
     /// Go by the key id although there is an alias: what is left when the alias was refused.
     /// Sessions opened so can be linked. Default: no.
     pub by_key_id: bool,
+    /// Records after which the token renews its key. Default: 2^24 − 1, the most there may be.
+    pub rekey_after: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { suites: SUITES, modes: Modes::all(), by_key_id: false }
+        Self { suites: SUITES, modes: Modes::all(), by_key_id: false, rekey_after: RECORDS_PER_KEY }
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn waiting(n: u8) -> Attempt {
         ticket: Secret::new([n; 32]),
         form: template.fill([("name", "ann".into()), ("why", "x".repeat(4096).as_str().into())]).unwrap(),
         renews: None,
+        replaces: None,
         retry: halfkey::Period::new(UnixTime::from_secs(0), 1),
         hold: halfkey::Period::new(UnixTime::from_secs(0), 2),
     })

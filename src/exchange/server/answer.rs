@@ -202,7 +202,8 @@ resume! {
         let step = attempt!(base.session_failed, self.supply(admitted, base.moment.time()));
         let send = vec![step.send.into_bytes()];
         match step.next {
-            Entry::Session(session) => {
+            Entry::Session(mut session) => {
+                session.channel.rekey_after(base.exchange.settings.rekey_after);
                 let event = ServerEvent::Opened(session.key_id);
                 let live = Live::new(session, base.exchange.settings.name.clone());
                 base.done(Some(event), State::Open(live), send)

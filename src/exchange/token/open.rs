@@ -98,7 +98,8 @@ pub(super) fn seeded(
         Err(error) => return reply::failed(error, None),
     };
     match need.supply(&d) {
-        Ok(SessionOutcome::Session(session)) => {
+        Ok(SessionOutcome::Session(mut session)) => {
+            session.channel.rekey_after(opening.options.rekey_after);
             let then = RegistrationThen::Opened(key_id, Box::new(session));
             asked(then, moment)
         }

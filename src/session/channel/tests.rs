@@ -1,4 +1,4 @@
-use super::super::direction::RECORDS_PER_KEY;
+use super::super::direction::WITH_LAST;
 use super::*;
 use crate::suite::XWING;
 use alloc::{format, vec};
@@ -148,8 +148,8 @@ fn rekey_steps_one_direction_at_a_time() {
 #[test]
 fn a_key_seals_so_many_records_and_no_more() {
     let (mut token, mut server) = pair();
-    token.outgoing.counter = RECORDS_PER_KEY - 2;
-    server.incoming.counter = RECORDS_PER_KEY - 2;
+    token.outgoing.counter = WITH_LAST - 2;
+    server.incoming.counter = WITH_LAST - 2;
     let last = token.seal(Content::Data, b"last").unwrap();
     assert_eq!(data(server.open(&last)), b"last");
     assert_eq!(token.seal(Content::Data, b"one too many"), Err(ChannelError::RekeyNeeded));
@@ -159,13 +159,13 @@ fn a_key_seals_so_many_records_and_no_more() {
     let next = token.seal(Content::Data, b"next").unwrap();
     assert_eq!(data(server.open(&next)), b"next");
 
-    token.outgoing.counter = RECORDS_PER_KEY - 1;
-    server.incoming.counter = RECORDS_PER_KEY - 1;
+    token.outgoing.counter = WITH_LAST - 1;
+    server.incoming.counter = WITH_LAST - 1;
     let close = token.close().unwrap();
     assert!(matches!(server.open(&close), Ok(OpenedRecord::Closed)));
 
     // A peer that does not care is cut off, though its record is right in all else.
-    for (count, opens) in [(RECORDS_PER_KEY - 1, true), (RECORDS_PER_KEY, false)] {
+    for (count, opens) in [(WITH_LAST - 1, true), (WITH_LAST, false)] {
         let (_, mut server) = pair();
         server.incoming.counter = count;
         let mut nonce = [0; 12];
