@@ -48,7 +48,7 @@ impl Wire<'_> {
                 TokenTurn::User(need) => {
                     let (_, template, _) = need.wanted();
                     let form = template.fill([("name", "alice".into())])?;
-                    need.supply(form, Credential::None)
+                    need.supply(form, Credential::None)?
                 }
                 TokenTurn::Client(need) => {
                     let (_, instruction) = need.wanted();

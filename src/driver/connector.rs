@@ -2,7 +2,7 @@
 
 use super::client_end::{ClientSession, Perform, TokenEnd};
 use super::connect_error::{ConnectError, FillError};
-use super::outcome::{Recovered, RegistrationOutcome, outcome, unexpected};
+use super::outcome::{Recovered, RegistrationOutcome, is_answer, outcome, unexpected};
 use super::stream::Session;
 use super::{Framed, Transport};
 use crate::certificate::{Revocation, VerifiedServer};
@@ -24,6 +24,10 @@ use crate::time::UnixTime;
 use core::fmt;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Time for an answer, where frames come that are none. While nothing comes, the stream's own timeout counts.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// Registers a token and opens sessions with it, blocking. A clone has the same token, and may work on
 /// another thread.
@@ -79,8 +83,8 @@ impl<T: Token + 'static> ConnectorBuilder<T> {
         self
     }
 
-    /// Tells `news` what became of configurations that no call of
-    ///
+    /// Tells `news` what became of configurations that no call of [`ClientSession::configure`] or
+    /// [`ClientSession::next_configuration`] waits for.
     pub fn on_configured<F>(mut self, news: F) -> Self
     where
         F: Fn(&ApplicationName, &Configured) + Send + Sync + 'static,
@@ -126,6 +130,9 @@ impl<T: Token + 'static> Connector<T> {
     /// # Errors
     /// [`ConnectError`]. When the connection breaks after R2, the token holds the attempt: go on with
     /// [`Connector::recover`] or [`Connector::resume`].
+    ///
+    /// A form that takes longer than the offer is good for, and an offer that the server does not know any more,
+    /// cost the user nothing: another offer is fetched over the same connection, and the same form goes with it.
     pub fn register<S, F>(
         &self,
         stream: S,
@@ -176,10 +183,12 @@ impl<T: Token + 'static> Connector<T> {
         let turn = TokenExchange::register(server_name.clone(), options, self.hands.moment());
         let mut fill = Some(fill);
         let (news, _) = self.converse(&mut Framed(stream), turn, |need| {
-            let Some(fill) = fill.take() else { return Ok(need.cancel()) };
+            let changed = TokenExchangeError::from(TokenRegistrationError::TemplateChanged);
+            let fill = fill.take().ok_or(changed)?;
             let (server, template, _) = need.wanted();
             let (form, credential) = fill(server, template).map_err(ConnectError::Form)?;
-            Ok(need.supply(form, credential))
+            let turn = need.supply_at(form, credential, self.hands.moment());
+            Ok(turn.map_err(|kept| TokenExchangeError::from(kept.error))?)
         })?;
         outcome(news)
     }
@@ -321,27 +330,40 @@ impl<T: Token + 'static> Connector<T> {
         }
     }
 
-    /// Plays turns and carries frames until there is news.
+    /// Plays turns and carries frames until there is news. A forged answer is passed over, for as long as an
+    /// answer may take.
     fn converse<S: Read + Write>(
         &self,
         link: &mut Framed<S>,
         mut turn: TokenTurn,
         mut user: impl FnMut(UserTurn) -> Result<TokenTurn, ConnectError>,
     ) -> Result<(News, Option<TokenExchange>), ConnectError> {
+        let (mut forged, mut sent) = (None, Instant::now());
         loop {
             turn = match turn {
                 TokenTurn::User(need) => user(need)?,
                 TokenTurn::Device(need) => need.ask_all(&mut *self.token()),
                 turn => {
                     let reply = self.hands.perform(turn);
-                    reply.send.iter().try_for_each(|frame| link.send(frame))?;
-                    match (reply.news, reply.next) {
+                    if !reply.send.is_empty() {
+                        reply.send.iter().try_for_each(|frame| link.send(frame))?;
+                        (forged, sent) = (None, Instant::now());
+                    }
+                    let next = match (reply.news, reply.next) {
+                        (None, Some(next)) => next,
+                        (Some(News::Failed(error)), Some(next))
+                            if !is_answer(&error) && sent.elapsed() < ANSWER =>
+                        {
+                            forged = Some(error);
+                            next
+                        }
                         (Some(news), next) => return Ok((news, next)),
                         (None, None) => return Err(ConnectError::Ended),
-                        (None, Some(next)) => {
-                            let frame = link.receive()?.ok_or(ConnectError::Ended)?;
-                            next.receive(&frame, self.hands.moment())
-                        }
+                    };
+                    let came = link.receive().map_err(ConnectError::from);
+                    match came.and_then(|frame| frame.ok_or(ConnectError::Ended)) {
+                        Ok(frame) => next.receive(&frame, self.hands.moment()),
+                        Err(error) => return Err(forged.map_or(error, ConnectError::Exchange)),
                     }
                 }
             };

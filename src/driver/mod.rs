@@ -30,7 +30,7 @@ pub use connector::{Connector, ConnectorBuilder};
 pub use hooks::{Approval, Observer};
 pub use outcome::{Recovered, RegistrationOutcome};
 #[cfg(feature = "tokio")]
-pub(crate) use outcome::{outcome, unexpected};
+pub(crate) use outcome::{is_answer, outcome, unexpected};
 pub use split::{ReadHalf, WriteHalf};
 pub use stream::{End, Session};
 pub use transport::{Framed, Transport};

@@ -1,10 +1,12 @@
 //! Ends of a registration, the same for both drivers.
 
 use super::connect_error::ConnectError;
-use crate::exchange::News;
+use crate::exchange::{News, TokenExchangeError};
 use crate::id::ServerName;
 use crate::record::{TokenRegistration, Waiting};
+use crate::registration::TokenRegistrationError;
 use crate::registration::token::Rejection;
+use crate::session::SessionError;
 
 /// How a registration ended for now.
 #[derive(Debug)]
@@ -39,6 +41,18 @@ pub(crate) fn outcome(news: News) -> Result<RegistrationOutcome, ConnectError> {
         News::Lost { .. } => RegistrationOutcome::Lost,
         news => return Err(unexpected(news)),
     })
+}
+
+/// Tells whether nothing else will come after this error: the server has answered with E0, or the token fails.
+/// After any other, with the exchange still there, a frame was forged or damaged, and the answer may come yet.
+pub(crate) const fn is_answer(error: &TokenExchangeError) -> bool {
+    matches!(
+        error,
+        TokenExchangeError::Registration(
+            TokenRegistrationError::ErrorMessage(_) | TokenRegistrationError::Token(_)
+        ) | TokenExchangeError::Session(SessionError::Refused(_))
+            | TokenExchangeError::Token(_)
+    )
 }
 
 /// Makes an error of news that are not what was wanted.

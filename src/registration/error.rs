@@ -49,6 +49,9 @@ pub enum TokenRegistrationError {
     /// The caller's: a ticket goes with the form of the run that earned it.
     #[error("the form is not the one that the ticket was given for")]
     TicketForm,
+    /// The server's: its new offer has another template than the form was filled in for.
+    #[error("the server asks for another form now")]
+    TemplateChanged,
     /// The answer is not to this request.
     #[error("the answer belongs to another run")]
     WrongRun,
@@ -86,7 +89,7 @@ impl TokenRegistrationError {
             | Self::Grant(_) => Fault::Peer,
             Self::Form(_) | Self::FormTooLong => Fault::User,
             Self::TicketForm | Self::NotWanted => Fault::Caller,
-            Self::ErrorMessage(_) => Fault::Nobody,
+            Self::ErrorMessage(_) | Self::TemplateChanged => Fault::Nobody,
             Self::Token(error) => error.fault(),
         }
     }

@@ -331,6 +331,15 @@ impl Template {
         }
     }
 
+    /// Names the fields of the faults that [`Template::check`] finds.
+    pub(crate) fn named(&self, faults: &[(u8, FieldError)]) -> FormError {
+        let name = |place: &u8| match self.fields.get(usize::from(*place)) {
+            Some(field) => field.name.clone(),
+            None => alloc::format!("number {place}"),
+        };
+        FormError(faults.iter().map(|(place, fault)| (name(place), *fault)).collect())
+    }
+
     fn absent<'t>(&'t self, form: &'t Form) -> impl Iterator<Item = &'t Field> {
         let required = self.fields.iter().enumerate().filter(|(_, field)| field.required);
         required.filter(|(place, _)| form.get(*place).is_none()).map(|(_, field)| field)

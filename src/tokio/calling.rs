@@ -5,7 +5,7 @@ use super::end::Boxed;
 use super::link::{Link, Patience};
 use crate::certificate::VerifiedServer;
 use crate::configuration::token::{Applying, Instruction};
-use crate::driver::{ConnectError, FillError};
+use crate::driver::{ConnectError, FillError, is_answer};
 use crate::exchange::{
     Configured, News, RegisterOptions, TokenExchange, TokenExchangeError, TokenReply, TokenTurn,
 };
@@ -14,7 +14,6 @@ use crate::moment::Moment;
 use crate::port::Token;
 use crate::registration::TokenRegistrationError;
 use crate::registration::token::Credential;
-use crate::session::SessionError;
 use crate::session::token::Options;
 use crate::template::{Form, Template};
 use crate::time::UnixTime;
@@ -23,7 +22,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// Fills a form in.
 pub(super) type Filler =
@@ -74,14 +73,14 @@ impl<T: Token + 'static> Calling<T> {
             turn = match turn {
                 TokenTurn::Device(need) => self.with_token(|token| need.ask_all(token)).await?,
                 TokenTurn::User(need) => {
-                    let Some(fill) = fill.take() else {
-                        turn = need.cancel();
-                        continue;
-                    };
+                    let fill = fill
+                        .take()
+                        .ok_or(TokenExchangeError::from(TokenRegistrationError::TemplateChanged))?;
                     let (server, template, _) = need.wanted();
                     let (form, credential) =
                         fill(server.clone(), template.clone()).await.map_err(ConnectError::Form)?;
-                    need.supply(form, credential)
+                    need.supply_at(form, credential, self.moment())
+                        .map_err(|kept| TokenExchangeError::from(kept.error))?
                 }
                 TokenTurn::Client(need) => {
                     let (application, instruction) = need.wanted();
@@ -93,7 +92,7 @@ impl<T: Token + 'static> Calling<T> {
         }
     }
 
-    /// Goes on until there is news.
+    /// Goes on until there is news. Whatever frames come meanwhile, an answer has its time.
     pub(super) async fn converse<S>(
         &self,
         link: &mut Link<S>,
@@ -103,10 +102,13 @@ impl<T: Token + 'static> Calling<T> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let mut forged = None;
+        let (mut forged, mut until) = (None, None);
         loop {
             let reply = self.perform(turn, &mut fill).await?;
-            self.send(link, &reply.send).await?;
+            if !reply.send.is_empty() {
+                self.send(link, &reply.send).await?;
+                (forged, until) = (None, Instant::now().checked_add(self.timeouts.answer));
+            }
             let next = match (reply.news, reply.next) {
                 (None, Some(next)) => next,
                 (Some(News::Failed(error)), Some(next)) if !is_answer(&error) => {
@@ -117,7 +119,7 @@ impl<T: Token + 'static> Calling<T> {
                 (Some(news), next) => return Ok((news, next)),
                 (None, None) => return Err(ConnectError::Ended),
             };
-            match self.frame(link).await {
+            match self.frame(link, until).await {
                 Ok(true) => {}
                 ended => {
                     let error = ended.err().map_or(ConnectError::Ended, ConnectError::Stream);
@@ -136,28 +138,17 @@ impl<T: Token + 'static> Calling<T> {
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         frames.iter().for_each(|frame| link.queue(frame));
-        let sent = timeout(self.timeouts.answer, poll_fn(|context| link.poll_drain(context)));
-        Ok(sent.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??)
+        let patience = Patience { write: Some(self.timeouts.answer), ..Patience::default() };
+        Ok(poll_fn(|context| link.poll_drain(context, patience)).await?)
     }
 
-    async fn frame<S>(&self, link: &mut Link<S>) -> io::Result<bool>
+    async fn frame<S>(&self, link: &mut Link<S>, until: Option<Instant>) -> io::Result<bool>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let until = Instant::now().checked_add(self.timeouts.answer);
         let patience = Patience { until, ..Patience::default() };
         poll_fn(|context| link.poll_frame(context, patience)).await
     }
-}
-
-/// Tells whether the server has given this as its answer (E0): nothing else will come.
-const fn is_answer(error: &TokenExchangeError) -> bool {
-    matches!(
-        error,
-        TokenExchangeError::Registration(TokenRegistrationError::ErrorMessage(_))
-            | TokenExchangeError::Session(SessionError::Refused(_))
-            | TokenExchangeError::Token(_)
-    )
 }
 
 /// A client whose token's type does not matter, for a session.

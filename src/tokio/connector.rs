@@ -32,11 +32,15 @@ pub struct Timeouts {
     pub frame: Duration,
     /// Without a byte of the server's, after which a session is cut off: none by default.
     pub silence: Option<Duration>,
+    /// Without a byte taken by the server while something is to be written, after which a session is cut off:
+    /// 60 s.
+    pub write: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { answer: Duration::from_secs(60), frame: Duration::from_secs(30), silence: None }
+        let (answer, frame) = (Duration::from_secs(60), Duration::from_secs(30));
+        Self { answer, frame, silence: None, write: Duration::from_secs(60) }
     }
 }
 
@@ -166,6 +170,9 @@ impl<T: Token + 'static> Connector<T> {
     /// # Errors
     /// [`ConnectError`]. When the connection breaks after R2, or the future is dropped, the token holds the
     /// attempt: go on with [`Connector::recover`] or [`Connector::resume`].
+    ///
+    /// A form that takes longer than the offer is good for, and an offer that the server does not know any more,
+    /// cost the user nothing: another offer is fetched over the same connection, and the same form goes with it.
     pub async fn register<S, F, A>(
         &self,
         stream: S,

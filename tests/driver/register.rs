@@ -7,9 +7,10 @@ use halfkey::port::Token;
 use halfkey::record::{Attempt, Progress};
 use halfkey::registration::server::Decision;
 use halfkey::registration::token::Credential;
-use halfkey::registration::{ActivationCode, RejectionCode};
+use halfkey::registration::{ActivationCode, RejectionCode, TokenRegistrationError};
 use halfkey::software::Label;
 use halfkey::store::operation::{DeleteRegistration, Readmit, Revoke};
+use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{SystemRandom, UnixTime, UserName};
 use std::error::Error;
 use std::io;
@@ -114,6 +115,37 @@ fn a_key_that_is_refused_is_replaced_once_the_new_one_is_active() {
     assert_eq!(registrations(&connector).iter().map(|one| one.key_id).collect::<Vec<_>>(), [new.key_id]);
     assert_eq!(connector.token().label(&new.key_id).unwrap().unwrap().as_str(), "work");
     connector.open(world.connect(), &new.key_id).unwrap().close().unwrap();
+}
+
+#[test]
+fn forged_answers_cost_nothing_and_the_right_ones_are_waited_for() {
+    let world = World::new();
+    let connector = world.connector();
+    let forged = Forged::over(world.connect(), false);
+    let outcome = connector.register(forged, &world.name, fill(Credential::None));
+    assert!(matches!(outcome, Ok(RegistrationOutcome::Active(_))), "{outcome:?}");
+    // What was wrong is said, where nothing else comes.
+    let world = World::new();
+    let other = world.connector();
+    let forged = Forged::over(world.connect(), true);
+    let error = other.register(forged, &world.name, fill(Credential::None)).unwrap_err();
+    let ConnectError::Exchange(TokenExchangeError::Registration(error)) = error else { panic!("{error:?}") };
+    assert_eq!(error, TokenRegistrationError::Proof);
+    assert_eq!(other.token().attempts().unwrap().len(), 1);
+}
+
+#[test]
+fn a_form_that_the_template_does_not_allow_is_a_typed_error() {
+    let world = World::new();
+    let connector = world.connector();
+    let fields =
+        vec![Field::required("who", FieldKind::UserName), Field::optional("age", FieldKind::Boolean)];
+    let other = Template::new(fields).unwrap().fill([("who", "Alice".into()), ("age", true.into())]).unwrap();
+    let filled = connector.register(world.connect(), &world.name, |_, _| Ok((other, Credential::None)));
+    let text = "the registration does not go on: the field \"number 1\" is no field of this template";
+    assert_eq!(chain(&filled.unwrap_err()), text);
+    assert!(connector.token().attempts().unwrap().is_empty());
+    world.register(&connector);
 }
 
 #[test]

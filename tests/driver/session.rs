@@ -7,6 +7,7 @@ use halfkey::driver::{Configured, ConnectError, Connector};
 use halfkey::message::{ConfigurationSerial, UserInformation};
 use halfkey::port::Token;
 use halfkey::port::entitlement_store::{Document, Entitlement, Status};
+use halfkey::session::token::Options;
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, Suspend};
 use std::io::{ErrorKind, Read, Write};
@@ -43,6 +44,21 @@ fn a_session_is_a_stream_with_two_ends() {
     assert!(came == sent);
     assert_eq!(session.read(&mut [0; 8]).unwrap(), 0);
     assert_eq!(thread.join().unwrap().unwrap(), (Some(id), exported));
+}
+
+#[test]
+fn keys_are_renewed_within_the_stream() {
+    let world = World::with(|settings| settings.rekey_after = 3);
+    let connector = world.connector();
+    let key_id = world.register(&connector);
+    let options = Options { rekey_after: 2, ..Options::default() };
+    let mut session = connector.open_with(world.connect(), &key_id, options).unwrap();
+    let sent: Vec<u8> = (0..250_000_u32).flat_map(u32::to_be_bytes).collect();
+    session.write_all(&sent).unwrap();
+    session.shutdown().unwrap();
+    let mut came = Vec::new();
+    session.read_to_end(&mut came).unwrap();
+    assert!(came == sent);
 }
 
 #[test]

@@ -34,6 +34,10 @@ pub fn grant() -> Decision {
 
 impl World {
     pub fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    pub fn with(change: impl FnOnce(&mut ServerSettings)) -> Self {
         let (now, random) = (UnixTime::now(), &mut SystemRandom);
         let issuer = IssuerKey::generate_ed25519(random).unwrap();
         let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), issuer).unwrap();
@@ -44,7 +48,8 @@ impl World {
         let chain =
             authority.issue(&request, Validity::new(now, now.after(86_400)).unwrap(), random).unwrap();
         let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
-        let settings = ServerSettings::new(name.clone(), template, &Secret::new([7; 32]));
+        let mut settings = ServerSettings::new(name.clone(), template, &Secret::new([7; 32]));
+        change(&mut settings);
         let keys = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom).unwrap();
         let (store, decision) = (Arc::new(Store::new()), Arc::new(Mutex::new(grant())));
         let decided = Arc::clone(&decision);
@@ -134,6 +139,55 @@ impl Read for Cut {
 impl Write for Cut {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.after = self.after.saturating_sub(1);
+        self.stream.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// A stream on which somebody puts a spoilt copy before each R3 and R5, or ends it after the first.
+pub struct Forged {
+    stream: UnixStream,
+    come: Vec<u8>,
+    cut: bool,
+    over: bool,
+}
+
+impl Forged {
+    pub fn over(stream: UnixStream, cut: bool) -> Self {
+        Self { stream, come: Vec::new(), cut, over: false }
+    }
+}
+
+impl Read for Forged {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.come.is_empty() && !self.over {
+            let mut length = [0; 4];
+            self.stream.read_exact(&mut length)?;
+            let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+            self.stream.read_exact(&mut frame)?;
+            let mut spoilt = frame.clone();
+            *spoilt.last_mut().unwrap() ^= 1;
+            let is_answer = matches!(halfkey::wire::message_type(&frame), Ok(3 | 5));
+            self.over = is_answer && self.cut;
+            let frames = match (is_answer, self.over) {
+                (true, true) => vec![spoilt],
+                (true, false) => vec![spoilt, frame],
+                _ => vec![frame],
+            };
+            self.come.extend(frames.iter().flat_map(|frame| [&length[..], frame].concat()));
+        }
+        let length = out.len().min(self.come.len());
+        out[..length].copy_from_slice(&self.come[..length]);
+        self.come.drain(..length);
+        Ok(length)
+    }
+}
+
+impl Write for Forged {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.stream.write(data)
     }
 

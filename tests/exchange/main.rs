@@ -10,6 +10,7 @@
 )]
 #![cfg(feature = "std")]
 
+mod offer;
 mod server_table;
 mod token;
 mod token_table;

@@ -18,6 +18,7 @@ use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, Moment, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -32,6 +33,8 @@ pub struct World {
     pub store: Store,
     pub decision: Mutex<Decision>,
     pub anchors: TrustAnchors,
+    /// Seconds by which the server's clock is ahead of the token's.
+    pub ahead: AtomicU64,
 }
 
 pub fn grant() -> Decision {
@@ -58,6 +61,7 @@ impl World {
             settings: Arc::new(settings),
             store: Store::new(),
             decision: Mutex::new(grant()),
+            ahead: AtomicU64::new(0),
             anchors: authority.trust_anchor().unwrap().into(),
         }
     }
@@ -101,8 +105,9 @@ pub struct Peer<'w> {
 
 impl Peer<'_> {
     pub fn take(&mut self, frame: &[u8]) {
-        let World { keys, store, decision, .. } = self.world;
-        let mut turn = self.exchange.take().expect("the server is there").receive(frame, moment());
+        let World { keys, store, decision, ahead, .. } = self.world;
+        let moment = Moment::at(NOW.after(ahead.load(Ordering::Relaxed)));
+        let mut turn = self.exchange.take().expect("the server is there").receive(frame, moment);
         let reply = loop {
             turn = match turn {
                 ServerTurn::Store(need) => need.ask(store),
@@ -199,7 +204,7 @@ impl Hands {
                 TokenTurn::User(need) => {
                     self.log.push("user".into());
                     let form = need.wanted().1.fill([("name", self.user.as_str().into())]).unwrap();
-                    need.supply(form, self.credential.take().unwrap_or(Credential::None))
+                    need.supply(form, self.credential.take().unwrap_or(Credential::None)).unwrap()
                 }
                 TokenTurn::Client(need) => {
                     self.log.push("client".into());

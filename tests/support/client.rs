@@ -256,7 +256,7 @@ fn nobody(_: &VerifiedServer, _: &Template) -> Result<(Form, Credential), Client
 fn filled(need: UserTurn, fill: &mut Fill<'_>) -> Result<TokenTurn, ClientError> {
     let (server, template, _) = need.wanted();
     let (form, credential) = fill(server, template)?;
-    Ok(need.supply(form, credential))
+    Ok(need.supply(form, credential).unwrap())
 }
 
 fn outcome(news: News) -> Result<RegistrationOutcome, ClientError> {

@@ -28,7 +28,7 @@
 //!             TokenTurn::User(need) => {
 //!                 let (_server, template, _expires) = need.wanted();
 //!                 let form = template.fill([("name", "Alice".into())])?;
-//!                 need.supply(form, Credential::None)
+//!                 need.supply_at(form, Credential::None, Moment::now())?
 //!             }
 //!             TokenTurn::Client(need) => need.supply(Applying::Failed),
 //!             TokenTurn::Done(reply) => {
@@ -48,11 +48,12 @@
 //! }
 //! # let _ = drive;
 //! ```
-//! A turn holds the moment that it began with: a form that is filled in for ten minutes leaves with a time
-//! that is ten minutes old.
+//! A turn holds the moment that it began with. A form takes people minutes, so it goes on with a moment of its
+//! own ([`UserTurn::supply_at`]); where the offer has lapsed meanwhile, another is fetched and the form is kept.
 
 mod derive;
 mod error;
+mod form;
 mod open;
 mod register;
 mod reply;
@@ -61,11 +62,12 @@ mod settle;
 mod turn;
 
 pub use error::TokenExchangeError;
-pub use register::UserTurn;
+pub use form::UserTurn;
 pub use reply::{Configured, News, TokenReply};
 pub use session::ClientTurn;
 pub use turn::{DeviceTurn, TokenTurn};
 
+use self::form::{Again, Registering};
 use self::open::Opening;
 use self::session::OpenSession;
 use crate::certificate::{Revocation, TrustAnchors};
@@ -113,8 +115,8 @@ pub struct TokenExchange {
 }
 
 enum State {
-    AwaitOffer(Box<AwaitOffer>, TrustAnchors, Revocation),
-    AwaitOutcome(Box<AwaitOutcome>),
+    AwaitOffer(Box<AwaitOffer>, TrustAnchors, Box<Registering>),
+    AwaitOutcome(Box<AwaitOutcome>, Again),
     AwaitDone(Box<AwaitDone>),
     AwaitChallenge(Box<AwaitChallenge>, Box<Opening>),
     AwaitAccept(Box<AwaitAccept>, Box<Opening>),
@@ -153,10 +155,10 @@ impl TokenExchange {
     /// After [`News::Failed`] with a next exchange, the frame has cost nothing: the awaited one may come yet.
     pub fn receive(self, frame: &[u8], moment: Moment) -> TokenTurn {
         match self.state {
-            State::AwaitOffer(state, anchors, revocation) => {
-                register::offer(*state, &anchors, &revocation, frame, moment)
+            State::AwaitOffer(state, anchors, registering) => {
+                form::offer(*state, &anchors, registering, frame, moment)
             }
-            State::AwaitOutcome(state) => register::outcome(*state, frame, moment),
+            State::AwaitOutcome(state, again) => register::outcome(*state, again, frame, moment),
             State::AwaitDone(state) => register::done(*state, frame, moment),
             State::AwaitChallenge(state, opening) => open::challenge(*state, opening, frame, moment),
             State::AwaitAccept(state, opening) => open::accept(*state, opening, frame, moment),
@@ -244,7 +246,7 @@ impl fmt::Debug for TokenExchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.state {
             State::AwaitOffer(..) => "TokenExchange(AwaitOffer)",
-            State::AwaitOutcome(_) => "TokenExchange(AwaitOutcome)",
+            State::AwaitOutcome(..) => "TokenExchange(AwaitOutcome)",
             State::AwaitDone(_) => "TokenExchange(AwaitDone)",
             State::AwaitChallenge(..) => "TokenExchange(AwaitChallenge)",
             State::AwaitAccept(..) => "TokenExchange(AwaitAccept)",

@@ -1,65 +1,52 @@
 //! Registration, resumption and confirmation: R0 to R5.
 
 use super::derive::DeriveThen;
+use super::form::{Again, Registering};
 use super::reply::{self, News, TokenReply};
 use super::turn::asked;
 use super::{RegisterOptions, State, TokenExchangeError, TokenTurn};
-use crate::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use crate::exchange::asked::Resume;
 use crate::id::{ServerName, Txn};
 use crate::moment::Moment;
 use crate::port::TokenError;
 use crate::port::question::{
-    Abandon, Answered, DeriveFromSsk1, EncapsulateSsk1, FindAnchors, FindAttempts, FindRegistrations,
-    SaveAttempt,
+    Abandon, Answered, DeriveFromSsk1, EncapsulateSsk1, FindAttempts, FindRegistrations, SaveAttempt,
 };
 use crate::port::token::JoinRequest;
 use crate::record::{InFlight, ProofKey};
-use crate::registration::TokenRegistrationError;
 use crate::registration::token::{
-    self as steps, AwaitDone, AwaitOffer, AwaitOutcome, Credential, NeedEarlier, NeedForm, NeedHold,
-    NeedJoin, NeedOpen, NeedSeal, NeedWait, NeedWrap, Rejection, RenewalQuestions, RenewalTags,
-    ServerDecision, UnfitGrant,
+    self as steps, AwaitDone, AwaitOutcome, NeedEarlier, NeedHold, NeedJoin, NeedOpen, NeedSeal, NeedWait,
+    NeedWrap, Rejection, RenewalQuestions, RenewalTags, ServerDecision, UnfitGrant,
 };
+use crate::registration::{Recoverable, TokenRegistrationError};
 use crate::secret::Secret;
+use crate::step::ErrorReason;
 use crate::suite::Suite;
-use crate::template::{Form, Template};
-use crate::time::UnixTime;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
 
 pub(super) fn begin(server: ServerName, options: RegisterOptions, moment: Moment) -> TokenTurn {
-    let registering = Box::new(Registering { server, options });
-    asked(AttemptsThen::Lapsed(registering), moment)
+    asked(AttemptsThen::Lapsed(Registering::new(server, options)), moment)
 }
 
 pub(super) fn resume(attempt: InFlight, suites: &[&'static dyn Suite]) -> TokenTurn {
     match steps::resume(attempt, suites) {
-        Ok(step) => reply::send(step.send.into_bytes(), State::AwaitOutcome(Box::new(step.next))),
+        Ok(step) => reply::send(step.send.into_bytes(), State::AwaitOutcome(Box::new(step.next), None)),
         Err(error) => reply::failed(error, None),
     }
 }
 
-/// R1.
-pub(super) fn offer(
-    state: AwaitOffer,
-    anchors: &TrustAnchors,
-    revocation: &Revocation,
-    frame: &[u8],
-    moment: Moment,
-) -> TokenTurn {
-    match state.receive_offer(frame, anchors, revocation, moment.time()) {
-        Ok(need) => TokenTurn::User(UserTurn { need: Box::new(need), moment }),
-        Err(error) => reply::failed(error, None),
-    }
-}
-
-/// R3.
-pub(super) fn outcome(state: AwaitOutcome, frame: &[u8], moment: Moment) -> TokenTurn {
+/// R3. After `restart` the run begins again, once, where the form is at hand.
+pub(super) fn outcome(state: AwaitOutcome, again: Again, frame: &[u8], moment: Moment) -> TokenTurn {
     match state.receive_outcome(frame) {
-        Ok(need) => asked(Ssk1Then::Outcome(Box::new(need)), moment),
-        Err(kept) => still(kept.error, kept.state),
+        Ok(need) => asked(Ssk1Then::Outcome(Box::new(need), again), moment),
+        Err(Recoverable { state, error: TokenRegistrationError::ErrorMessage(ErrorReason::Restart) }) => {
+            match again {
+                Some(again) => again.restart(*state.txn(), moment),
+                None => still(TokenRegistrationError::ErrorMessage(ErrorReason::Restart), state, None),
+            }
+        }
+        Err(Recoverable { state, error }) => still(error, state, again),
     }
 }
 
@@ -72,15 +59,8 @@ pub(super) fn done(state: AwaitDone, frame: &[u8], moment: Moment) -> TokenTurn 
 }
 
 /// It has cost nothing: R3 is still awaited.
-fn still(error: impl Into<TokenExchangeError>, state: AwaitOutcome) -> TokenTurn {
-    reply::failed(error, Some(State::AwaitOutcome(Box::new(state))))
-}
-
-/// A registration before its R0.
-#[derive(Debug)]
-pub struct Registering {
-    server: ServerName,
-    options: RegisterOptions,
+fn still(error: impl Into<TokenExchangeError>, state: AwaitOutcome, again: Again) -> TokenTurn {
+    reply::failed(error, Some(State::AwaitOutcome(Box::new(state), again)))
 }
 
 /// Purpose of reading the list of attempts.
@@ -127,9 +107,11 @@ pub enum AbandonThen {
     Reply(Box<TokenReply>),
     /// The news that the server rejects the registration.
     Rejected(Rejection),
+    /// The run that takes the attempt's place: the token needs room for one only.
+    Replaced(Box<(NeedWrap, Again)>),
 }
 
-fn abandon(txn: Txn, then: AbandonThen, moment: Moment) -> TokenTurn {
+pub(super) fn abandon(txn: Txn, then: AbandonThen, moment: Moment) -> TokenTurn {
     asked((Abandon { txn }, then), moment)
 }
 
@@ -162,87 +144,26 @@ impl Resume for (Abandon, AbandonThen) {
             (_, Err(error)) => reply::failed(error, None),
             (AbandonThen::Lapsed(rest, registering), Ok(())) => abandon_next(rest, registering, moment),
             (AbandonThen::Rejected(rejection), Ok(())) => reply::news(News::Rejected(rejection), None),
+            (AbandonThen::Replaced(run), Ok(())) => asked(run, moment),
         }
     }
 }
 
-impl Resume for Box<Registering> {
-    type Question = FindAnchors;
-    type Base = Moment;
-    type Turn = TokenTurn;
-
-    fn question(&self) -> &Self::Question {
-        &FindAnchors
-    }
-
-    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
-        let (then, mut moment) = (self, *moment);
-        let Registering { server, options: RegisterOptions { suites, revocation, replaces } } = *then;
-        let anchors = match answer {
-            Ok(anchors) => anchors,
-            Err(error) => return reply::failed(error, None),
-        };
-        match steps::hello(server, suites, &mut moment) {
-            Ok(step) => {
-                let next = Box::new(step.next.replacing(replaces));
-                let state = State::AwaitOffer(next, anchors, revocation);
-                reply::send(step.send.into_bytes(), state)
-            }
-            Err(error) => reply::failed(error, None),
-        }
-    }
-}
-
-/// The user is to fill the form in.
-#[must_use = "the exchange goes on with the form"]
-pub struct UserTurn {
-    need: Box<NeedForm>,
-    moment: Moment,
-}
-
-impl fmt::Debug for UserTurn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("UserTurn(..)")
-    }
-}
-
-impl UserTurn {
-    /// The verified server that asks, the template to fill in with [`Template::fill`], and the time after
-    /// which the offer has lapsed and R2 is refused.
-    #[must_use]
-    pub const fn wanted(&self) -> (&VerifiedServer, &Template, UnixTime) {
-        (self.need.server(), self.need.wanted(), self.need.expires())
-    }
-
-    /// Goes on with the form and the reason why the applicant should be expected.
-    pub fn supply(self, form: Form, credential: Credential) -> TokenTurn {
-        match self.need.supply(form, credential) {
-            Ok(need) => asked(Box::new(need), self.moment),
-            Err(error) => reply::failed(error, None),
-        }
-    }
-
-    /// Ends the registration: the user does not want to go on. Nothing has been stored.
-    pub fn cancel(self) -> TokenTurn {
-        reply::failed(TokenExchangeError::Declined, None)
-    }
-}
-
-impl Resume for Box<NeedWrap> {
+impl Resume for Box<(NeedWrap, Again)> {
     type Question = EncapsulateSsk1;
     type Base = Moment;
     type Turn = TokenTurn;
 
     fn question(&self) -> &Self::Question {
-        self.wanted()
+        self.0.wanted()
     }
 
     fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
-        let (need, mut moment) = (self, *moment);
+        let ((need, again), mut moment) = (*self, *moment);
         let txn = need.wanted().txn;
         match answer {
             Ok(ct) => match need.supply(&ct, &mut moment) {
-                Ok(need) => asked(Ssk1Then::Request(Box::new(need)), moment),
+                Ok(need) => asked(Ssk1Then::Request(Box::new(need), again), moment),
                 Err(error) => give_up(txn, error, moment),
             },
             Err(error) => reply::failed(error, None),
@@ -253,9 +174,9 @@ impl Resume for Box<NeedWrap> {
 /// Value derived from SSK1.
 pub enum Ssk1Then {
     /// p_B, to seal R2.
-    Request(Box<NeedSeal>),
+    Request(Box<NeedSeal>, Again),
     /// p_G, to open R3.
-    Outcome(Box<NeedOpen>),
+    Outcome(Box<NeedOpen>, Again),
 }
 
 impl Resume for Ssk1Then {
@@ -265,36 +186,42 @@ impl Resume for Ssk1Then {
 
     fn question(&self) -> &Self::Question {
         match self {
-            Ssk1Then::Request(need) => need.wanted(),
-            Ssk1Then::Outcome(need) => need.wanted(),
+            Ssk1Then::Request(need, _) => need.wanted(),
+            Ssk1Then::Outcome(need, _) => need.wanted(),
         }
     }
 
     fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
         let (then, moment) = (self, *moment);
         match (then, answer) {
-            (Ssk1Then::Request(need), Ok(p_b)) => match need.wanted_for_renewal().cloned() {
-                None => seal(*need, &p_b, None, moment),
+            (Ssk1Then::Request(need, again), Ok(p_b)) => match need.wanted_for_renewal().cloned() {
+                None => seal(*need, again, &p_b, None, moment),
                 Some(questions) => {
-                    let renewing = Box::new(Renewing { need: *need, questions, p_b });
+                    let renewing = Box::new(Renewing { need: *need, again, questions, p_b });
                     asked(DeriveThen::RenewalProof(renewing), moment)
                 }
             },
-            (Ssk1Then::Request(need), Err(error)) => give_up(*need.txn(), error, moment),
-            (Ssk1Then::Outcome(need), Ok(p_g)) => match need.supply(&p_g, moment.time()) {
+            (Ssk1Then::Request(need, _), Err(error)) => give_up(*need.txn(), error, moment),
+            (Ssk1Then::Outcome(need, again), Ok(p_g)) => match need.supply(&p_g, moment.time()) {
                 Ok(decision) => decided(decision, moment),
-                Err(kept) => still(kept.error, kept.state),
+                Err(kept) => still(kept.error, kept.state, again),
             },
-            (Ssk1Then::Outcome(need), Err(error)) => still(error, need.into_state()),
+            (Ssk1Then::Outcome(need, again), Err(error)) => still(error, need.into_state(), again),
         }
     }
 }
 
 /// R2 is sealed; the attempt is saved before it leaves.
-fn seal(need: NeedSeal, p_b: &Secret, renewal: Option<&RenewalTags>, moment: Moment) -> TokenTurn {
+fn seal(
+    need: NeedSeal,
+    again: Again,
+    p_b: &Secret,
+    renewal: Option<&RenewalTags>,
+    moment: Moment,
+) -> TokenTurn {
     let txn = *need.txn();
     match need.supply(p_b, renewal, moment.time()) {
-        Ok(need) => asked(SaveThen::Request(Box::new(need)), moment),
+        Ok(need) => asked(SaveThen::Request(Box::new(need), again), moment),
         Err(error) => give_up(txn, error, moment),
     }
 }
@@ -302,6 +229,7 @@ fn seal(need: NeedSeal, p_b: &Secret, renewal: Option<&RenewalTags>, moment: Mom
 /// A renewal whose earlier key is asked, after p_B.
 pub struct Renewing {
     pub(super) need: NeedSeal,
+    pub(super) again: Again,
     pub(super) questions: RenewalQuestions,
     pub(super) p_b: Secret,
 }
@@ -309,7 +237,7 @@ pub struct Renewing {
 impl Renewing {
     /// The earlier key has answered.
     pub(super) fn seal(self, proof: Secret, mix: Secret, moment: Moment) -> TokenTurn {
-        seal(self.need, &self.p_b, Some(&RenewalTags { proof, mix }), moment)
+        seal(self.need, self.again, &self.p_b, Some(&RenewalTags { proof, mix }), moment)
     }
 
     /// The token has no answer about the earlier key.
@@ -345,7 +273,7 @@ impl Resume for Box<NeedEarlier> {
                 Ok(need) => asked(need, *moment),
                 Err(unfit) => refuse(unfit, *moment),
             },
-            Err(error) => still(error, self.into_state()),
+            Err(error) => still(error, self.into_state(), None),
         }
     }
 }
@@ -358,7 +286,7 @@ fn refuse(unfit: UnfitGrant, moment: Moment) -> TokenTurn {
 /// The attempt to save.
 pub enum SaveThen {
     /// R2 is to leave.
-    Request(Box<NeedHold>),
+    Request(Box<NeedHold>, Again),
     /// The server has said to wait.
     Waiting(Box<NeedWait>),
 }
@@ -370,7 +298,7 @@ impl Resume for SaveThen {
 
     fn question(&self) -> &Self::Question {
         match self {
-            SaveThen::Request(need) => need.wanted(),
+            SaveThen::Request(need, _) => need.wanted(),
             SaveThen::Waiting(need) => need.wanted(),
         }
     }
@@ -378,17 +306,17 @@ impl Resume for SaveThen {
     fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
         let (then, moment) = (self, *moment);
         match (then, answer) {
-            (SaveThen::Request(need), Ok(())) => {
+            (SaveThen::Request(need, again), Ok(())) => {
                 let step = need.supply();
-                reply::send(step.send.into_bytes(), State::AwaitOutcome(Box::new(step.next)))
+                reply::send(step.send.into_bytes(), State::AwaitOutcome(Box::new(step.next), again))
             }
-            (SaveThen::Request(need), Err(error)) => give_up(*need.txn(), error, moment),
+            (SaveThen::Request(need, _), Err(error)) => give_up(*need.txn(), error, moment),
             (SaveThen::Waiting(need), Ok(())) => {
                 let used = need.proof_key().clone();
                 let news = News::Waiting(Box::new(need.supply()));
                 forget_ticket(used, TokenReply { news: Some(news), ..TokenReply::default() }, moment)
             }
-            (SaveThen::Waiting(need), Err(error)) => still(error, need.into_state()),
+            (SaveThen::Waiting(need), Err(error)) => still(error, need.into_state(), None),
         }
     }
 }
@@ -423,7 +351,9 @@ impl Resume for Box<NeedJoin> {
                 };
                 forget_ticket(used, reply, moment)
             }
-            Err(error) => still(error, need.into_state()),
+            // An R3 with a wrong tag_s is forged, whoever finds out.
+            Err(TokenError::WrongProof) => still(TokenRegistrationError::Proof, need.into_state(), None),
+            Err(error) => still(error, need.into_state(), None),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::TokenReply;
 use super::derive::DeriveThen;
+use super::form::{Again, Registering, UserTurn};
 use super::open::RegistrationThen;
-use super::register::{AbandonThen, AttemptsThen, Registering, SaveThen, Ssk1Then, UserTurn};
+use super::register::{AbandonThen, AttemptsThen, SaveThen, Ssk1Then};
 use super::session::ClientTurn;
 use super::settle::{RemoveThen, UpdateThen};
 use crate::exchange::Asked;
@@ -71,7 +72,7 @@ device_turn! {
     /// The trust anchors.
     Anchors(Box<Registering>);
     /// SSK1, encapsulated to P_u.
-    Encapsulate(Box<NeedWrap>);
+    Encapsulate(Box<(NeedWrap, Again)>);
     /// p_B or p_G.
     DeriveFromSsk1(Ssk1Then);
     /// A use of a shared key.

@@ -30,7 +30,7 @@ use crate::id::KeyId;
 use crate::record::Waiting;
 
 /// Why the server should expect this applicant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Credential {
     /// It should not: trust on first use.

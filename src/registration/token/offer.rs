@@ -1,7 +1,7 @@
 //! R0 and R1: ask for an offer and verify who makes it (patent steps 80 and 90).
 
 use super::facts::OfferFacts;
-use super::request::NeedWrap;
+use super::request::{NeedWrap, ProofMaker};
 use super::{Credential, refusal};
 use crate::certificate::{Revocation, TrustAnchors, VerifiedServer, verify_stapled};
 use crate::id::{KeyId, ServerName, Txn};
@@ -158,14 +158,23 @@ impl NeedForm {
         self.facts.expires
     }
 
+    /// Checks a filled-in form and what goes with it, without using them up.
+    ///
+    /// # Errors
+    /// [`TokenRegistrationError::Form`] names the fields at fault; [`TokenRegistrationError::TicketForm`] when a
+    /// ticket goes with another form; [`TokenRegistrationError::FormTooLong`].
+    pub fn check(&self, form: &Form, credential: &Credential) -> Result<(), TokenRegistrationError> {
+        let name = self.template.check(form).map_err(|faults| self.template.named(&faults))?;
+        ProofMaker::of(&self.facts, form, &name, credential.clone()).map(drop)
+    }
+
     /// Takes the filled-in form and the reason why the applicant should be expected.
     ///
     /// # Errors
-    /// [`TokenRegistrationError::TicketForm`] when a ticket goes with another form;
-    /// [`TokenRegistrationError::FormTooLong`], or [`TokenRegistrationError::NotWanted`] for a form of another
-    /// template.
+    /// Those of [`NeedForm::check`].
     pub fn supply(self, form: Form, credential: Credential) -> Result<NeedWrap, TokenRegistrationError> {
-        let name = self.template.check(&form).map_err(|_| TokenRegistrationError::NotWanted)?;
-        NeedWrap::new(self.facts, form, &name, credential)
+        let name = self.template.check(&form).map_err(|faults| self.template.named(&faults))?;
+        let proof = ProofMaker::of(&self.facts, &form, &name, credential)?;
+        Ok(NeedWrap::new(self.facts, form, proof))
     }
 }

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 /// Maker of the proof in R2.
 #[derive(Debug)]
-enum ProofMaker {
+pub(super) enum ProofMaker {
     None,
     Activation(Secret),
     Renewal(KeyId),
@@ -40,37 +40,13 @@ pub struct NeedWrap {
 }
 
 impl NeedWrap {
-    pub(super) fn new(
-        facts: OfferFacts,
-        form: Form,
-        name: &UserName,
-        credential: Credential,
-    ) -> Result<Self, TokenRegistrationError> {
-        let proof = match credential {
-            Credential::None => ProofMaker::None,
-            Credential::Activation(code) => ProofMaker::Activation(code.secret(facts.server.name(), name)),
-            Credential::Renewal(key_id) => ProofMaker::Renewal(key_id),
-            Credential::Ticket(waiting)
-                if waiting.form != form || waiting.server_name != *facts.server.name() =>
-            {
-                return Err(TokenRegistrationError::TicketForm);
-            }
-            Credential::Ticket(waiting) => {
-                let Waiting { ticket_id: id, ticket, renews, replaces, .. } = waiting;
-                ProofMaker::Ticket { id, ticket, renews, replaces }
-            }
-        };
-        // A proof of the same length stands in for the one to come.
-        let body = RequestBody { form, proof: proof.claim([0; 32]) };
-        if padding::pad(&Zeroizing::new(wire::encode(&body)), MAX_FORM).is_none() {
-            return Err(TokenRegistrationError::FormTooLong);
-        }
+    pub(super) fn new(facts: OfferFacts, form: Form, proof: ProofMaker) -> Self {
         let question = EncapsulateSsk1 {
             txn: facts.txn,
             suite: facts.suite.id(),
             server_key: facts.server.kem_key().clone(),
         };
-        Ok(Self { question, facts, form: body.form, proof })
+        Self { question, facts, form, proof }
     }
 
     /// The question: SSK1, encapsulated to P_u.
@@ -234,6 +210,35 @@ impl NeedSeal {
 }
 
 impl ProofMaker {
+    /// Makes the proof's maker, and checks that it goes with the form and that both fit into R2.
+    pub(super) fn of(
+        facts: &OfferFacts,
+        form: &Form,
+        name: &UserName,
+        credential: Credential,
+    ) -> Result<Self, TokenRegistrationError> {
+        let proof = match credential {
+            Credential::None => Self::None,
+            Credential::Activation(code) => Self::Activation(code.secret(facts.server.name(), name)),
+            Credential::Renewal(key_id) => Self::Renewal(key_id),
+            Credential::Ticket(waiting)
+                if waiting.form != *form || waiting.server_name != *facts.server.name() =>
+            {
+                return Err(TokenRegistrationError::TicketForm);
+            }
+            Credential::Ticket(waiting) => {
+                let Waiting { ticket_id: id, ticket, renews, replaces, .. } = waiting;
+                Self::Ticket { id, ticket, renews, replaces }
+            }
+        };
+        // A proof of the same length stands in for the one to come.
+        let body = RequestBody { form: form.clone(), proof: proof.claim([0; 32]) };
+        match padding::pad(&Zeroizing::new(wire::encode(&body)), MAX_FORM) {
+            Some(_) => Ok(proof),
+            None => Err(TokenRegistrationError::FormTooLong),
+        }
+    }
+
     const fn renews(&self) -> Option<KeyId> {
         match self {
             Self::Renewal(key_id) => Some(*key_id),

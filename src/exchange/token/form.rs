@@ -1,0 +1,187 @@
+//! The offer and the form: R0, R1, and what the user fills in.
+//!
+//! The form is kept until R3, so that a lapsed offer costs the user nothing: a new one is fetched, and the same
+//! form goes with it.
+
+use super::register::{AbandonThen, abandon};
+use super::turn::asked;
+use super::{RegisterOptions, State, TokenExchangeError, TokenTurn, reply};
+use crate::certificate::{Revocation, TrustAnchors, VerifiedServer};
+use crate::exchange::asked::Resume;
+use crate::id::{ServerName, Txn};
+use crate::moment::Moment;
+use crate::port::question::{Answered, FindAnchors};
+use crate::registration::Recoverable;
+use crate::registration::token::{self as steps, AwaitOffer, Credential, NeedForm};
+use crate::template::{Form, Template};
+use crate::time::UnixTime;
+use alloc::boxed::Box;
+use core::fmt;
+
+/// A registration before its R0.
+#[derive(Debug)]
+pub struct Registering {
+    server: ServerName,
+    options: RegisterOptions,
+    /// A form that is filled in already.
+    filled: Option<Filled>,
+}
+
+/// A form as the user filled it in.
+#[derive(Debug)]
+struct Filled {
+    template: Template,
+    form: Form,
+    credential: Credential,
+    /// The attempt that this run takes the place of, once the server has made another offer.
+    replaces: Option<Txn>,
+}
+
+/// What a run begins again with after E0 `restart`; none once it has.
+pub(super) type Again = Option<Box<Registering>>;
+
+impl Registering {
+    pub(super) fn new(server: ServerName, options: RegisterOptions) -> Box<Self> {
+        Box::new(Self { server, options, filled: None })
+    }
+
+    /// Begins again with the same form: the server does not know the offer of this attempt any more.
+    pub(super) fn restart(mut self: Box<Self>, txn: Txn, moment: Moment) -> TokenTurn {
+        if let Some(filled) = &mut self.filled {
+            filled.replaces = Some(txn);
+        }
+        asked(self, moment)
+    }
+}
+
+impl Resume for Box<Registering> {
+    type Question = FindAnchors;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        &FindAnchors
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let (registering, mut moment) = (self, *moment);
+        let anchors = match answer {
+            Ok(anchors) => anchors,
+            Err(error) => return reply::failed(error, None),
+        };
+        match steps::hello(registering.server.clone(), registering.options.suites, &mut moment) {
+            Ok(step) => {
+                let next = Box::new(step.next.replacing(registering.options.replaces));
+                let state = State::AwaitOffer(next, anchors, registering);
+                reply::send(step.send.into_bytes(), state)
+            }
+            Err(error) => reply::failed(error, None),
+        }
+    }
+}
+
+/// R1.
+pub(super) fn offer(
+    state: AwaitOffer,
+    anchors: &TrustAnchors,
+    mut registering: Box<Registering>,
+    frame: &[u8],
+    moment: Moment,
+) -> TokenTurn {
+    let revocation: &Revocation = &registering.options.revocation;
+    let need = match state.receive_offer(frame, anchors, revocation, moment.time()) {
+        Ok(need) => Box::new(need),
+        Err(error) => return reply::failed(error, None),
+    };
+    let filled = registering.filled.take();
+    let user = UserTurn { need, registering, moment };
+    match filled {
+        // Another template asks something else: the user answers that.
+        Some(filled) if filled.template == *user.need.wanted() => {
+            user.go_on(filled).unwrap_or_else(|kept| TokenTurn::User(kept.state))
+        }
+        _ => TokenTurn::User(user),
+    }
+}
+
+/// The user is to fill the form in.
+#[must_use = "the exchange goes on with the form"]
+pub struct UserTurn {
+    need: Box<NeedForm>,
+    registering: Box<Registering>,
+    moment: Moment,
+}
+
+impl fmt::Debug for UserTurn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserTurn(..)")
+    }
+}
+
+impl UserTurn {
+    /// The verified server that asks, the template to fill in with [`Template::fill`], and the time after
+    /// which the offer has lapsed.
+    #[must_use]
+    pub const fn wanted(&self) -> (&VerifiedServer, &Template, UnixTime) {
+        (self.need.server(), self.need.wanted(), self.need.expires())
+    }
+
+    /// Goes on with the form and the reason why the applicant should be expected, at once.
+    ///
+    /// # Errors
+    /// [`Recoverable`], with this turn to try again with and the reason why the form is refused:
+    /// [`TokenRegistrationError::Form`](crate::registration::TokenRegistrationError::Form) names the fields.
+    pub fn supply(self, form: Form, credential: Credential) -> Result<TokenTurn, Recoverable<Self>> {
+        let template = self.need.wanted().clone();
+        self.go_on(Filled { template, form, credential, replaces: None })
+    }
+
+    /// Goes on with a form that took its time. Where the offer has lapsed by then, another one is fetched
+    /// first, and the form goes with that; the user is asked again only if the template has changed.
+    ///
+    /// # Errors
+    /// As [`UserTurn::supply`].
+    pub fn supply_at(
+        mut self,
+        form: Form,
+        credential: Credential,
+        moment: Moment,
+    ) -> Result<TokenTurn, Recoverable<Self>> {
+        self.moment = moment;
+        if self.moment.time() <= self.need.expires() {
+            return self.supply(form, credential);
+        }
+        if let Err(error) = self.need.check(&form, &credential) {
+            return Err(Recoverable { state: self, error });
+        }
+        let Self { need, mut registering, moment } = self;
+        let template = need.wanted().clone();
+        registering.filled = Some(Filled { template, form, credential, replaces: None });
+        Ok(asked(registering, moment))
+    }
+
+    /// Ends the registration: the user does not want to go on. Nothing has been stored.
+    pub fn cancel(self) -> TokenTurn {
+        reply::failed(TokenExchangeError::Declined, None)
+    }
+
+    fn go_on(self, filled: Filled) -> Result<TokenTurn, Recoverable<Self>> {
+        let Self { need, mut registering, moment } = self;
+        let Filled { form, credential, replaces, .. } = &filled;
+        if let Err(error) = need.check(form, credential) {
+            return Err(Recoverable { state: Self { need, registering, moment }, error });
+        }
+        let need = match need.supply(form.clone(), credential.clone()) {
+            Ok(need) => need,
+            Err(error) => return Ok(reply::failed(error, None)),
+        };
+        Ok(match *replaces {
+            // It has begun again once, and does not again.
+            Some(txn) => abandon(txn, AbandonThen::Replaced(Box::new((need, None))), moment),
+            None => {
+                registering.filled = Some(filled);
+                asked(Box::new((need, Some(registering))), moment)
+            }
+        })
+    }
+}
