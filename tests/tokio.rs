@@ -15,6 +15,8 @@ mod world;
 mod both;
 #[path = "tokio/cancel.rs"]
 mod cancel;
+#[path = "tokio/gone.rs"]
+mod gone;
 #[path = "tokio/idle.rs"]
 mod idle;
 #[path = "tokio/life.rs"]

@@ -48,7 +48,12 @@ pub(super) fn session<S>(
         peer: Arc::new(registration),
     };
     let timeouts = calling.timeouts();
-    let patience = Patience { frame: Some(timeouts.frame), silence: timeouts.silence, until: None };
+    let patience = Patience {
+        frame: Some(timeouts.frame),
+        silence: timeouts.silence,
+        write: Some(timeouts.write),
+        until: None,
+    };
     let end = TokenEnd { calling, awaited: Vec::new() };
     Ok(Session::new(link, end, exchange, facts, patience))
 }

@@ -86,7 +86,12 @@ impl Serving {
 
     /// The patience with a session.
     const fn patience(&self) -> Patience {
-        Patience { frame: Some(self.limits.frame), silence: self.limits.silence, until: None }
+        Patience {
+            frame: Some(self.limits.frame),
+            silence: self.limits.silence,
+            write: Some(self.limits.write),
+            until: None,
+        }
     }
 }
 
@@ -119,7 +124,7 @@ where
 /// Tells the peer `busy`.
 async fn send_away<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>, why: NoPlace) -> AcceptError {
     link.queue(ErrorReason::Busy.frame().as_bytes());
-    let told = poll_fn(|context| match link.poll_drain(context) {
+    let told = poll_fn(|context| match link.poll_drain(context, Patience::default()) {
         Poll::Ready(Ok(())) => link.poll_shutdown(context),
         other => other,
     });
@@ -143,7 +148,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Conversation<S> {
             self.place.spoke();
             let reply = self.turn(exchange).await?;
             reply.send.iter().for_each(|frame| self.link.queue(frame));
-            let sent = timeout(self.serving.limits.frame, poll_fn(|context| self.link.poll_drain(context)));
+            let sent = timeout(self.serving.limits.frame, {
+                poll_fn(|context| self.link.poll_drain(context, Patience::default()))
+            });
             sent.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
             match reply.next {
                 None => return Ok(None),
@@ -156,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Conversation<S> {
     /// Waits for a frame, or until the place is lost.
     async fn frame(&mut self, time: Duration) -> Result<bool, Ended> {
         let until = self.began.checked_add(time);
-        let patience = Patience { frame: Some(self.serving.limits.frame), silence: None, until };
+        let patience = Patience { frame: Some(self.serving.limits.frame), until, ..Patience::default() };
         let mut lost = pin!(self.place.lost());
         poll_fn(|context| {
             if let Poll::Ready(frame) = self.link.poll_frame(context, patience) {

@@ -19,6 +19,9 @@ pub struct Limits {
     pub approval: Duration,
     /// Time without a byte of the peer's after which a session is cut off: none by default.
     pub silence: Option<Duration>,
+    /// Time without a byte taken by the peer while something is to be written, after which a session is cut off:
+    /// 60 s.
+    pub write: Duration,
     /// The most connections at once: 10 000.
     pub connections: usize,
     /// The most connections of one peer at once: 64.
@@ -38,6 +41,7 @@ impl Default for Limits {
             registration: Duration::from_secs(900),
             approval: Duration::from_secs(30),
             silence: None,
+            write: Duration::from_secs(60),
             connections: 10_000,
             connections_per_peer: 64,
             keys_at_once: thread::available_parallelism().map_or(2, usize::from),

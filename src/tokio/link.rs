@@ -8,12 +8,14 @@ use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// The most bytes read at once. They lie on the stack, so that a connection that waits holds no buffer.
 const CHUNK: usize = 16_384;
 /// Length of a frame's header, in bytes.
 const HEADER: usize = 4;
+/// Time after which a deadline that has passed was noticed, if anybody was reading.
+const UNNOTICED: Duration = Duration::from_secs(1);
 /// Bytes already written that are kept at the front of the outgoing buffer, at most.
 const SENT: usize = 65_536;
 
@@ -26,6 +28,8 @@ pub(super) struct Patience {
     pub(super) silence: Option<Duration>,
     /// The end of it, whatever comes.
     pub(super) until: Option<Instant>,
+    /// Without taking a byte, while there is something to be written.
+    pub(super) write: Option<Duration>,
 }
 
 /// A stream with its frames.
@@ -44,6 +48,8 @@ pub(super) struct Link<S> {
     written: usize,
     /// True when something was written that has to be flushed.
     dirty: bool,
+    /// Runs while the peer takes nothing of what is to be written.
+    stuck: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Link<S> {
@@ -58,6 +64,7 @@ impl<S> Link<S> {
             outgoing: Vec::new(),
             written: 0,
             dirty: false,
+            stuck: None,
         }
     }
 
@@ -117,7 +124,7 @@ impl<S> Link<S> {
 
     /// Drops what is yet to be written.
     pub(super) fn discard(&mut self) {
-        (self.outgoing, self.written, self.dirty) = (Vec::new(), 0, false);
+        (self.outgoing, self.written, self.dirty, self.stuck) = (Vec::new(), 0, false, None);
     }
 
     pub(super) fn into_stream(self) -> S {
@@ -156,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                         Ok(false)
                     });
                 }
-                Poll::Ready(Ok(())) => self.came(chunk.filled()),
+                Poll::Ready(Ok(())) => self.came(chunk.filled(), patience),
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
@@ -167,9 +174,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
     }
 
-    fn came(&mut self, bytes: &[u8]) {
+    fn came(&mut self, bytes: &[u8], patience: Patience) {
         self.heard = Instant::now();
-        self.begun.get_or_insert(self.heard);
+        let begun = self.begun.get_or_insert(self.heard);
+        // A deadline that is long past was not noticed, so nobody read: that is not the peer's doing.
+        let noticed = patience.frame.and_then(|frame| begun.checked_add(frame)?.checked_add(UNNOTICED));
+        if noticed.is_some_and(|noticed| noticed < self.heard) {
+            *begun = self.heard;
+        }
         if self.taken > 0 {
             self.incoming.drain(..self.taken);
             self.taken = 0;
@@ -197,12 +209,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// Writes everything that is queued, and flushes the stream where that was asked for.
     ///
     /// # Errors
-    /// The stream's.
-    pub(super) fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// The stream's; [`io::ErrorKind::TimedOut`].
+    pub(super) fn poll_drain(
+        &mut self,
+        context: &mut Context<'_>,
+        patience: Patience,
+    ) -> Poll<io::Result<()>> {
+        match self.poll_write(context) {
+            Poll::Ready(done) => {
+                self.stuck = None;
+                Poll::Ready(done)
+            }
+            Poll::Pending => {
+                let Some(within) = patience.write else { return Poll::Pending };
+                let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(within)));
+                ready!(stuck.as_mut().poll(context));
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.outgoing.get(self.written..).filter(|rest| !rest.is_empty()) {
             match ready!(Pin::new(&mut self.stream).poll_write(context, rest)) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(written) => self.written = self.written.saturating_add(written),
+                Ok(written) => {
+                    self.written = self.written.saturating_add(written);
+                    self.stuck = None;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }

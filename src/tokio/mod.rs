@@ -54,8 +54,8 @@
 //! is given up has lost nothing.
 //!
 //! # What peers may take
-//! [`Limits`]: time for the first frame, for each frame, for a registration, for silence; places, in all and
-//! for each peer; work of the server's keys. Where places run out, the peer with the most connections that have
+//! [`Limits`]: time for the first frame, for each frame, for a registration, for silence, for taking nothing of
+//! what is sent; places, in all and for each peer; work of the server's keys. Where places run out, the peer with the most connections that have
 //! no session loses one and is told `busy`.
 
 mod acceptor;

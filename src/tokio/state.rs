@@ -243,9 +243,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End> Core<S, E> {
         if self.mute.is_some() {
             return Poll::Ready(());
         }
-        if let Err(error) = ready!(self.link.poll_drain(context)) {
+        if let Err(error) = ready!(self.link.poll_drain(context, self.patience)) {
             self.mute = Some((&error).into());
             self.link.discard();
+            // A peer that takes nothing has no session any more; one that is gone may have left something to read.
+            if error.kind() == io::ErrorKind::TimedOut {
+                self.fail((&error).into());
+            }
         }
         Poll::Ready(())
     }

@@ -7,7 +7,7 @@ use halfkey::record::{Attempt, Waiting};
 use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::token::Credential;
 use halfkey::template::{Field, FieldError, FieldKind, Form, FormError, Template};
-use halfkey::{ErrorReason, Moment, Secret, TicketId, Txn, UnixTime};
+use halfkey::{ErrorReason, Moment, Period, Secret, TicketId, Txn};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -80,8 +80,9 @@ fn waiting(n: u8) -> Waiting {
         ticket: Secret::new([n; 32]),
         form: other_form(),
         renews: None,
-        retry_at: NOW,
-        hold_until: UnixTime::from_secs(NOW.as_secs() + 86_400),
+        replaces: None,
+        retry: Period::new(NOW, 0),
+        hold: Period::new(NOW, 86_400),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whole lives: registration, sessions, configurations, recovery.
 
-use crate::world::{World, fill, grant};
+use crate::world::{World, fill, grant, token};
+use halfkey::certificate::TrustAnchors;
 use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::driver::RegistrationOutcome;
 use halfkey::exchange::{Configured, RequestKind, TokenExchangeError};
@@ -13,13 +14,15 @@ use halfkey::registration::token::Credential;
 use halfkey::store::Subject;
 use halfkey::store::operation::{DeleteRegistration, Entitle, InspectRegistration, Readmit, Revoke};
 use halfkey::template::Template;
-use halfkey::tokio::{ConnectError, Limits};
+use halfkey::tokio::{ConnectError, Connector, Limits};
 use halfkey::{AccessPath, ApplicationName, SystemRandom, UnixTime};
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 fn is_send<T: Send + 'static>(value: T) -> T {
@@ -240,14 +243,85 @@ async fn without_approval_requests_wait_and_a_limiter_says_busy() {
     }
 }
 
+/// Two servers, of which one is down: an attempt and a registration at each, whose answers were lost.
 #[tokio::test]
 async fn recovery_goes_on_past_a_server_that_is_down() {
-    let world = World::new();
-    let connector = world.connector();
-    let registration = world.register(&connector).await;
-    drop(registration);
-    let recovered = connector.recover(|_| async { Err::<DuplexStream, _>(io::Error::other("down")) });
-    assert!(recovered.await.unwrap().is_empty(), "nothing to recover");
+    let (up, down) = (World::new(), World::named("down.example"));
+    let anchors = up.anchors.as_slice().iter().chain(down.anchors.as_slice()).cloned();
+    let connector = Connector::builder(token(TrustAnchors::new(anchors.collect()).unwrap())).build();
+    for world in [&down, &up] {
+        // R5 is lost, then R3.
+        for (name, writes) in [("alice", 3), ("bob", 2)] {
+            let (stream, _served) = world.connect();
+            let lost = Loses { stream, writes };
+            let fill = move |_, template: Template| async move {
+                Ok((template.fill([("name", name.into())])?, Credential::None))
+            };
+            drop(connector.register(lost, &world.name, fill).await.unwrap_err());
+        }
+    }
+    let recovered = connector.recover(|name| {
+        let stream = (name == up.name).then(|| up.connect().0);
+        async move { stream.ok_or_else(|| io::ErrorKind::ConnectionRefused.into()) }
+    });
+    let recovered = recovered.await.unwrap();
+    let (of_down, of_up): (Vec<_>, Vec<_>) = recovered.iter().partition(|one| one.server_name == down.name);
+    assert_eq!((of_down.len(), of_up.len()), (2, 2), "{recovered:?}");
+    for one in of_down {
+        let Err(ConnectError::Stream(error)) = &one.result else { panic!("{one:?}") };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+    assert!(of_up.iter().all(|one| matches!(one.result, Ok(RegistrationOutcome::Active(_)))), "{of_up:?}");
+    // The others are held still, and recovered once their server is there again.
+    let recovered = connector.recover(|_| {
+        let stream = down.connect().0;
+        async move { Ok(stream) }
+    });
+    let recovered = recovered.await.unwrap();
+    assert_eq!(recovered.len(), 2);
+    assert!(recovered.iter().all(|one| matches!(one.result, Ok(RegistrationOutcome::Active(_)))));
+    assert_eq!(connector.token().registrations().unwrap().len(), 4);
+}
+
+/// A stream that loses the answer to this write, and ends.
+struct Loses {
+    stream: DuplexStream,
+    writes: usize,
+}
+
+impl AsyncRead for Loses {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.writes == 0 {
+            // It comes, and is lost.
+            let mut lost = [0; 1];
+            return Pin::new(&mut self.stream).poll_read(context, &mut ReadBuf::new(&mut lost));
+        }
+        Pin::new(&mut self.stream).poll_read(context, out)
+    }
+}
+
+impl AsyncWrite for Loses {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, data);
+        self.writes = self.writes.saturating_sub(usize::from(written.is_ready()));
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,20 @@
 //! Peers that take too long or too much, and a server that shuts down.
 
-use crate::world::{World, fill, grant};
-use halfkey::ErrorReason;
-use halfkey::tokio::{AcceptError, ConnectError, Limits};
+use crate::world::{World, fill, grant, parts, token};
+use halfkey::driver::{Observer, RegistrationOutcome};
+use halfkey::exchange::{RequestKind, TokenExchangeError};
+use halfkey::memory::{Server, Store};
+use halfkey::policy::SuiteList;
+use halfkey::port::auth_server::{Decapsulated, Encapsulated, OfferMaterial};
+use halfkey::port::{AuthServer, AuthServerError};
+use halfkey::registration::TokenRegistrationError;
+use halfkey::registration::token::Credential;
+use halfkey::template::Template;
+use halfkey::tokio::{AcceptError, Acceptor, ConnectError, Connector, Limits, OffExecutor};
+use halfkey::{Digest, ErrorReason, UnixTime};
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{Instant, sleep, timeout};
@@ -198,4 +209,126 @@ async fn a_shutdown_cuts_off_what_does_not_end() {
     assert_eq!(world.acceptor.shutdown(Duration::from_secs(5)).await, 1);
     assert_eq!(reading.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+}
+
+/// A holder of keys that answers when it is told to, and counts.
+struct Slow {
+    keys: Server,
+    gate: Arc<(Mutex<bool>, Condvar)>,
+    at_work: Arc<AtomicUsize>,
+}
+
+impl Slow {
+    fn works<T>(&self, answer: impl FnOnce() -> T) -> T {
+        self.at_work.fetch_add(1, Ordering::SeqCst);
+        let (open, opened) = &*self.gate;
+        drop(opened.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
+        answer()
+    }
+}
+
+/// Counts the offers that are asked for.
+struct Offers(Arc<AtomicUsize>);
+
+impl Observer for Offers {
+    fn admits(&self, _: &[u8], kind: RequestKind) -> bool {
+        self.0.fetch_add(usize::from(kind == RequestKind::Offer), Ordering::SeqCst);
+        true
+    }
+}
+
+impl AuthServer for Slow {
+    fn offer_material(&self, suites: &SuiteList, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
+        self.keys.offer_material(suites, now)
+    }
+    fn sign_offer(&self, certificate: &Digest, transcript: &Digest) -> Result<[u8; 64], AuthServerError> {
+        self.keys.sign_offer(certificate, transcript)
+    }
+    fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
+        self.works(|| self.keys.decapsulate(sealed, now))
+    }
+}
+
+#[tokio::test]
+async fn so_many_questions_wait_for_the_keys_and_no_more() {
+    let mut limits = Limits::default();
+    (limits.keys_at_once, limits.keys_waiting) = (1, 2);
+    let (settings, keys, anchors) = parts();
+    let (gate, at_work) = (Arc::<(Mutex<bool>, Condvar)>::default(), Arc::<AtomicUsize>::default());
+    let keys = Slow { keys, gate: Arc::clone(&gate), at_work: Arc::clone(&at_work) };
+    let name = settings.name.clone();
+    let offers = Arc::<AtomicUsize>::default();
+    let builder = Acceptor::builder(settings, keys, OffExecutor::new(Store::new()));
+    let acceptor = builder.approval(grant).limits(limits).observer(Offers(Arc::clone(&offers))).build();
+    let register = |user: &'static str| {
+        let (near, far) = tokio::io::duplex(4096);
+        let (acceptor, name, anchors) = (acceptor.clone(), name.clone(), anchors.clone());
+        tokio::spawn(async move { acceptor.accept(far, "peer").await.map(drop) });
+        tokio::spawn(async move {
+            let connector = Connector::builder(token(anchors)).build();
+            let fill = move |_, template: Template| async move {
+                Ok((template.fill([("name", user.into())])?, Credential::None))
+            };
+            connector.register(near, &name, fill).await
+        })
+    };
+    let until = async |count: &AtomicUsize, wanted| {
+        let come = async {
+            while count.load(Ordering::SeqCst) < wanted {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), come).await.unwrap();
+    };
+    // One is at work, and two wait for it.
+    let first = register("a");
+    until(&at_work, 1).await;
+    let waiting = [register("b"), register("c")];
+    until(&offers, 3).await;
+    let told = timeout(Duration::from_secs(20), register("d")).await.unwrap().unwrap().unwrap_err();
+    let ConnectError::Exchange(TokenExchangeError::Registration(told)) = told else { panic!("{told:?}") };
+    assert_eq!(told, TokenRegistrationError::ErrorMessage(ErrorReason::Busy));
+    assert_eq!(at_work.load(Ordering::SeqCst), 1);
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
+    for one in [first].into_iter().chain(waiting) {
+        let outcome = one.await.unwrap().unwrap();
+        assert!(matches!(outcome, RegistrationOutcome::Active(_)), "{outcome:?}");
+    }
+    assert_eq!(at_work.load(Ordering::SeqCst), 3);
+}
+
+/// Answers that are none, one every ten seconds: the client does not wait for ever, and says what came.
+#[tokio::test(start_paused = true)]
+async fn forged_answers_do_not_lengthen_the_wait() {
+    let world = World::new();
+    let connector = world.connector();
+    let (near, mut middle) = tokio::io::duplex(4096);
+    let (mut stream, _served) = world.connect();
+    let forging = tokio::spawn(async move {
+        // R0 and R1 pass; R2 is answered with nonsense, again and again.
+        carry(&mut middle, &mut stream).await;
+        carry(&mut stream, &mut middle).await;
+        let mut answered = 0;
+        while middle.write_all(&[0, 0, 0, 3, 1, 2, 3]).await.is_ok() {
+            answered += 1;
+            sleep(Duration::from_secs(10)).await;
+        }
+        answered
+    });
+    let began = Instant::now();
+    let error = connector.register(near, &world.name, fill).await.unwrap_err();
+    let ConnectError::Exchange(TokenExchangeError::Registration(error)) = error else { panic!("{error:?}") };
+    assert!(matches!(error, TokenRegistrationError::Wire(_)), "{error:?}");
+    assert_eq!(began.elapsed().as_secs(), 60);
+    assert!(forging.await.unwrap() > 5);
+}
+
+/// Carries one frame.
+async fn carry(from: &mut DuplexStream, to: &mut DuplexStream) {
+    let mut frame = vec![0; 4];
+    from.read_exact(&mut frame).await.unwrap();
+    frame.resize(4 + u32::from_be_bytes(frame[..4].try_into().unwrap()) as usize, 0);
+    from.read_exact(&mut frame[4..]).await.unwrap();
+    to.write_all(&frame).await.unwrap();
 }

@@ -1,10 +1,13 @@
 //! A session as a byte stream.
 
-use crate::world::World;
+use crate::world::{World, grant};
+use halfkey::ServerSettings;
+use halfkey::session::token::Options;
+use halfkey::tokio::Limits;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional, duplex};
 
-fn pattern(length: usize) -> Vec<u8> {
+pub(crate) fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|place| (place * 31 + place / 251) as u8).collect()
 }
 
@@ -64,6 +67,31 @@ async fn tokio_splits_it_too_and_halves_come_together() {
     let mut came = [0; 4];
     read.read_exact(&mut came).await.unwrap();
     assert_eq!(&came, b"down");
+}
+
+#[tokio::test]
+async fn keys_are_renewed_within_the_stream() {
+    let change = |settings: &mut ServerSettings| settings.rekey_after = 3;
+    let world = World::set(change, Limits::default(), |builder| builder.approval(grant));
+    let connector = world.connector();
+    let registration = world.register(&connector).await;
+    let (stream, served) = world.connect();
+    let options = Options { rekey_after: 2, ..Options::default() };
+    let mut client = connector.open_with(stream, &registration.key_id, options).await.unwrap();
+    let mut server = served.await.unwrap().unwrap().unwrap();
+    let echo = tokio::spawn(async move {
+        let mut came = Vec::new();
+        server.read_to_end(&mut came).await.unwrap();
+        server.write_all(&came).await.unwrap();
+        server.shutdown().await.unwrap();
+        server
+    });
+    client.write_all(&pattern(1_000_000)).await.unwrap();
+    client.shutdown().await.unwrap();
+    let mut came = Vec::new();
+    client.read_to_end(&mut came).await.unwrap();
+    assert!(came == pattern(1_000_000));
+    drop(echo.await.unwrap());
 }
 
 #[tokio::test]

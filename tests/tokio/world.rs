@@ -62,10 +62,14 @@ pub(crate) fn grant(_: &EnrolmentRequest) -> Decision {
 
 /// The parts of a server: settings, keys and what tokens trust.
 pub(crate) fn parts() -> (ServerSettings, Server, TrustAnchors) {
+    parts_of("gate.example")
+}
+
+fn parts_of(name: &str) -> (ServerSettings, Server, TrustAnchors) {
     let (random, now) = (&mut SystemRandom, UnixTime::now());
     let key = IssuerKey::generate_ed25519(random).unwrap();
     let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), key).unwrap();
-    let (name, offer_key) = (ServerName::new("gate.example").unwrap(), OfferKey::generate(random));
+    let (name, offer_key) = (ServerName::new(name).unwrap(), OfferKey::generate(random));
     let kem_key = KemPrivateKey::from_pkcs8_pem(include_str!("../data/test-key-rsa-2048-a.pem")).unwrap();
     let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key).unwrap();
     let chain = authority.issue(&request, Validity::new(now, now.after(86_400)).unwrap(), random).unwrap();
@@ -75,13 +79,42 @@ pub(crate) fn parts() -> (ServerSettings, Server, TrustAnchors) {
     (settings, keys, authority.trust_anchor().unwrap().into())
 }
 
+pub(crate) fn token(anchors: TrustAnchors) -> SoftwareToken {
+    let random = Box::new(SystemRandom);
+    let made = SoftwareToken::new(anchors, &PIN.into(), PinSettings::for_tests(), random);
+    let (mut token, _) = made.unwrap();
+    token.unlock(&PIN.into()).unwrap();
+    token
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::with(Limits::default(), |builder| builder.approval(grant))
     }
 
     pub(crate) fn with(limits: Limits, build: impl FnOnce(AcceptorBuilder) -> AcceptorBuilder) -> Self {
-        let (settings, keys, anchors) = parts();
+        Self::set(|_| (), limits, build)
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
+        Self::make(parts_of(name), Limits::default(), |builder| builder.approval(grant))
+    }
+
+    pub(crate) fn set(
+        change: impl FnOnce(&mut ServerSettings),
+        limits: Limits,
+        build: impl FnOnce(AcceptorBuilder) -> AcceptorBuilder,
+    ) -> Self {
+        let mut parts = parts();
+        change(&mut parts.0);
+        Self::make(parts, limits, build)
+    }
+
+    fn make(
+        (settings, keys, anchors): (ServerSettings, Server, TrustAnchors),
+        limits: Limits,
+        build: impl FnOnce(AcceptorBuilder) -> AcceptorBuilder,
+    ) -> Self {
         let (store, log, name) = (Arc::new(Store::new()), Log::default(), settings.name.clone());
         let builder = Acceptor::builder(settings, keys, OffExecutor::shared(Arc::clone(&store)));
         let acceptor = build(builder.observer(log.clone()).limits(limits)).build();
@@ -89,11 +122,7 @@ impl World {
     }
 
     pub(crate) fn builder(&self) -> ConnectorBuilder<SoftwareToken> {
-        let random = Box::new(SystemRandom);
-        let made = SoftwareToken::new(self.anchors.clone(), &PIN.into(), PinSettings::for_tests(), random);
-        let (mut token, _) = made.unwrap();
-        token.unlock(&PIN.into()).unwrap();
-        Connector::builder(token)
+        Connector::builder(token(self.anchors.clone()))
     }
 
     pub(crate) fn connector(&self) -> Connector<SoftwareToken> {
