@@ -141,7 +141,8 @@ impl Holder {
         }
         let registrations = self.token().registrations()?;
         for one in registrations {
-            let progress = if one.progress == Progress::Active { "active" } else { "joined" };
+            let joined = if one.progress == Progress::Active { "active" } else { "joined" };
+            let progress = one.not_active.map_or(joined.to_owned(), |status| status.to_string());
             say(format_args!("{}: {progress}, user {}, key {}", one.server_name, one.user_id, one.key_id));
             for held in &one.configurations {
                 let serial = (held.serial.epoch, held.serial.number);

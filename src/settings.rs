@@ -65,6 +65,12 @@ pub struct ServerOptions {
     /// Records after which the server renews its key of a session: 2^24 − 1, the most there may be.
     #[cfg_attr(feature = "serde", serde(default = "default::rekey_after"))]
     pub rekey_after: u32,
+    /// Seconds after which the standing of an open session's registration is read again: 30; 0 for every message.
+    #[cfg_attr(feature = "serde", serde(default = "default::recheck"))]
+    pub recheck: u32,
+    /// Seconds after which the server ends a session: one day.
+    #[cfg_attr(feature = "serde", serde(default = "default::session_age"))]
+    pub session_age: u32,
 }
 
 /// A setting that no server can work with.
@@ -103,6 +109,12 @@ mod default {
     pub(super) const fn open_registration() -> bool {
         true
     }
+    pub(super) const fn recheck() -> u32 {
+        30
+    }
+    pub(super) const fn session_age() -> u32 {
+        86_400
+    }
     pub(super) const fn rekey_after() -> u32 {
         (1 << 24) - 1
     }
@@ -125,6 +137,8 @@ impl ServerOptions {
             pending_total: default::pending_total(),
             open_registration: default::open_registration(),
             rekey_after: default::rekey_after(),
+            recheck: default::recheck(),
+            session_age: default::session_age(),
         }
     }
 
@@ -161,6 +175,8 @@ impl ServerOptions {
             pending_total: self.pending_total,
             open_registration: self.open_registration,
             rekey_after: self.rekey_after,
+            recheck: self.recheck,
+            session_age: self.session_age,
             suites: SUITES,
             secrets,
         })
@@ -199,6 +215,11 @@ pub struct ServerSettings {
     pub open_registration: bool,
     /// Records after which the server renews its key of a session: 2^24 − 1, the most there may be.
     pub rekey_after: u32,
+    /// Seconds after which the standing of an open session's registration is read again: 30; 0 for every message.
+    /// Nothing is served for longer under a registration that is suspended, revoked, expired or superseded.
+    pub recheck: u32,
+    /// Seconds after which the server ends a session: one day. The token may open another at once.
+    pub session_age: u32,
     /// The suites whose code is at hand.
     pub suites: &'static [&'static dyn Suite],
     pub(crate) secrets: ServerSecrets,
@@ -223,6 +244,8 @@ impl ServerSettings {
             pending_total: default::pending_total(),
             open_registration: default::open_registration(),
             rekey_after: default::rekey_after(),
+            recheck: default::recheck(),
+            session_age: default::session_age(),
             suites: SUITES,
             secrets,
         }

@@ -14,7 +14,7 @@
 use core::fmt::Debug;
 use halfkey::certificate::{IssuerName, TrustAnchor, TrustAnchors};
 use halfkey::key::IssuerKey;
-use halfkey::message::ConfigurationSerial;
+use halfkey::message::{ConfigurationSerial, Status};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::record::*;
 use halfkey::schedule::KeySet;
@@ -208,6 +208,7 @@ prop_compose! {
         configurations in vec(held(), 0..20),
         clock_floor in time(),
         certificate_end in time(),
+        status in 0_u8..5,
     ) -> TokenRegistration {
         let [certificate, anchor] = digests;
         TokenRegistration {
@@ -215,6 +216,7 @@ prop_compose! {
             user_id: UserId::new(&user_id).unwrap(), access_path: AccessPath::new(&path).unwrap(), suite, policy,
             alias: alias.map(Alias::new), progress, supersedes: supersedes.map(KeyId::new), configurations,
             clock_floor, certificate_end,
+            not_active: Status::from_code(status).filter(|status| *status != Status::Active),
         }
     }
 }

@@ -185,6 +185,11 @@ fn both_keep_what_they_know_over_restarts() {
 
     let server = Server::start(&place, &["--revoke", "alice"]);
     assert!(alice.fails(&server, &["session"]).contains("revoked"));
+    // The token remembers it, and a dead key is in nobody's way.
+    assert!(alice.ok(&server, &["status"]).contains(": revoked, user "));
+    let other = alice.ok(&server, &["register", "--name", "alice.b"]);
+    assert!(other.contains("registered as ") && !other.contains("already"), "{other}");
+    assert!(!alice.ok(&server, &["status"]).contains("revoked"));
     let other = Holder { place: &place, name: "other" };
     assert!(other.fails(&server, &["register", "--name", "alice"]).contains("the name is taken"));
 }

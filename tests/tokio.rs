@@ -26,6 +26,8 @@ mod limits;
 #[cfg(all(unix, feature = "postgres"))]
 #[path = "tokio/postgres.rs"]
 mod postgres;
+#[path = "tokio/rights.rs"]
+mod rights;
 #[cfg(all(unix, feature = "postgres"))]
 #[path = "postgres/server.rs"]
 mod server;

@@ -102,6 +102,7 @@ impl Pair {
                 supersedes: None,
                 configurations: Vec::new(),
                 clock_floor: NOW,
+                not_active: None,
             },
             registered: ServerRegistration {
                 key_id,

@@ -87,12 +87,18 @@ impl Holder {
         Ok(all.into_iter().filter(|one| one.server_name == self.server).collect())
     }
 
+    /// Those of them that the server has not ended, as far as the token knows.
+    fn good(&self) -> Outcome<Vec<TokenRegistration>> {
+        let good = |one: &TokenRegistration| matches!(one.not_active, None | Some(Word::Suspended));
+        Ok(self.registrations()?.into_iter().filter(good).collect())
+    }
+
     pub(crate) fn newest(&self) -> Outcome<TokenRegistration> {
         self.registrations()?.pop().ok_or_else(|| format!("not registered with {}", self.server).into())
     }
 
     pub(crate) fn register(&self, arguments: &Arguments) -> Outcome {
-        if let Some(active) = self.registrations()?.iter().find(|one| one.progress == Progress::Active) {
+        if let Some(active) = self.good()?.iter().find(|one| one.progress == Progress::Active) {
             if arguments.has("--replace") {
                 // A key that the server refuses cannot be renewed: another proof is wanted.
                 let code = ActivationCode::parse(arguments.required("--code")?)?;
@@ -105,7 +111,7 @@ impl Holder {
             return self.resume();
         }
         self.resume()?;
-        if !self.registrations()?.is_empty() {
+        if !self.good()?.is_empty() {
             return Ok(());
         }
         if self.waiting()? {
@@ -225,7 +231,7 @@ impl Holder {
 
     /// Returns true if a run has nothing left to do: another run registered, or renewed that key.
     fn settled(&self, renews: Option<KeyId>) -> Outcome<bool> {
-        let all = self.registrations()?;
+        let all = self.good()?;
         Ok(renews.map_or(!all.is_empty(), |old| all.iter().all(|one| one.key_id != old)))
     }
 

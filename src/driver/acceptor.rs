@@ -1,17 +1,14 @@
 //! A server's loop: registrations, then perhaps a session, over one connection.
 
 use super::hooks::{Approval, Observer};
-use super::split::WriteHalf;
-use super::stream::{End, Session, Taken, broken};
+use super::server_end::{Serve, ServerEnd, ServerSession, Sessions};
+use super::stream::Session;
 use super::{Framed, Transport};
 use crate::exchange::{RequestKind, ServerEvent, ServerExchange, ServerReply, ServerTurn};
-use crate::id::ApplicationName;
+use crate::id::KeyId;
 use crate::moment::Moment;
-use crate::port::entitlement_store::Entitlement;
 use crate::port::{AuthServer, EntitlementStore};
 use crate::registration::server::{Decision, EnrolmentRequest};
-use crate::session::server::Established;
-use crate::session::{Channel, ChannelError};
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
 use core::fmt;
@@ -32,6 +29,7 @@ struct Hands {
     approval: Box<dyn Approval>,
     observer: Box<dyn Observer>,
     clock: Box<dyn Fn() -> UnixTime + Send + Sync>,
+    sessions: Sessions,
 }
 
 /// Makes an [`Acceptor`].
@@ -85,6 +83,7 @@ impl Acceptor {
                 approval: Box::new(|_: &EnrolmentRequest| Decision::Wait { retry_after: RETRY_SECS }),
                 observer: Box::new(()),
                 clock: Box::new(UnixTime::now),
+                sessions: Sessions::default(),
             },
         }
     }
@@ -104,126 +103,76 @@ impl Acceptor {
             let reply = self.answer(exchange, peer, &frame);
             reply.send.iter().try_for_each(|frame| transport.send(frame))?;
             match reply.next {
-                Some(next) if next.session().is_some() => {
-                    let end = ServerEnd { acceptor: self.clone(), peer: peer.into(), exchange: Some(next) };
-                    return Ok(Some(Session::new(end, transport)));
-                }
-                Some(next) => exchange = next,
+                Some(next) => match next.session().map(|session| session.key_id) {
+                    Some(key_id) => return Ok(Some(self.opened(next, key_id, peer, transport))),
+                    None => exchange = next,
+                },
                 None => break,
             }
         }
         Ok(None)
     }
 
+    /// Ends the open sessions of a key, and returns their number: each when its next record comes, data is written
+    /// to it or its stream's time is over. The token is told how its registration stands, and sessions that it
+    /// opens from now on are served.
+    pub fn end_sessions(&self, key_id: &KeyId) -> usize {
+        self.hands.sessions.end(key_id)
+    }
+
+    fn opened<S: Read + Write>(
+        &self,
+        exchange: ServerExchange,
+        key_id: KeyId,
+        peer: &[u8],
+        transport: Framed<S>,
+    ) -> ServerSession<S> {
+        let (sign, open) = self.hands.sessions.enter(key_id);
+        if open > 1 {
+            self.hands.observer.event(peer, &ServerEvent::Concurrent(key_id));
+        }
+        let hands = Arc::<Hands>::clone(&self.hands);
+        Session::new(ServerEnd::new(hands, peer, exchange, key_id, sign), transport)
+    }
+
     /// Answers one frame, for transports of one request and one answer: begin with
     /// [`ServerExchange::stateless`].
     pub fn answer(&self, exchange: ServerExchange, peer: &[u8], frame: &[u8]) -> ServerReply {
-        let hands = &*self.hands;
-        let mut turn = exchange.receive(frame, Moment::at((hands.clock)()));
+        self.hands.perform(exchange.receive(frame, self.hands.moment()), peer)
+    }
+}
+
+impl Hands {
+    fn admits(&self, peer: &[u8], kind: Option<RequestKind>) -> bool {
+        kind.is_none_or(|kind| self.observer.admits(peer, kind))
+    }
+}
+
+impl Serve for Hands {
+    fn moment(&self) -> Moment {
+        Moment::at((self.clock)())
+    }
+
+    fn perform(&self, mut turn: ServerTurn, peer: &[u8]) -> ServerReply {
         let reply = loop {
             turn = match turn {
                 ServerTurn::Store(need) if !self.admits(peer, need.kind()) => need.refuse(),
                 ServerTurn::Keys(need) if !self.admits(peer, need.kind()) => need.refuse(),
-                ServerTurn::Store(need) => need.ask(&*hands.store),
-                ServerTurn::Keys(need) => need.ask(&*hands.keys),
+                ServerTurn::Store(need) => need.ask(&*self.store),
+                ServerTurn::Keys(need) => need.ask(&*self.keys),
                 ServerTurn::Operator(need) => {
-                    let decision = hands.approval.decide(need.wanted());
+                    let decision = self.approval.decide(need.wanted());
                     need.supply(decision)
                 }
                 ServerTurn::Done(reply) => break reply,
             };
         };
-        reply.events.iter().for_each(|event| hands.observer.event(peer, event));
+        reply.events.iter().for_each(|event| self.observer.event(peer, event));
         reply
     }
 
-    fn admits(&self, peer: &[u8], kind: Option<RequestKind>) -> bool {
-        kind.is_none_or(|kind| self.hands.observer.admits(peer, kind))
-    }
-}
-
-/// A server's end of an open session.
-pub type ServerSession<S> = Session<S, ServerEnd>;
-
-/// A server's end of an open session, with the hands that it needs.
-#[derive(Debug)]
-pub struct ServerEnd {
-    acceptor: Acceptor,
-    peer: Box<[u8]>,
-    /// None once the session is broken.
-    exchange: Option<ServerExchange>,
-}
-
-impl ServerEnd {
-    fn open(&mut self) -> Result<&mut ServerExchange, ChannelError> {
-        self.exchange.as_mut().ok_or(ChannelError::Closed)
-    }
-
-    fn push(&mut self, application: &ApplicationName, entitlement: &Entitlement) -> io::Result<Vec<Vec<u8>>> {
-        let now = (self.acceptor.hands.clock)();
-        let exchange = self.open().map_err(broken)?;
-        exchange
-            .push(application, entitlement, now)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
-    }
-}
-
-impl End for ServerEnd {
-    fn receive(&mut self, record: &[u8]) -> io::Result<Taken> {
-        let exchange = self.exchange.take().ok_or_else(|| broken(ChannelError::Closed))?;
-        let reply = self.acceptor.answer(exchange, &self.peer, record);
-        let failed = reply.events.iter().find_map(|event| match event {
-            ServerEvent::ChannelFailed(error) => Some(*error),
-            _ => None,
-        });
-        self.exchange = reply.next;
-        match failed {
-            Some(error) => Err(broken(error)),
-            None => Ok(Taken { send: reply.send, data: reply.data, closed: reply.closed }),
-        }
-    }
-
-    fn seal_into(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), ChannelError> {
-        self.open()?.seal_into(data, out)
-    }
-
-    fn close(&mut self) -> Result<Vec<Vec<u8>>, ChannelError> {
-        self.open()?.close()
-    }
-
-    fn finish(&self) -> Result<(), ChannelError> {
-        self.exchange.as_ref().map_or(Ok(()), ServerExchange::finish)
-    }
-
-    fn channel(&self) -> Option<&Channel> {
-        Some(&self.exchange.as_ref()?.session()?.channel)
-    }
-}
-
-impl<S: Read + Write> ServerSession<S> {
-    /// The session: whose it is, its name and its exporter. `None` once it is over.
-    #[must_use]
-    pub fn established(&self) -> Option<&Established> {
-        self.end().exchange.as_ref()?.session()
-    }
-
-    /// Sends a configuration unasked (patent step 390). The token's report is an event.
-    ///
-    /// # Errors
-    /// The stream's; [`io::ErrorKind::InvalidInput`] for a document that does not fit.
-    pub fn push(&mut self, application: &ApplicationName, entitlement: &Entitlement) -> io::Result<()> {
-        let frames = self.end_mut().push(application, entitlement)?;
-        self.send(&frames)
-    }
-}
-
-impl<S: Read + Write> WriteHalf<S, ServerEnd> {
-    /// Sends a configuration unasked, as [`ServerSession::push`](super::Session::push) does.
-    ///
-    /// # Errors
-    /// The stream's; [`io::ErrorKind::InvalidInput`] for a document that does not fit.
-    pub fn push(&mut self, application: &ApplicationName, entitlement: &Entitlement) -> io::Result<()> {
-        self.with(|end| end.push(application, entitlement))
+    fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 }
 

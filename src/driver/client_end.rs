@@ -92,7 +92,12 @@ impl TokenEnd {
             self.ended = if closed { Ok(()) } else { Err(ChannelError::Broken) };
         }
         self.exchange = next;
+        let mut ended = None;
         match news {
+            Some(News::Failed(TokenExchangeError::Ended(end))) => {
+                // Whoever waits for a configuration is told with the stream.
+                (self.awaited, ended) = (None, Some(end));
+            }
             Some(News::Failed(error)) if self.exchange.is_none() => Err(match error {
                 TokenExchangeError::Channel(error) => broken(error),
                 error => io::Error::new(io::ErrorKind::InvalidData, error),
@@ -101,7 +106,7 @@ impl TokenEnd {
             Some(News::Configured(application, configured)) => self.configured(&application, configured),
             _ => {}
         }
-        Ok(Taken { send, data, closed })
+        Ok(Taken { send, data, closed, ended })
     }
 
     /// An answer that is waited for, or a configuration that was sent unasked.
@@ -169,7 +174,7 @@ impl<S: Read + Write> ClientSession<S> {
 
     fn wait_for_push(&mut self) -> Result<(ApplicationName, Configured), ConnectError> {
         loop {
-            let goes_on = self.advance()?;
+            let goes_on = self.awaiting()?;
             if let Some(pushed) = self.end_mut().pushed.take() {
                 return Ok(pushed);
             }
@@ -197,9 +202,18 @@ impl<S: Read + Write> ClientSession<S> {
             if let Some(answer) = self.end_mut().answer.take() {
                 return Ok(answer?);
             }
-            if !self.advance()? {
+            if !self.awaiting()? {
                 return Err(ConnectError::Ended);
             }
+        }
+    }
+
+    /// Takes the next record while something is waited for.
+    fn awaiting(&mut self) -> Result<bool, ConnectError> {
+        let goes_on = self.advance();
+        match self.ended() {
+            Some(ended) => Err(TokenExchangeError::Ended(ended).into()),
+            None => Ok(goes_on?),
         }
     }
 }

@@ -25,7 +25,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Exchange(#[from] TokenExchangeError),
     /// The server has proved that the key opens no session.
-    #[error("the registration's status is {0:?}")]
+    #[error("the registration is {0}")]
     NotActive(Status),
     /// The token's.
     #[error("the token")]

@@ -18,12 +18,13 @@ mod connector;
 mod frames;
 mod hooks;
 mod outcome;
+mod server_end;
 mod split;
 mod stream;
 mod transport;
 
 pub use crate::exchange::Configured;
-pub use acceptor::{Acceptor, AcceptorBuilder, ServerEnd, ServerSession};
+pub use acceptor::{Acceptor, AcceptorBuilder};
 pub use client_end::{ClientSession, TokenEnd};
 pub use connect_error::{ConnectError, FillError};
 pub use connector::{Connector, ConnectorBuilder};
@@ -31,6 +32,7 @@ pub use hooks::{Approval, Observer};
 pub use outcome::{Recovered, RegistrationOutcome};
 #[cfg(feature = "tokio")]
 pub(crate) use outcome::{is_answer, outcome, unexpected};
+pub use server_end::{ServerEnd, ServerSession};
 pub use split::{ReadHalf, WriteHalf};
 pub use stream::{End, Session};
 pub use transport::{Framed, Transport};

@@ -93,9 +93,11 @@ impl<S: Read + Write, E: End> Read for ReadHalf<S, E> {
             if let Some(length) = self.incoming.read(out) {
                 return Ok(length);
             }
-            let record = self.incoming.receive(&mut self.reader)?;
-            self.shared.lock().core.take(record, &mut self.incoming)?;
-            self.shared.leave(false)?;
+            self.shared.lock().core.goes_on()?;
+            let record = self.incoming.receive(&mut self.reader);
+            let taken = self.shared.lock().core.take(record, &mut self.incoming);
+            let left = self.shared.leave(false);
+            taken.and(left)?;
         }
     }
 }
@@ -107,11 +109,12 @@ impl<S: Read + Write, E: End> WriteHalf<S, E> {
         make: impl FnOnce(&mut E) -> Result<Vec<Vec<u8>>, X>,
     ) -> Result<(), X> {
         let mut state = self.shared.lock();
-        let frames = make(&mut state.core.end)?;
-        state.core.queue(&frames);
+        let made = state.core.make(make);
         state.busy = true;
         drop(state);
-        Ok(self.shared.leave(true)?)
+        let left = self.shared.leave(true);
+        made?;
+        Ok(left?)
     }
 
     /// Closes this side, as [`Session::shutdown`] does.
@@ -131,9 +134,16 @@ impl<S: Read + Write, E: End> Write for WriteHalf<S, E> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.shared.leave(true)?;
         let mut state = self.shared.lock();
-        let length = state.core.write(data)?;
+        let written = state.core.write(data);
         state.busy = true;
         drop(state);
+        let length = match written {
+            Ok(length) => length,
+            Err(error) => {
+                self.shared.leave(true)?;
+                return Err(error);
+            }
+        };
         match self.shared.leave(true) {
             Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 Err(error)

@@ -2,7 +2,7 @@
 
 use super::Framed;
 use super::frames::{Incoming, drain, frame};
-use crate::session::{Channel, ChannelError, MAX_DATA};
+use crate::session::{Channel, ChannelError, MAX_DATA, SessionEnded};
 use std::io::{self, Read, Write};
 use zeroize::Zeroizing;
 
@@ -11,6 +11,11 @@ pub trait End {
     /// Takes one record.
     #[doc(hidden)]
     fn receive(&mut self, record: &[u8]) -> io::Result<Taken>;
+    /// Does what is due whether or not a record comes: before data is sent, and when the stream's time is over.
+    #[doc(hidden)]
+    fn due(&mut self) -> Taken {
+        Taken::default()
+    }
     /// Seals data: frames, each after its length.
     #[doc(hidden)]
     fn seal_into(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), ChannelError>;
@@ -32,6 +37,7 @@ pub struct Taken {
     pub(super) send: Vec<Vec<u8>>,
     pub(super) data: Option<Zeroizing<Vec<u8>>>,
     pub(super) closed: bool,
+    pub(super) ended: Option<SessionEnded>,
 }
 
 /// An open session over its stream: what is written is sealed, what is read has been opened.
@@ -39,7 +45,8 @@ pub struct Taken {
 /// Keys are renewed, aliases confirmed and configurations dealt with while reading. [`Read::read`] gives 0
 /// bytes only after the peer has closed its side; a stream that is cut off before is
 /// [`io::ErrorKind::UnexpectedEof`]. After a timeout of the stream's, reading and writing go on where they
-/// stopped.
+/// stopped. A session that the server has ended is [`io::ErrorKind::ConnectionAborted`] on both sides, with a
+/// [`SessionEnded`] inside that says how the registration stands.
 #[derive(Debug)]
 pub struct Session<S, E> {
     pub(super) core: Core<E>,
@@ -52,11 +59,14 @@ pub struct Session<S, E> {
 pub(super) struct Core<E> {
     pub(super) end: E,
     pub(super) out: Vec<u8>,
+    /// Some once the server has ended the session.
+    ended: Option<SessionEnded>,
 }
 
 impl<S: Read + Write, E: End> Session<S, E> {
     pub(super) fn new(end: E, transport: Framed<S>) -> Self {
-        Self { core: Core { end, out: Vec::new() }, stream: transport.0, incoming: Incoming::default() }
+        let core = Core { end, out: Vec::new(), ended: None };
+        Self { core, stream: transport.0, incoming: Incoming::default() }
     }
 
     pub(super) const fn end(&self) -> &E {
@@ -73,14 +83,28 @@ impl<S: Read + Write, E: End> Session<S, E> {
         self.leave()
     }
 
+    /// Has the end make frames, and sends them.
+    pub(super) fn with(&mut self, make: impl FnOnce(&mut E) -> io::Result<Vec<Vec<u8>>>) -> io::Result<()> {
+        let made = self.core.make(make);
+        let left = self.leave();
+        made.and(left)
+    }
+
+    /// The server's end of the session, once it has come.
+    pub(super) const fn ended(&self) -> Option<SessionEnded> {
+        self.core.ended
+    }
+
     /// Takes the next record into the stream; false after the peer's close.
     pub(super) fn advance(&mut self) -> io::Result<bool> {
         if self.incoming.is_closed() {
             return Ok(false);
         }
-        let record = self.incoming.receive(&mut self.stream)?;
-        self.core.take(record, &mut self.incoming)?;
-        self.leave()?;
+        self.core.goes_on()?;
+        let record = self.incoming.receive(&mut self.stream);
+        let taken = self.core.take(record, &mut self.incoming);
+        let left = self.leave();
+        taken.and(left)?;
         Ok(!self.incoming.is_closed())
     }
 
@@ -140,21 +164,62 @@ impl<E: End> Core<E> {
         frames.iter().for_each(|record| frame(record, &mut self.out));
     }
 
-    pub(super) fn take(&mut self, record: Option<Vec<u8>>, incoming: &mut Incoming) -> io::Result<()> {
-        let Some(record) = record else {
-            return Err(self.end.finish().err().map_or_else(cut, |error| match error {
-                ChannelError::Broken => broken(error),
-                _ => cut(),
-            }));
+    /// Has the end make frames, unless it is over by now.
+    pub(super) fn make<X: From<io::Error>>(
+        &mut self,
+        make: impl FnOnce(&mut E) -> Result<Vec<Vec<u8>>, X>,
+    ) -> Result<(), X> {
+        self.due()?;
+        let frames = make(&mut self.end)?;
+        self.queue(&frames);
+        Ok(())
+    }
+
+    /// Takes a record that has come, or that none has: what is left to send is queued in either case.
+    pub(super) fn take(
+        &mut self,
+        record: io::Result<Option<Vec<u8>>>,
+        incoming: &mut Incoming,
+    ) -> io::Result<()> {
+        let record = match record {
+            Ok(Some(record)) => record,
+            Ok(None) => {
+                return Err(self.end.finish().err().map_or_else(cut, |error| match error {
+                    ChannelError::Broken => broken(error),
+                    _ => cut(),
+                }));
+            }
+            Err(error) => {
+                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+                    self.due()?;
+                }
+                return Err(error);
+            }
         };
         let taken = self.end.receive(&record)?;
         self.queue(&taken.send);
+        self.ended = taken.ended;
         incoming.take(taken.data, taken.closed);
-        Ok(())
+        self.goes_on()
+    }
+
+    /// Does what is due.
+    fn due(&mut self) -> io::Result<()> {
+        self.goes_on()?;
+        let taken = self.end.due();
+        self.queue(&taken.send);
+        self.ended = taken.ended;
+        self.goes_on()
+    }
+
+    /// Tells whether the server has ended the session.
+    pub(super) fn goes_on(&self) -> io::Result<()> {
+        self.ended.map_or(Ok(()), |ended| Err(io::Error::new(io::ErrorKind::ConnectionAborted, ended)))
     }
 
     /// Seals one record's worth.
     pub(super) fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.due()?;
         let data = data.split_at_checked(MAX_DATA).map_or(data, |(part, _)| part);
         if !data.is_empty() {
             self.end.seal_into(data, &mut self.out).map_err(broken)?;
@@ -201,7 +266,14 @@ impl<S: Read + Write, E: End> Write for Session<S, E> {
     /// Seals at most one record's worth. What the stream does not take in time leaves with the next call.
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         drain(&mut self.core.out, &mut self.stream)?;
-        let length = self.core.write(data)?;
+        let length = match self.core.write(data) {
+            Ok(length) => length,
+            Err(error) => {
+                // What the server says at the end still leaves.
+                self.leave()?;
+                return Err(error);
+            }
+        };
         match drain(&mut self.core.out, &mut self.stream) {
             Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 Err(error)

@@ -32,7 +32,7 @@ pub use registration::{
     Confirm, Done, ErrorMessage, FieldFault, Hello, Offer, OfferCore, Outcome, OutcomeBody, OutcomeCore,
     Proof, Request, RequestBody, RequestCore,
 };
-pub use session::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage};
+pub use session::{Accept, Address, Challenge, ChallengeCore, Open, Response, Status, StatusMessage};
 
 use crate::wire::{self, WireError};
 

@@ -1,7 +1,7 @@
 //! S0 to S3, and the first record of a session.
 
 use crate::id::{Alias, KeyId, ServerName};
-use crate::wire::{Bytes, Codes, Ext, map};
+use crate::wire::{Bytes, Codes, Ext, code_points, map};
 
 map! {
     /// S0: a token asks for a session.
@@ -86,12 +86,43 @@ map! {
 }
 
 map! {
-    /// The first record of every session: the status of the registration.
+    /// The first record of every session, and the last of one that the server ends: the status of the
+    /// registration.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub struct StatusMessage = 15 max 128, "Status" {
-        /// 0 active, 1 lost, 2 suspended, 3 revoked, 4 expired.
+        /// The code point of a [`Status`].
         1 => status: u8,
-        /// The alias for the next session.
+        /// The alias for the next session, in the first record alone.
         2 => alias: Option<Alias>,
+    }
+}
+
+/// How a registration stands when its session is let in, and while it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// In order.
+    Active,
+    /// Another took the name, the code or the old key first.
+    Lost,
+    /// On hold.
+    Suspended,
+    /// Ended.
+    Revoked,
+    /// Past its time, or superseded.
+    Expired,
+}
+
+code_points! { Status: u8 { 0 => Active, 1 => Lost, 2 => Suspended, 3 => Revoked, 4 => Expired } }
+
+impl core::fmt::Display for Status {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Active => "active",
+            Self::Lost => "lost",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        })
     }
 }

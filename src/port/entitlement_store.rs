@@ -9,7 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use thiserror::Error;
 
-pub use crate::message::{ConfigurationSerial, UserInformation};
+pub use crate::message::{ConfigurationSerial, Status, UserInformation};
 
 /// Why a store cannot answer. It is the operator's to mend; the peer is told `busy`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -76,22 +76,6 @@ pub enum Admitted {
     As(Status),
     /// The parked challenge was used before.
     Spent,
-}
-
-/// How a registration stands when its session is let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Status {
-    /// In order.
-    Active,
-    /// Another took the name, the code or the old key first.
-    Lost,
-    /// On hold.
-    Suspended,
-    /// Ended.
-    Revoked,
-    /// Past its time, or superseded.
-    Expired,
 }
 
 /// A question for the entitlements of a user (patent step 380). Who is asking comes from the

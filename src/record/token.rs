@@ -1,7 +1,7 @@
 //! The token's memory: `InFlight → Joined → Active`, or `Waiting`.
 
 use crate::id::{AccessPath, Alias, ApplicationName, Digest, KeyId, ServerName, TicketId, Txn, UserId};
-use crate::message::ConfigurationSerial;
+use crate::message::{ConfigurationSerial, Status};
 use crate::policy::{Policy, SuiteId, SuiteList};
 use crate::secret::Secret;
 use crate::template::Form;
@@ -143,6 +143,8 @@ pub struct TokenRegistration {
     /// Latest time that the server has stated, as far as it can be believed: not later than its certificate's
     /// end or the token's own clock.
     pub clock_floor: UnixTime,
+    /// The status that the server last proved, where it was not active; forgotten when a session opens.
+    pub not_active: Option<Status>,
 }
 
 /// The progress of a registration on the token's side.
@@ -204,6 +206,13 @@ impl TokenRegistration {
             }
         }
         self.clock_floor = self.clock_floor.max(earlier.clock_floor);
+    }
+
+    /// Tells whether the key is of no use any more, as the server has proved: another registration with the server
+    /// takes its place.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        matches!(self.not_active, Some(Status::Revoked | Status::Lost))
     }
 
     /// Returns the latest time known: the token's own, or the server's where the token's is behind it.

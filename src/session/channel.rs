@@ -53,6 +53,8 @@ pub enum OpenedRecord<T = Zeroizing<Vec<u8>>> {
     Data(T),
     /// A message of the configuration flow (C0 to C2).
     Configuration(T),
+    /// The server ends the session: an encoded [`StatusMessage`](crate::message::StatusMessage) without an alias.
+    Status(T),
     /// The peer goes on under its next key; nothing to do.
     Rekeyed,
     /// The peer sends nothing more.
@@ -65,6 +67,7 @@ impl<T: AsRef<[u8]>> fmt::Debug for OpenedRecord<T> {
         match self {
             Self::Data(data) => write!(f, "Data({} bytes)", data.as_ref().len()),
             Self::Configuration(message) => write!(f, "Configuration({} bytes)", message.as_ref().len()),
+            Self::Status(message) => write!(f, "Status({} bytes)", message.as_ref().len()),
             Self::Rekeyed => f.write_str("Rekeyed"),
             Self::Closed => f.write_str("Closed"),
         }
@@ -98,13 +101,16 @@ pub struct Channel {
     outgoing: Direction,
     incoming: Direction,
     later: Later,
+    /// True at the token's end: the server alone says how a registration stands.
+    hears_status: bool,
     broken: bool,
 }
 
 impl Channel {
     /// The token's end.
     pub(super) fn of_token(suite: &'static dyn Suite, keys: SessionKeys) -> Self {
-        Self::new(suite, keys.t2s, keys.s2t, keys.later)
+        let channel = Self::new(suite, keys.t2s, keys.s2t, keys.later);
+        Self { hears_status: true, ..channel }
     }
 
     /// The server's end.
@@ -114,7 +120,7 @@ impl Channel {
 
     fn new(suite: &'static dyn Suite, outgoing: Secret, incoming: Secret, later: Later) -> Self {
         let (outgoing, incoming) = (Direction::new(suite, outgoing), Direction::new(suite, incoming));
-        Self { suite, outgoing, incoming, later, broken: false }
+        Self { suite, outgoing, incoming, later, hears_status: false, broken: false }
     }
 
     /// The session's name: public, the same on both sides, never the same twice. Derived anew at each call
@@ -262,6 +268,7 @@ impl Channel {
             Kind::Configuration => Ok(OpenedRecord::Configuration(data)),
             Kind::Rekey => Ok(OpenedRecord::Rekeyed),
             Kind::Close => Ok(OpenedRecord::Closed),
+            Kind::Status if self.hears_status => Ok(OpenedRecord::Status(data)),
             Kind::Status => self.broken(),
         }
     }
@@ -313,12 +320,12 @@ impl Channel {
         Exporter { suite: self.suite, secret: self.later.made().1 }
     }
 
-    /// The server's first record, inside S3.
+    /// The server's first record, inside S3, and its last where it ends the session.
     pub(super) fn seal_status(&mut self, status: &[u8]) -> Result<Vec<u8>, ChannelError> {
         self.one(Kind::Status, status, STEP)
     }
 
-    /// Opens the record that [`Channel::seal_status`] sealed.
+    /// Opens the first record that [`Channel::seal_status`] sealed.
     pub(super) fn open_status(&mut self, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, ChannelError> {
         match self.receive_copy(record)? {
             (Kind::Status, text) => Ok(text),

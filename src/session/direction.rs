@@ -106,8 +106,8 @@ impl Direction {
             .checked_next_multiple_of(step.max(1))
             .filter(|padded| padded.saturating_add(TAG) <= MAX_RECORD)
             .ok_or(ChannelError::TooLong)?;
-        // A rekey and a close always find room.
-        let last = matches!(kind, Kind::Rekey | Kind::Close);
+        // What ends a key or the direction always finds room.
+        let last = matches!(kind, Kind::Rekey | Kind::Close | Kind::Status);
         if self.counter >= if last { WITH_LAST } else { self.limit.into() } {
             return Err(ChannelError::RekeyNeeded);
         }
@@ -147,8 +147,9 @@ impl Direction {
         Ok((kind, length))
     }
 
-    /// Counts a record that went; a rekey and a close take effect with it.
+    /// Counts a record that went; a rekey, a status and a close take effect with it.
     fn advance(&mut self, suite: &dyn Suite, kind: Kind) -> Result<(), ChannelError> {
+        let first = !self.is_used();
         self.counter = self.counter.saturating_add(1);
         match kind {
             Kind::Rekey => {
@@ -157,8 +158,10 @@ impl Direction {
                 self.aead = suite.aead(&self.key);
                 self.counter = 0;
             }
+            // The first status opens the session, and another ends it.
+            Kind::Status => self.closed = !first,
             Kind::Close => self.closed = true,
-            Kind::Data | Kind::Status | Kind::Configuration => {}
+            Kind::Data | Kind::Configuration => {}
         }
         Ok(())
     }

@@ -1,11 +1,18 @@
 //! Why a session does not come about, whose fault that is, and the one word the peer learns of it.
 
 use super::limit::ChannelError;
+use crate::message::Status;
 use crate::port::{StoreError, TokenError};
 use crate::step::{ErrorReason, Fault};
 use crate::suite::KemError;
 use crate::wire::WireError;
 use thiserror::Error;
+
+/// The end of an open session by the server, which has proved to say so, and how the registration stands. Where
+/// it is [`Status::Active`], another session may be opened at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the server has ended the session; the registration is {0}")]
+pub struct SessionEnded(pub Status);
 
 /// Why a session does not come about. Whatever was stored on either side is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -13,6 +13,8 @@
 //!  K_derive? tag_s right? [350]                                                      │
 //!    │ records, both ways: data, configuration, rekey, close                         │
 //!    │◀─────────────────────────────────────────────────────────────────────────────▶│
+//!    │ record: Status, where the server ends the session                             │ still active?
+//!    │◀──────────────────────────────────────────────────────────────────────────────┤
 //! ```
 //! Numbers in brackets are the patent's steps. Any answer of the server's may be E0 instead.
 //!
@@ -79,9 +81,8 @@ pub(crate) use channel::Exporter;
 pub use channel::{
     Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, OpenedRecord, RECORDS_PER_KEY,
 };
-pub use error::SessionError;
+pub use error::{SessionEnded, SessionError};
 
-use crate::port::entitlement_store::Status;
 use crate::step::ErrorReason;
 use crate::wire::Message;
 use core::fmt;
@@ -90,21 +91,6 @@ use core::fmt;
 fn decode<'b, M: Message<'b>>(bytes: &'b [u8]) -> Result<M, SessionError> {
     M::decode(bytes)
         .map_err(|error| ErrorReason::read(bytes).map_or(SessionError::Wire(error), SessionError::Refused))
-}
-
-const fn status_code(status: Status) -> u8 {
-    match status {
-        Status::Active => 0,
-        Status::Lost => 1,
-        Status::Suspended => 2,
-        Status::Revoked => 3,
-        Status::Expired => 4,
-    }
-}
-
-fn status_from_code(code: u8) -> Option<Status> {
-    let all = [Status::Active, Status::Lost, Status::Suspended, Status::Revoked, Status::Expired];
-    all.into_iter().find(|status| status_code(*status) == code)
 }
 
 /// States show their names alone: what they hold is secret, or noise.

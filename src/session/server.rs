@@ -3,17 +3,17 @@
 //! An address that nobody has is no error here. It gets a decoy, the decoy gets a challenge, and
 //! fails like any wrong proof. Only who proves a key costs the store a write.
 
-use super::channel::Channel;
+use super::channel::{Channel, ChannelError};
 use super::decoy::{Claimant, Person};
 use super::keys::{self, SessionKeys};
-use super::{SessionError, decode, status_code};
+use super::{SessionError, decode};
 use crate::id::{AccessPath, Alias, Digest, KeyId, UserId};
 use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage, VERSION};
 use crate::policy::Mode;
 use crate::port::entitlement_store::{Admission, Admitted, Status};
 use crate::port::question::{Admit, FindRegistration};
 use crate::random::{Purpose, RandomSource, draw_for};
-use crate::record::ServerRegistration;
+use crate::record::{Lifecycle, ServerRegistration};
 use crate::schedule::{KeySet, KeyUse};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
@@ -259,7 +259,7 @@ impl NeedAdmission {
         let tag_s = ses.tag_s;
         let mut channel = Channel::of_server(suite, ses);
         let alias = (status == Status::Active).then_some(admission.next_alias);
-        let record = channel.seal_status(&encode(&StatusMessage { status: status_code(status), alias }))?;
+        let record = channel.seal_status(&encode(&StatusMessage { status: status.code(), alias }))?;
         let accept = Accept { x: Bytes(&x), tag_s, record: Bytes(&record) };
         let send = Frame::stored(encode(&accept));
 
@@ -290,6 +290,19 @@ pub enum Entry {
     },
 }
 
+/// Returns how a registration stands, as the store holds it; one that it does not hold any more is revoked.
+pub(crate) fn status(registration: Option<&ServerRegistration>, now: UnixTime) -> Status {
+    let Some(registration) = registration else { return Status::Revoked };
+    match registration.lifecycle {
+        Lifecycle::Active if registration.expires.is_some_and(|expires| expires <= now) => Status::Expired,
+        Lifecycle::Active => Status::Active,
+        Lifecycle::Superseded => Status::Expired,
+        Lifecycle::Suspended => Status::Suspended,
+        Lifecycle::Revoked => Status::Revoked,
+        Lifecycle::Pending { .. } | Lifecycle::Lost => Status::Lost,
+    }
+}
+
 /// The server's end of a session.
 #[must_use]
 #[derive(Debug)]
@@ -317,5 +330,14 @@ impl Established {
         let first = self.channel.has_heard() && !self.heard;
         self.heard |= first;
         first.then_some((self.key_id, self.address))
+    }
+
+    /// Makes the record that ends the session and says how the registration stands. Nothing is sent after it.
+    ///
+    /// # Errors
+    /// [`ChannelError::Closed`](super::ChannelError::Closed) where this side has closed already; another
+    /// [`ChannelError`](super::ChannelError).
+    pub fn end(&mut self, status: Status) -> Result<Vec<u8>, ChannelError> {
+        self.channel.seal_status(&encode(&StatusMessage { status: status.code(), alias: None }))
     }
 }

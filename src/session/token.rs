@@ -4,7 +4,7 @@
 
 use super::channel::Channel;
 use super::keys::{self, SessionKeys};
-use super::{RECORDS_PER_KEY, SessionError, decode, status_from_code};
+use super::{RECORDS_PER_KEY, SessionError, decode};
 use crate::id::{Alias, KeyId};
 use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage, VERSION};
 use crate::policy::{Mode, Modes};
@@ -226,7 +226,7 @@ impl NeedSeed {
         let mut channel = Channel::of_token(suite, ses);
         let status = channel.open_status(&record)?;
         let status: StatusMessage = crate::wire::decode(&status, "Status", 128)?;
-        match (status_from_code(status.status), status.alias) {
+        match (Status::from_code(status.status), status.alias) {
             (None, _) => Err(wrong("Status", "status", Problem::OutOfRange)),
             (Some(Status::Active), alias) => Ok(SessionOutcome::Session(Session { channel, mode, alias })),
             (Some(_), Some(_)) => Err(wrong("Status", "alias", Problem::UnexpectedKey)),
@@ -243,7 +243,8 @@ pub enum SessionOutcome {
     /// The session is open.
     Session(Session),
     /// It is not, and why. After [`Status::Lost`] the key is of no use any more: remove it with
-    /// [`Token::remove`](crate::port::Token::remove), and go on with the one that it was to replace. The others may pass.
+    /// [`Token::remove`](crate::port::Token::remove), and go on with the one that it was to replace. The others are
+    /// remembered ([`TokenRegistration::not_active`]), and may pass.
     NotActive(Status),
 }
 
@@ -264,6 +265,7 @@ impl Session {
     /// is sent; the server goes on knowing the old alias until then.
     pub const fn note(&self, registration: &mut TokenRegistration) {
         registration.progress = record::Progress::Active;
+        registration.not_active = None;
         if self.alias.is_some() {
             registration.alias = self.alias;
         }

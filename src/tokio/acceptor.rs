@@ -8,6 +8,7 @@ use super::places::Places;
 use super::server::ServerSession;
 use crate::driver::{Approval, Observer};
 use crate::exchange::{ServerExchange, ServerReply, ServerTurn};
+use crate::id::KeyId;
 use crate::moment::Moment;
 use crate::port::AuthServer;
 use crate::port::question::AsyncEntitlementStore;
@@ -142,6 +143,27 @@ impl Acceptor {
     #[must_use]
     pub fn settings(&self) -> &Arc<ServerSettings> {
         &self.serving.settings
+    }
+
+    /// Ends the open sessions of a key, and returns their number. Each token is told how its registration stands;
+    /// one that does not take that within [`Limits::write`] is cut off. Sessions that it opens from now on are
+    /// served.
+    pub fn end_sessions(&self, key_id: &KeyId) -> usize {
+        let (sessions, within) = (self.serving.places.sessions_of(key_id), self.serving.limits.write);
+        let count = sessions.len();
+        for session in sessions {
+            drop(tokio::spawn(async move {
+                let ended = poll_fn(|context| match session.upgrade() {
+                    Some(session) => session.poll_end(context),
+                    None => core::task::Poll::Ready(()),
+                });
+                let ended = tokio::time::timeout(within, ended).await;
+                if let (Err(_), Some(session)) = (ended, session.upgrade()) {
+                    session.cut("the operator has ended the session");
+                }
+            }));
+        }
+        count
     }
 
     /// Shuts down: connections are told `busy` from now on, and those without a session are sent away, each

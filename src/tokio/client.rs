@@ -120,6 +120,7 @@ fn taken(reply: TokenReply) -> Taken<TokenEnd> {
     let TokenReply { send, data, closed, news, next } = reply;
     let failed = match (&news, &next) {
         (Some(News::Failed(TokenExchangeError::Channel(error))), None) => Some(Failure::Channel(*error)),
+        (Some(News::Failed(TokenExchangeError::Ended(ended))), None) => Some(Failure::NotActive(*ended)),
         (Some(News::Failed(error)), None) => Some(Failure::Token(error.clone())),
         _ => None,
     };

@@ -1,8 +1,9 @@
 //! One end of a session: its exchange, and the hands that perform its turns.
 
 use crate::exchange::TokenExchangeError;
-use crate::session::ChannelError;
+use crate::session::{ChannelError, SessionEnded};
 use core::pin::Pin;
+use core::time::Duration;
 use std::io;
 use zeroize::Zeroizing;
 
@@ -23,6 +24,16 @@ pub trait End: Send + Sized + 'static {
     /// Begins a turn with a frame of the peer's.
     #[doc(hidden)]
     fn receive(&mut self, exchange: Self::Exchange, frame: &[u8]) -> Progress<Self>;
+    /// Returns the time until a turn is due whether or not a frame comes, if ever.
+    #[doc(hidden)]
+    fn due(&self, _: &Self::Exchange) -> Option<Duration> {
+        None
+    }
+    /// Begins that turn; `end` ends the session in any case.
+    #[doc(hidden)]
+    fn stand(&mut self, exchange: Self::Exchange, _end: bool) -> Progress<Self> {
+        Progress::Done(Taken::next(exchange))
+    }
     /// Takes the news of a turn.
     #[doc(hidden)]
     fn note(&mut self, news: Self::News);
@@ -75,6 +86,8 @@ pub(super) enum Failure {
     Stream(io::ErrorKind),
     /// The token's exchange's.
     Token(TokenExchangeError),
+    /// The server has ended the session, and said how the registration stands.
+    NotActive(SessionEnded),
     /// The session was ended from this side.
     Ended(&'static str),
 }
@@ -101,6 +114,7 @@ impl From<Failure> for io::Error {
             }
             Failure::Stream(kind) => kind.into(),
             Failure::Token(error) => Self::new(io::ErrorKind::InvalidData, error),
+            Failure::NotActive(ended) => Self::new(io::ErrorKind::ConnectionAborted, ended),
             Failure::Ended(why) => Self::new(io::ErrorKind::ConnectionAborted, why),
         }
     }

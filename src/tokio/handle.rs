@@ -39,6 +39,9 @@ pub(super) trait Ending: Send + Sync {
     /// Waits until everything is sent.
     #[doc(hidden)]
     fn poll_flush(&self, context: &Context<'_>) -> Poll<io::Result<()>>;
+    /// Ends a server's session, and waits until the token is told how its registration stands.
+    #[doc(hidden)]
+    fn poll_end(&self, context: &Context<'_>) -> Poll<()>;
     /// Ends the session at once.
     #[doc(hidden)]
     fn cut(&self, why: &'static str);
@@ -54,6 +57,10 @@ where
 
     fn poll_flush(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
         self.poll(Role::Handle, context, Core::poll_flush)
+    }
+
+    fn poll_end(&self, context: &Context<'_>) -> Poll<()> {
+        self.poll(Role::Handle, context, Core::poll_end)
     }
 
     fn cut(&self, why: &'static str) {

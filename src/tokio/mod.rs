@@ -73,6 +73,7 @@ mod places;
 mod server;
 mod session;
 mod state;
+mod turns;
 mod waiters;
 
 pub use crate::driver::Recovered;

@@ -5,6 +5,7 @@
 //! first, where a connection that has sent a frame counts as [`CREDIT`] younger than one that is silent.
 
 use super::handle::Ending;
+use crate::id::KeyId;
 use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::{BTreeSet, HashMap};
@@ -46,6 +47,8 @@ struct State {
     /// Turns under way.
     work: usize,
     open: HashMap<u64, Entry>,
+    /// The sessions of each key.
+    keys: HashMap<KeyId, Vec<u64>>,
     peers: HashMap<Peer, OfPeer>,
     /// Peers that have a connection to lose: how many, and the rank of the first to go.
     losers: BTreeSet<(usize, Reverse<Rank>)>,
@@ -62,8 +65,8 @@ struct Entry {
     peer: Peer,
     came: Instant,
     spoke: bool,
-    /// Some once it has a session.
-    session: Option<Weak<dyn Ending>>,
+    /// Some once it has a session: the key and the session.
+    session: Option<(KeyId, Weak<dyn Ending>)>,
     sign: Arc<Sign>,
 }
 
@@ -71,6 +74,10 @@ impl Entry {
     fn rank(&self, id: u64) -> Rank {
         let credit = if self.spoke { CREDIT } else { Duration::ZERO };
         (self.came.checked_add(credit).unwrap_or(self.came), id)
+    }
+
+    fn session(&self) -> Option<Weak<dyn Ending>> {
+        self.session.as_ref().map(|(_, session)| Weak::clone(session))
     }
 }
 
@@ -154,6 +161,13 @@ impl Places {
         self.lock().sessions()
     }
 
+    /// The open sessions of a key.
+    pub(super) fn sessions_of(&self, key_id: &KeyId) -> Vec<Weak<dyn Ending>> {
+        let state = self.lock();
+        let of_key = state.keys.get(key_id).into_iter().flatten();
+        of_key.filter_map(|id| state.open.get(id)?.session()).collect()
+    }
+
     /// Waits until every place is free and no turn is under way.
     pub(super) async fn empty(&self) {
         loop {
@@ -173,7 +187,7 @@ impl Places {
 
 impl State {
     fn sessions(&self) -> Vec<Weak<dyn Ending>> {
-        self.open.values().filter_map(|entry| entry.session.clone()).collect()
+        self.open.values().filter_map(Entry::session).collect()
     }
 
     /// Changes what is known of a peer, and keeps the order of the losers.
@@ -203,6 +217,14 @@ impl State {
     fn leave(&mut self, id: u64) -> Option<Entry> {
         let entry = self.open.remove(&id)?;
         let rank = entry.rank(id);
+        if let Some((key_id, _)) = &entry.session
+            && let Some(of_key) = self.keys.get_mut(key_id)
+        {
+            of_key.retain(|other| *other != id);
+            if of_key.is_empty() {
+                self.keys.remove(key_id);
+            }
+        }
         self.change(&entry.peer, |known| {
             known.connections = known.connections.saturating_sub(1);
             known.unproven.remove(&rank);
@@ -242,17 +264,20 @@ impl Place {
         });
     }
 
-    /// Notes that the peer has a session: it stays until it goes. False where the place is lost already.
-    pub(super) fn prove(&self, session: Weak<dyn Ending>) -> bool {
+    /// Notes that the peer has a session: it stays until it goes. Returns how many sessions the key has with it;
+    /// none where the place is lost already.
+    pub(super) fn prove(&self, session: Weak<dyn Ending>, key_id: KeyId) -> Option<usize> {
         let mut state = self.places.lock();
         let stopping = state.stopping;
-        let Some(entry) = state.open.get_mut(&self.id).filter(|_| !stopping) else { return false };
-        entry.session = Some(session);
+        let entry = state.open.get_mut(&self.id).filter(|_| !stopping)?;
+        entry.session = Some((key_id, session));
         let (peer, rank) = (Arc::clone(&entry.peer), entry.rank(self.id));
         state.change(&peer, |known| {
             known.unproven.remove(&rank);
         });
-        true
+        let of_key = state.keys.entry(key_id).or_default();
+        of_key.push(self.id);
+        Some(of_key.len())
     }
 
     /// Waits until the connection has to go.
@@ -288,90 +313,4 @@ impl Drop for Work {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use core::task::{Context, Poll};
-    use std::io;
-
-    struct Nothing;
-    impl Ending for Nothing {
-        fn poll_close(&self, _: &Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-        fn poll_flush(&self, _: &Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-        fn cut(&self, _: &'static str) {}
-    }
-
-    fn peer(name: &str) -> Peer {
-        Arc::from(name.as_bytes())
-    }
-
-    fn prove(place: &Place) -> bool {
-        place.prove(Weak::<Nothing>::new())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_peer_with_the_most_connections_loses_one_first() {
-        let places = Places::new(4, 10);
-        let mut flood = Vec::new();
-        for _ in 0..3 {
-            flood.push(places.enter(&peer("flood")).unwrap());
-            tokio::time::advance(Duration::from_secs(60)).await;
-        }
-        let honest = places.enter(&peer("honest")).unwrap();
-        // The flood takes its own places from now on, the oldest first.
-        let more = places.enter(&peer("flood")).unwrap();
-        assert_eq!(flood[0].is_lost(), Some(NoPlace::SentAway));
-        let other = places.enter(&peer("other")).unwrap();
-        assert_eq!(flood[1].is_lost(), Some(NoPlace::SentAway));
-        assert!([&honest, &more, &other, &flood[2]].iter().all(|place| place.is_lost().is_none()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn among_equals_the_silent_go_first_and_sessions_never() {
-        let places = Places::new(3, 2);
-        let proven = places.enter(&peer("proven")).unwrap();
-        assert!(prove(&proven));
-        let spoke = places.enter(&peer("spoke")).unwrap();
-        spoke.spoke();
-        tokio::time::advance(Duration::from_secs(1)).await;
-        let silent = places.enter(&peer("silent")).unwrap();
-        let newcomer = places.enter(&peer("newcomer")).unwrap();
-        assert_eq!(silent.is_lost(), Some(NoPlace::SentAway));
-        assert!(spoke.is_lost().is_none() && proven.is_lost().is_none());
-        // Whoever was sent away proves nothing any more.
-        assert!(!prove(&silent));
-        assert!(prove(&spoke) && prove(&newcomer));
-        assert_eq!(places.enter(&peer("late")).err(), Some(NoPlace::Full));
-        drop(proven);
-        assert!(places.enter(&peer("late")).is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_peer_has_no_more_than_its_share() {
-        let places = Places::new(10, 2);
-        let first = places.enter(&peer("a")).unwrap();
-        let second = places.enter(&peer("a")).unwrap();
-        let other = places.enter(&peer("b")).unwrap();
-        let _third = places.enter(&peer("a")).unwrap();
-        assert_eq!(first.is_lost(), Some(NoPlace::SentAway));
-        assert!(second.is_lost().is_none() && other.is_lost().is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_shutdown_tells_everybody_and_waits() {
-        let places = Places::new(10, 10);
-        let place = places.enter(&peer("a")).unwrap();
-        let work = places.work();
-        drop(places.stop());
-        assert_eq!(place.lost().await, NoPlace::ShuttingDown);
-        assert_eq!(places.enter(&peer("b")).err(), Some(NoPlace::ShuttingDown));
-        assert!(tokio::time::timeout(Duration::from_secs(9), places.empty()).await.is_err());
-        drop((place, work));
-        places.empty().await;
-        let state = places.lock();
-        assert!(state.peers.is_empty() && state.losers.is_empty());
-    }
-}
+mod tests;

@@ -10,10 +10,12 @@ use super::session::{Facts, Session};
 use crate::configuration::server::Principal;
 use crate::exchange::{ServerEvent, ServerExchange, ServerReply, ServerTurn};
 use crate::id::ApplicationName;
+use crate::moment::Moment;
 use crate::port::entitlement_store::Entitlement;
-use crate::session::ChannelError;
+use crate::session::{ChannelError, SessionEnded};
 use core::fmt;
 use core::task::ready;
+use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -63,8 +65,13 @@ where
     };
     let session = Session::new(link, end, exchange, facts, patience);
     let ending: Arc<dyn Ending> = Arc::<super::state::Shared<S, ServerEnd>>::clone(session.shared());
-    if !place.prove(Arc::downgrade(&ending)) {
+    let key_id = session.facts().peer.key_id;
+    let Some(open) = place.prove(Arc::downgrade(&ending), key_id) else {
         return Err(place.is_lost().map_or(AcceptError::SentAway, Into::into));
+    };
+    if open > 1 {
+        let core = session.shared().lock();
+        core.end.serving.observer.event(&core.end.peer, &ServerEvent::Concurrent(key_id));
     }
     session.shared().lock().keep(place);
     Ok(session)
@@ -76,15 +83,18 @@ impl End for ServerEnd {
     type Peer = Principal;
 
     fn receive(&mut self, exchange: ServerExchange, frame: &[u8]) -> Progress<Self> {
-        match self.serving.receive(exchange, frame) {
-            ServerTurn::Done(reply) => Progress::Done(taken(self.serving.told(&self.peer, reply))),
-            turn => {
-                let work = self.serving.spawn(turn, Arc::clone(&self.peer));
-                Progress::Work(Box::pin(async move {
-                    work.await.ok().flatten().map_or_else(|| Taken::failed(PANICKED), taken)
-                }))
-            }
-        }
+        self.progress(self.serving.receive(exchange, frame))
+    }
+
+    fn due(&self, exchange: &ServerExchange) -> Option<Duration> {
+        let (due, now) = (exchange.due()?, (self.serving.clock)());
+        let left = if exchange.is_due(now) { 0 } else { due.as_secs().saturating_sub(now.as_secs()) };
+        Some(Duration::from_secs(left))
+    }
+
+    fn stand(&mut self, exchange: ServerExchange, end: bool) -> Progress<Self> {
+        let moment = Moment::at((self.serving.clock)());
+        self.progress(if end { exchange.end(moment) } else { exchange.check(moment) })
     }
 
     fn note(&mut self, (): ()) {}
@@ -98,9 +108,24 @@ impl End for ServerEnd {
     }
 }
 
+impl ServerEnd {
+    fn progress(&self, turn: ServerTurn) -> Progress<Self> {
+        match turn {
+            ServerTurn::Done(reply) => Progress::Done(taken(self.serving.told(&self.peer, reply))),
+            turn => {
+                let work = self.serving.spawn(turn, Arc::clone(&self.peer));
+                Progress::Work(Box::pin(async move {
+                    work.await.ok().flatten().map_or_else(|| Taken::failed(PANICKED), taken)
+                }))
+            }
+        }
+    }
+}
+
 fn taken(reply: ServerReply) -> Taken<ServerEnd> {
     let failed = reply.events.iter().find_map(|event| match event {
         ServerEvent::ChannelFailed(error) => Some(Failure::Channel(*error)),
+        ServerEvent::Ended(_, status) => Some(Failure::NotActive(SessionEnded(*status))),
         _ => None,
     });
     let ServerReply { send, data, closed, next, .. } = reply;

@@ -5,11 +5,13 @@ use super::link::{Link, Patience};
 use super::places::Place;
 use super::waiters::{Role, Waiters};
 use crate::session::ChannelError;
+use core::pin::Pin;
 use core::task::{Context, Poll, Waker, ready};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 use zeroize::Zeroizing;
 
 /// The most bytes of data that one write seals.
@@ -26,22 +28,24 @@ const CLOSED: Failure = Failure::Channel(ChannelError::Closed);
 
 /// The state of a session.
 pub(super) struct Core<S, E: End> {
-    link: Link<S>,
+    pub(super) link: Link<S>,
     pub(super) end: E,
     /// None during a turn, and once the session is over.
-    exchange: Option<E::Exchange>,
+    pub(super) exchange: Option<E::Exchange>,
     /// The turn under way. Reader, writer and handles alike drive it.
-    turn: Option<Boxed<Taken<E>>>,
+    pub(super) turn: Option<Boxed<Taken<E>>>,
     unread: VecDeque<Zeroizing<Vec<u8>>>,
     /// Bytes of the first of `unread` that have been read.
     read: usize,
     patience: Patience,
-    closed_by_peer: bool,
+    /// Runs until a turn is due whether or not a frame comes.
+    pub(super) due: Option<Pin<Box<Sleep>>>,
+    pub(super) closed_by_peer: bool,
     closed: bool,
-    shut: bool,
+    pub(super) shut: bool,
     /// True when this side is to close as soon as no turn is under way.
     closing: bool,
-    failure: Option<Failure>,
+    pub(super) failure: Option<Failure>,
     /// Why nothing can be written any more, though something may be left to read.
     mute: Option<Failure>,
     waiters: Everybody,
@@ -73,6 +77,7 @@ impl<S, E: End> Shared<S, E> {
             unread: VecDeque::new(),
             read: 0,
             patience,
+            due: None,
             closed_by_peer: false,
             closed: false,
             shut: false,
@@ -156,7 +161,7 @@ impl<S, E: End> Core<S, E> {
         frames.iter().for_each(|frame| self.link.queue(frame));
     }
 
-    fn take(&mut self, taken: Taken<E>) {
+    pub(super) fn take(&mut self, taken: Taken<E>) {
         self.queue(&taken.send);
         self.unread.extend(taken.data.filter(|data| !data.is_empty()));
         self.closed_by_peer |= taken.closed;
@@ -228,18 +233,8 @@ impl<S, E: End> Core<S, E> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin, E: End> Core<S, E> {
-    /// Drives the turn under way to its end.
-    pub(super) fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if let Some(turn) = &mut self.turn {
-            let taken = ready!(turn.as_mut().poll(context));
-            self.turn = None;
-            self.take(taken);
-        }
-        Poll::Ready(())
-    }
-
     /// Writes what is queued; an error is kept for the writer.
-    fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.mute.is_some() {
             return Poll::Ready(());
         }
@@ -260,8 +255,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End> Core<S, E> {
         if self.closed_by_peer {
             return Poll::Ready(Ok(false));
         }
-        if let Some(failure) = &self.failure {
-            return Poll::Ready(Err(failure.clone()));
+        if let Some(failure) = self.failure.clone() {
+            ready!(self.poll_farewell(context));
+            return Poll::Ready(Err(failure));
         }
         let came = ready!(self.link.poll_frame(context, self.patience));
         if let Err(failure) = self.came(came) {
@@ -330,6 +326,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End> Core<S, E> {
     pub(super) fn poll_write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_turn(context));
         if let Some(failure) = self.is_mute() {
+            ready!(self.poll_farewell(context));
             return Poll::Ready(Err(failure.into()));
         }
         if self.link.unsent() >= HIGH && self.poll_drain(context).is_pending() && self.link.unsent() >= HIGH {

@@ -70,6 +70,7 @@ fn registration() -> TokenRegistration {
         supersedes: None,
         configurations: vec![],
         clock_floor: UnixTime::default(),
+        not_active: None,
     }
 }
 

@@ -11,5 +11,6 @@
 #![cfg(all(feature = "std", unix))]
 
 mod register;
+mod rights;
 mod session;
 mod world;

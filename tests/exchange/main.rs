@@ -12,6 +12,7 @@
 
 mod offer;
 mod server_table;
+mod standing;
 mod token;
 mod token_table;
 mod world;

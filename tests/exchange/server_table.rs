@@ -6,11 +6,14 @@ use crate::world::*;
 use halfkey::exchange::{News, ServerExchange, ServerReply, ServerTurn, TokenExchange};
 use halfkey::message::{Open, Request};
 use halfkey::session::token::Options;
+use halfkey::store::operation::Suspend;
 use halfkey::wire::{Message, message_type};
 use halfkey::{ErrorReason, KeyId};
+use std::sync::atomic::Ordering;
 
-/// The states; the last has closed its own direction of an open session.
-const STATES: [&str; 4] = ["idle", "challenged", "open", "closing"];
+/// The states. "due" is an open session whose registration is suspended and looked at again with the next record;
+/// the last has closed its own direction of an open session.
+const STATES: [&str; 5] = ["idle", "challenged", "open", "due", "closing"];
 
 /// A server in that state, and the key of a token that it knows.
 fn reach<'w>(state: &str, world: &'w World, hands: &mut Hands, key_id: KeyId) -> Peer<'w> {
@@ -29,12 +32,15 @@ fn reach<'w>(state: &str, world: &'w World, hands: &mut Hands, key_id: KeyId) ->
     if state == "closing" {
         peer.close();
     }
+    if state == "due" {
+        world.store.run(&Suspend(key_id), NOW).unwrap();
+    }
     peer.frames.clear();
     peer
 }
 
 fn perform(world: &World, exchange: ServerExchange, frame: &[u8]) -> ServerReply {
-    let mut turn = exchange.receive(frame, moment());
+    let mut turn = exchange.receive(frame, world.moment());
     loop {
         turn = match turn {
             ServerTurn::Store(need) => need.ask(&world.store),
@@ -82,7 +88,9 @@ fn every_message_has_its_outcome_in_every_state() {
             let mut hands = Hands { user: format!("{state} {name}").replace(' ', ""), ..Hands::new(&world) };
             let key_id = hands.register(&world).key_id;
             let mut peer = reach(state, &world, &mut hands, key_id);
+            world.ahead.store(if state == "due" { 31 } else { 0 }, Ordering::Relaxed);
             let reply = perform(&world, peer.exchange.take().unwrap(), frame);
+            world.ahead.store(0, Ordering::Relaxed);
             assert_eq!(cell(&reply), expected(state, name), "{name} where the server is {state}");
             let Some(next) = reply.next else { continue };
             assert!(next.session().is_none(), "{name} opened a session");

@@ -35,8 +35,7 @@ fn a_registration_and_a_session_ask_each_hand_in_turn() {
     assert_eq!(registration.progress, Progress::Active);
     assert_eq!(hands.token.registrations().unwrap(), [registration]);
     assert_eq!(hands.token.attempts().unwrap().len(), 0);
-    let expected =
-        "Attempts Anchors user Encapsulate DeriveFromSsk1 SaveAttempt DeriveFromSsk1 Join Derive Update";
+    let expected = "Attempts DeadKeys Anchors user Encapsulate DeriveFromSsk1 SaveAttempt DeriveFromSsk1 Join Derive Update";
     assert_eq!(hands.log.join(" "), expected);
 
     hands.log.clear();
@@ -74,7 +73,7 @@ fn a_renewal_asks_the_earlier_key_twice_and_replaces_it() {
     let renewed = hands.register(&world);
     assert_eq!(hands.token.registrations().unwrap().len(), 1);
     assert_eq!((renewed.user_id, renewed.supersedes), (earlier.user_id, Some(earlier.key_id)));
-    let expected = "Attempts Anchors user Encapsulate DeriveFromSsk1 Derive Derive SaveAttempt DeriveFromSsk1 Earlier Join Derive Update";
+    let expected = "Attempts DeadKeys Anchors user Encapsulate DeriveFromSsk1 Derive Derive SaveAttempt DeriveFromSsk1 Earlier Join Derive Update";
     assert_eq!(hands.log.join(" "), expected);
 }
 
@@ -184,7 +183,7 @@ fn a_ticket_is_saved_used_and_forgotten() {
     hands.log.clear();
     hands.register(&world);
     assert_eq!(hands.token.attempts().unwrap().len(), 0);
-    let expected = "Attempts Anchors user Encapsulate DeriveFromSsk1 SaveAttempt DeriveFromSsk1 Join Attempts Abandon Derive Update";
+    let expected = "Attempts DeadKeys Anchors user Encapsulate DeriveFromSsk1 SaveAttempt DeriveFromSsk1 Join Attempts Abandon Derive Update";
     assert_eq!(hands.log.join(" "), expected);
 }
 
@@ -210,7 +209,7 @@ fn attempts_whose_time_is_over_are_abandoned_first() {
     let late = Moment::at(UnixTime::from_secs(NOW.as_secs() + 40 * 86_400));
     let turn = TokenExchange::register(world.name(), Default::default(), late);
     let reply = hands.play(turn);
-    assert_eq!(hands.log, ["Attempts", "Abandon", "Anchors"]);
+    assert_eq!(hands.log, ["Attempts", "Abandon", "DeadKeys", "Anchors"]);
     assert!(reply.next.is_some() && reply.send.len() == 1);
     assert_eq!(hands.token.attempts().unwrap().len(), 0);
 }
@@ -447,7 +446,7 @@ fn a_token_that_fails_at_any_question_loses_nothing() {
         hands.failing = Some(failing);
         let (news, next) = hands.talk(world.register(), &mut world.connection());
         if let News::Registered(_) = news {
-            assert_eq!(failing, 9, "{:?}", hands.log);
+            assert_eq!(failing, 10, "{:?}", hands.log);
             break;
         }
         let News::Failed(error) = &news else { panic!("{failing}: {news:?}") };
@@ -455,10 +454,10 @@ fn a_token_that_fails_at_any_question_loses_nothing() {
         let known = [TokenExchangeError::Token(device.clone()), TokenRegistrationError::Token(device).into()];
         assert!(known.contains(error), "{failing}: {error:?}");
         // From R2 on, it waits for the same message again.
-        assert_eq!(next.is_some(), failing >= 5, "{failing}");
+        assert_eq!(next.is_some(), failing >= 6, "{failing}");
         hands.recover(&world);
         if hands.token.registrations().unwrap().is_empty() {
-            assert!(failing < 5, "{failing}");
+            assert!(failing < 6, "{failing}");
             hands.register(&world);
         }
         assert_eq!(hands.token.registrations().unwrap()[0].progress, Progress::Active, "{failing}");

@@ -114,6 +114,9 @@ pub fn messages(world: &World) -> Vec<(&'static str, Vec<u8>)> {
     frames.push(("C1", peer.pop()));
     peer.close();
     frames.push(("close", peer.pop()));
+    let (_, mut peer) = hands.open(world);
+    drop(peer.end());
+    frames.push(("status", peer.pop()));
     for (name, reason) in
         [("refused", ErrorReason::Refused), ("restart", ErrorReason::Restart), ("busy", ErrorReason::Busy)]
     {
@@ -141,26 +144,26 @@ fn cell(news: Option<News>, goes_on: bool) -> String {
 
 const TABLE: &str = "\
 R1: R0=Wire R1=Signature R2=Wire R3=Wire R4=Wire R5=Wire S0=Wire S1=Wire S2=Wire S3=Wire data=Wire \
-    C1=Wire close=Wire refused=ErrorMessage restart=ErrorMessage busy=ErrorMessage garbage=Wire \
+    C1=Wire close=Wire status=Wire refused=ErrorMessage restart=ErrorMessage busy=ErrorMessage garbage=Wire \
     empty=Wire long=Wire
 R3: R0=Wire+ R1=Wire+ R2=Wire+ R3=WrongRun+ R4=Wire+ R5=Wire+ S0=Wire+ S1=Wire+ S2=Wire+ S3=Wire+ \
-    data=Wire+ C1=Wire+ close=Wire+ refused=ErrorMessage+ restart=-+ busy=ErrorMessage+ \
+    data=Wire+ C1=Wire+ close=Wire+ status=Wire+ refused=ErrorMessage+ restart=-+ busy=ErrorMessage+ \
     garbage=Wire+ empty=Wire+ long=Wire+
 R5: R0=Wire+ R1=Wire+ R2=Wire+ R3=Wire+ R4=Wire+ R5=WrongRun+ S0=Wire+ S1=Wire+ S2=Wire+ S3=Wire+ \
-    data=Wire+ C1=Wire+ close=Wire+ refused=ErrorMessage+ restart=ErrorMessage+ busy=ErrorMessage+ \
+    data=Wire+ C1=Wire+ close=Wire+ status=Wire+ refused=ErrorMessage+ restart=ErrorMessage+ busy=ErrorMessage+ \
     garbage=Wire+ empty=Wire+ long=Wire+
 S1: R0=Wire R1=Wire R2=Wire R3=Wire R4=Wire R5=Wire S0=Wire S1=-+ S2=Wire S3=Wire data=Wire C1=Wire \
-    close=Wire refused=-+ restart=Refused busy=Refused garbage=Wire empty=Wire long=Wire
+    close=Wire status=Wire refused=-+ restart=Refused busy=Refused garbage=Wire empty=Wire long=Wire
 S3: R0=Wire R1=Wire R2=Wire R3=Wire R4=Wire R5=Wire S0=Wire S1=Wire S2=Wire S3=WrongProof data=Wire \
-    C1=Wire close=Wire refused=-+ restart=Refused busy=Refused garbage=Wire empty=Wire long=Wire
+    C1=Wire close=Wire status=Wire refused=-+ restart=Refused busy=Refused garbage=Wire empty=Wire long=Wire
 record: R0=Broken R1=Broken R2=Broken R3=Broken R4=Broken R5=Broken S0=Broken S1=Broken S2=Broken \
-    S3=Broken data=Broken C1=Broken close=Broken refused=Broken restart=Broken busy=Broken \
+    S3=Broken data=Broken C1=Broken close=Broken status=Broken refused=Broken restart=Broken busy=Broken \
     garbage=Broken empty=Broken long=Broken
 C1: R0=Broken R1=Broken R2=Broken R3=Broken R4=Broken R5=Broken S0=Broken S1=Broken S2=Broken \
-    S3=Broken data=Broken C1=Broken close=Broken refused=Broken restart=Broken busy=Broken \
+    S3=Broken data=Broken C1=Broken close=Broken status=Broken refused=Broken restart=Broken busy=Broken \
     garbage=Broken empty=Broken long=Broken
 close: R0=Broken R1=Broken R2=Broken R3=Broken R4=Broken R5=Broken S0=Broken S1=Broken S2=Broken \
-    S3=Broken data=Broken C1=Broken close=Broken refused=Broken restart=Broken busy=Broken \
+    S3=Broken data=Broken C1=Broken close=Broken status=Broken refused=Broken restart=Broken busy=Broken \
     garbage=Broken empty=Broken long=Broken
 ";
 

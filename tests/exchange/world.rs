@@ -3,7 +3,8 @@
 use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
 use halfkey::configuration::token::Applying;
 use halfkey::exchange::{
-    DeviceTurn, News, RegisterOptions, ServerExchange, ServerTurn, TokenExchange, TokenReply, TokenTurn,
+    DeviceTurn, News, RegisterOptions, ServerExchange, ServerReply, ServerTurn, TokenExchange, TokenReply,
+    TokenTurn,
 };
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, Store};
@@ -18,7 +19,7 @@ use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, Moment, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -35,6 +36,8 @@ pub struct World {
     pub anchors: TrustAnchors,
     /// Seconds by which the server's clock is ahead of the token's.
     pub ahead: AtomicU64,
+    /// True while the store does not answer.
+    pub down: AtomicBool,
 }
 
 pub fn grant() -> Decision {
@@ -62,8 +65,14 @@ impl World {
             store: Store::new(),
             decision: Mutex::new(grant()),
             ahead: AtomicU64::new(0),
+            down: AtomicBool::new(false),
             anchors: authority.trust_anchor().unwrap().into(),
         }
+    }
+
+    /// The server's moment.
+    pub fn moment(&self) -> Moment {
+        Moment::at(NOW.after(self.ahead.load(Ordering::Relaxed)))
     }
 
     pub fn decide(&self, decision: Decision) {
@@ -105,19 +114,41 @@ pub struct Peer<'w> {
 
 impl Peer<'_> {
     pub fn take(&mut self, frame: &[u8]) {
-        let World { keys, store, decision, ahead, .. } = self.world;
-        let moment = Moment::at(NOW.after(ahead.load(Ordering::Relaxed)));
-        let mut turn = self.exchange.take().expect("the server is there").receive(frame, moment);
-        let reply = loop {
+        let reply = self.receive(frame);
+        drop(reply);
+    }
+
+    /// Takes a frame, and gives what came of it besides frames.
+    pub fn receive(&mut self, frame: &[u8]) -> ServerReply {
+        let exchange = self.exchange.take().expect("the server is there");
+        self.play(exchange.receive(frame, self.world.moment()))
+    }
+
+    /// Ends the session from the server's side.
+    pub fn end(&mut self) -> ServerReply {
+        let exchange = self.exchange.take().expect("the server is there");
+        self.play(exchange.end(self.world.moment()))
+    }
+
+    pub fn check(&mut self) -> ServerReply {
+        let exchange = self.exchange.take().expect("the server is there");
+        self.play(exchange.check(self.world.moment()))
+    }
+
+    fn play(&mut self, mut turn: ServerTurn) -> ServerReply {
+        let World { keys, store, decision, .. } = self.world;
+        let mut reply = loop {
             turn = match turn {
+                ServerTurn::Store(need) if self.world.down.load(Ordering::Relaxed) => need.refuse(),
                 ServerTurn::Store(need) => need.ask(store),
                 ServerTurn::Keys(need) => need.ask(keys),
                 ServerTurn::Operator(need) => need.supply(decision.lock().unwrap().clone()),
                 ServerTurn::Done(reply) => break reply,
             };
         };
-        self.frames.extend(reply.send);
-        self.exchange = reply.next;
+        self.frames.extend(core::mem::take(&mut reply.send));
+        self.exchange = reply.next.take();
+        reply
     }
 
     /// Application data of the server's.
@@ -290,6 +321,7 @@ fn fail(need: DeviceTurn) -> TokenTurn {
         Earlier,
         Join,
         Registrations,
+        DeadKeys,
         Update,
         Remove
     )

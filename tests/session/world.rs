@@ -99,6 +99,7 @@ impl World {
                 supersedes: None,
                 configurations: Vec::new(),
                 clock_floor: NOW,
+                not_active: None,
             },
             registered: ServerRegistration {
                 key_id,

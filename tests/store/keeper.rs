@@ -98,6 +98,7 @@ impl Keeper {
             supersedes: None,
             configurations: Vec::new(),
             clock_floor: UnixTime::default(),
+            not_active: None,
         };
         let mut keeper = Self::blank(anchors, 99);
         let keys = KeySet::from_stored(auth, derive, confirm, renew);

@@ -141,6 +141,7 @@ pub fn enrol(store: &Store, n: u8, policy: Policy) -> Enrolled {
         supersedes: None,
         configurations: Vec::new(),
         clock_floor: UnixTime::default(),
+        not_active: None,
     };
     Enrolled { registration, keys: KeySet::from_stored(auth, derive, Secret::absent(), renew) }
 }

@@ -114,6 +114,7 @@ pub(crate) fn renew(
         supersedes,
         configurations: Vec::new(),
         clock_floor: UnixTime::from_secs(0),
+        not_active: None,
     };
     let context = KeyContext {
         certificate: &registration.certificate,

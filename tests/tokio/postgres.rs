@@ -1,14 +1,16 @@
 //! A server on PostgreSQL, on the same executor.
 
+use crate::rights::rights_end;
 use crate::server::database;
 use crate::world::{fill, grant, parts};
 use halfkey::driver::RegistrationOutcome;
 use halfkey::postgres::deadpool_postgres::{Manager, Pool};
 use halfkey::postgres::{Store, tokio_postgres::NoTls};
 use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::store::operation::Suspend;
 use halfkey::store::{StorageKeys, UniqueNames};
 use halfkey::tokio::{Acceptor, Connector};
-use halfkey::{Secret, SystemRandom};
+use halfkey::{Secret, SystemRandom, UnixTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 #[test]
@@ -44,5 +46,22 @@ fn a_life_on_postgresql() {
             server.read_to_string(&mut said).await.unwrap();
             assert_eq!(said, "hello");
         }
+    });
+}
+
+#[test]
+fn rights_end_on_postgresql_with_the_operator_at_another_handle() {
+    let Some(database) = database() else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let pool =
+            || Pool::builder(Manager::new(database.parse().unwrap(), NoTls)).max_size(4).build().unwrap();
+        let keys = || StorageKeys::new(Secret::new([0x5E; 32]));
+        let store = Store::create(pool(), keys(), UniqueNames::Always).await.unwrap();
+        let operator = Store::open(pool(), keys()).await.unwrap();
+        rights_end(store, |key_id| async move {
+            operator.run(&Suspend(key_id), UnixTime::now()).await.unwrap();
+        })
+        .await;
     });
 }

@@ -1,6 +1,7 @@
 //! Answers to a server's questions, and what each leads to.
 
 use super::live::Live;
+use super::standing::StandingAsked;
 use super::turn::OperatorTurn;
 use super::{Base, ServerEvent, ServerTurn, State};
 use crate::configuration::server::{NeedEntitlement, NeedReport};
@@ -205,13 +206,17 @@ resume! {
             Entry::Session(mut session) => {
                 session.channel.rekey_after(base.exchange.settings.rekey_after);
                 let event = ServerEvent::Opened(session.key_id);
-                let live = Live::new(session, base.exchange.settings.name.clone());
+                let live = Live::new(session, base.exchange.settings.name.clone(), base.moment.time());
                 base.done(Some(event), State::Open(live), send)
             }
             Entry::NotActive { key_id, status } => {
                 base.over(Some(ServerEvent::NotActive(key_id, status)), send)
             }
         }
+    }
+
+    StandingAsked, FindRegistration at question, |self, base, answer| {
+        base.stood(self, answer)
     }
 
     Heard, ConfirmAlias at question, |self, base, _answer| {

@@ -39,6 +39,12 @@ pub enum ServerEvent {
     Opened(KeyId),
     /// A key was proved that opens no session.
     NotActive(KeyId, Status),
+    /// A session with this key was ended by the server: its registration stands so, and where that is
+    /// [`Status::Active`], the session was too old, the operator ended it, or the store did not answer.
+    Ended(KeyId, Status),
+    /// A session was opened while another one with this key was open: two programs have the token, or a copy of
+    /// it. A driver tells this of its own sessions.
+    Concurrent(KeyId),
     /// A configuration was reported on by the token.
     Configured(KeyId, ReportResult),
     /// Registration went no further.

@@ -1,6 +1,7 @@
 //! An open session on the server's side: records in, and what each leads to.
 
 use super::answer::{EntitlementAsked, Heard, RegressionAsked, ReportAsked};
+use super::standing::{StandingAsked, Then, Times};
 use super::{Base, ServerEvent, ServerReply, ServerTurn, State};
 use crate::configuration::ServerConfigurationError;
 use crate::configuration::server::{self as configuration, AwaitApplied, NeedEntitlement, Principal};
@@ -25,17 +26,18 @@ pub(super) struct Live {
     pub(super) session: Established,
     pub(super) principal: Principal,
     awaited: Vec<AwaitApplied>,
+    pub(super) times: Times,
 }
 
 impl Live {
-    pub(super) fn new(session: Established, server_name: crate::id::ServerName) -> Box<Self> {
+    pub(super) fn new(session: Established, server_name: crate::id::ServerName, now: UnixTime) -> Box<Self> {
         let principal = Principal {
             key_id: session.key_id,
             user_id: session.user_id.clone(),
             access_path: session.access_path.clone(),
             server_name,
         };
-        Box::new(Self { session, principal, awaited: Vec::new() })
+        Box::new(Self { session, principal, awaited: Vec::new(), times: Times { opened: now, checked: now } })
     }
 
     pub(super) fn push(
@@ -72,6 +74,16 @@ impl Base {
             Ok(record) => record,
             Err(error) => return self.over(Some(ServerEvent::ChannelFailed(error)), Vec::new()),
         };
+        let is_due = live.times.is_due(&self.exchange.settings, self.moment.time());
+        // A peer that closes is served nothing more.
+        if is_due && !matches!(record, OpenedRecord::Closed) {
+            return self.ask(StandingAsked::new(live, Then::Serve(record)));
+        }
+        self.serve(live, record)
+    }
+
+    /// Serves a record of a peer whose registration stands well.
+    pub(super) fn serve(self: Box<Self>, mut live: Box<Live>, record: OpenedRecord) -> ServerTurn {
         match live.session.heard() {
             Some((key_id, address)) => {
                 self.ask(Heard { question: ConfirmAlias { key_id, address }, live, record })
@@ -84,7 +96,8 @@ impl Base {
         match record {
             OpenedRecord::Configuration(message) => self.configuration(live, &message),
             OpenedRecord::Data(data) => self.with(live, |reply| reply.data = Some(data)),
-            OpenedRecord::Rekeyed => self.with(live, |_| ()),
+            // A server's channel opens no status.
+            OpenedRecord::Rekeyed | OpenedRecord::Status(_) => self.with(live, |_| ()),
             OpenedRecord::Closed if live.session.channel.is_closed() => {
                 self.over(None, Vec::new()).with(|reply| reply.closed = true)
             }

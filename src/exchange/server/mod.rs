@@ -7,14 +7,16 @@
 //!            S0 ─ Registration ─▶ S1                                                 Challenged
 //!   Challenged, or Idle where challenges are stateless
 //!            S2 ─ (ParkedRegistration) ─ Admit ─▶ S3                                 Open
-//!   Open     record ─ (ConfirmAlias) ─ data, or C0 ─ Entitlement ─ (Regression) ─▶ C1,
+//!   Open     record ─ (Standing) ─ (ConfirmAlias) ─ data, or C0 ─ Entitlement ─ (Regression) ─▶ C1,
 //!                                      or C2 ─ Report, or the peer's close           Open
+//!            time, the operator ─ Standing ─▶ Status                                 over, or Open
 //! ```
 //! Whatever is refused is answered with E0, and the reason is an event for the operator alone.
 
 mod answer;
 mod event;
 mod live;
+mod standing;
 mod turn;
 
 pub use event::{RequestKind, ServerEvent};

@@ -1,6 +1,7 @@
 //! Turns of a server's exchange: who is to do something next.
 
 use super::answer::{EntitlementAsked, Heard, Parked, RegressionAsked, ReportAsked};
+use super::standing::StandingAsked;
 use super::{Base, RequestKind, ServerEvent, ServerExchange};
 use crate::exchange::asked::{Asked, Resume};
 use crate::moment::Moment;
@@ -81,6 +82,8 @@ hand! {
     ParkedRegistration(Box<Parked>),
     /// A session to admit.
     Admit(Box<NeedAdmission>),
+    /// How the registration of an open session stands.
+    Standing(StandingAsked),
     /// An alias that has arrived.
     ConfirmAlias(Heard),
     /// Entitlements of a user.
@@ -115,7 +118,7 @@ impl StoreTurn {
         every!(Self, self, asked => {
             let answer = asked.wanted().ask(store, asked.base.moment.time());
             asked.supply(answer)
-        }; Outcome Applicant Commit Expected Confirm Registration ParkedRegistration Admit ConfirmAlias
+        }; Outcome Applicant Commit Expected Confirm Registration ParkedRegistration Admit Standing ConfirmAlias
            Entitlement Regression Report)
     }
 
@@ -124,7 +127,7 @@ impl StoreTurn {
         every!(Self, self, asked => {
             let answer = asked.wanted().ask_async(store, asked.base.moment.time()).await;
             asked.supply(answer)
-        }; Outcome Applicant Commit Expected Confirm Registration ParkedRegistration Admit ConfirmAlias
+        }; Outcome Applicant Commit Expected Confirm Registration ParkedRegistration Admit Standing ConfirmAlias
            Entitlement Regression Report)
     }
 
@@ -142,7 +145,7 @@ impl StoreTurn {
         match self {
             Self::Registration(asked) => asked.base.session_failed(SessionError::RateLimited),
             other => every!(Self, other, asked => asked.supply(Err(StoreError::Contended));
-                Outcome Applicant Commit Expected Confirm Registration ParkedRegistration Admit ConfirmAlias
+                Outcome Applicant Commit Expected Confirm Registration ParkedRegistration Admit Standing ConfirmAlias
                 Entitlement Regression Report),
         }
     }

@@ -3,7 +3,7 @@
 use crate::configuration::TokenConfigurationError;
 use crate::port::TokenError;
 use crate::registration::TokenRegistrationError;
-use crate::session::{ChannelError, SessionError};
+use crate::session::{ChannelError, SessionEnded, SessionError};
 use crate::step::Fault;
 use thiserror::Error;
 
@@ -20,6 +20,9 @@ pub enum TokenExchangeError {
     /// The channel of an open session does not go on.
     #[error("the session ends")]
     Channel(#[from] ChannelError),
+    /// The server has ended the session.
+    #[error(transparent)]
+    Ended(#[from] SessionEnded),
     /// A configuration does not go on.
     #[error("the configuration does not go on")]
     Configuration(#[from] TokenConfigurationError),
@@ -41,6 +44,7 @@ impl TokenExchangeError {
             Self::Channel(error) => error.fault(),
             Self::Configuration(error) => error.fault(),
             Self::Token(error) => error.fault(),
+            Self::Ended(_) => Fault::Nobody,
             Self::Declined => Fault::User,
         }
     }

@@ -4,18 +4,21 @@
 //! form goes with it.
 
 use super::register::{AbandonThen, abandon};
+use super::settle::RemoveThen;
 use super::turn::asked;
 use super::{RegisterOptions, State, TokenExchangeError, TokenTurn, reply};
 use crate::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use crate::exchange::asked::Resume;
-use crate::id::{ServerName, Txn};
+use crate::id::{KeyId, ServerName, Txn};
 use crate::moment::Moment;
-use crate::port::question::{Answered, FindAnchors};
+use crate::port::question::{Answered, FindAnchors, FindRegistrations, Remove};
+use crate::record::TokenRegistration;
 use crate::registration::Recoverable;
 use crate::registration::token::{self as steps, AwaitOffer, Credential, NeedForm};
 use crate::template::{Form, Template};
 use crate::time::UnixTime;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 
 /// A registration before its R0.
@@ -51,6 +54,40 @@ impl Registering {
             filled.replaces = Some(txn);
         }
         asked(self, moment)
+    }
+}
+
+/// The registrations of the token, of which those that the server has ended for good make room for another.
+pub struct DeadThen(pub(super) Box<Registering>);
+
+impl Resume for DeadThen {
+    type Question = FindRegistrations;
+    type Base = Moment;
+    type Turn = TokenTurn;
+
+    fn question(&self) -> &Self::Question {
+        &FindRegistrations
+    }
+
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let (Self(registering), moment) = (self, *moment);
+        match answer {
+            Ok(all) => {
+                let is_dead =
+                    |one: &TokenRegistration| one.is_dead() && one.server_name == registering.server;
+                let dead = all.into_iter().filter(is_dead).map(|one| one.key_id).collect();
+                remove_dead(dead, registering, moment)
+            }
+            Err(error) => reply::failed(error, None),
+        }
+    }
+}
+
+/// Removes these keys, then begins.
+pub(super) fn remove_dead(mut dead: Vec<KeyId>, registering: Box<Registering>, moment: Moment) -> TokenTurn {
+    match dead.pop() {
+        Some(key_id) => asked((Remove { key_id }, RemoveThen::Dead(dead, registering)), moment),
+        None => asked(registering, moment),
     }
 }
 

@@ -13,10 +13,10 @@ use crate::port::TokenError;
 use crate::port::entitlement_store::Status;
 use crate::port::question::{Answered, Derive, FindRegistrations, Remove};
 use crate::record::TokenRegistration;
-use crate::session::SessionError;
 use crate::session::token::{
     self as steps, AwaitAccept, AwaitChallenge, NeedResponse, NeedSeed, Options, Session, SessionOutcome,
 };
+use crate::session::{SessionEnded, SessionError};
 use crate::step::ErrorReason;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -106,7 +106,9 @@ pub(super) fn seeded(
         Ok(SessionOutcome::NotActive(Status::Lost)) => {
             asked((Remove { key_id }, RemoveThen::NotActive), moment)
         }
-        Ok(SessionOutcome::NotActive(status)) => reply::news(News::NotActive(status), None),
+        Ok(SessionOutcome::NotActive(status)) => {
+            asked(RegistrationThen::NotActive(key_id, status, false), moment)
+        }
         Err(error) => reply::failed(error, None),
     }
 }
@@ -117,6 +119,8 @@ pub enum RegistrationThen {
     Open(KeyId, Options),
     /// To write down what a session says of it.
     Opened(KeyId, Box<Session>),
+    /// To write down a status that is not active; true within a session.
+    NotActive(KeyId, Status, bool),
     /// To ask for a configuration.
     Configure(Box<Configuring>),
     /// To judge a configuration that has come.
@@ -128,21 +132,23 @@ pub enum RegistrationThen {
 impl RegistrationThen {
     const fn key_id(&self) -> &KeyId {
         match self {
-            Self::Open(key_id, _) | Self::Opened(key_id, _) => key_id,
+            Self::Open(key_id, _) | Self::Opened(key_id, _) | Self::NotActive(key_id, ..) => key_id,
             Self::Configure(one) => one.open.key_id(),
             Self::Judge(one) => one.open.key_id(),
             Self::Applied(one) => one.open.key_id(),
         }
     }
 
-    /// The state to go on with where the token has no answer.
-    fn without(self) -> Option<State> {
-        match self {
+    /// Goes on where the token has no answer. What the server has proved is told all the same.
+    fn without(self, error: TokenError) -> TokenTurn {
+        let state = match self {
+            Self::NotActive(_, status, within) => return not_active(status, within),
             Self::Open(..) | Self::Opened(..) => None,
             Self::Configure(one) => Some(State::Open(one.open)),
             Self::Judge(one) => Some(State::Open(one.open)),
             Self::Applied(one) => Some(State::Open(one.open)),
-        }
+        };
+        reply::failed(error, state)
     }
 }
 
@@ -163,11 +169,15 @@ impl Resume for RegistrationThen {
         });
         let registration = match found {
             Ok(registration) => registration,
-            Err(error) => return reply::failed(error, then.without()),
+            Err(error) => return then.without(error),
         };
         match then {
             RegistrationThen::Open(_, options) => start(Box::new(Opening { registration, options })),
             RegistrationThen::Opened(_, session) => opened(*session, registration, moment),
+            RegistrationThen::NotActive(_, status, within) => {
+                let registration = TokenRegistration { not_active: Some(status), ..registration };
+                store(registration, UpdateThen::NotActive(status, within), moment)
+            }
             RegistrationThen::Configure(one) => one.ask(&registration, &moment),
             RegistrationThen::Judge(one) => one.judge(&registration, moment),
             RegistrationThen::Applied(one) => one.report(&registration, moment),
@@ -180,4 +190,12 @@ fn opened(session: Session, mut registration: TokenRegistration, moment: Moment)
     session.note(&mut registration);
     let then = UpdateThen::opened(session, &registration);
     store(registration, then, moment)
+}
+
+/// Tells a status that is not active: at the opening of a session, or within it.
+pub(super) fn not_active(status: Status, within: bool) -> TokenTurn {
+    match within {
+        true => reply::failed(SessionEnded(status), None),
+        false => reply::news(News::NotActive(status), None),
+    }
 }

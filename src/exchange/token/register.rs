@@ -1,7 +1,7 @@
 //! Registration, resumption and confirmation: R0 to R5.
 
 use super::derive::DeriveThen;
-use super::form::{Again, Registering};
+use super::form::{Again, DeadThen, Registering};
 use super::reply::{self, News, TokenReply};
 use super::turn::asked;
 use super::{RegisterOptions, State, TokenExchangeError, TokenTurn};
@@ -118,7 +118,7 @@ pub(super) fn abandon(txn: Txn, then: AbandonThen, moment: Moment) -> TokenTurn 
 fn abandon_next(mut lapsed: Vec<Txn>, registering: Box<Registering>, moment: Moment) -> TokenTurn {
     match lapsed.pop() {
         Some(txn) => abandon(txn, AbandonThen::Lapsed(lapsed, registering), moment),
-        None => asked(registering, moment),
+        None => asked(DeadThen(registering), moment),
     }
 }
 

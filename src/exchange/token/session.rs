@@ -10,11 +10,11 @@ use crate::configuration::token::{
     self as steps, Applying, AwaitConfiguration, Instruction, NeedApply, Verdict,
 };
 use crate::id::{ApplicationName, KeyId};
-use crate::message::{Configuration, UserInformation};
+use crate::message::{Configuration, Status, StatusMessage, UserInformation};
 use crate::moment::Moment;
 use crate::record::TokenRegistration;
 use crate::session::token::Session;
-use crate::session::{ChannelError, Content, OpenedRecord};
+use crate::session::{ChannelError, Content, OpenedRecord, SessionEnded};
 use crate::step::{ErrorReason, Fault};
 use crate::wire::Message;
 use alloc::boxed::Box;
@@ -93,11 +93,25 @@ pub(super) fn record(mut open: Box<OpenSession>, frame: &[u8], moment: Moment) -
         Ok(OpenedRecord::Closed) => (None, true),
         Ok(OpenedRecord::Rekeyed) => (None, false),
         Ok(OpenedRecord::Configuration(message)) => return configuration(open, message, moment),
+        Ok(OpenedRecord::Status(message)) => return ended(&open, &message, moment),
         Err(error) => return reply::failed(error, None),
     };
     let over = closed && open.session.channel.is_closed();
     let next = (!over).then_some(State::Open(open)).and_then(reply::next);
     reply::done(TokenReply { data, closed, next, ..TokenReply::default() })
+}
+
+/// The server ends the session. A standing that is not active is stored before it is told.
+fn ended(open: &OpenSession, message: &[u8], moment: Moment) -> TokenTurn {
+    let status = match StatusMessage::decode(message) {
+        Ok(StatusMessage { status, alias: None }) => Status::from_code(status),
+        _ => None,
+    };
+    match status {
+        None => reply::failed(ChannelError::Broken, None),
+        Some(Status::Active) => reply::failed(SessionEnded(Status::Active), None),
+        Some(status) => asked(RegistrationThen::NotActive(open.key_id, status, true), moment),
+    }
 }
 
 /// C1, or E0 in its place. E0 names no request, so those that are awaited stay so.

@@ -1,11 +1,13 @@
 //! Storing the end of a registration: that it counts, or that its key does not.
 
+use super::form::{Registering, remove_dead};
+use super::open::not_active;
 use super::reply::{self, Configured, News, TokenReply};
 use super::session::OpenSession;
 use super::turn::asked;
 use super::{State, TokenTurn};
 use crate::exchange::asked::Resume;
-use crate::id::{ApplicationName, Txn};
+use crate::id::{ApplicationName, KeyId, Txn};
 use crate::moment::Moment;
 use crate::port::TokenError;
 use crate::port::entitlement_store::Status;
@@ -47,6 +49,9 @@ pub enum UpdateThen {
     Registered(Box<TokenRegistration>),
     /// A session has said something of it.
     Opened(Box<OpenSession>),
+    /// The server has proved a status that is not active; true within a session. It is told also where the token
+    /// does not store it.
+    NotActive(Status, bool),
     /// A configuration has been dealt with; then the report goes out, if there is one.
     Configured(Box<OpenSession>, ApplicationName, Configured, Option<Vec<u8>>),
 }
@@ -83,6 +88,7 @@ impl Resume for Box<(Update, UpdateThen)> {
                 reply::news(News::Opened(Box::new(registration)), Some(State::Open(open)))
             }
             (UpdateThen::Opened(_), Err(error)) => reply::failed(error, None),
+            (UpdateThen::NotActive(status, within), _) => not_active(status, within),
             (UpdateThen::Configured(open, application, configured, report), Ok(())) => {
                 open.report(application, configured, report)
             }
@@ -97,6 +103,8 @@ pub enum RemoveThen {
     Lost(Txn, Box<TokenRegistration>),
     /// A session says so.
     NotActive,
+    /// The server has ended it for good, and another registration with it begins; then these others go.
+    Dead(Vec<KeyId>, Box<Registering>),
 }
 
 impl Resume for (Remove, RemoveThen) {
@@ -108,13 +116,14 @@ impl Resume for (Remove, RemoveThen) {
         &self.0
     }
 
-    fn resume(self, _: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
-        let (Remove { key_id }, then) = self;
+    fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
+        let ((Remove { key_id }, then), moment) = (self, *moment);
         match (then, answer) {
             (RemoveThen::Lost(txn, _), Ok(())) => reply::news(News::Lost { key_id, txn }, None),
             (RemoveThen::Lost(_, before), Err(error)) => still(error, *before),
             (RemoveThen::NotActive, Ok(())) => reply::news(News::NotActive(Status::Lost), None),
-            (RemoveThen::NotActive, Err(error)) => reply::failed(error, None),
+            (RemoveThen::Dead(rest, registering), Ok(())) => remove_dead(rest, registering, moment),
+            (RemoveThen::NotActive | RemoveThen::Dead(..), Err(error)) => reply::failed(error, None),
         }
     }
 }

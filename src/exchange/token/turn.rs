@@ -2,7 +2,7 @@
 
 use super::TokenReply;
 use super::derive::DeriveThen;
-use super::form::{Again, Registering, UserTurn};
+use super::form::{Again, DeadThen, Registering, UserTurn};
 use super::open::RegistrationThen;
 use super::register::{AbandonThen, AttemptsThen, SaveThen, Ssk1Then};
 use super::session::ClientTurn;
@@ -89,6 +89,8 @@ device_turn! {
     Join(Box<NeedJoin>);
     /// The registrations on the token.
     Registrations(RegistrationThen);
+    /// The registrations on the token, before another.
+    DeadKeys(DeadThen);
     /// A registration to store.
     Update(Box<(Update, UpdateThen)>);
     /// A key to erase.

@@ -1,6 +1,7 @@
 //! CBOR of the token's memory.
 
 use super::{SMALL, WITH_FORM};
+use crate::message::Status;
 use crate::record::{Attempt, HeldConfiguration, InFlight, Progress, ProofKey, TokenRegistration, Waiting};
 use crate::wire::stored::{blob, kind, many, stored};
 use crate::wire::{Problem, Put, Value, WireError, records};
@@ -31,11 +32,22 @@ stored! { TokenRegistration, "stored registration" {
     1 => key_id, 2 => server_name, 3 => certificate, 4 => anchor, 5 => user_id, 6 => access_path,
     7 => suite, 8 => policy, 9 => alias, 10 => progress, 11 => supersedes,
     12 => configurations as many, 13 => clock_floor, 14 => certificate_end,
+    15 => not_active,
 } }
 
 stored! { HeldConfiguration, "stored configuration" {
     1 => application, 2 => serial, 3 => digest, 4 => valid, 5 => revoked, 6 => floor,
 } }
+
+/// The code point.
+impl<'b> Value<'b> for Status {
+    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
+        self.code().put(to)
+    }
+    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
+        Self::from_code(Value::get(from)?).ok_or_else(|| Problem::OutOfRange.into())
+    }
+}
 
 /// `[0, half]` or `[1, wait]`.
 impl<'b> Value<'b> for Attempt {

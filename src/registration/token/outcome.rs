@@ -130,6 +130,7 @@ impl NeedOpen {
                     supersedes: half.supersedes(),
                     configurations: Vec::new(),
                     clock_floor: UnixTime::default(),
+                    not_active: None,
                 };
                 let question = JoinRequest {
                     txn: half.txn,

@@ -190,6 +190,7 @@ impl Server {
             supersedes: None,
             configurations: alloc::vec::Vec::new(),
             clock_floor: NOW,
+            not_active: None,
         };
         let context = KeyContext {
             certificate: &registration.certificate,

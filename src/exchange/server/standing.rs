@@ -1,0 +1,139 @@
+//! The standing of a registration whose session is open: read again from time to time, and the session's end.
+
+use super::live::Live;
+use super::{Base, ServerEvent, ServerExchange, ServerReply, ServerTurn, State};
+use crate::message::{Address, Status};
+use crate::moment::Moment;
+use crate::port::question::{Answered, FindRegistration};
+use crate::session::OpenedRecord;
+use crate::session::server::status;
+use crate::settings::ServerSettings;
+use crate::time::UnixTime;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// Times of an open session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) opened: UnixTime,
+    /// When the registration's standing was last read.
+    pub(super) checked: UnixTime,
+}
+
+impl Times {
+    /// When the standing has to be read again, or the session is too old.
+    fn due(&self, settings: &ServerSettings) -> UnixTime {
+        let recheck = self.checked.after(settings.recheck.into());
+        recheck.min(self.opened.after(settings.session_age.into()))
+    }
+
+    /// Tells whether that time has come. It has, too, where the clock was set back before the last time.
+    pub(super) fn is_due(&self, settings: &ServerSettings, now: UnixTime) -> bool {
+        now < self.checked || self.due(settings) <= now
+    }
+
+    fn is_too_old(&self, settings: &ServerSettings, now: UnixTime) -> bool {
+        self.opened.after(settings.session_age.into()) <= now
+    }
+}
+
+/// What comes after the standing.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// This record is served.
+    Serve(OpenedRecord),
+    /// Nothing: the session goes on.
+    GoOn,
+    /// The session's end, whatever the standing.
+    End,
+}
+
+/// The standing of a registration whose session is open.
+#[derive(Debug)]
+pub struct StandingAsked {
+    pub(super) question: FindRegistration,
+    live: Box<Live>,
+    then: Then,
+}
+
+impl StandingAsked {
+    pub(super) fn new(live: Box<Live>, then: Then) -> Self {
+        let address = Address::Key(live.principal.key_id);
+        Self { question: FindRegistration { address }, live, then }
+    }
+}
+
+impl ServerExchange {
+    /// Returns the time from which on [`ServerExchange::check`] is due: the registration's standing was read
+    /// [`ServerSettings::recheck`] seconds before, or the session is [`ServerSettings::session_age`] seconds old.
+    /// `None` where no session is open. A frame that is received then is checked by itself; what is sent is not.
+    #[must_use]
+    pub fn due(&self) -> Option<UnixTime> {
+        match &self.state {
+            State::Open(live) => Some(live.times.due(&self.settings)),
+            State::Idle | State::Challenged(_) => None,
+        }
+    }
+
+    /// Tells whether [`ServerExchange::check`] is due.
+    #[must_use]
+    pub fn is_due(&self, now: UnixTime) -> bool {
+        matches!(&self.state, State::Open(live) if live.times.is_due(&self.settings, now))
+    }
+
+    /// Reads again how the registration of the open session stands. Where it is not active any more, or the
+    /// session is too old, the session ends: the reply has the record that tells the token so, and no next
+    /// exchange.
+    pub fn check(self, moment: Moment) -> ServerTurn {
+        self.stand(Then::GoOn, moment)
+    }
+
+    /// Ends the open session, and tells the token how its registration stands.
+    pub fn end(self, moment: Moment) -> ServerTurn {
+        self.stand(Then::End, moment)
+    }
+
+    fn stand(mut self, then: Then, moment: Moment) -> ServerTurn {
+        match core::mem::take(&mut self.state) {
+            State::Open(live) => {
+                let base = Box::new(Base { exchange: self, moment, events: Vec::new() });
+                base.ask(StandingAsked::new(live, then))
+            }
+            state => {
+                self.state = state;
+                ServerTurn::Done(ServerReply { next: Some(self), ..ServerReply::default() })
+            }
+        }
+    }
+}
+
+impl Base {
+    /// A store that does not answer knows of no right to be served: the session ends, and another may be opened.
+    pub(super) fn stood(
+        mut self: Box<Self>,
+        asked: StandingAsked,
+        answer: Answered<FindRegistration>,
+    ) -> ServerTurn {
+        let StandingAsked { mut live, then, .. } = asked;
+        let now = self.moment.time();
+        let too_old = live.times.is_too_old(&self.exchange.settings, now);
+        let status = match &answer {
+            Ok(found) => status(found.as_ref(), now),
+            Err(error) => {
+                self.events.push(ServerEvent::SessionFailed(error.clone().into()));
+                Status::Active
+            }
+        };
+        if answer.is_err() || status != Status::Active || too_old || matches!(then, Then::End) {
+            let key_id = live.principal.key_id;
+            // This side may have closed already: then the token learns it when it comes back.
+            let send = live.session.end(status).into_iter().collect();
+            return self.over(Some(ServerEvent::Ended(key_id, status)), send);
+        }
+        live.times = Times { opened: live.times.opened.min(now), checked: now };
+        match then {
+            Then::Serve(record) => self.serve(live, record),
+            Then::GoOn | Then::End => self.done(None, State::Open(live), Vec::new()),
+        }
+    }
+}
