@@ -72,6 +72,12 @@ impl Period {
         Self { begin, seconds }
     }
 
+    /// The period that ends at `end` and is so long, if the clock reaches back so far.
+    pub(crate) const fn until(end: UnixTime, seconds: u64) -> Self {
+        let begin = UnixTime(end.0.saturating_sub(seconds));
+        Self::new(begin, end.since(begin))
+    }
+
     /// Returns its beginning.
     #[must_use]
     pub const fn begin(&self) -> UnixTime {

@@ -51,7 +51,7 @@ impl Cookie {
             return None;
         }
         let cookie: Self = wire::decode(body, "R1 cookie", 256).ok()?;
-        let lasts = Period::new(UnixTime::from_secs(cookie.expires.saturating_sub(ttl)), ttl);
+        let lasts = Period::until(UnixTime::from_secs(cookie.expires), ttl);
         (!lasts.is_over(now)).then_some(cookie)
     }
 }

@@ -29,8 +29,7 @@ pub const CHALLENGE_SECS: u64 = 60;
 
 /// Tells whether the time of a challenge is over that ends at `lapses`.
 pub(super) const fn has_lapsed(lapses: UnixTime, now: UnixTime) -> bool {
-    let begin = UnixTime::from_secs(lapses.as_secs().saturating_sub(CHALLENGE_SECS));
-    Period::new(begin, CHALLENGE_SECS).is_over(now)
+    Period::until(lapses, CHALLENGE_SECS).is_over(now)
 }
 
 /// Receives S0.

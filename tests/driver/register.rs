@@ -142,7 +142,7 @@ fn a_form_that_the_template_does_not_allow_is_a_typed_error() {
         vec![Field::required("who", FieldKind::UserName), Field::optional("age", FieldKind::Boolean)];
     let other = Template::new(fields).unwrap().fill([("who", "Alice".into()), ("age", true.into())]).unwrap();
     let filled = connector.register(world.connect(), &world.name, |_, _| Ok((other, Credential::None)));
-    let text = "the registration does not go on: the field \"number 1\" is no field of this template";
+    let text = "the registration does not go on: the form: \"number 1\" is no field of this template";
     assert_eq!(chain(&filled.unwrap_err()), text);
     assert!(connector.token().attempts().unwrap().is_empty());
     world.register(&connector);

@@ -134,7 +134,7 @@ fn a_form_that_is_refused_says_why_and_may_be_tried_again() {
     let other = other_form();
     let kept = need.supply(other.clone(), Credential::None).unwrap_err();
     let fault = FormError(vec![("number 1".into(), FieldError::Unknown)]);
-    assert_eq!(kept.error.to_string(), "the field \"number 1\" is no field of this template");
+    assert_eq!(kept.error.to_string(), "the form: \"number 1\" is no field of this template");
     assert_eq!(kept.error, TokenRegistrationError::Form(fault));
     // Late as well: before another offer is fetched.
     let late = Moment::at(NOW.after(660));

@@ -12,7 +12,7 @@ use halfkey::{RandomSource, Secret};
 use std::sync::OnceLock;
 
 /// First line of each file, which is also the label of its seal.
-const STORE: &[u8] = b"halfkey/1 store, version 2\n";
+const STORE: &[u8] = b"halfkey/1 store, version 3\n";
 const TOKEN: &[u8] = b"halfkey/1 token, version 3\n";
 
 const PIN: &str = "2468";

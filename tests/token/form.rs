@@ -33,7 +33,7 @@ fn what_another_program_wrote_is_told_from_damage() {
         &b"halfkey/1 token, version 0\n"[..],
         b"halfkey/1 token, version 4294967296\n",
         b"halfkey/1 token, version\n",
-        b"halfkey/1 store, version 2\n",
+        b"halfkey/1 store, version 3\n",
         b"",
     ] {
         assert_eq!(error(line), Some(LoadError::NotAToken), "{line:?}");

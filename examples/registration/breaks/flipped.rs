@@ -85,11 +85,12 @@ fn run_through(setting: &mut Setting, meddler: &Meddler) -> Result<Option<String
 /// Flips one bit, sees it noticed, and sees everything end well all the same.
 fn flip(setting: &mut Setting, bit: usize) -> Result<String> {
     let mut passed = 0;
-    let opens = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&opens);
+    let (hellos, opens) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = [("R0 Hello", Arc::clone(&hellos)), ("S0 Open", Arc::clone(&opens))];
     let flipping = meddler(move |_, frame| {
-        if message_name(frame) == Some("S0 Open") {
-            counted.fetch_add(1, Ordering::Relaxed);
+        let counter = counted.iter().find(|(name, _)| message_name(frame) == Some(*name));
+        if let Some((_, count)) = counter {
+            count.fetch_add(1, Ordering::Relaxed);
         }
         let mut frame = frame.to_vec();
         let at = bit.checked_sub(passed);
@@ -100,8 +101,10 @@ fn flip(setting: &mut Setting, bit: usize) -> Result<String> {
         vec![frame]
     });
     let noticed = run_through(setting, &flipping)?.or_else(|| {
-        let asked = opens.load(Ordering::Relaxed);
-        (asked > 1).then(|| "the server refuses; the token goes by its key id".into())
+        let again = |count: &AtomicUsize| count.load(Ordering::Relaxed) > 1;
+        let restarted =
+            again(&hellos).then(|| "the server does not know its offer; the token begins anew".into());
+        restarted.or_else(|| again(&opens).then(|| "the server refuses; the token goes by its key id".into()))
     });
     let noticed = noticed.ok_or_else(|| format!("bit {bit} was flipped, and nobody noticed"))?;
     setting.recovers().map_err(|error| format!("bit {bit} ({noticed}): {error}"))?;
