@@ -1,6 +1,7 @@
 //! A token's exchange: registration, sessions, configurations, and what goes wrong on the way.
 
 use crate::world::*;
+use halfkey::certificate::CertificateError;
 use halfkey::configuration::TokenConfigurationError;
 use halfkey::configuration::token::Applying;
 use halfkey::exchange::{Configured, News, RegisterOptions, TokenExchange, TokenExchangeError, TokenTurn};
@@ -75,6 +76,29 @@ fn a_renewal_asks_the_earlier_key_twice_and_replaces_it() {
     assert_eq!((renewed.user_id, renewed.supersedes), (earlier.user_id, Some(earlier.key_id)));
     let expected = "Attempts DeadKeys Anchors user Encapsulate DeriveFromSsk1 Derive Derive SaveAttempt DeriveFromSsk1 Earlier Join Derive Update";
     assert_eq!(hands.log.join(" "), expected);
+}
+
+/// Whoever sets the client's clock back does not bring a certificate that has expired to life again, where a
+/// server has told the token a later time.
+#[test]
+fn certificates_are_judged_no_earlier_than_the_latest_time_that_is_known() {
+    let world = World::new();
+    let mut hands = Hands::new(&world);
+    let mut registration = hands.register(&world);
+    let not_after = UnixTime::from_secs(NOW.as_secs() - 60 + 86_400);
+    for (floor, valid) in [(NOW, true), (not_after, true), (not_after.after(1), false)] {
+        registration.clock_floor = floor;
+        hands.token.update(&registration).unwrap();
+        let (news, _) = hands.talk(world.register(), &mut world.connection());
+        match news {
+            // The certificate was good; the name is taken, by the registration itself.
+            News::Rejected(why) => assert!(valid && why.code == RejectionCode::NameTaken, "{floor}"),
+            News::Failed(TokenExchangeError::Registration(TokenRegistrationError::Certificate(why))) => {
+                assert!(!valid && matches!(why, CertificateError::Expired { .. }), "{floor}: {why}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -312,6 +312,7 @@ fn fail(need: DeviceTurn) -> TokenTurn {
     }
     each!(
         Anchors,
+        ClockFloor,
         Encapsulate,
         DeriveFromSsk1,
         Derive,

@@ -26,6 +26,8 @@ use core::fmt;
 pub struct Registering {
     server: ServerName,
     options: RegisterOptions,
+    /// The latest time that a server has stated, in any of the token's registrations.
+    clock_floor: UnixTime,
     /// A form that is filled in already.
     filled: Option<Filled>,
 }
@@ -45,7 +47,7 @@ pub(super) type Again = Option<Box<Registering>>;
 
 impl Registering {
     pub(super) fn new(server: ServerName, options: RegisterOptions) -> Box<Self> {
-        Box::new(Self { server, options, filled: None })
+        Box::new(Self { server, options, clock_floor: UnixTime::default(), filled: None })
     }
 
     /// Begins again with the same form: the server does not know the offer of this attempt any more.
@@ -70,9 +72,10 @@ impl Resume for DeadThen {
     }
 
     fn resume(self, moment: Box<Moment>, answer: Answered<Self::Question>) -> TokenTurn {
-        let (Self(registering), moment) = (self, *moment);
+        let (Self(mut registering), moment) = (self, *moment);
         match answer {
             Ok(all) => {
+                registering.clock_floor = all.iter().map(|one| one.clock_floor).max().unwrap_or_default();
                 let is_dead =
                     |one: &TokenRegistration| one.is_dead() && one.server_name == registering.server;
                 let dead = all.into_iter().filter(is_dead).map(|one| one.key_id).collect();
@@ -108,7 +111,8 @@ impl Resume for Box<Registering> {
         };
         match steps::hello(registering.server.clone(), registering.options.suites, &mut moment) {
             Ok(step) => {
-                let next = Box::new(step.next.replacing(registering.options.replaces));
+                let next = step.next.replacing(registering.options.replaces);
+                let next = Box::new(next.no_earlier_than(registering.clock_floor));
                 let state = State::AwaitOffer(next, anchors, registering);
                 reply::send(step.send.into_bytes(), state)
             }

@@ -38,7 +38,9 @@ pub fn hello(
         ext: None,
     };
     let send = hello.encode();
-    Ok(Step { next: AwaitOffer { hello: send.clone(), txn, server_name, suites, replaces: None }, send })
+    let clock_floor = UnixTime::default();
+    let next = AwaitOffer { hello: send.clone(), txn, server_name, suites, replaces: None, clock_floor };
+    Ok(Step { next, send })
 }
 
 /// R0 is out; R1 is awaited.
@@ -50,6 +52,7 @@ pub struct AwaitOffer {
     server_name: ServerName,
     suites: &'static [&'static dyn Suite],
     replaces: Option<KeyId>,
+    clock_floor: UnixTime,
 }
 
 impl AwaitOffer {
@@ -57,6 +60,14 @@ impl AwaitOffer {
     /// renewed therefore. It stays in use until then.
     pub fn replacing(self, replaces: Option<KeyId>) -> Self {
         Self { replaces, ..self }
+    }
+
+    /// Judges certificates and revocation lists by no earlier time than `floor`: the latest that the token knows
+    /// authentically ([`TokenRegistration::clock_floor`](crate::record::TokenRegistration::clock_floor) of its
+    /// registrations). Otherwise a clock that was set back brings a stolen certificate to life again.
+    pub const fn no_earlier_than(mut self, floor: UnixTime) -> Self {
+        self.clock_floor = floor;
+        self
     }
 
     /// R1: verifies the certificate against the anchors and the offer against the certificate,
@@ -78,7 +89,8 @@ impl AwaitOffer {
         let core = offer.read_core()?;
         let chain: Vec<&[u8]> = core.chain.iter().map(|certificate| certificate.0).collect();
         let stapled = core.ext.as_ref().and_then(|ext| ext.get(EXT_CRL));
-        let server = verify_stapled(&chain, anchors, &self.server_name, now, revocation, stapled)?;
+        let judged_at = now.max(self.clock_floor);
+        let server = verify_stapled(&chain, anchors, &self.server_name, judged_at, revocation, stapled)?;
 
         let suite = self.chosen(&core, &server)?;
         let fit = self.suites.iter().map(|suite| suite.id()).filter(|id| server.accepts(id.code()));
