@@ -1,14 +1,16 @@
 //! A token's exchange: registration, sessions, configurations, and what goes wrong on the way.
 
 use crate::world::*;
-use halfkey::certificate::CertificateError;
+use halfkey::certificate::{CertificateError, IssuerName, Revocation, RevocationDepth};
 use halfkey::configuration::TokenConfigurationError;
 use halfkey::configuration::token::Applying;
 use halfkey::exchange::{Configured, News, RegisterOptions, TokenExchange, TokenExchangeError, TokenTurn};
+use halfkey::key::IssuerKey;
+use halfkey::memory::Authority;
 use halfkey::message::{Address, UserInformation};
 use halfkey::policy::{GrantError, Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::entitlement_store::{Document, Status};
-use halfkey::port::{EntitlementStore, Token, TokenError};
+use halfkey::port::{CertificateAuthority, EntitlementStore, Token, TokenError};
 use halfkey::record::{Attempt, Progress, RejectionCause, TokenRegistration};
 use halfkey::registration::RejectionCode;
 use halfkey::registration::TokenRegistrationError;
@@ -19,7 +21,7 @@ use halfkey::session::{ChannelError, SessionError};
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, ListEvents, Suspend};
 use halfkey::suite::{Suite, X25519};
-use halfkey::{Alias, Moment, UnixTime, UserId};
+use halfkey::{Alias, Moment, SystemRandom, UnixTime, UserId};
 
 #[test]
 fn turns_and_exchanges_go_to_other_threads() {
@@ -99,6 +101,47 @@ fn certificates_are_judged_no_earlier_than_the_latest_time_that_is_known() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// The list that the server staples counts where the user's client demands lists, and nowhere else.
+#[test]
+fn a_stapled_list_counts_where_lists_are_demanded() {
+    let world = World::new();
+    let list = || world.authority.lock().unwrap().revocation_list(NOW, &mut SystemRandom).unwrap();
+    let kept = |lists: usize| vec![list().as_der().to_vec(); lists];
+    let why = |lists: Option<Vec<Vec<u8>>>| {
+        let revocation =
+            lists.map_or(Revocation::Ignore, |lists| Revocation::lists(lists, RevocationDepth::Leaf));
+        let options = RegisterOptions { revocation, ..RegisterOptions::default() };
+        let turn = TokenExchange::register(world.name(), options, moment());
+        match Hands::new(&world).talk(turn, &mut world.connection()).0 {
+            // The certificate was good; from the second time on, the name is taken.
+            News::Registered(_) | News::Rejected(_) => None,
+            News::Failed(TokenExchangeError::Registration(TokenRegistrationError::Certificate(why))) => {
+                Some(why)
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(why(None), None);
+    assert_eq!(why(Some(vec![])), Some(CertificateError::RevocationUnknown));
+    let key = IssuerKey::generate_ed25519(&mut SystemRandom).unwrap();
+    let mut other = Authority::root(IssuerName::common_name("Other").unwrap(), key).unwrap();
+    world.keys.staple(other.revocation_list(NOW, &mut SystemRandom).unwrap());
+    assert_eq!(why(None), None);
+    assert_eq!(why(Some(vec![])), Some(CertificateError::RevocationUnknown));
+    assert_eq!(why(Some(kept(1))), None);
+    let good = list();
+    world.keys.staple(good.clone());
+    assert_eq!(why(Some(vec![])), None);
+    assert_eq!(why(Some(kept(4))), None, "beside as many as a client may have");
+    assert_eq!(why(Some(kept(5))), Some(CertificateError::TooManyCrls));
+    world.authority.lock().unwrap().revoke(world.chain.leaf().serial(), NOW).unwrap();
+    assert_eq!(why(Some(vec![])), None, "until there is a new list");
+    world.keys.staple(list());
+    assert_eq!(why(None), None);
+    assert_eq!(why(Some(vec![])), Some(CertificateError::Revoked));
+    assert_eq!(why(Some(vec![good.as_der().to_vec()])), Some(CertificateError::Revoked));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One server and a token, between them frames in memory, and a clock that stands still.
 
-use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity};
+use halfkey::certificate::{CertificateRequest, Chain, IssuerName, TrustAnchors, Validity};
 use halfkey::configuration::token::Applying;
 use halfkey::exchange::{
     DeviceTurn, News, RegisterOptions, ServerExchange, ServerReply, ServerTurn, TokenExchange, TokenReply,
@@ -38,6 +38,8 @@ pub struct World {
     pub ahead: AtomicU64,
     /// True while the store does not answer.
     pub down: AtomicBool,
+    pub authority: Mutex<Authority>,
+    pub chain: Chain,
 }
 
 pub fn grant() -> Decision {
@@ -67,6 +69,8 @@ impl World {
             ahead: AtomicU64::new(0),
             down: AtomicBool::new(false),
             anchors: authority.trust_anchor().unwrap().into(),
+            authority: Mutex::new(authority),
+            chain,
         }
     }
 
@@ -312,7 +316,6 @@ fn fail(need: DeviceTurn) -> TokenTurn {
     }
     each!(
         Anchors,
-        ClockFloor,
         Encapsulate,
         DeriveFromSsk1,
         Derive,
