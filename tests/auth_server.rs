@@ -10,7 +10,7 @@
 mod common;
 
 use common::{Counting, Issuer, START, kem_key, name};
-use halfkey::certificate::{CertificateRequest, Chain, Validity};
+use halfkey::certificate::{CertificateError, CertificateRequest, Chain, Validity};
 use halfkey::key::OfferKey;
 use halfkey::memory::{Server, ServerKeyError};
 use halfkey::policy::{SuiteId, SuiteList};
@@ -161,7 +161,7 @@ fn a_new_certificate_is_offered_and_the_old_one_still_opens() {
     let kem = halfkey::suite::find(SuiteId::XWing).unwrap().kem();
     let (ct_e, ss_e) = kem.encapsulate(&old.pk_e, &mut Counting::new(62)).unwrap();
 
-    server.add_certificate(&second, kem_key(1), offer_keys[1].clone()).unwrap();
+    server.add_certificate(&second, kem_key(1), offer_keys[1].clone(), NOW).unwrap();
     let now = NOW.after(10);
     assert_ne!(server.offer_material(&suites, now).unwrap().certificate, old.certificate);
     let sealed = Encapsulated {
@@ -183,4 +183,76 @@ fn a_new_certificate_is_offered_and_the_old_one_still_opens() {
     });
     let after_both = server.offer_material(&suites, NOW.after(5001)).err();
     assert_eq!(after_both, Some(AuthServerError::NoCertificate));
+}
+
+/// Certificates come and go while the server works: installed before their time, cut short, revoked.
+#[test]
+fn the_certificate_that_is_offered_is_valid_and_the_operators_choice() {
+    let mut issuer = Issuer::new(1);
+    let settings = halfkey::ServerSettings::new(name("gate.example"), common::template(), &Secret::absent());
+    let offer_key = OfferKey::generate(&mut Counting::new(50));
+    let request =
+        CertificateRequest::sign(&name("gate.example"), kem_key(0).public(), &SuiteList::all(), &offer_key);
+    let request = request.unwrap();
+    let mut certified = |from: u64, to: u64| {
+        let validity = Validity::new(NOW.after(from), NOW.after(to)).unwrap();
+        issuer.authority.issue(&request, validity, &mut Counting::new(from as u8)).unwrap()
+    };
+    let (first, next, short) = (certified(0, 1000), certified(900, 9000), certified(10, 60));
+    let hash =
+        |chain: &Chain| Digest::new(<sha2::Sha256 as sha2::Digest>::digest(chain.leaf().as_der()).into());
+    let server = Server::new(&settings, &first, kem_key(0), offer_key.clone(), Counting::new(60)).unwrap();
+    let add =
+        |chain: &Chain, now| server.add_certificate(chain, kem_key(0), offer_key.clone(), NOW.after(now));
+    let material = |now| server.offer_material(&SuiteList::all(), NOW.after(now));
+    let offered = |now| material(now).map(|material| material.certificate);
+    let until = |now| server.offered_until(NOW.after(now));
+    assert_eq!((until(0), until(1000), until(1001)), (Some(NOW.after(1000)), Some(NOW.after(1000)), None));
+
+    // The next one, installed before its time, is offered when that has come.
+    add(&next, 0).unwrap();
+    for now in [0, 899] {
+        assert_eq!(offered(now), Ok(hash(&first)), "{now}");
+    }
+    for now in [900, 1001, 9000] {
+        assert_eq!(offered(now), Ok(hash(&next)), "{now}");
+    }
+    assert_eq!(offered(9001), Err(AuthServerError::NoCertificate));
+    assert_eq!(until(0), Some(NOW.after(9000)));
+
+    // A shorter-lived one takes its place, and gives way when it ends.
+    add(&short, 0).unwrap();
+    for (now, chain) in [(9, &first), (10, &short), (60, &short), (61, &first), (900, &next)] {
+        assert_eq!(offered(now), Ok(hash(chain)), "{now}");
+    }
+    server.make_current(&hash(&first)).unwrap();
+    assert_eq!(offered(10), Ok(hash(&first)));
+    assert_eq!(offered(950), Ok(hash(&first)));
+    server.make_current(&hash(&short)).unwrap();
+    assert_eq!(offered(10), Ok(hash(&short)));
+
+    let listed: Vec<_> = server.certificates().into_iter().map(|one| (one.certificate, one.serial)).collect();
+    let expected = [&next, &first, &short].map(|chain| (hash(chain), chain.leaf().serial().clone()));
+    assert_eq!(listed, expected);
+    server.remove_certificate(&hash(&first)).unwrap();
+    assert_eq!(
+        (offered(5), until(5), until(10)),
+        (Err(AuthServerError::NoCertificate), None, Some(NOW.after(60)))
+    );
+    for gone in [server.remove_certificate(&hash(&first)), server.make_current(&hash(&first))] {
+        assert_eq!(gone, Err(AuthServerError::NoSuchKey));
+    }
+    let expired = CertificateError::Expired { not_after: NOW.after(1000) };
+    assert_eq!(add(&first, 1001), Err(ServerKeyError::Certificate(expired)));
+    add(&first, 1000).unwrap();
+    add(&first, 1000).unwrap();
+    assert_eq!(server.certificates().len(), 3, "the same again is no other");
+
+    // The end is told while it is near: the last third of such a short life.
+    assert_eq!(material(20).unwrap().ends_soon, None);
+    let end = NOW.after(9000);
+    assert_eq!(material(6299).unwrap().ends_soon, None);
+    for now in [6300, 9000] {
+        assert_eq!(material(now).unwrap().ends_soon, Some(end), "{now}");
+    }
 }

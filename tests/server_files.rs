@@ -12,7 +12,7 @@
 mod common;
 
 use common::{Counting, Issuer, template};
-use halfkey::certificate::{Chain, Validity};
+use halfkey::certificate::{CertificateError, Chain, Validity};
 use halfkey::key::{IssuerKey, KeyError, PemError};
 use halfkey::policy::SuiteList;
 use halfkey::port::{AuthServer, CertificateAuthority};
@@ -214,6 +214,52 @@ fn files_that_do_not_fit_are_named() {
     place.put("certificate.pem", &chain.to_pem().unwrap());
     own(&place.at("certificate.pem"), 0o644);
     assert_eq!(place.ready().chain(), &chain);
+}
+
+/// A renewed certificate can be installed before its time; one that has expired cannot.
+#[test]
+fn the_next_certificate_waits_beside_the_first() {
+    let place = Place::with_key("next");
+    let mut issuer = Issuer::new(1);
+    let files = place.uncertified();
+    let request = files.request().clone();
+    let (now, day) = (UnixTime::now(), 86_400);
+    let past = |seconds| UnixTime::from_secs(now.as_secs() - seconds);
+    let mut serial = 20;
+    let mut certified = |from: UnixTime, to: UnixTime| {
+        serial += 1;
+        let validity = Validity::new(from, to).unwrap();
+        issuer.authority.issue(&request, validity, &mut Counting::new(serial)).unwrap()
+    };
+    let expired = certified(past(2 * day), past(day));
+    let error = place.uncertified().install(&expired).unwrap_err();
+    assert!(matches!(error.problem, FileProblem::Certificate(CertificateError::Expired { .. })), "{error}");
+    assert!(!place.at("certificate.pem").exists());
+    place.put("certificate.pem", &expired.to_pem().unwrap());
+    let problem = place.problem("certificate.pem");
+    assert!(matches!(problem, FileProblem::Certificate(CertificateError::Expired { .. })));
+    fs::remove_file(place.at("certificate.pem")).unwrap();
+
+    let first = certified(past(day), now.after(day));
+    let mut ready = files.install(&first).unwrap();
+    let next = certified(now.after(day / 2), now.after(30 * day));
+    ready.install_next(&next).unwrap();
+    assert!(ready.install_next(&expired).is_err());
+    let ready = place.ready();
+    let server = ready.server(&ready.settings(template()), SystemRandom).unwrap();
+    let offered = |now| server.offer_material(&SuiteList::all(), now).unwrap().chain[0].clone();
+    assert_eq!(offered(now), first.leaf().as_der());
+    assert_eq!(offered(now.after(day / 2)), next.leaf().as_der());
+    assert_eq!(server.offered_until(now), Some(next.leaf().not_after()));
+
+    // The first has expired, and the next is there: no trouble.
+    place.put("certificate.pem", &expired.to_pem().unwrap());
+    let current = certified(past(day), now.after(2 * day));
+    let mut ready = place.ready();
+    ready.install_next(&current).unwrap();
+    // A third: the second moves up.
+    ready.install_next(&next).unwrap();
+    assert_eq!(place.ready().chain(), &current);
 }
 
 /// What people have in their files.

@@ -77,6 +77,7 @@ impl fmt::Debug for SerialNumber {
 pub struct Certificate {
     der: Vec<u8>,
     serial: SerialNumber,
+    not_before: UnixTime,
     not_after: UnixTime,
 }
 
@@ -87,7 +88,12 @@ impl Certificate {
     /// [`CertificateError::CertificateTooLong`] or [`CertificateError::Malformed`].
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let parsed = parse(der)?;
-        Ok(Self { der: der.into(), serial: SerialNumber::of(&parsed), not_after: not_after(&parsed) })
+        Ok(Self {
+            der: der.into(),
+            serial: SerialNumber::of(&parsed),
+            not_before: not_before(&parsed),
+            not_after: not_after(&parsed),
+        })
     }
 
     /// Reads a PEM `CERTIFICATE`.
@@ -118,6 +124,12 @@ impl Certificate {
         &self.serial
     }
 
+    /// The first second in which it is valid.
+    #[must_use]
+    pub const fn not_before(&self) -> UnixTime {
+        self.not_before
+    }
+
     /// The last second in which it is valid.
     #[must_use]
     pub const fn not_after(&self) -> UnixTime {
@@ -137,6 +149,12 @@ pub(super) fn parse(der: &[u8]) -> Result<x509_cert::Certificate, CertificateErr
         return Err(CertificateError::CertificateTooLong);
     }
     x509_cert::Certificate::from_der(der).map_err(|_| CertificateError::Malformed)
+}
+
+/// The first second of a parsed certificate's validity.
+pub(super) fn not_before(certificate: &x509_cert::Certificate) -> UnixTime {
+    let not_before = certificate.tbs_certificate().validity().not_before;
+    UnixTime::from_secs(not_before.to_unix_duration().as_secs())
 }
 
 /// The last second of a parsed certificate's validity.

@@ -2,11 +2,15 @@
 
 mod authority;
 #[cfg(feature = "std")]
+mod identities;
+#[cfg(feature = "std")]
 mod server;
 #[cfg(feature = "std")]
 pub mod store;
 
 pub use authority::{Authority, StateError};
+#[cfg(feature = "std")]
+pub use identities::HeldCertificate;
 #[cfg(feature = "std")]
 pub use server::{Server, ServerKeyError};
 #[cfg(feature = "std")]

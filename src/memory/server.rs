@@ -1,5 +1,6 @@
 //! An authentication server's keys in memory.
 
+use super::identities::{HeldCertificate, Identities, Identity};
 use crate::certificate::leaf::Leaf;
 use crate::certificate::{CertificateError, Chain, RevocationList};
 use crate::hash;
@@ -33,20 +34,10 @@ pub struct Server {
 }
 
 struct Inner {
-    identities: Vec<std::sync::Arc<Identity>>,
+    identities: Identities,
     ephemerals: Vec<Ephemeral>,
     crl: Option<RevocationList>,
     random: Box<dyn RandomSource + Send>,
-}
-
-/// The keys of one certificate.
-struct Identity {
-    certificate: Digest,
-    chain: Vec<Vec<u8>>,
-    suites: SuiteList,
-    not_after: UnixTime,
-    kem_key: KemPrivateKey,
-    offer_key: OfferKey,
 }
 
 struct Ephemeral {
@@ -71,7 +62,8 @@ pub enum ServerKeyError {
 
 impl Server {
     /// Makes a server with one certificate. Its name and the seconds for which an offer is good come from
-    /// the settings that the server's steps are given, too.
+    /// the settings that the server's steps are given, too. The certificate is offered while it is valid; if it
+    /// is, is not asked here, where there is no clock.
     ///
     /// # Errors
     /// [`ServerKeyError`] when the certificate is not for the settings' name and these keys.
@@ -82,43 +74,94 @@ impl Server {
         offer_key: OfferKey,
         random: impl RandomSource + Send + 'static,
     ) -> Result<Self, ServerKeyError> {
-        let inner =
-            Inner { identities: Vec::new(), ephemerals: Vec::new(), crl: None, random: Box::new(random) };
+        let inner = Inner {
+            identities: Identities::default(),
+            ephemerals: Vec::new(),
+            crl: None,
+            random: Box::new(random),
+        };
         let server = Self {
             inner: Mutex::new(inner),
             name: settings.name.clone(),
             offer_ttl: settings.offer_ttl.into(),
         };
-        server.add_certificate(chain, kem_key, offer_key)?;
+        let identity = server.identity_of(chain, kem_key, offer_key)?;
+        server.lock().identities.add(identity);
         Ok(server)
     }
 
-    /// Adds a certificate, for rotation: of those that are valid, the one that is so longest is
-    /// offered; requests to the others are answered until they expire.
+    /// Adds a certificate, for rotation. Of those that are valid, the one that was added last, or
+    /// [made current](Self::make_current) since, is offered: one that is not valid yet, from its notBefore on.
+    /// Requests to the others are answered until they are removed.
     ///
     /// # Errors
-    /// [`ServerKeyError`] when it is not for the server's name and these keys.
+    /// [`ServerKeyError`] when it is not for the server's name and these keys, or has expired.
     pub fn add_certificate(
         &self,
         chain: &Chain,
         kem_key: KemPrivateKey,
         offer_key: OfferKey,
+        now: UnixTime,
     ) -> Result<(), ServerKeyError> {
+        let identity = self.identity_of(chain, kem_key, offer_key)?;
+        let not_after = identity.held.not_after;
+        if not_after < now {
+            return Err(CertificateError::Expired { not_after }.into());
+        }
+        self.lock().identities.add(identity);
+        Ok(())
+    }
+
+    /// The certificates that the server holds the keys of, valid or not: of those that are valid, the last one
+    /// is offered.
+    #[must_use]
+    pub fn certificates(&self) -> Vec<HeldCertificate> {
+        self.lock().identities.list()
+    }
+
+    /// Makes a certificate the one that is offered while it is valid, whatever others there are.
+    ///
+    /// # Errors
+    /// [`AuthServerError::NoSuchKey`] when it is not held.
+    pub fn make_current(&self, certificate: &Digest) -> Result<(), AuthServerError> {
+        if self.lock().identities.prefer(certificate) { Ok(()) } else { Err(AuthServerError::NoSuchKey) }
+    }
+
+    /// Removes a certificate and erases its keys. Requests to it that are under way begin again.
+    ///
+    /// # Errors
+    /// [`AuthServerError::NoSuchKey`] when it is not held.
+    pub fn remove_certificate(&self, certificate: &Digest) -> Result<(), AuthServerError> {
+        self.lock().identities.take(certificate).map(drop).ok_or(AuthServerError::NoSuchKey)
+    }
+
+    /// The last second from `now` on until which there is a certificate to offer without a gap; none if there
+    /// is none now. Its approach is an event of each offer from two weeks before it on
+    /// ([`ServerEvent::CertificateEnds`](crate::exchange::ServerEvent::CertificateEnds)), or from a third of the
+    /// certificate's life, if that is shorter.
+    #[must_use]
+    pub fn offered_until(&self, now: UnixTime) -> Option<UnixTime> {
+        self.lock().identities.offered_until(now)
+    }
+
+    fn identity_of(
+        &self,
+        chain: &Chain,
+        kem_key: KemPrivateKey,
+        offer_key: OfferKey,
+    ) -> Result<Identity, ServerKeyError> {
         let leaf = Leaf::of_chain(chain, &self.name)?;
         if leaf.kem_key != *kem_key.public() || leaf.offer_key != offer_key.public() {
             return Err(ServerKeyError::OtherKeys);
         }
         let chain: Vec<Vec<u8>> = chain.as_der().into_iter().map(Vec::from).collect();
-        let identity = Identity {
+        let held = HeldCertificate {
             certificate: hash::sha256(&[chain.first().map_or(&[][..], Vec::as_slice)]),
-            chain,
-            suites: leaf.suites,
+            serial: leaf.serial,
+            not_before: leaf.not_before,
             not_after: leaf.not_after,
-            kem_key,
-            offer_key,
         };
-        self.lock().identities.push(identity.into());
-        Ok(())
+        Ok(Identity { held, chain, suites: leaf.suites, kem_key, offer_key })
     }
 
     /// Staples a revocation list to every offer from now on.
@@ -133,8 +176,7 @@ impl Server {
 
     fn identity(&self, certificate: &Digest) -> Result<std::sync::Arc<Identity>, AuthServerError> {
         let inner = self.lock();
-        let held = inner.identities.iter().find(|identity| identity.certificate == *certificate);
-        held.cloned().ok_or(AuthServerError::NoSuchKey)
+        inner.identities.find(certificate).cloned().ok_or(AuthServerError::NoSuchKey)
     }
 }
 
@@ -171,9 +213,7 @@ impl Inner {
 impl AuthServer for Server {
     fn offer_material(&self, suites: &SuiteList, now: UnixTime) -> Result<OfferMaterial, AuthServerError> {
         let mut inner = self.lock();
-        let valid = inner.identities.iter().filter(|identity| now <= identity.not_after);
-        let identity =
-            valid.max_by_key(|identity| identity.not_after).ok_or(AuthServerError::NoCertificate)?.clone();
+        let identity = inner.identities.offered(now).ok_or(AuthServerError::NoCertificate)?.clone();
         let first = suites.codes().find(|code| identity.suites.codes().any(|certified| certified == *code));
         let suite = first.and_then(SuiteId::from_code).and_then(find).ok_or(AuthServerError::NoSuite)?;
         let (pk_e, ephemeral) = inner.ephemeral(suite, now, self.offer_ttl);
@@ -181,10 +221,11 @@ impl AuthServer for Server {
             suite: suite.id(),
             suites: identity.suites,
             chain: identity.chain.clone(),
-            certificate: identity.certificate,
+            certificate: identity.held.certificate,
             pk_e,
             ephemeral,
             crl: inner.crl.as_ref().map(|crl| crl.as_der().to_vec()),
+            ends_soon: inner.identities.ends_soon(now),
         })
     }
 

@@ -49,6 +49,8 @@ pub struct OfferMaterial {
     pub ephemeral: [u8; 16],
     /// A certificate revocation list in DER to staple, if there is one.
     pub crl: Option<Vec<u8>>,
+    /// The last second in which there is a certificate to offer, if it is so near that the operator should know.
+    pub ends_soon: Option<UnixTime>,
 }
 
 /// Two ciphertexts to open: SSK1 under P_u and ss_e under pk_e.

@@ -7,6 +7,7 @@
 //! | `offer-key.pem` | the Ed25519 key that signs offers, in PKCS#8 |
 //! | `request.pem` | the certificate request, to be sent to the issuer |
 //! | `certificate.pem` | the certificate, and those of intermediate issuers, from the issuer |
+//! | `next-certificate.pem` | if it is there: another for the same keys, offered from its notBefore on |
 //! | `NAME.pem` | other secrets of 32 bytes that the program asks for ([`Ready::secret`]) |
 //!
 //! The issuer's private key is not among them: it belongs on another machine. A directory that was cut short
@@ -55,7 +56,7 @@ mod directory;
 mod error;
 
 use crate::certificate::leaf::Leaf;
-use crate::certificate::{CertificateRequest, Chain};
+use crate::certificate::{CertificateError, CertificateRequest, Chain};
 use crate::id::ServerName;
 use crate::key::{KemPrivateKey, OfferKey, PemError, pem};
 use crate::memory;
@@ -64,6 +65,7 @@ use crate::random::RandomSource;
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
 use crate::template::Template;
+use crate::time::UnixTime;
 use directory::Directory;
 use std::path::Path;
 use std::string::{String, ToString};
@@ -76,6 +78,7 @@ const KEM_KEY: &str = "kem-key.pem";
 const OFFER_KEY: &str = "offer-key.pem";
 const REQUEST: &str = "request.pem";
 const CERTIFICATE: &str = "certificate.pem";
+const NEXT_CERTIFICATE: &str = "next-certificate.pem";
 
 const SECRET_LABEL: &str = "HALFKEY SECRET";
 
@@ -97,6 +100,7 @@ pub struct Uncertified(Files);
 pub struct Ready {
     files: Files,
     chain: Chain,
+    next: Option<Chain>,
 }
 
 struct Files {
@@ -165,23 +169,47 @@ impl ServerFiles {
             return Err(at(&dir, REQUEST)(FileProblem::OtherKeys));
         }
         let files = Files { dir, name: name.clone(), master, kem_key, offer_key, request };
-        let Some(chain) = files.dir.read(CERTIFICATE, "CERTIFICATE", false)? else {
+        let Some(chain) = files.certificate(CERTIFICATE)? else {
             return Ok(Self::Uncertified(Uncertified(files)));
         };
-        let chain = Chain::from_pem(&chain).map_err(at(&files.dir, CERTIFICATE))?;
-        files.certified_by(&chain)?;
-        Ok(Self::Ready(Ready { files, chain }))
+        let next = files.certificate(NEXT_CERTIFICATE)?;
+        // One that has expired is no trouble if the next has taken its place.
+        let now = UnixTime::now();
+        if chain.leaf().not_after() < now && next.as_ref().is_none_or(|next| next.leaf().not_after() < now) {
+            let not_after = chain.leaf().not_after();
+            return Err(at(&files.dir, CERTIFICATE)(CertificateError::Expired { not_after }));
+        }
+        Ok(Self::Ready(Ready { files, chain, next }))
     }
 }
 
 impl Files {
-    /// Checks that a certificate is for this server's name and keys.
-    fn certified_by(&self, chain: &Chain) -> Result<(), ServerFilesError> {
-        let leaf = Leaf::of_chain(chain, &self.name).map_err(at(&self.dir, CERTIFICATE))?;
+    /// Checks that a certificate, which stands or is to stand in `file`, is for this server's name and keys.
+    fn certified_by(&self, chain: &Chain, file: &str) -> Result<(), ServerFilesError> {
+        let leaf = Leaf::of_chain(chain, &self.name).map_err(at(&self.dir, file))?;
         if leaf.kem_key != *self.kem_key.public() || leaf.offer_key != self.offer_key.public() {
-            return Err(at(&self.dir, CERTIFICATE)(FileProblem::OtherKeys));
+            return Err(at(&self.dir, file)(FileProblem::OtherKeys));
         }
         Ok(())
+    }
+
+    /// Reads a certificate, if it is there.
+    fn certificate(&self, file: &str) -> Result<Option<Chain>, ServerFilesError> {
+        let Some(text) = self.dir.read(file, "CERTIFICATE", false)? else { return Ok(None) };
+        let chain = Chain::from_pem(&text).map_err(at(&self.dir, file))?;
+        self.certified_by(&chain, file)?;
+        Ok(Some(chain))
+    }
+
+    /// Takes an issuer's answer, unless it has expired, and writes it.
+    fn install(&self, chain: &Chain, file: &str) -> Result<(), ServerFilesError> {
+        self.certified_by(chain, file)?;
+        let not_after = chain.leaf().not_after();
+        if not_after < UnixTime::now() {
+            return Err(at(&self.dir, file)(CertificateError::Expired { not_after }));
+        }
+        let text = chain.to_pem().map_err(at(&self.dir, file))?;
+        self.dir.write(file, &text)
     }
 }
 
@@ -198,13 +226,12 @@ impl Uncertified {
     /// only the token can tell.
     ///
     /// # Errors
-    /// [`ServerFilesError`] when the certificate is for another name or other keys, or cannot be written.
+    /// [`ServerFilesError`] when the certificate is for another name or other keys, has expired, or cannot be
+    /// written.
     pub fn install(self, chain: &Chain) -> Result<Ready, ServerFilesError> {
         let files = self.0;
-        files.certified_by(chain)?;
-        let text = chain.to_pem().map_err(at(&files.dir, CERTIFICATE))?;
-        files.dir.write(CERTIFICATE, &text)?;
-        Ok(Ready { files, chain: chain.clone() })
+        files.install(chain, CERTIFICATE)?;
+        Ok(Ready { files, chain: chain.clone(), next: None })
     }
 }
 
@@ -215,8 +242,29 @@ impl Ready {
         &self.chain
     }
 
-    /// Returns the request that was answered: for a renewal of the certificate under the same keys. The new
-    /// certificate takes effect when it stands in `certificate.pem` and the server is started again.
+    /// Takes a renewed certificate for the same keys, valid now or later, and writes it to
+    /// `next-certificate.pem`. A server that [`Self::server`] makes after that offers it from its notBefore on,
+    /// and the other one until then; so it can be installed before its time, and may be the shorter-lived one.
+    /// A server that is running takes it with [`memory::Server::add_certificate`].
+    ///
+    /// If there is a next certificate already that is valid now, it becomes `certificate.pem` first.
+    ///
+    /// # Errors
+    /// As [`Uncertified::install`].
+    pub fn install_next(&mut self, chain: &Chain) -> Result<(), ServerFilesError> {
+        if let Some(next) = &self.next
+            && (next.leaf().not_before()..=next.leaf().not_after()).contains(&UnixTime::now())
+        {
+            self.files.install(next, CERTIFICATE)?;
+            self.chain = next.clone();
+        }
+        self.files.install(chain, NEXT_CERTIFICATE)?;
+        self.next = Some(chain.clone());
+        Ok(())
+    }
+
+    /// Returns the request that was answered: for a renewal of the certificate under the same keys
+    /// ([`Self::install_next`]).
     #[must_use]
     pub const fn request(&self) -> &CertificateRequest {
         &self.files.request
@@ -239,7 +287,14 @@ impl Ready {
     ) -> Result<memory::Server, ServerFilesError> {
         let Files { dir, kem_key, offer_key, .. } = &self.files;
         let made = memory::Server::new(settings, &self.chain, kem_key.clone(), offer_key.clone(), random);
-        made.map_err(at(dir, CERTIFICATE))
+        let server = made.map_err(at(dir, CERTIFICATE))?;
+        if let Some(next) = &self.next {
+            // Judged when it was read: were it refused for having expired meanwhile, there would be no server.
+            let since = UnixTime::default();
+            let added = server.add_certificate(next, kem_key.clone(), offer_key.clone(), since);
+            added.map_err(at(dir, NEXT_CERTIFICATE))?;
+        }
+        Ok(server)
     }
 
     /// Returns the secret of 32 bytes in the file `NAME.pem`, which is made where it is missing: for the key of
@@ -251,7 +306,8 @@ impl Ready {
     pub fn secret(&self, name: &str, random: &mut dyn RandomSource) -> Result<Secret, ServerFilesError> {
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let file: String = [name, ".pem"].concat();
-        let own = [MASTER, KEM_KEY, OFFER_KEY, REQUEST, CERTIFICATE].contains(&file.as_str());
+        let own =
+            [MASTER, KEM_KEY, OFFER_KEY, REQUEST, CERTIFICATE, NEXT_CERTIFICATE].contains(&file.as_str());
         if !(1..=64).contains(&name.len()) || !name.bytes().all(fits) || own {
             return Err(at(&self.files.dir, name)(FileProblem::Name));
         }

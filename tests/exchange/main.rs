@@ -11,6 +11,7 @@
 #![cfg(feature = "std")]
 
 mod offer;
+mod server;
 mod server_table;
 mod standing;
 mod token;

@@ -121,6 +121,7 @@ resume! {
         let now = moment.time();
         let need = self.supply(&material, &exchange.peer, &exchange.settings, now, moment);
         let need = attempt!(base.registration_failed, need);
+        base.events.extend(material.ends_soon.map(ServerEvent::CertificateEnds));
         base.ask(need)
     }
 

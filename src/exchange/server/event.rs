@@ -6,6 +6,7 @@ use crate::port::entitlement_store::{ReportResult, Status};
 use crate::record::RejectionRecord;
 use crate::registration::ServerRegistrationError;
 use crate::session::{ChannelError, SessionError};
+use crate::time::UnixTime;
 
 /// A kind of work that a peer asks the server for, as a limiter tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub enum RequestKind {
 pub enum ServerEvent {
     /// R1 was sent.
     Offered,
+    /// An offer is made, and the time is near after which there will be no certificate to offer: the last second
+    /// in which there is one. Nobody can register after that, until another certificate is added.
+    CertificateEnds(UnixTime),
     /// R3 grants this key.
     Granted(KeyId),
     /// R3 says to wait.
