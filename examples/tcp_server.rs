@@ -282,10 +282,10 @@ fn certify(dir: &Path, request: &CertificateRequest) -> Outcome<Chain> {
     let (mut authority, now, random) = (issuer(dir)?, UnixTime::now(), &mut SystemRandom);
     // Tokens need no root certificate; `openssl verify -CAfile` does.
     read_or_make_text(&dir.join("root.pem"), || {
-        let validity = Validity::new(now, now.after(10 * 365 * 86_400))?;
+        let validity = Validity::lasting(now, 10 * 365 * 86_400)?;
         Ok(authority.root_certificate(validity, random)?.to_pem()?)
     })?;
-    let chain = authority.issue(request, Validity::new(now, now.after(365 * 86_400))?, random)?;
+    let chain = authority.issue(request, Validity::lasting(now, 365 * 86_400)?, random)?;
     replace(&dir.join("register.der"), &authority.state()?)
         .map_err(|code| format!("the register: error {code}"))?;
     Ok(chain)

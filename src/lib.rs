@@ -53,7 +53,7 @@
 //! let (name, offer_key) = (ServerName::new("gate.example")?, OfferKey::generate(random));
 //! let kem_key = KemPrivateKey::generate(2048, random)?;
 //! let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
-//! let chain = authority.issue(&request, Validity::new(now, now.after(3600))?, random)?;
+//! let chain = authority.issue(&request, Validity::lasting(now, 3600)?, random)?;
 //! let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
 //! let settings = ServerSettings::new(name.clone(), template, &Secret::random(random));
 //! let keys = memory::Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use der::DateTime;
 
 /// Seconds since 1970-01-01T00:00:00Z, as in POSIX.
 ///
@@ -117,8 +118,32 @@ impl Period {
 }
 
 impl fmt::Display for UnixTime {
+    /// As in RFC 3339, in UTC; times after the year 9999 as seconds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} s since 1970", self.0)
+        match DateTime::from_unix_duration(self.since_epoch()) {
+            Ok(time) => time.fmt(f),
+            Err(_) => write!(f, "{} s after 1970", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn times_are_shown_as_people_read_them() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_800_000_000, "2027-01-15T08:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+            (253_402_300_800, "253402300800 s after 1970"),
+            (u64::MAX, "18446744073709551615 s after 1970"),
+        ] {
+            assert_eq!(UnixTime::from_secs(seconds).to_string(), text);
+        }
     }
 }
 

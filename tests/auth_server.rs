@@ -242,7 +242,7 @@ fn the_certificate_that_is_offered_is_valid_and_the_operators_choice() {
     for gone in [server.remove_certificate(&hash(&first)), server.make_current(&hash(&first))] {
         assert_eq!(gone, Err(AuthServerError::NoSuchKey));
     }
-    let expired = CertificateError::Expired { not_after: NOW.after(1000) };
+    let expired = CertificateError::Expired { not_after: NOW.after(1000), now: NOW.after(1001) };
     assert_eq!(add(&first, 1001), Err(ServerKeyError::Certificate(expired)));
     add(&first, 1000).unwrap();
     add(&first, 1000).unwrap();

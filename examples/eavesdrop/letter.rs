@@ -24,7 +24,7 @@ pub(crate) fn session() -> Result<(Vec<Heard>, Vec<u8>), Box<dyn Error>> {
         Authority::root(IssuerName::common_name("Token Issuer")?, IssuerKey::generate_ed25519(random)?)?;
     let blank = embed(&authority)?;
     let name = ServerName::new("gate.example")?;
-    let keys = assign(&mut authority, &name, 2048, Validity::new(now, now.after(86_400))?, random)?;
+    let keys = assign(&mut authority, &name, 2048, Validity::lasting(now, 86_400)?, random)?;
     let server = Server::new(keys, Template::new(vec![Field::required("name", FieldKind::UserName)])?);
 
     // Steps 80 to 200: Alice registers. Both sides have the shared key.

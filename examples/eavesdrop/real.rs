@@ -94,7 +94,7 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
     let name = ServerName::new("gate.example")?;
     let (kem_key, offer_key) = (KemPrivateKey::generate(2048, random)?, OfferKey::generate(random));
     let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
-    let chain = authority.issue(&request, Validity::new(now, now.after(86_400))?, random)?;
+    let chain = authority.issue(&request, Validity::lasting(now, 86_400)?, random)?;
     let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
     let mut master = [0; Secret::LEN];
     halfkey::RandomSource::fill(random, &mut master);

@@ -34,7 +34,7 @@ impl Setting {
         let (name, offer_key) = (ServerName::new("gate.example")?, OfferKey::generate(random));
         let kem_key = KemPrivateKey::generate(2048, random)?;
         let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
-        let chain = authority.issue(&request, Validity::new(now, now.after(86_400))?, random)?;
+        let chain = authority.issue(&request, Validity::lasting(now, 86_400)?, random)?;
         let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
         // Every replica of a server has the same master secret; here there is but one.
         let settings = ServerSettings::new(name, template, &Secret::new([0x5E; Secret::LEN]));

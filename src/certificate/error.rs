@@ -73,16 +73,26 @@ pub enum CertificateError {
     #[error("a certificate uses a feature that is not supported")]
     Unsupported,
     /// Past its notAfter. Or this side's clock is wrong.
-    #[error("a certificate expired at {not_after}")]
+    #[error(
+        "a certificate expired at {not_after}, and it is {now} here; if that is right, the server or its issuer \
+         needs a new certificate, and if not, set the clock"
+    )]
     Expired {
         /// The last second of its validity.
         not_after: UnixTime,
+        /// The time at which it was judged.
+        now: UnixTime,
     },
     /// Before its notBefore. Or this side's clock is wrong.
-    #[error("a certificate is not valid before {not_before}")]
+    #[error(
+        "a certificate is not valid before {not_before}, and it is {now} here; if that is right, try again then, \
+         and if not, set the clock"
+    )]
     NotYetValid {
         /// The first second of its validity.
         not_before: UnixTime,
+        /// The time at which it was judged.
+        now: UnixTime,
     },
     /// It ends before it begins.
     #[error("a certificate's validity ends before it begins")]
@@ -155,10 +165,15 @@ pub enum CertificateError {
     #[error("no revocation list for the certificate's issuer")]
     RevocationUnknown,
     /// The list should have been replaced. Or this side's clock is wrong.
-    #[error("the revocation list went stale at {next_update}")]
+    #[error(
+        "the revocation list went stale at {next_update}, and it is {now} here; if that is right, a newer list is \
+         needed, and if not, set the clock"
+    )]
     StaleCrl {
         /// Time at which the next list was due.
         next_update: UnixTime,
+        /// The time at which it was judged.
+        now: UnixTime,
     },
     /// The issuer did not sign the revocation list.
     #[error("the revocation list's signature does not verify under its issuer's key")]
@@ -203,8 +218,12 @@ impl CertificateError {
             E::InvalidSerialNumber => Self::SerialNumber,
             E::UnsupportedCertVersion => Self::Version,
             E::UnsupportedCriticalExtension => Self::CriticalExtension,
-            E::CertExpired { not_after, .. } => Self::Expired { not_after: seconds(not_after) },
-            E::CertNotValidYet { not_before, .. } => Self::NotYetValid { not_before: seconds(not_before) },
+            E::CertExpired { time, not_after } => {
+                Self::Expired { not_after: seconds(not_after), now: seconds(time) }
+            }
+            E::CertNotValidYet { time, not_before } => {
+                Self::NotYetValid { not_before: seconds(not_before), now: seconds(time) }
+            }
             E::InvalidCertValidity => Self::Validity,
             E::CertNotValidForName(_) => Self::WrongName,
             E::UnknownIssuer => Self::UnknownIssuer,
@@ -226,7 +245,9 @@ impl CertificateError {
             | E::MaximumSignatureChecksExceeded => Self::TooComplex,
             E::CertRevoked => Self::Revoked,
             E::UnknownRevocationStatus => Self::RevocationUnknown,
-            E::CrlExpired { next_update, .. } => Self::StaleCrl { next_update: seconds(next_update) },
+            E::CrlExpired { time, next_update } => {
+                Self::StaleCrl { next_update: seconds(next_update), now: seconds(time) }
+            }
             E::InvalidCrlSignatureForPublicKey => Self::BadCrlSignature,
             E::IssuerNotCrlSigner => Self::WrongUsage(Usage::RevocationListSigning),
             E::InvalidCrlNumber => Self::MalformedCrl,

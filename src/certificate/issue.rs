@@ -54,6 +54,9 @@ pub struct Validity {
 }
 
 impl Validity {
+    /// Seconds by which [`Self::lasting`] dates back: 5 minutes.
+    pub const BACKDATED: u64 = 300;
+
     /// From `not_before` to `not_after`.
     ///
     /// # Errors
@@ -61,6 +64,14 @@ impl Validity {
     pub fn new(not_before: UnixTime, not_after: UnixTime) -> Result<Self, IssueError> {
         time(not_after)?;
         if not_before <= not_after { Ok(Self { not_before, not_after }) } else { Err(IssueError::Validity) }
+    }
+
+    /// For `seconds` from `now` on, and for [`Self::BACKDATED`] before: the clock of a token may be behind.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn lasting(now: UnixTime, seconds: u64) -> Result<Self, IssueError> {
+        Self::new(UnixTime::from_secs(now.as_secs().saturating_sub(Self::BACKDATED)), now.after(seconds))
     }
 
     /// The first second.

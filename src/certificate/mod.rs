@@ -59,7 +59,7 @@
 //! let kem_key = KemPrivateKey::generate(2048, random)?;
 //! let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
 //! let now = UnixTime::now();
-//! let chain = authority.issue(&request, Validity::new(now, now.after(3600))?, random)?;
+//! let chain = authority.issue(&request, Validity::lasting(now, 3600)?, random)?;
 //!
 //! // The token verifies it.
 //! let server = verify(&chain.as_der(), &anchors, &name, now, &Revocation::Ignore)?;

@@ -177,7 +177,7 @@ impl<'l> List<'l> {
             _ => CertificateError::BadCrlSignature,
         })?;
         if now >= self.next_update {
-            return Err(CertificateError::StaleCrl { next_update: self.next_update });
+            return Err(CertificateError::StaleCrl { next_update: self.next_update, now });
         }
         if issuer.signs_lists {
             Ok(())

@@ -106,7 +106,7 @@ impl Server {
         let identity = self.identity_of(chain, kem_key, offer_key)?;
         let not_after = identity.held.not_after;
         if not_after < now {
-            return Err(CertificateError::Expired { not_after }.into());
+            return Err(CertificateError::Expired { not_after, now }.into());
         }
         self.lock().identities.add(identity);
         Ok(())

@@ -177,7 +177,7 @@ impl ServerFiles {
         let now = UnixTime::now();
         if chain.leaf().not_after() < now && next.as_ref().is_none_or(|next| next.leaf().not_after() < now) {
             let not_after = chain.leaf().not_after();
-            return Err(at(&files.dir, CERTIFICATE)(CertificateError::Expired { not_after }));
+            return Err(at(&files.dir, CERTIFICATE)(CertificateError::Expired { not_after, now }));
         }
         Ok(Self::Ready(Ready { files, chain, next }))
     }
@@ -204,9 +204,9 @@ impl Files {
     /// Takes an issuer's answer, unless it has expired, and writes it.
     fn install(&self, chain: &Chain, file: &str) -> Result<(), ServerFilesError> {
         self.certified_by(chain, file)?;
-        let not_after = chain.leaf().not_after();
-        if not_after < UnixTime::now() {
-            return Err(at(&self.dir, file)(CertificateError::Expired { not_after }));
+        let (not_after, now) = (chain.leaf().not_after(), UnixTime::now());
+        if not_after < now {
+            return Err(at(&self.dir, file)(CertificateError::Expired { not_after, now }));
         }
         let text = chain.to_pem().map_err(at(&self.dir, file))?;
         self.dir.write(file, &text)

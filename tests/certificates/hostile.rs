@@ -48,12 +48,19 @@ fn time() {
     let at = |now| verify(&chain.as_der(), &anchors(&authority), &name(), now, &Revocation::Ignore).map(drop);
     let (not_before, not_after) = (NOW, NOW.after(YEAR));
     let before = UnixTime::from_secs(NOW.as_secs() - 1);
-    assert_eq!(at(before), Err(CertificateError::NotYetValid { not_before }));
-    assert_eq!(at(UnixTime::from_secs(0)), Err(CertificateError::NotYetValid { not_before }));
+    assert_eq!(at(before), Err(CertificateError::NotYetValid { not_before, now: before }));
+    let now = UnixTime::from_secs(0);
+    assert_eq!(at(now), Err(CertificateError::NotYetValid { not_before, now }));
     assert_eq!(at(not_before), Ok(()));
     assert_eq!(at(not_after), Ok(()));
-    assert_eq!(at(not_after.after(1)), Err(CertificateError::Expired { not_after }));
-    assert_eq!(at(UnixTime::from_secs(u64::MAX)), Err(CertificateError::Expired { not_after }));
+    let now = not_after.after(1);
+    let expired = CertificateError::Expired { not_after, now };
+    assert_eq!(at(now), Err(expired));
+    for part in ["2028-01-15T08:00:00Z", "2028-01-15T08:00:01Z", "set the clock"] {
+        assert!(expired.to_string().contains(part), "{expired}");
+    }
+    let now = UnixTime::from_secs(u64::MAX);
+    assert_eq!(at(now), Err(CertificateError::Expired { not_after, now }));
     let reversed = of(|tbs| std::mem::swap(&mut tbs.validity.not_before, &mut tbs.validity.not_after));
     assert_eq!(reversed, Err(CertificateError::Validity));
 }

@@ -97,6 +97,24 @@ fn several_anchors_and_their_minimum_suites() {
     assert_eq!(check(&issue(&mut old, "c").as_der(), &strict), Err(CertificateError::SuitesTooWeak));
 }
 
+/// A server is set up just now, and the token's clock is a little behind.
+#[test]
+fn certificates_are_backdated() {
+    let mut authority = root("issuer");
+    let validity = Validity::lasting(NOW, 3600).unwrap();
+    let chain = authority.issue(&request(), validity, &mut fixed("leaf")).unwrap();
+    let at = |now: u64| {
+        let now = UnixTime::from_secs(now);
+        verify(&chain.as_der(), &anchors(&authority), &name(), now, &Revocation::Ignore).map(drop)
+    };
+    let now = NOW.as_secs();
+    assert_eq!((at(now - 5), at(now - 300), at(now + 3600)), (Ok(()), Ok(()), Ok(())));
+    assert!(matches!(at(now - 301), Err(CertificateError::NotYetValid { .. })));
+    assert!(matches!(at(now + 3601), Err(CertificateError::Expired { .. })));
+    assert_eq!(Validity::lasting(UnixTime::from_secs(10), 10).unwrap().not_before().as_secs(), 0);
+    assert!(Validity::lasting(NOW, u64::MAX).is_err());
+}
+
 /// An issuer takes another key, or another issuer takes its place. Tokens hold the old anchor: the old key
 /// certifies the new one, and servers send that certificate along until every token has the new anchor.
 #[test]
@@ -250,7 +268,7 @@ fn validity_beyond_2049_works() {
     let chain = authority.issue(&request(), validity, &mut fixed("late")).unwrap();
     let verify = |now| verify(&chain.as_der(), &anchors(&authority), &name(), now, &Revocation::Ignore);
     assert_eq!(verify(end).unwrap().not_after(), end);
-    assert_eq!(verify(end.after(1)), Err(CertificateError::Expired { not_after: end }));
+    assert_eq!(verify(end.after(1)), Err(CertificateError::Expired { not_after: end, now: end.after(1) }));
 }
 
 /// An authority that breaks the contract in one way.

@@ -39,7 +39,7 @@ fn revoked_until_the_list_goes_stale() {
     let next_update = NOW.after(Authority::LIST_LIFETIME);
     let last = UnixTime::from_secs(next_update.as_secs() - 1);
     assert!(against(&[list.as_der()], &kept, &anchors, last).is_ok());
-    let stale = Err(CertificateError::StaleCrl { next_update });
+    let stale = Err(CertificateError::StaleCrl { next_update, now: next_update });
     assert_eq!(against(&[list.as_der()], &kept, &anchors, next_update), stale);
     assert_eq!(against(&[list.as_der()], &revoked, &anchors, next_update), stale);
     assert_eq!(RevocationList::from_pem(&list.to_pem().unwrap()), Ok(list));
@@ -152,7 +152,7 @@ fn each_path_finds_the_list_of_its_key() {
     // One that went stale counts as none: the other one is asked.
     let late = NOW.after(Authority::LIST_LIFETIME);
     let fresh = new.revocation_list(late, &mut fixed("fresh")).unwrap();
-    let stale = Err(CertificateError::StaleCrl { next_update: late });
+    let stale = Err(CertificateError::StaleCrl { next_update: late, now: late });
     for lists in [[lists[0], lists[1]], [lists[1], lists[0]]] {
         assert_eq!(against(&lists, &by_old, &both, late).map(drop), stale);
     }

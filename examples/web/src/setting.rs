@@ -22,7 +22,7 @@ pub fn setting() -> Outcome<(Acceptor, ServerName, Connector<SoftwareToken>)> {
     let (name, offer_key) = (ServerName::new("gate.example")?, OfferKey::generate(random));
     let kem_key = KemPrivateKey::generate(2048, random)?;
     let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
-    let chain = authority.issue(&request, Validity::new(now, now.after(86_400))?, random)?;
+    let chain = authority.issue(&request, Validity::lasting(now, 86_400)?, random)?;
     let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
     let settings = ServerSettings::new(name.clone(), template, &Secret::random(random));
     let keys = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
