@@ -14,9 +14,12 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// All that a token accepts: RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2), ECDSA (RFC 5758) and Ed25519 (RFC 8410).
 pub(super) const ACCEPTED: &[&dyn SignatureVerificationAlgorithm] = &[
-    &Rsa(Hash::Sha256),
-    &Rsa(Hash::Sha384),
-    &Rsa(Hash::Sha512),
+    &Rsa(Hash::Sha256, Parameters::Null),
+    &Rsa(Hash::Sha384, Parameters::Null),
+    &Rsa(Hash::Sha512, Parameters::Null),
+    &Rsa(Hash::Sha256, Parameters::Absent),
+    &Rsa(Hash::Sha384, Parameters::Absent),
+    &Rsa(Hash::Sha512, Parameters::Absent),
     &Ecdsa(Curve::P256, Hash::Sha256),
     &Ecdsa(Curve::P256, Hash::Sha384),
     &Ecdsa(Curve::P256, Hash::Sha512),
@@ -53,9 +56,17 @@ enum Hash {
     Sha512,
 }
 
+/// Parameters of an RSA signature's algorithm: "MUST be NULL", but "implementations MUST accept the parameters
+/// being absent as well as present" (RFC 4055, section 5).
+#[derive(Debug)]
+enum Parameters {
+    Null,
+    Absent,
+}
+
 /// RSA keys of 2048 to 8192 bits, PKCS#1 v1.5 padding.
 #[derive(Debug)]
-struct Rsa(Hash);
+struct Rsa(Hash, Parameters);
 
 impl SignatureVerificationAlgorithm for Rsa {
     fn verify_signature(&self, key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
@@ -73,10 +84,19 @@ impl SignatureVerificationAlgorithm for Rsa {
     }
 
     fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        match self.0 {
-            Hash::Sha256 => alg_id::RSA_PKCS1_SHA256,
-            Hash::Sha384 => alg_id::RSA_PKCS1_SHA384,
-            Hash::Sha512 => alg_id::RSA_PKCS1_SHA512,
+        // The identifiers sha256WithRSAEncryption, sha384With.. and sha512With.., 1.2.840.113549.1.1.11 to 13.
+        macro_rules! absent {
+            ($last:literal) => {
+                AlgorithmIdentifier::from_slice(&[6, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, $last])
+            };
+        }
+        match (self.0, &self.1) {
+            (Hash::Sha256, Parameters::Null) => alg_id::RSA_PKCS1_SHA256,
+            (Hash::Sha384, Parameters::Null) => alg_id::RSA_PKCS1_SHA384,
+            (Hash::Sha512, Parameters::Null) => alg_id::RSA_PKCS1_SHA512,
+            (Hash::Sha256, Parameters::Absent) => absent!(11),
+            (Hash::Sha384, Parameters::Absent) => absent!(12),
+            (Hash::Sha512, Parameters::Absent) => absent!(13),
         }
     }
 }

@@ -136,7 +136,7 @@ struct Signed<'a> {
     signature: BitString,
 }
 
-/// Takes a certificate apart, applies `change`, and signs it again with an Ed25519 key.
+/// Takes a certificate apart, applies `change`, and signs it again with an Ed25519 or RSA key.
 pub(crate) fn forge(certificate: &[u8], key: &IssuerKey, change: impl FnOnce(&mut Tbs)) -> Vec<u8> {
     let tbs = Signed::from_der(certificate).unwrap().tbs;
     let mut tbs = Tbs::from_der(&tbs.to_der().unwrap()).unwrap();
@@ -154,8 +154,15 @@ pub(crate) fn forge_list(list: &[u8], key: &IssuerKey, change: impl FnOnce(&mut 
 
 fn sign(tbs: &impl Encode, algorithm: AlgorithmIdentifierOwned, key: &IssuerKey) -> Vec<u8> {
     let tbs = tbs.to_der().unwrap();
-    let key = SigningKey::from_pkcs8_der(&key.to_pkcs8_der().unwrap()).unwrap();
-    let signature = BitString::from_bytes(&key.sign(&tbs).to_bytes()).unwrap();
+    let key = key.to_pkcs8_der().unwrap();
+    let signature = match SigningKey::from_pkcs8_der(&key) {
+        Ok(key) => key.sign(&tbs).to_bytes().to_vec(),
+        Err(_) => {
+            let key = rsa::PrivateKey::from_pkcs8_der(&key).unwrap();
+            key.pkcs1v15_sign::<sha2::Sha256>(&tbs).unwrap()
+        }
+    };
+    let signature = BitString::from_bytes(&signature).unwrap();
     Signed { tbs: AnyRef::from_der(&tbs).unwrap(), algorithm, signature }.to_der().unwrap()
 }
 

@@ -426,6 +426,26 @@ fn rsa_signatures_are_checked() {
     assert_eq!(check(&[leaf], &anchors(&other)), Err(CertificateError::BadSignature));
 }
 
+/// RFC 4055, section 5.
+#[test]
+fn parameters_of_rsa_signatures_are_null_or_absent() {
+    let mut authority = Authority::root(issuer_name("RSA"), rsa_issuer_key().clone()).unwrap();
+    let chain = issue(&mut authority, "leaf");
+    let with = |parameters: Option<der::asn1::Any>| {
+        let forged =
+            forge(chain.leaf().as_der(), rsa_issuer_key(), |tbs| tbs.signature.parameters = parameters);
+        check(&[&forged], &anchors(&authority)).map(drop)
+    };
+    assert_eq!(with(Some(der::asn1::Any::null())), Ok(()));
+    assert_eq!(with(None), Ok(()));
+    assert_eq!(with(Some(der::asn1::Any::encode_from(&7_u8).unwrap())), Err(CertificateError::Algorithm));
+    let list = authority.revocation_list(NOW, &mut fixed("list")).unwrap();
+    let list = forge_list(list.as_der(), rsa_issuer_key(), |tbs| tbs.signature.parameters = None);
+    let revocation = Revocation::lists([list], halfkey::certificate::RevocationDepth::Leaf);
+    let found = verify(&chain.as_der(), &anchors(&authority), &name(), NOW, &revocation);
+    assert_eq!(found.map(drop), Ok(()));
+}
+
 #[test]
 fn ecdsa_signatures_are_checked() {
     for key in &issuer_keys("ecdsa")[1..3] {
