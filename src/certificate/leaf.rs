@@ -18,8 +18,7 @@ pub(crate) struct Leaf {
     pub(crate) kem_key: KemPublicKey,
     pub(crate) offer_key: OfferPublicKey,
     pub(crate) suites: SuiteList,
-    pub(crate) serial: SerialNumber,
-    pub(crate) not_before: UnixTime,
+    pub(super) serial: SerialNumber,
     pub(crate) not_after: UnixTime,
 }
 
@@ -52,7 +51,6 @@ impl Leaf {
             offer_key: OfferPublicKey::new(offer_key).map_err(CertificateError::OfferKey)?,
             suites,
             serial: SerialNumber::of_server(certificate)?,
-            not_before: item::not_before(certificate),
             not_after: item::not_after(certificate),
         })
     }

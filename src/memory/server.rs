@@ -154,13 +154,14 @@ impl Server {
         if leaf.kem_key != *kem_key.public() || leaf.offer_key != offer_key.public() {
             return Err(ServerKeyError::OtherKeys);
         }
-        let chain: Vec<Vec<u8>> = chain.as_der().into_iter().map(Vec::from).collect();
+        let own = chain.leaf();
         let held = HeldCertificate {
-            certificate: hash::sha256(&[chain.first().map_or(&[][..], Vec::as_slice)]),
-            serial: leaf.serial,
-            not_before: leaf.not_before,
-            not_after: leaf.not_after,
+            certificate: hash::sha256(&[own.as_der()]),
+            serial: own.serial().clone(),
+            not_before: own.not_before(),
+            not_after: own.not_after(),
         };
+        let chain = chain.as_der().into_iter().map(Vec::from).collect();
         Ok(Identity { held, chain, suites: leaf.suites, kem_key, offer_key })
     }
 
