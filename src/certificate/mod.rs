@@ -16,7 +16,7 @@
 //! | keyUsage | keyEncipherment, and nothing else |
 //! | extKeyUsage | [`PURPOSE_OID`], and nothing else: never a TLS server |
 //! | basicConstraints | absent, or not a CA |
-//! | subjectAltName | one dNSName, the server's name in lower case, no wildcard |
+//! | subjectAltName | one dNSName, the server's name in lower case, no wildcard; critical if the subject is empty |
 //! | [`EXTENSION_OID`] | once, not critical: the suites the server speaks and its offer key |
 //!
 //! ```asn1
