@@ -145,11 +145,6 @@ mod tests {
             assert_eq!(UnixTime::from_secs(seconds).to_string(), text);
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn a_period_ends_whichever_way_the_clock_jumps() {
@@ -165,7 +160,7 @@ mod tests {
             (u64::MAX, 0),
         ] {
             assert_eq!(period.left(at(now)), left, "{now}");
-            let over = now < 1000 - Period::TOLERANCE || now > 1600;
+            let over = !(1000 - Period::TOLERANCE..=1600).contains(&now);
             assert_eq!(period.is_over(at(now)), over, "{now}");
         }
         assert_eq!(period.end(), at(1600));
