@@ -49,6 +49,9 @@ pub enum RejectionCause {
     /// The proof does not hold.
     #[error("the proof is wrong")]
     WrongProof,
+    /// The activation code is the right one, and its time is over.
+    #[error("the activation code has expired")]
+    ExpiredCode,
     /// The ticket's time is over, or the form is another than the one that waited.
     #[error("the ticket's time is over, or the form is another")]
     StaleTicket,
@@ -80,9 +83,11 @@ impl RejectionCause {
     #[must_use]
     pub const fn code(self) -> RejectionCode {
         match self {
-            Self::Unreadable | Self::UnknownProof | Self::WrongProof | Self::StaleTicket => {
-                RejectionCode::Unspecified
-            }
+            Self::Unreadable
+            | Self::UnknownProof
+            | Self::WrongProof
+            | Self::ExpiredCode
+            | Self::StaleTicket => RejectionCode::Unspecified,
             Self::Form => RejectionCode::Form,
             Self::NameTaken => RejectionCode::NameTaken,
             Self::ProofNeeded => RejectionCode::ProofNeeded,
@@ -94,7 +99,7 @@ impl RejectionCause {
 }
 
 impl RejectionCause {
-    const NUMBERED: [Self; 11] = [
+    const NUMBERED: [Self; 12] = [
         Self::Unreadable,
         Self::UnknownProof,
         Self::WrongProof,
@@ -106,6 +111,7 @@ impl RejectionCause {
         Self::NotRenewable,
         Self::Declined,
         Self::NoSuite,
+        Self::ExpiredCode,
     ];
 
     /// Returns the number that stands for the cause in a stored record: its place in the list.

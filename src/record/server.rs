@@ -128,8 +128,10 @@ pub struct ApplicantRecord {
     /// Set when a registration that is or was active holds the name; for an applicant without proof,
     /// also whether an activation code keeps it for somebody else.
     pub name_taken: bool,
-    /// An unused activation code for the name.
+    /// An unused activation code for the name, whose time is not over.
     pub activation: Option<Activation>,
+    /// An unused activation code for the name whose time is over, for the operator's log alone: it proves nothing.
+    pub expired: Option<Activation>,
     /// The earlier registration that a renewal names, or that the application behind a ticket
     /// renews.
     pub earlier: Option<Box<ServerRegistration>>,

@@ -6,6 +6,7 @@
 use crate::hash;
 use crate::id::{Digest, OfferId, Txn};
 use crate::policy::SuiteList;
+use crate::registration::OfferFault;
 use crate::secret::Secret;
 use crate::time::{Period, UnixTime};
 use crate::transcript::length;
@@ -45,14 +46,20 @@ impl Cookie {
     }
 
     /// The cookie, if this server made it for this peer, and its `ttl` seconds are not over.
-    pub(super) fn open(key: &Secret, peer: &[u8], ttl: u64, cookie: &[u8], now: UnixTime) -> Option<Self> {
-        let (body, claimed) = cookie.split_last_chunk::<32>()?;
+    pub(super) fn open(
+        key: &Secret,
+        peer: &[u8],
+        ttl: u64,
+        cookie: &[u8],
+        now: UnixTime,
+    ) -> Result<Self, OfferFault> {
+        let (body, claimed) = cookie.split_last_chunk::<32>().ok_or(OfferFault::Cookie)?;
         if !bool::from(tag(key, peer, body).ct_eq(claimed)) {
-            return None;
+            return Err(OfferFault::Cookie);
         }
-        let cookie: Self = wire::decode(body, "R1 cookie", 256).ok()?;
+        let cookie: Self = wire::decode(body, "R1 cookie", 256).map_err(|_| OfferFault::Cookie)?;
         let lasts = Period::until(UnixTime::from_secs(cookie.expires), ttl);
-        (!lasts.is_over(now)).then_some(cookie)
+        if lasts.is_over(now) { Err(OfferFault::Lapsed) } else { Ok(cookie) }
     }
 }
 
@@ -82,19 +89,21 @@ mod tests {
         };
         let sealed = cookie.seal(&key, b"peer");
         assert!(sealed.len() <= 256, "{}", sealed.len());
-        let at = UnixTime::from_secs;
-        assert_eq!(Cookie::open(&key, b"peer", 600, &sealed, at(100)), Some(cookie));
-        assert_eq!(Cookie::open(&key, b"peer", 600, &sealed, at(101)), None);
+        let open = |key: &Secret, peer: &[u8], ttl, cookie: &[u8], now| {
+            Cookie::open(key, peer, ttl, cookie, UnixTime::from_secs(now))
+        };
+        assert_eq!(open(&key, b"peer", 600, &sealed, 100), Ok(cookie));
+        assert_eq!(open(&key, b"peer", 600, &sealed, 101), Err(OfferFault::Lapsed));
         // An end farther away than any offer's: the clock was set back since.
-        assert_eq!(Cookie::open(&key, b"peer", 30, &sealed, at(10)), Some(cookie));
-        assert_eq!(Cookie::open(&key, b"peer", 30, &sealed, at(9)), None);
-        assert_eq!(Cookie::open(&key, b"rpee", 600, &sealed, at(1)), None);
-        assert_eq!(Cookie::open(&Secret::new([4; 32]), b"peer", 600, &sealed, at(1)), None);
+        assert_eq!(open(&key, b"peer", 30, &sealed, 10), Ok(cookie));
+        assert_eq!(open(&key, b"peer", 30, &sealed, 9), Err(OfferFault::Lapsed));
+        assert_eq!(open(&key, b"rpee", 600, &sealed, 1), Err(OfferFault::Cookie));
+        assert_eq!(open(&Secret::new([4; 32]), b"peer", 600, &sealed, 1), Err(OfferFault::Cookie));
         for place in 0..sealed.len() {
             let mut flipped = sealed.clone();
             flipped[place] ^= 1;
-            assert_eq!(Cookie::open(&key, b"peer", 600, &flipped, at(1)), None);
-            assert_eq!(Cookie::open(&key, b"peer", 600, &sealed[..place], at(1)), None);
+            assert_eq!(open(&key, b"peer", 600, &flipped, 1), Err(OfferFault::Cookie));
+            assert_eq!(open(&key, b"peer", 600, &sealed[..place], 1), Err(OfferFault::Cookie));
         }
     }
 }

@@ -112,7 +112,8 @@ impl<S> fmt::Display for Recoverable<S> {
 
 impl<S: fmt::Debug> core::error::Error for Recoverable<S> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.error)
+        // The text is the error's own: what comes next is its cause.
+        self.error.source()
     }
 }
 
@@ -129,9 +130,10 @@ pub enum ServerRegistrationError {
     /// The token's: no version or suite in common.
     #[error("no version or suite in common")]
     NothingInCommon,
-    /// The token's, or time's: the cookie is not of this server, not from this peer, or lapsed.
-    #[error("the offer is not known here, or has lapsed")]
-    NoSuchOffer,
+    /// The token's, or time's: the request is for no offer that this server can answer now. The peer is told
+    /// nothing of the reason.
+    #[error("no such offer: {0}")]
+    NoSuchOffer(OfferFault),
     /// The token's: R4 names no granted key, or its proof is wrong.
     #[error("no key awaits this confirmation")]
     WrongProof,
@@ -154,7 +156,7 @@ impl ServerRegistrationError {
     #[must_use]
     pub const fn refusal(&self) -> ErrorReason {
         match self {
-            Self::NoSuchOffer => ErrorReason::Restart,
+            Self::NoSuchOffer(_) => ErrorReason::Restart,
             Self::RateLimited | Self::Setting(_) | Self::AuthServer(_) | Self::Store(_) => ErrorReason::Busy,
             Self::Wire(_) | Self::WrongServer | Self::NothingInCommon | Self::WrongProof => {
                 ErrorReason::Refused
@@ -169,11 +171,37 @@ impl ServerRegistrationError {
             Self::Wire(_)
             | Self::WrongServer
             | Self::NothingInCommon
-            | Self::NoSuchOffer
+            | Self::NoSuchOffer(_)
             | Self::WrongProof => Fault::Peer,
             Self::RateLimited | Self::Setting(_) | Self::AuthServer(_) | Self::Store(_) => Fault::Operator,
         }
     }
+}
+
+/// Reason why a request is for no offer that can be answered, for the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OfferFault {
+    /// The cookie was not made by this server under its master secret, not for this peer, or was changed. Servers
+    /// behind one name share the secret; where peers' addresses change, all of them are told so.
+    #[error("its cookie is not of this server for this peer")]
+    Cookie,
+    /// The offer has lapsed, or the clocks of two servers differ.
+    #[error("it has lapsed")]
+    Lapsed,
+    /// The cookie belongs to another run or offer.
+    #[error("its cookie belongs to another run")]
+    OtherRun,
+    /// The template has been changed since the offer.
+    #[error("the template has been changed since")]
+    Template,
+    /// The suite of the offer is not at hand any more.
+    #[error("its suite is not at hand any more")]
+    Suite,
+    /// The private key of the certificate or of the ephemeral key is not held any more: the server was started
+    /// again, or another one made the offer.
+    #[error("its private keys are not held here any more")]
+    Keys,
 }
 
 /// A refusal on its way into R3.

@@ -64,7 +64,7 @@ pub mod token;
 
 pub use crate::record::{RejectionCause, RejectionCode};
 pub use activation::{ActivationCode, ActivationCodeError};
-pub use error::{Recoverable, ServerRegistrationError, TokenRegistrationError};
+pub use error::{OfferFault, Recoverable, ServerRegistrationError, TokenRegistrationError};
 
 /// The longest padded form in R2, in bytes.
 pub const MAX_FORM: usize = 16_384;

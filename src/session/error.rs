@@ -39,10 +39,13 @@ pub enum SessionError {
     /// The registration's policy wants it addressed by alias alone.
     #[error("the registration's policy forbids opening a session by key id")]
     AliasRequired,
-    /// The peer has not proved that it holds the key. On the server's side this is also all that
-    /// an unknown address comes to.
+    /// The peer has not proved that it holds the key. On the server's side the address is one that it knows.
     #[error("the peer has not proved the key")]
     WrongProof,
+    /// S0 names a key or an alias that this server does not know: it was never issued, has been dropped, or the store
+    /// was restored from before. The peer is told what it is told after a wrong proof.
+    #[error("the peer names a key that is not known here")]
+    UnknownKey,
     /// A KEM key or ciphertext that no honest peer makes.
     #[error(transparent)]
     Kem(#[from] KemError),
@@ -87,6 +90,7 @@ impl SessionError {
             | Self::Suite(_)
             | Self::Mode
             | Self::WrongProof
+            | Self::UnknownKey
             | Self::Kem(_)
             | Self::NotParked
             | Self::Spent

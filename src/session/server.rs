@@ -171,8 +171,10 @@ impl AwaitResponse {
         let asked = keys::response(suite, &transcript, &response.n_c, pk_e);
         let expected = claimant.keys.derive(suite, &asked);
         let proved = bool::from(expected.expose().ct_eq(&response.tag_c));
-        let (true, Some(person)) = (proved, claimant.person) else {
-            return Err(SessionError::WrongProof);
+        let person = match (proved, claimant.person) {
+            (true, Some(person)) => person,
+            (false, Some(_)) => return Err(SessionError::WrongProof),
+            (_, None) => return Err(SessionError::UnknownKey),
         };
 
         let (x, contribution, ss_e) = match pk_e {

@@ -56,7 +56,7 @@ words! { Status {
 } }
 
 words! { RejectionCause {
-    Unreadable = "unreadable", UnknownProof = "unknown proof", WrongProof = "wrong proof",
+    Unreadable = "unreadable", UnknownProof = "unknown proof", WrongProof = "wrong proof", ExpiredCode = "expired code",
     StaleTicket = "stale ticket", Form = "form", NameTaken = "name taken", ProofNeeded = "proof needed",
     TooMany = "too many", NotRenewable = "not renewable", Declined = "declined", NoSuite = "no suite",
 } }

@@ -6,11 +6,11 @@ use crate::common::{Counting, World, grant};
 use crate::supply::*;
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use halfkey::port::Token;
-use halfkey::record::{Attempt, Lifecycle};
+use halfkey::record::{Attempt, Lifecycle, RejectionCause};
 use halfkey::registration::server::{Decision, Grant};
 use halfkey::registration::token::Credential;
-use halfkey::registration::{ActivationCode, RejectionCode};
-use halfkey::store::operation::{DeleteRegistration, ReleaseName, Revoke, Suspend};
+use halfkey::registration::{ActivationCode, OfferFault, RejectionCode, ServerRegistrationError};
+use halfkey::store::operation::{DeleteRegistration, ReleaseName, Revoke, SetCodeExpiry, Suspend};
 
 fn invite(world: &World, name: &str, seed: u8) -> ActivationCode {
     let code = ActivationCode::generate(&mut Counting::new(seed));
@@ -280,4 +280,85 @@ fn a_key_is_renewed_while_active_or_in_grace_and_never_otherwise() {
             );
         }
     }
+}
+
+/// The operator is told why, the applicant is not.
+#[test]
+fn an_expired_code_is_told_from_a_wrong_one_in_the_log_alone() {
+    let (issuer, world) = setting();
+    let code = invite(&world, "alice", 50);
+    world.run(&SetCodeExpiry { name: user("alice"), expires: Some(world.now()) });
+    world.pass(1);
+    let wrong = ActivationCode::generate(&mut Counting::new(99));
+    let cause = |name: &str, code: &ActivationCode| {
+        world.events.borrow_mut().clear();
+        let end = Applicant::new(&issuer, 7).register(&world, name, with(code));
+        assert_eq!(refused(end), RejectionCode::Unspecified);
+        let events = world.events.borrow();
+        let rejected = events.iter().find_map(|event| match event {
+            halfkey::exchange::ServerEvent::Rejected(record) => Some(record.cause),
+            _ => None,
+        });
+        rejected.unwrap()
+    };
+    assert_eq!(cause("alice", &code), RejectionCause::ExpiredCode);
+    assert_eq!(cause("alice", &wrong), RejectionCause::WrongProof);
+    assert_eq!(cause("bob", &code), RejectionCause::UnknownProof);
+}
+
+/// Whatever is wrong with an offer, the peer is told to start again; the operator is told what.
+#[test]
+fn the_causes_of_no_such_offer_are_told_apart() {
+    let (issuer, mut world) = setting();
+    let mut alice = Applicant::new(&issuer, 7);
+    let r2 = alice.applied(&world, "alice", Credential::None).r2;
+    let fault = |world: &World, peer: &[u8], late: u64| {
+        let need = halfkey::registration::server::receive_request(&r2).unwrap();
+        let lookup = need.supply(None, peer, &world.settings, world.now().after(late));
+        match lookup.map(drop) {
+            Ok(()) => None,
+            Err(ServerRegistrationError::NoSuchOffer(fault)) => Some(fault),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(fault(&world, b"peer", 0), None);
+    assert_eq!(fault(&world, b"rival", 0), Some(OfferFault::Cookie));
+    assert_eq!(fault(&world, b"peer", 601), Some(OfferFault::Lapsed));
+    let spoken = std::mem::replace(&mut world.settings.suites, crate::applicant::SMALL);
+    assert_eq!(fault(&world, b"peer", 0), Some(OfferFault::Suite));
+    world.settings.suites = spoken;
+    world.settings.template = halfkey::template::Template::new(vec![halfkey::template::Field::required(
+        "name",
+        halfkey::template::FieldKind::UserName,
+    )])
+    .unwrap();
+    assert_eq!(fault(&world, b"peer", 0), Some(OfferFault::Template));
+    let told: std::collections::BTreeSet<_> = [
+        OfferFault::Cookie,
+        OfferFault::Lapsed,
+        OfferFault::OtherRun,
+        OfferFault::Template,
+        OfferFault::Keys,
+    ]
+    .map(|fault| ServerRegistrationError::NoSuchOffer(fault).to_string())
+    .into();
+    assert_eq!(told.len(), 5);
+}
+
+/// A locked token says so once, however many wrap its error.
+#[test]
+fn each_cause_of_an_error_is_told_once() {
+    let (issuer, world) = setting();
+    let mut alice = Applicant::new(&issuer, 7);
+    let applied = alice.applied(&world, "alice", Credential::None);
+    let r3 = answer(&world, &applied.r2);
+    alice.token.lock();
+    let kept = alice.opens(&world, &applied.half, &r3).unwrap_err();
+    let mut texts = vec![kept.to_string()];
+    let mut cause = std::error::Error::source(&kept);
+    while let Some(error) = cause {
+        texts.push(error.to_string());
+        cause = error.source();
+    }
+    assert_eq!(texts, ["the token is locked"]);
 }

@@ -180,7 +180,7 @@ fn a_parked_challenge_meets_the_registration_as_it_is_now() {
     let resume = |world: &World| park::resume_from_response(&s2, &world.settings, NOW).unwrap();
 
     let state = resume(&world).supply(None).unwrap();
-    assert_eq!(world.accept(state, &s2).unwrap_err(), SessionError::WrongProof);
+    assert_eq!(world.accept(state, &s2).unwrap_err(), SessionError::UnknownKey);
     world.registered.policy.modes = Modes::only(Mode::PskKem);
     assert_eq!(world.again(resume(&world)).unwrap_err(), SessionError::Mode);
     world.registered.policy = halfkey::policy::Policy {

@@ -80,6 +80,8 @@ fn form_refusal(faults: &[(u8, FieldError)]) -> RejectionDraft {
 struct Proven {
     claim: Option<Claim>,
     holds: bool,
+    /// Set where the key is a code whose time is over: no claim.
+    expired: bool,
 }
 
 /// Checks the one proof, under a made-up key where there is none to check it under.
@@ -96,9 +98,10 @@ fn prove(
         prf(suite, &settings.secrets.decoy, b"halfkey/1 no proof key", applicant.name.as_str().as_bytes());
     let mac = |key: &Secret, label: &[u8]| suite.mac(key, &[label, &[0], read.th_b.as_bytes()]);
     let (expected, claimed, claim) = match proof {
-        None => return Proven { claim: Some(Claim::Open), holds: true },
+        None => return Proven { claim: Some(Claim::Open), holds: true, expired: false },
         Some(Proof::Activation(tag)) => {
-            let key = known.activation.as_ref().map_or(&decoy, |activation| &activation.secret);
+            let key = known.activation.as_ref().or(known.expired.as_ref());
+            let key = key.map_or(&decoy, |activation| &activation.secret);
             (mac(key, label::ACTIVATION_PROOF), tag, known.activation.clone().map(Claim::Activation))
         }
         Some(Proof::Renewal(_, tag)) => {
@@ -114,7 +117,7 @@ fn prove(
             )
         }
     };
-    Proven { holds: bool::from(expected.ct_eq(claimed)), claim }
+    Proven { holds: bool::from(expected.ct_eq(claimed)), claim, expired: known.expired.is_some() }
 }
 
 /// Whether a proven (or open) application may go to the operator. What it says of names and keys,
@@ -127,7 +130,12 @@ fn admit(
     settings: &ServerSettings,
     now: UnixTime,
 ) -> Result<Claim, RejectionCause> {
-    let claim = proven.claim.ok_or(RejectionCause::UnknownProof)?;
+    let claim = match proven.claim {
+        Some(claim) => claim,
+        None if !proven.expired => return Err(RejectionCause::UnknownProof),
+        None if proven.holds => return Err(RejectionCause::ExpiredCode),
+        None => return Err(RejectionCause::WrongProof),
+    };
     if !proven.holds {
         return Err(RejectionCause::WrongProof);
     }

@@ -9,7 +9,7 @@ use crate::port::AuthServerError;
 use crate::port::auth_server::{Decapsulated, Encapsulated};
 use crate::port::question::FindOutcome;
 use crate::registration::cookie::Cookie;
-use crate::registration::{ServerRegistrationError, padding};
+use crate::registration::{OfferFault, ServerRegistrationError, padding};
 use crate::schedule::{Envelope, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
@@ -97,15 +97,17 @@ impl NeedOutcome {
             return Ok(Lookup::Before(Frame::stored(outcome)));
         }
         let read = self.read;
-        let cookie =
-            Cookie::open(&settings.secrets.cookie, peer, settings.offer_ttl.into(), &read.cookie, now);
-        let known = cookie.filter(|cookie| {
-            cookie.txn == read.txn
-                && cookie.offer_id == read.offer_id
-                && cookie.template == template_digest(settings)
-        });
-        let cookie = known.ok_or(ServerRegistrationError::NoSuchOffer)?;
-        let suite = settings.suite(cookie.suite).ok_or(ServerRegistrationError::NoSuchOffer)?;
+        let ttl = settings.offer_ttl.into();
+        let cookie = Cookie::open(&settings.secrets.cookie, peer, ttl, &read.cookie, now);
+        let cookie = cookie.map_err(ServerRegistrationError::NoSuchOffer)?;
+        if (cookie.txn, cookie.offer_id) != (read.txn, read.offer_id) {
+            return Err(ServerRegistrationError::NoSuchOffer(OfferFault::OtherRun));
+        }
+        if cookie.template != template_digest(settings) {
+            return Err(ServerRegistrationError::NoSuchOffer(OfferFault::Template));
+        }
+        let suite = settings.suite(cookie.suite);
+        let suite = suite.ok_or(ServerRegistrationError::NoSuchOffer(OfferFault::Suite))?;
         let Unopened { ct, ct_e, core, sealed, bytes, .. } = read;
         let fallback = prf(suite, &settings.secrets.reject, b"halfkey/1 no ssk1", &ct);
         let fallback_e = prf(suite, &settings.secrets.reject, b"halfkey/1 no ss_e", &ct_e);
@@ -157,7 +159,9 @@ impl NeedSecrets {
             Err(error @ (AuthServerError::Device(_) | AuthServerError::Failed(_))) => {
                 return Err(error.into());
             }
-            Err(AuthServerError::NoSuchKey) => return Err(ServerRegistrationError::NoSuchOffer),
+            Err(AuthServerError::NoSuchKey) => {
+                return Err(ServerRegistrationError::NoSuchOffer(OfferFault::Keys));
+            }
             Err(_) => Decapsulated { ssk1: self.question.fallback.clone(), ss_e: self.fallback_e.clone() },
         };
         let suite = self.suite;

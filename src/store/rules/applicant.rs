@@ -17,7 +17,10 @@ pub(crate) struct FindApplicant<'a>(pub(crate) &'a Applicant);
 operation! { FindApplicant<'_> reads -> ApplicantRecord, StoreError; |self, tables, now| {
     let Applicant { name, proof } = self.0;
     let code: Option<Versioned<CodeRow>> = get_by_key(tables, name).await?;
-    let code = code.filter(|code| !code.is_over(now));
+    let (code, expired) = match code {
+        Some(code) if code.is_over(now) => (None, Some(code)),
+        code => (code, None),
+    };
     let taken = get_by_key::<NameRow, _>(tables, name).await?.is_some();
     let mut record = ApplicantRecord {
         name_taken: taken || (proof.is_none() && code.is_some()),
@@ -25,7 +28,10 @@ operation! { FindApplicant<'_> reads -> ApplicantRecord, StoreError; |self, tabl
     };
     match proof {
         None => {}
-        Some(ProofId::Activation) => record.activation = code.map(|code| Activation { id: code.id, secret: code.row.secret }),
+        Some(ProofId::Activation) => {
+            let activation = |code: Versioned<CodeRow>| Activation { id: code.id, secret: code.row.secret };
+            (record.activation, record.expired) = (code.map(activation), expired.map(activation));
+        }
         Some(ProofId::Renewal(key_id)) => record.earlier = earlier(tables, key_id).await?,
         Some(ProofId::Ticket(ticket_id)) => {
             let waiter: Option<Versioned<RequestRow>> = get_by_key(tables, ticket_id).await?;

@@ -11,7 +11,7 @@ use halfkey::historic::registration::{Application, Call};
 use halfkey::historic::{Combiner, Des, Key, Step};
 use halfkey::port::AuthServer;
 use halfkey::registration::token::{ServerDecision, hello};
-use halfkey::registration::{ServerRegistrationError, TokenRegistrationError};
+use halfkey::registration::{OfferFault, ServerRegistrationError, TokenRegistrationError};
 use halfkey::schedule::{Ssk1Use, derive_from_ssk1};
 use halfkey::suite::{SUITES, XWING};
 
@@ -54,7 +54,7 @@ fn no_real_registration_is_relayed() {
     // Bob chooses the shop. His R2 as it is: the gate never made that offer.
     let r2 = real::apply(&shop, &mut bob, &mut random, "bob");
     let unchanged = real::requested(gate, r2.send.as_bytes());
-    assert_eq!(unchanged.map(drop).unwrap_err(), ServerRegistrationError::NoSuchOffer);
+    assert_eq!(unchanged.map(drop).unwrap_err(), ServerRegistrationError::NoSuchOffer(OfferFault::Cookie));
 
     // His name and his half in an application of the shop's own, in a run with his number.
     let opened = real::requested(&shop, r2.send.as_bytes()).unwrap();
