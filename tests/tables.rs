@@ -19,7 +19,7 @@ use backend::{Redb, place};
 use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::store::operation::{
-    Count, IssueCode, ListCodes, ListEvents, Purge, Reseal, SetCodeExpiry, WithdrawCode,
+    AnnounceKey, Count, IssueCode, ListCodes, ListEvents, Purge, Reseal, SetCodeExpiry, WithdrawCode,
 };
 use halfkey::store::tables::{Row, Table, VERSION, Value};
 use halfkey::store::{
@@ -174,7 +174,8 @@ fn another_storage_key_takes_over() {
     store.run(&issue("ann"), NOW).unwrap();
     let newer = StorageKeys::new(Secret::new([1; 32]));
     let store = Store::open(backend.clone(), newer.clone().and(Secret::new([0x5E; 32]))).unwrap();
-    let reseal = || store.run(&Reseal { after: None, limit: 1000 }, NOW).unwrap();
+    store.run(&AnnounceKey, NOW).unwrap();
+    let reseal = || store.run(&Reseal { after: None, limit: 1000 }, NOW.after(60)).unwrap();
     assert!(reseal().rows > 2, "the schema, the code, and the log");
     assert_eq!(reseal().rows, 0);
     assert_eq!(codes(&Store::open(backend.clone(), newer).unwrap()), ["ann"]);

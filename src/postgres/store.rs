@@ -86,7 +86,7 @@ impl<O: Operation> Work for Perform<'_, O> {
     const PATIENCE: Duration = QUESTION;
 
     async fn perform(&self, database: Lent<'_>) -> Result<O::Answer, TxError<O::Error>> {
-        let mut tables = SealedTables { transaction: Statements(database), shared: self.shared };
+        let mut tables = SealedTables::new(Statements(database), self.shared);
         self.operation.perform(&mut tables, self.now).await
     }
 }

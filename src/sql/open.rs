@@ -17,12 +17,12 @@ pub(crate) async fn create<D: Database>(
     unique: UniqueNames,
 ) -> Result<Shared, OpenError> {
     let shared = Shared::new(keys, unique);
-    let mut rows = SealedTables { transaction: Statements(database), shared: &shared };
+    let mut rows = SealedTables::new(Statements(database), &shared);
     if exists(&mut rows.transaction.0).await? {
         return Err(OpenError::Exists);
     }
     migration::migrate(&mut rows.transaction.0, 0, VERSION).await?;
-    rows.insert(SchemaRow::new(unique)).await?;
+    rows.insert(SchemaRow::new(unique, Some(shared.keys.current_id()))).await?;
     Ok(shared)
 }
 
@@ -33,7 +33,7 @@ pub(crate) async fn open<D: Database>(
     migrate: bool,
 ) -> Result<Shared, OpenError> {
     let mut shared = Shared::new(keys, UniqueNames::default());
-    let mut rows = SealedTables { transaction: Statements(database), shared: &shared };
+    let mut rows = SealedTables::new(Statements(database), &shared);
     if !exists(&mut rows.transaction.0).await? {
         return Err(OpenError::NotAStore);
     }
@@ -65,6 +65,7 @@ pub(crate) async fn open<D: Database>(
     let mut schema = schema.ok_or(OpenError::NotAStore)?;
     if found < VERSION {
         schema.migration = VERSION;
+        schema.sealing.get_or_insert_with(|| shared.keys.current_id());
         rows.update(&mut schema).await?;
     }
     shared.unique = schema.row.unique_names;

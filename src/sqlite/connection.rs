@@ -1,5 +1,6 @@
 //! SQLite behind [`crate::sql::Database`].
 
+use crate::cause::Cause;
 use crate::port::StoreError;
 use crate::sql::{Database, Dialect};
 use crate::store::OpenError;
@@ -10,7 +11,7 @@ use core::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Error, ErrorCode, MAIN_DB, ToSql, ffi, params_from_iter};
+use rusqlite::{Connection, Error, ErrorCode, MAIN_DB, OpenFlags, ToSql, ffi, params_from_iter};
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -47,6 +48,25 @@ pub(super) fn guard(connection: &Connection) -> Result<(), StoreError> {
         true => Err(StoreError::ReadOnly),
         false => Ok(()),
     }
+}
+
+/// Connects to a file that nobody changes, without making another file beside it.
+pub(super) fn unchanging(path: &Path) -> Result<Connection, StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(log).is_ok_and(|log| log.len() > 0) {
+        return Err(StoreError::ReadOnly);
+    }
+    // A path in a URI: all but these bytes stand for themselves.
+    let absolute = std::path::absolute(path).map_err(|error| StoreError::Failed(Cause::new(error)))?;
+    let name = absolute.to_str().ok_or(StoreError::ReadOnly)?;
+    let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let uri = alloc::format!("file:{name}?immutable=1");
+    let connection = Connection::open_with_flags(uri, flags).map_err(|error| trouble(&error))?;
+    guards(&connection).map_err(|error| trouble(&error))?;
+    Ok(connection)
 }
 
 /// Keeps SQLite from running anything in a file that was tampered with, and from reading rows of any
@@ -90,7 +110,8 @@ pub(super) fn log(connection: &Connection) -> Result<(), StoreError> {
     let mode: String = mode.map_err(|error| trouble(&error))?;
     connection.pragma_update(None, "synchronous", "full").map_err(|error| trouble(&error))?;
     // Some file systems have no shared memory, and then no write-ahead log.
-    if mode.eq_ignore_ascii_case("wal") { Ok(()) } else { Err(StoreError::Unavailable(0)) }
+    let no_log = || Cause::new("this file system has no shared memory, which a write-ahead log needs");
+    if mode.eq_ignore_ascii_case("wal") { Ok(()) } else { Err(StoreError::Failed(no_log())) }
 }
 
 pub(super) fn application_id(connection: &Connection) -> Result<i32, StoreError> {
@@ -225,6 +246,6 @@ pub(super) fn trouble(error: &Error) -> StoreError {
             | ErrorCode::AuthorizationForStatementDenied,
         )
         | None => StoreError::Damaged,
-        Some(_) => StoreError::Unavailable(code.unsigned_abs()),
+        Some(_) => StoreError::Failed(Cause::new(alloc::format!("SQLite: {}", ffi::Error::new(code)))),
     }
 }

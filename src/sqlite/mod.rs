@@ -114,6 +114,27 @@ impl Store {
         Ok(Self { connection: Mutex::new(connection), shared })
     }
 
+    /// Opens the store in a file that cannot be written, as one on a read-only file system, to look at it:
+    /// operations that change something fail with [`StoreError::ReadOnly`]. No program may change the file
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// [`OpenError`]; [`StoreError::ReadOnly`] where the write-ahead log beside the file is not empty: it holds
+    /// changes that only a program that may write can put into the file.
+    pub fn open_read_only(path: impl AsRef<Path>, keys: StorageKeys) -> Result<Self, OpenError> {
+        if !path.as_ref().is_file() {
+            return Err(OpenError::NotAStore);
+        }
+        let mut connection = connection::unchanging(path.as_ref())?;
+        match connection::application_id(&connection) {
+            Ok(APPLICATION_ID) => {}
+            Ok(_) | Err(StoreError::Damaged) => return Err(OpenError::NotAStore),
+            Err(error) => return Err(error.into()),
+        }
+        let shared = Self::read(&mut connection, keys, false)?;
+        Ok(Self { connection: Mutex::new(connection), shared })
+    }
+
     fn read(connection: &mut Connection, keys: StorageKeys, migrate: bool) -> Result<Shared, OpenError> {
         let mut transaction = Transaction::begin(connection, migrate)?;
         let shared = at_once(sql::open(transaction.lend(), keys, migrate)).ok_or(StoreError::Damaged)??;
@@ -129,7 +150,7 @@ impl Store {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let mut transaction = Transaction::begin(&mut connection, O::WRITES)?;
         let lent = Statements(transaction.lend());
-        let mut tables = SealedTables { transaction: lent, shared: &self.shared };
+        let mut tables = SealedTables::new(lent, &self.shared);
         match at_once(operation.perform(&mut tables, now)) {
             Some(Ok(answer)) => {
                 transaction.commit()?;

@@ -139,7 +139,7 @@ fn watch<O: Operation>(store: &Store, scans: &mut BTreeSet<String>, operation: &
     let mut connection = store.connection.lock().unwrap();
     let mut transaction = Transaction::begin(&mut connection, true).unwrap();
     let database = Watched { database: transaction.lend(), scans };
-    let mut rows = SealedTables { transaction: Statements(database), shared: &store.shared };
+    let mut rows = SealedTables::new(Statements(database), &store.shared);
     let Some(Ok(answer)) = at_once(operation.perform(&mut rows, NOW)) else { panic!("not performed") };
     transaction.commit().unwrap();
     answer
@@ -279,8 +279,7 @@ fn a_row_that_was_not_asked_for_is_damage() {
         store.run(&rules::Commit(&outcome(1, granted(1, None, None)), 16), NOW).unwrap();
         let mut connection = store.connection.lock().unwrap();
         let mut transaction = Transaction::begin(&mut connection, false).unwrap();
-        let mut rows =
-            SealedTables { transaction: Statements(Misled(transaction.lend())), shared: &store.shared };
+        let mut rows = SealedTables::new(Statements(Misled(transaction.lend())), &store.shared);
         let mut get = |n| at_once(InspectRegistration(KeyId::new([n; 16])).perform(&mut rows, NOW)).unwrap();
         assert!(matches!(get(1), Ok(Some(_))));
         assert_eq!(get(2).err(), Some(TxError::Error(OperatorError::Store(StoreError::Damaged))));

@@ -109,6 +109,9 @@ text!(
 macro_rules! words {
     ($type:ty { $($variant:ident = $word:literal),* $(,)? }) => {
         impl $type {
+            /// Every value, in the order of the words.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
             /// Returns the word that stands for it in a database.
             #[must_use]
             pub const fn word(self) -> &'static str {

@@ -4,6 +4,7 @@ use super::cell::{Cell, Field};
 use super::tables::{Condition, Key, Query, Table, TxError};
 use super::unique_names::UniqueNames;
 use crate::time::UnixTime;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 
@@ -192,6 +193,16 @@ pub trait Tables: Send {
         after: Option<Key>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Key>, TxError>> + Send;
+
+    /// Returns the id of the current storage key of this process; `None` where rows are not sealed.
+    fn storage_key(&self) -> Option<String>;
+
+    /// Seals with the current storage key of this process from here on, in this transaction.
+    fn seal_anew(&mut self);
+
+    /// Returns since when a storage key is announced that this process does not hold. It is known once a row was
+    /// written in this transaction.
+    fn lacking(&self) -> Option<UnixTime>;
 
     /// Tells who may hold a user name.
     fn unique(&self) -> UniqueNames;

@@ -65,6 +65,12 @@ pub enum AuditEventKind {
     GroupLeft,
     /// A new epoch of serials began.
     EpochRaised,
+    /// A storage key was announced that is to seal rows.
+    StorageKeyAnnounced,
+    /// A process that changes the store does not hold the storage key that is announced.
+    StorageKeyLacking,
+    /// The storage key that was announced seals rows from here on.
+    StorageKeyChanged,
 }
 
 words! { AuditEventKind {
@@ -75,7 +81,8 @@ words! { AuditEventKind {
     ExpirySet = "expiry set", Renamed = "renamed", RegistrationDeleted = "forgotten", NameReleased = "name freed",
     RequestRejected = "dismissed", Entitled = "entitled", EntitlementRevoked = "entitlement revoked",
     EntitlementCleared = "entitlement inherited", GroupJoined = "group joined", GroupLeft = "group left",
-    EpochRaised = "epoch raised",
+    EpochRaised = "epoch raised", StorageKeyAnnounced = "storage key announced",
+    StorageKeyLacking = "storage key lacking", StorageKeyChanged = "storage key changed",
 } }
 
 /// Entry of the log.

@@ -14,11 +14,14 @@ use core::fmt;
 /// own: where stores share one, an attacker who can write to both databases could move rows from one to
 /// the other.
 ///
-/// To change the key of a store that several servers use:
+/// The store says which key seals: a program that has another one as its current key seals with the store's all
+/// the same, and one that does not hold the store's key changes nothing ([`StoreError::StorageKey`](crate::port::StoreError::StorageKey)). To change
+/// the key of a store that several servers use:
 /// 1. every server is given the new key besides the current one ([`StorageKeys::and`]);
-/// 2. then every server is given the new key as the current one, and the old one as another
-///    ([`StorageKeys::and`]);
-/// 3. [`crate::store::operation::Reseal`] runs through all tables, and again until it finds no more;
+/// 2. a program whose current key is the new one performs [`AnnounceKey`](crate::store::operation::AnnounceKey). A server that lacks the key says
+///    so in the log, the next time that it changes something;
+/// 3. a minute later it performs [`Reseal`](crate::store::operation::Reseal), which is refused while a server has said so. From then on all
+///    seal with the new key. It runs through all tables, and again until it finds no more;
 /// 4. the old key is taken away.
 #[derive(Clone)]
 pub struct StorageKeys {
@@ -67,9 +70,9 @@ impl StorageKeys {
         &self.current
     }
 
-    pub(crate) fn find(&self, id: &str) -> Option<&Secret> {
+    pub(crate) fn find(&self, id: &str) -> Option<&StorageKey> {
         let mut keys = core::iter::once(&self.current).chain(&self.others);
-        keys.find(|key| key.id == id).map(|key| &key.secret)
+        keys.find(|key| key.id == id)
     }
 }
 

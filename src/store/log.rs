@@ -73,11 +73,10 @@ impl AuditEvent {
         Ok(EventId(id))
     }
 
-    /// Writes the event into the log.
-    pub(super) async fn log<T: Tables>(self, tables: &mut T, now: UnixTime) -> Result<(), TxError> {
-        let entry = EventRow {
-            id: self.place(tables, now).await?,
-            at: now,
+    fn row(self, at: UnixTime) -> EventRow {
+        EventRow {
+            id: self.id,
+            at,
             kind: self.kind,
             cause: self.cause,
             status: self.status,
@@ -89,9 +88,34 @@ impl AuditEvent {
             application: self.application,
             epoch: self.serial.map(|serial| serial.epoch),
             number: self.serial.map(|serial| serial.number),
-        };
-        tables.insert(entry).await
+        }
     }
+
+    /// Writes the event into the log.
+    pub(super) async fn log<T: Tables>(self, tables: &mut T, now: UnixTime) -> Result<(), TxError> {
+        let entry = EventRow { id: self.place(tables, now).await?, ..self.row(now) };
+        tables.insert(entry).await?;
+        say_lacking(tables, now).await
+    }
+}
+
+/// Says once for each announcement that this process does not hold the storage key that is announced. Called at
+/// the end of a transaction that has written.
+pub(super) async fn say_lacking<T: Tables>(tables: &mut T, now: UnixTime) -> Result<(), TxError> {
+    let Some(since) = tables.lacking() else { return Ok(()) };
+    if lacking_since(tables, since).await? {
+        return Ok(());
+    }
+    let event = AuditEvent::new(AuditEventKind::StorageKeyLacking);
+    let entry = EventRow { id: event.place(tables, now).await?, ..event.row(now) };
+    tables.insert(entry).await
+}
+
+/// Tells whether a process has said since then that it lacks the storage key that is announced.
+pub(super) async fn lacking_since<T: Tables>(tables: &mut T, since: UnixTime) -> Result<bool, TxError> {
+    let said = Query { backwards: true, ..Query::all() };
+    let said = said.is("kind", &AuditEventKind::StorageKeyLacking).from("at", since).at_most(1);
+    Ok(!tables.keys::<EventRow>(said).await?.is_empty())
 }
 
 /// Returns the time in an id, in seconds.

@@ -247,12 +247,12 @@ impl SchemaRow {
     /// Key of the one row of the schema table.
     pub(crate) const ID: &str = "halfkey";
 
-    pub(crate) fn new(unique_names: UniqueNames) -> Self {
+    pub(crate) fn new(unique_names: UniqueNames, sealing: Option<String>) -> Self {
         Self {
             id: Self::ID.into(),
             migration: VERSION,
             unique_names,
-            sealing: None,
+            sealing,
             announced: None,
             announced_at: None,
             server_name: None,

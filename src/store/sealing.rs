@@ -2,14 +2,17 @@
 
 use super::cell::{Cell, Cells, Kind};
 use super::entity::{Entity, Tables, Versioned};
-use super::key::StorageKeys;
+use super::key::{StorageKey, StorageKeys};
+use super::rows::SchemaRow;
 use super::tables::{Condition, Field, Key, Query, Row, Table, Transaction, TxError, Value};
 use super::unique_names::UniqueNames;
 use crate::port::StoreError;
 use crate::random::{RandomSource, SystemRandom, draw};
 use crate::sealed;
+use crate::time::UnixTime;
 use crate::wire::stored::encode_secret;
 use crate::wire::{decode, encode};
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -33,14 +36,39 @@ impl Shared {
 /// The tables within one transaction of a back end, with their rows sealed under a storage key.
 pub(crate) struct SealedTables<'s, T> {
     pub(crate) transaction: T,
-    pub(crate) shared: &'s Shared,
+    shared: &'s Shared,
+    /// The key that seals, once it is known in this transaction.
+    sealing: Option<&'s StorageKey>,
+    /// Time since when a key is announced that this process does not hold.
+    lacking: Option<UnixTime>,
 }
 
 const fn damaged() -> TxError {
     TxError::Error(StoreError::Damaged)
 }
 
-impl<T: Transaction> SealedTables<'_, T> {
+impl<'s, T: Transaction> SealedTables<'s, T> {
+    pub(crate) const fn new(transaction: T, shared: &'s Shared) -> Self {
+        Self { transaction, shared, sealing: None, lacking: None }
+    }
+
+    /// Returns the key that the store is sealed with. Before there is a store, it is the current one.
+    async fn sealing(&mut self) -> Result<&'s StorageKey, TxError> {
+        if let Some(key) = self.sealing {
+            return Ok(key);
+        }
+        let (keys, place) = (&self.shared.keys, Key::from([SchemaRow::ID.into()]));
+        let schema = self.get::<SchemaRow>(place).await?.map(|schema| schema.row);
+        let key = match schema.as_ref().and_then(|schema| schema.sealing.as_ref()) {
+            Some(id) => keys.find(id).ok_or(StoreError::StorageKey)?,
+            None => keys.current(),
+        };
+        let announced = schema.and_then(|schema| schema.announced.zip(schema.announced_at));
+        self.lacking = announced.and_then(|(id, since)| keys.find(&id).is_none().then_some(since));
+        self.sealing = Some(key);
+        Ok(key)
+    }
+
     /// Opens a row that was found, if it is one of those wanted: an index that was tampered with leads
     /// to others.
     fn open<E: Entity>(&self, row: Row, query: &Query) -> Result<Versioned<E>, TxError> {
@@ -52,8 +80,9 @@ impl<T: Transaction> SealedTables<'_, T> {
         }
     }
 
-    fn seal<E: Entity>(&self, row: &E, version: i64) -> Result<Row, TxError> {
-        Ok(seal(row, version, &self.shared.keys, &mut SystemRandom)?)
+    async fn seal<E: Entity>(&mut self, row: &E, version: i64) -> Result<Row, TxError> {
+        let key = self.sealing().await?;
+        Ok(seal(row, version, key, &mut SystemRandom)?)
     }
 }
 
@@ -78,13 +107,13 @@ impl<T: Transaction> Tables for SealedTables<'_, T> {
     }
 
     async fn insert<E: Entity>(&mut self, row: E) -> Result<(), TxError> {
-        let row = self.seal(&row, 1)?;
+        let row = self.seal(&row, 1).await?;
         self.transaction.insert(row).await
     }
 
     async fn update<E: Entity>(&mut self, row: &mut Versioned<E>) -> Result<(), TxError> {
         let version = row.version.checked_add(1).ok_or_else(damaged)?;
-        let sealed = self.seal(&row.row, version)?;
+        let sealed = self.seal(&row.row, version).await?;
         self.transaction.update(sealed, row.version).await?;
         row.version = version;
         Ok(())
@@ -99,9 +128,21 @@ impl<T: Transaction> Tables for SealedTables<'_, T> {
     }
 
     async fn stale<E: Entity>(&mut self, after: Option<Key>, limit: usize) -> Result<Vec<Key>, TxError> {
-        let current = Condition::IsNot(self.shared.keys.current().id.clone());
-        let query = Query { after, ..Query::all().and("sealed_by", current).at_most(limit) };
+        let sealing = Condition::IsNot(self.sealing().await?.id.clone());
+        let query = Query { after, ..Query::all().and("sealed_by", sealing).at_most(limit) };
         self.transaction.keys(E::TABLE, &query).await
+    }
+
+    fn storage_key(&self) -> Option<String> {
+        Some(self.shared.keys.current_id())
+    }
+
+    fn seal_anew(&mut self) {
+        self.sealing = Some(self.shared.keys.current());
+    }
+
+    fn lacking(&self) -> Option<UnixTime> {
+        self.lacking
     }
 
     fn unique(&self) -> UniqueNames {
@@ -118,11 +159,11 @@ impl<T: Transaction> Tables for SealedTables<'_, T> {
     }
 }
 
-/// Seals a row under the current key: its secrets are encrypted, all other values authenticated.
+/// Seals a row under a key: its secrets are encrypted, all other values authenticated.
 fn seal<E: Entity>(
     row: &E,
     version: i64,
-    keys: &StorageKeys,
+    key: &StorageKey,
     random: &mut dyn RandomSource,
 ) -> Result<Row, StoreError> {
     let cells = row.put().into_iter().zip(E::TABLE.fields);
@@ -130,7 +171,7 @@ fn seal<E: Entity>(
     let secret = secret.into_iter().map(|(cell, _)| cell).collect();
     let plain = plain.into_iter().map(|(cell, _)| cell.plain()).collect::<Option<Vec<Value>>>();
     let mut values = plain.ok_or(StoreError::Damaged)?;
-    let (key, text) = (keys.current(), encode_secret(&Cells(secret)));
+    let text = encode_secret(&Cells(secret));
     let seal = sealed::seal(&key.secret, LABEL, &associated(E::TABLE, &values, version), &text, random);
     values.extend([Value::Int(version), Value::Text(key.id.clone()), Value::Bytes(seal)]);
     Row::new(E::TABLE, values)
@@ -147,7 +188,7 @@ fn open<E: Entity>(row: Row, keys: &StorageKeys) -> Result<E, TxError> {
     };
     let key = keys.find(&id).ok_or(StoreError::StorageKey)?;
     let associated = associated(E::TABLE, &plain, version);
-    let text = sealed::open(key, LABEL, &associated, &seal).map_err(|_| damaged())?;
+    let text = sealed::open(&key.secret, LABEL, &associated, &seal).map_err(|_| damaged())?;
     let Cells(secret) = decode(&text, "row", usize::MAX).map_err(|_| damaged())?;
     let (mut plain, mut secret) = (plain.into_iter(), secret.into_iter());
     let cell = |field: &Field| match field.kind {

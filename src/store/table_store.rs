@@ -98,7 +98,7 @@ impl<B: Backend> AsyncTableStore<B> {
         now: UnixTime,
     ) -> Result<O::Answer, TxError<O::Error>> {
         let transaction = self.backend.begin(O::WRITES).await.map_err(TxError::widened)?;
-        let mut tables = SealedTables { transaction, shared: &self.shared };
+        let mut tables = SealedTables::new(transaction, &self.shared);
         let answer = operation.perform(&mut tables, now).await?;
         if O::WRITES {
             self.backend.commit(tables.transaction).await.map_err(TxError::widened)?;
@@ -201,7 +201,7 @@ operation! { Create writes -> (), OpenError; |self, tables, _now| {
     if tables.count::<SchemaRow>(Query::all()).await? > 0 {
         return Err(OpenError::Exists.into());
     }
-    let row = SchemaRow::new(self.0);
+    let row = SchemaRow::new(self.0, tables.storage_key());
     Ok(tables.insert(row).await?)
 } }
 
@@ -221,6 +221,7 @@ operation! { Migrate writes -> UniqueNames, OpenError; |self, tables, _now| {
     let mut schema = schema(tables).await?;
     if schema.migration < VERSION {
         schema.migration = VERSION;
+        schema.sealing = schema.row.sealing.take().or_else(|| tables.storage_key());
         tables.update(&mut schema).await?;
     }
     Ok(schema.unique_names)

@@ -3,7 +3,7 @@
 use super::world::{NOW, connect, keys, pool};
 use halfkey::postgres::Store;
 use halfkey::store::StorageKeys;
-use halfkey::store::operation::Reseal;
+use halfkey::store::operation::{AnnounceKey, Reseal};
 use halfkey::{Secret, SystemRandom};
 
 /// Rows that must not be, and what they would be.
@@ -66,6 +66,7 @@ pub async fn check(database: &str) {
     let before = StorageKeys::new(other.clone()).and(Secret::new([0x5E; 32]));
     for keys in [before, keys().and(other)] {
         let store = Store::open(pool(database, 2), keys).await.unwrap();
-        while store.run(&Reseal { after: None, limit: 500 }, NOW).await.unwrap().rows > 0 {}
+        store.run(&AnnounceKey, NOW).await.unwrap();
+        while store.run(&Reseal { after: None, limit: 500 }, NOW.after(60)).await.unwrap().rows > 0 {}
     }
 }

@@ -7,7 +7,9 @@ use halfkey::port::StoreError;
 use halfkey::port::entitlement_store::{Committed, Confirmed};
 use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::postgres::{OpenError, Store};
-use halfkey::store::operation::{Cursor, ListRegistrations, OperatorError, RegistrationFilter, Reseal};
+use halfkey::store::operation::{
+    AnnounceKey, Cursor, ListRegistrations, OperatorError, RegistrationFilter, Reseal,
+};
 use halfkey::store::{StorageKeys, UniqueNames};
 use halfkey::{Secret, UserName};
 
@@ -137,9 +139,10 @@ fn the_storage_key_is_replaced_while_servers_run() {
         let older = Store::open(pool(&database, 2), also_new).await.unwrap();
         let both = other_keys().and(Secret::new([0x5E; 32]));
         let newer = Store::open(pool(&database, 2), both).await.unwrap();
+        newer.run(&AnnounceKey, NOW).await.unwrap();
         let mut rows = 0;
         loop {
-            let sealed = newer.run(&Reseal { after: None, limit: 3 }, NOW).await.unwrap();
+            let sealed = newer.run(&Reseal { after: None, limit: 3 }, NOW.after(60)).await.unwrap();
             rows += sealed.rows;
             if rows < 60 {
                 older.commit(&granted(100 + rows as u64, user(100), name("late"), None), NOW).await.unwrap();

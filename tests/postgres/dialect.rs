@@ -75,6 +75,7 @@ fn check(sql: &str) {
 
 async fn look_at_everything(store: &Store) {
     let filter = RegistrationFilter {
+        key_id_begins: None,
         name: Some(name("ann")),
         name_begins: Some("a".into()),
         user_id: Some(user(1)),

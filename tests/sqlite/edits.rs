@@ -166,6 +166,8 @@ fn a_damaged_row_stops_no_change_of_the_storage_key() {
     let path = edited(&path, damage);
     let new = Secret::new([0x77; 32]);
     let store = Store::open(&path, StorageKeys::new(new.clone()).and(Secret::new([0x5E; 32]))).unwrap();
+    store.run(&AnnounceKey, now).unwrap();
+    let now = now.after(60);
     let sound = |store: &Store| store.run(&ListRegistrations::default(), now).unwrap();
     let stuck = sound(&store).damaged.len();
     assert!(stuck > 1 && !sound(&store).entries.is_empty());

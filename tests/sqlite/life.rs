@@ -12,7 +12,7 @@ use halfkey::record::{Applicant, Lifecycle, ProofId};
 use halfkey::registration::token::Credential;
 use halfkey::sqlite::{OpenError, Store};
 use halfkey::store::operation::*;
-use halfkey::store::{StorageKeys, Subject, UniqueNames};
+use halfkey::store::{AuditEventKind, StorageKeys, Subject, UniqueNames};
 use halfkey::{AccessPath, ApplicationName, KeyId, Secret, UnixTime, UserName};
 use std::collections::HashSet;
 use std::fs;
@@ -71,19 +71,41 @@ fn a_storage_key_is_changed_while_the_store_is_used() {
     let mut alice = Keeper::blank(gate.anchors.clone(), 90);
     gate.holder(&store, &mut alice).registered("zoe", Credential::None);
 
-    // First every process is given the new key to read with, then one after the other to write with.
+    // A server that is not given the new key says so, and the key does not seal.
+    let admin = Store::open(&path, StorageKeys::new(NEW.clone()).and(OLD.clone())).unwrap();
+    let reseal = |store: &Store, at: UnixTime| store.run(&Reseal { after: None, limit: 3 }, at);
+    assert_eq!(reseal(&admin, now), Err(OperatorError::KeyNotAnnounced));
+    admin.run(&AnnounceKey, now).unwrap();
+    assert_eq!(reseal(&admin, now.after(59)), Err(OperatorError::KeyNotAnnounced));
+    for _ in 0..3 {
+        gate.holder(&store, &mut alice).session().unwrap();
+    }
+    let of_kind = |kind| ListEvents::of(EventFilter { kind: Some(kind), ..EventFilter::default() });
+    let lacking = of_kind(AuditEventKind::StorageKeyLacking);
+    assert_eq!(admin.run(&lacking, now).unwrap().entries.len(), 1, "once for each announcement");
+    assert_eq!(reseal(&admin, now.after(60)), Err(OperatorError::KeyLacking));
+    drop(admin);
+
+    // Every process is given the new key, and it is announced again.
     store = {
         drop(store);
         Store::open(&path, StorageKeys::new(OLD.clone()).and(NEW.clone())).unwrap()
     };
-    let good = survey(&store, now).unwrap();
     let second = Store::open(&path, StorageKeys::new(NEW.clone()).and(OLD.clone())).unwrap();
+    second.run(&AnnounceKey, now.after(1)).unwrap();
+    let announced = second.run(&Count, now).unwrap().announced.unwrap();
+    assert_eq!(announced, (StorageKeys::new(NEW.clone()).current_id(), now.after(1)));
+    gate.holder(&store, &mut alice).session().unwrap();
+    let good = survey(&store, now).unwrap();
+    let late = now.after(61);
     let (mut rounds, mut rows, mut after) = (0, 0, None);
     loop {
-        let Resealed { rows: resealed, next, .. } = second.run(&Reseal { after, limit: 3 }, now).unwrap();
+        let Resealed { rows: resealed, next, .. } = second.run(&Reseal { after, limit: 3 }, late).unwrap();
         (rounds, rows) = (rounds + 1, rows + resealed);
         if rounds < 3 {
-            assert_eq!(survey(&store, now).unwrap(), good);
+            let mut seen = survey(&store, now).unwrap();
+            seen.retain(|line| !line.contains("StorageKeyChanged"));
+            assert_eq!(seen, good);
         } else {
             gate.holder(&store, &mut alice).session().unwrap();
         }
@@ -93,20 +115,17 @@ fn a_storage_key_is_changed_while_the_store_is_used() {
         after = next;
     }
     assert!(rounds > 3 && rows > 30, "{rounds} rounds, {rows} rows");
-    // The other process goes on to seal with the old key, until it is started again too.
+    // The other process seals with the new key, too: one pass more finds nothing.
     gate.holder(&store, &mut alice).session().unwrap();
-    store = {
-        drop(store);
-        Store::open(&path, StorageKeys::new(NEW.clone()).and(OLD.clone())).unwrap()
-    };
     let reseal = Reseal { after: None, limit: 100 };
-    while store.run(&reseal, now).unwrap().rows > 0 {}
-    assert_eq!(store.run(&reseal, now).unwrap(), Resealed::default());
+    while second.run(&reseal, late).unwrap().rows > 0 {}
+    gate.holder(&store, &mut alice).session().unwrap();
+    assert_eq!(second.run(&reseal, late).unwrap(), Resealed::default());
     drop((store, second));
 
     assert_eq!(Store::open(&path, StorageKeys::new(OLD.clone())).err(), Some(OpenError::StorageKey));
     let store = Store::open(&path, StorageKeys::new(NEW.clone())).unwrap();
-    assert_eq!(survey(&store, now).unwrap().len(), good.len());
+    assert_eq!(survey(&store, now).unwrap().len(), good.len() + 1, "that the key was changed");
     hangs_together(&store, now).unwrap();
     gate.holder(&store, &mut alice).session().unwrap();
 }

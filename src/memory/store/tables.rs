@@ -8,6 +8,7 @@ use crate::store::entity::{Entity, Tables, Versioned};
 use crate::store::log::tick_of;
 use crate::store::rows::EventRow;
 use crate::store::tables::{Condition, Field, Key, Query, TxError};
+use crate::time::UnixTime;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -267,6 +268,16 @@ impl Tables for Draft<'_> {
 
     async fn stale<E: Entity>(&mut self, _: Option<Key>, _: usize) -> Result<Vec<Key>, TxError> {
         Ok(Vec::new())
+    }
+
+    fn storage_key(&self) -> Option<String> {
+        None
+    }
+
+    fn seal_anew(&mut self) {}
+
+    fn lacking(&self) -> Option<UnixTime> {
+        None
     }
 
     fn unique(&self) -> UniqueNames {

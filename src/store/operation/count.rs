@@ -1,21 +1,24 @@
 //! Numbers of everything that a store holds.
 
 use super::{Operation, OperatorError, operation};
+use crate::id::ServerName;
 use crate::store::UniqueNames;
 use crate::store::entity::{Entity, Tables};
 use crate::store::rows::{
-    CodeRow, EntitlementRow, EventRow, MembershipRow, NameRow, RegistrationRow, RegistrationState, RequestRow,
+    CodeRow, EntitlementRow, EventRow, MembershipRow, NameRow, RegistrationRow, RegistrationState,
+    RequestRow, SchemaRow,
 };
-use crate::store::rules::counter;
+use crate::store::rules::{counter, get_by_key};
 use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
+use alloc::string::String;
 
 /// Counts the rows of the store, expired or not. It reads every row once, and opens none.
 #[derive(Clone, Copy, Debug)]
 pub struct Count;
 
 /// Answer of [`Count`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counted {
     /// Rule for holding a user name.
@@ -46,10 +49,23 @@ pub struct Counted {
     pub memberships: u64,
     /// Entries of the log.
     pub events: u64,
+    /// Name of the server that the store belongs to, if [`super::SetServerName`] has written it down.
+    pub server_name: Option<ServerName>,
+    /// ID of the storage key that seals rows.
+    pub sealing: Option<String>,
+    /// ID of a storage key that is to seal rows later, and since when it is announced ([`super::AnnounceKey`]).
+    pub announced: Option<(String, UnixTime)>,
 }
 
 operation! { Count reads -> Counted, OperatorError; |self, tables, _now| {
+    let schema = get_by_key::<SchemaRow, _>(tables, &SchemaRow::ID).await?.map(|schema| schema.row);
+    let (sealing, announced, server_name) = schema.map_or((None, None, None), |schema| {
+        (schema.sealing, schema.announced.zip(schema.announced_at), schema.server_name)
+    });
     Ok(Counted {
+        server_name,
+        sealing,
+        announced,
         unique_names: tables.unique(),
         epoch: counter(tables).await?.map_or(0, |counter| counter.epoch),
         pending: registrations(tables, RegistrationState::Pending).await?,

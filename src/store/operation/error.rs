@@ -38,6 +38,17 @@ pub enum OperatorError {
     /// The user is in 64 groups, which is the most.
     #[error("the user is in too many groups")]
     TooManyGroups,
+    /// The storage key was not announced, or less than a minute ago.
+    #[error("the storage key was not announced a minute ago: give it to every server, announce it, and wait")]
+    KeyNotAnnounced,
+    /// A server that uses the store does not hold the storage key that is announced.
+    #[error(
+        "a server does not hold the storage key that is announced: give it the key, and announce it again"
+    )]
+    KeyLacking,
+    /// The store is the one of a server with another name.
+    #[error("the store is the one of another server")]
+    OtherServer,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

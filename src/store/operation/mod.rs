@@ -9,7 +9,8 @@
 //!   entitlements    Entitle RevokeEntitlement ClearUserEntitlement ReadEntitlement ListEntitlements
 //!                   RaiseEpoch ListReports ListRollout
 //!   groups          JoinGroup LeaveGroup ListMembers
-//!   the store       Count ListEvents Purge PurgeEvents Reseal Batch
+//!   the store       Count ListEvents Purge PurgeEvents AnnounceKey Reseal
+//!                   SetServerName Batch
 //! ```
 
 mod batch;
@@ -30,6 +31,7 @@ mod report;
 mod request_list;
 mod reseal;
 mod rollout;
+mod server_name;
 
 pub use batch::{Batch, BatchError};
 pub use code::{
@@ -56,5 +58,6 @@ pub use registration::{
 pub use registration_list::{ListRegistrations, RegistrationFilter};
 pub use report::{ListReports, ReportEntry, ReportFilter};
 pub use request_list::{ListRequests, RequestEntry, RequestFilter};
-pub use reseal::{Reseal, Resealed};
+pub use reseal::{AnnounceKey, Reseal, Resealed};
 pub use rollout::{ListRollout, RolloutEntry, RolloutFilter};
+pub use server_name::SetServerName;

@@ -18,6 +18,8 @@ pub struct RegistrationFilter {
     pub name: Option<UserName>,
     /// Text that the user name begins with.
     pub name_begins: Option<String>,
+    /// Text that the key ID begins with, in lower-case hexadecimal digits.
+    pub key_id_begins: Option<String>,
     /// User ID.
     pub user_id: Option<UserId>,
     /// Access path.
@@ -45,6 +47,9 @@ impl RegistrationFilter {
         }
         if let Some(time) = self.expires_by {
             query = query.until("expires", time);
+        }
+        if let Some(begins) = &self.key_id_begins {
+            query = query.and("key_id", Condition::Begins(begins.clone()));
         }
         if let Some(begins) = &self.name_begins {
             query = query.and("name", Condition::Begins(begins.clone()));

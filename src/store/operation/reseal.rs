@@ -2,16 +2,69 @@
 
 use super::page::{Cursor, LIMIT_MAX};
 use super::{Operation, OperatorError, operation};
-use crate::store::entity::{Entity, Tables};
-use crate::store::rows::{self, every_table};
+use crate::store::entity::{Entity, Tables, Versioned};
+use crate::store::event::{AuditEvent, AuditEventKind};
+use crate::store::log::lacking_since;
+use crate::store::rows::{self, SchemaRow, every_table};
+use crate::store::rules::get_by_key;
 use crate::store::tables::TxError;
 use crate::time::UnixTime;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// Seals rows again, under the current storage key, that other keys sealed. Once a pass from the
-/// beginning finds no row, not even a damaged one, and this key is the current one of every server, the
-/// others are not needed any more (see the storage keys of the store).
+/// Announces the current storage key of this program, which is to seal rows later: every server is to hold it. A
+/// server that does not says so in the log, the next time that it changes something. Announcing it again asks
+/// again.
+///
+/// A store in memory has nothing to do.
+#[derive(Clone, Copy, Debug)]
+pub struct AnnounceKey;
+
+operation! { AnnounceKey writes -> (), OperatorError; |self, tables, now| {
+    let Some((current, mut schema)) = key_and_schema(tables).await? else { return Ok(()) };
+    if schema.sealing.as_ref() != Some(&current) {
+        (schema.announced, schema.announced_at) = (Some(current), Some(now));
+        tables.update(&mut schema).await?;
+        AuditEvent::new(AuditEventKind::StorageKeyAnnounced).log(tables, now).await?;
+    }
+    Ok(())
+} }
+
+/// Seconds between announcing a key and using it.
+const ANNOUNCED: u64 = 60;
+
+async fn key_and_schema<T: Tables>(
+    tables: &mut T,
+) -> Result<Option<(String, Versioned<SchemaRow>)>, TxError> {
+    let schema = get_by_key::<SchemaRow, _>(tables, &SchemaRow::ID).await?;
+    Ok(tables.storage_key().zip(schema))
+}
+
+/// Has the current key seal from here on, if it was announced and no server lacks it.
+async fn change_key<T: Tables>(tables: &mut T, now: UnixTime) -> Result<(), TxError<OperatorError>> {
+    let Some((current, mut schema)) = key_and_schema(tables).await? else { return Ok(()) };
+    if schema.sealing.as_ref() == Some(&current) {
+        return Ok(());
+    }
+    let announced = schema.announced_at.filter(|_| schema.announced.as_ref() == Some(&current));
+    let since = announced
+        .filter(|since| since.after(ANNOUNCED) <= now)
+        .ok_or(TxError::Error(OperatorError::KeyNotAnnounced))?;
+    if lacking_since(tables, since).await? {
+        return Err(OperatorError::KeyLacking.into());
+    }
+    tables.seal_anew();
+    (schema.sealing, schema.announced, schema.announced_at) = (Some(current), None, None);
+    tables.update(&mut schema).await?;
+    Ok(AuditEvent::new(AuditEventKind::StorageKeyChanged).log(tables, now).await?)
+}
+
+/// Has the current storage key of this program seal all rows of the store from here on, and seals rows again that
+/// other keys sealed. Once a pass from the beginning finds no row, not even a damaged one, the other keys are
+/// not needed any more: no server seals with them (see the storage keys of the store).
+///
+/// Fails with [`OperatorError::KeyNotAnnounced`] where [`AnnounceKey`] was not performed a minute ago, and with
+/// [`OperatorError::KeyLacking`] where a server has said since that it does not hold the key.
 ///
 /// A store in memory has nothing to do.
 #[derive(Clone, Debug)]
@@ -48,7 +101,8 @@ macro_rules! reseal {
     };
 }
 
-operation! { Reseal writes -> Resealed, OperatorError; |self, tables, _now| {
+operation! { Reseal writes -> Resealed, OperatorError; |self, tables, now| {
+    change_key(tables, now).await?;
     let after = self.after.as_ref().map(ToString::to_string);
     let mut pass =
         Pass { after: after.as_deref(), left: self.limit.clamp(1, LIMIT_MAX).into(), resealed: Resealed::default() };

@@ -8,6 +8,7 @@ use crate::port::StoreError;
 use crate::port::entitlement_store::{Admission, Admitted, Status};
 use crate::store::entity::{Tables, Versioned};
 use crate::store::event::{AuditEvent, AuditEventKind};
+use crate::store::log::say_lacking;
 use crate::store::operation::{Operation, operation};
 use crate::store::rows::{AliasRow, ChallengeRow, RegistrationRow, RegistrationState};
 use crate::store::tables::{Query, TxError};
@@ -57,6 +58,7 @@ operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
             event.log(tables, now).await?;
         }
     }
+    say_lacking(tables, now).await?;
     Ok(Admitted::As(status))
 } }
 
