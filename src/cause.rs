@@ -51,6 +51,59 @@ impl Error for Cause {
     }
 }
 
+/// Shows the number of a driver's error, and what it means where that is known: an SQLSTATE is a number in base 36
+/// (`57P03` is above 46 655), and small numbers are those of the operating system.
+pub(crate) struct Numbered(pub(crate) u32);
+
+/// The least number of an SQLSTATE: those below, of class 00, are no errors.
+const SQLSTATE: u32 = 36 * 36 * 36;
+
+impl fmt::Display for Numbered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            // Those of the software token (`software::DAMAGED`, `software::STRETCHING_FAILED`).
+            0x8000_0001 => return f.write_str("its contents are damaged"),
+            0x8000_0002 => return f.write_str("there is too little memory to stretch a PIN"),
+            _ => {}
+        }
+        if self.0 >= SQLSTATE {
+            return sql_state(self.0, f);
+        }
+        #[cfg(feature = "std")]
+        if let Some(number) = i32::try_from(self.0).ok().filter(|number| (1..4096).contains(number)) {
+            return std::io::Error::from_raw_os_error(number).fmt(f);
+        }
+        write!(f, "error {}", self.0)
+    }
+}
+
+fn sql_state(mut number: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut state = ['0'; 5];
+    for place in state.iter_mut().rev() {
+        *place = char::from_digit(number % 36, 36).unwrap_or('0').to_ascii_uppercase();
+        number /= 36;
+    }
+    if number > 0 {
+        return write!(f, "error of a kind that its driver knows");
+    }
+    let means = match state {
+        ['0', '8', ..] => ": the connection failed",
+        ['2', '8', ..] => ": the user is not let in",
+        ['3', 'D', ..] => ": there is no such database",
+        ['4', '2', '5', '0', '1'] => ": the user lacks a privilege",
+        ['5', '3', '3', '0', '0'] => ": it has too many connections",
+        ['5', '3', ..] => ": it lacks memory, disk or another resource",
+        ['5', '7', '0', '1', '4'] => ": the statement took too long, or was cancelled",
+        ['5', '7', 'P', '0', '3'] => ": it is starting up or shutting down",
+        ['5', '7', 'P', ..] => ": it is shutting down",
+        ['5', '8', ..] => ": its system failed",
+        _ => "",
+    };
+    f.write_str("SQLSTATE ")?;
+    state.iter().try_for_each(|digit| fmt::Write::write_char(f, *digit))?;
+    f.write_str(means)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +121,23 @@ mod tests {
             Some(error.to_string())
         })
         .collect()
+    }
+
+    #[test]
+    fn numbers_of_drivers_are_shown_as_what_they_mean() {
+        let state = |code: &str| Numbered(u32::from_str_radix(code, 36).unwrap()).to_string();
+        assert_eq!(state("57P03"), "SQLSTATE 57P03: it is starting up or shutting down");
+        assert_eq!(state("08006"), "SQLSTATE 08006: the connection failed");
+        assert_eq!(state("22021"), "SQLSTATE 22021");
+        assert_eq!(state("ZZZZZ"), "SQLSTATE ZZZZZ");
+        assert!(Numbered(28).to_string().starts_with("No space left on device"));
+        let starting = StoreError::Unavailable(8_757_075);
+        assert_eq!(
+            starting.to_string(),
+            "the store is not available: SQLSTATE 57P03: it is starting up or shutting down"
+        );
+        assert!(TokenError::Device(22).to_string().contains("Invalid argument"));
+        assert_eq!(StoreError::Unavailable(0).to_string(), "the store is not available");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The authentication server (patent's 20): what only it holds, P_r above all.
 
-use crate::cause::Cause;
+use crate::cause::{Cause, Numbered};
 use crate::id::Digest;
 use crate::policy::{SuiteId, SuiteList};
 use crate::secret::Secret;
@@ -25,7 +25,7 @@ pub enum AuthServerError {
     #[error("not a ciphertext")]
     Ciphertext,
     /// The device that holds the keys failed; its driver's number for it.
-    #[error("the device that holds the server's keys failed ({0})")]
+    #[error("the device that holds the server's keys failed: {}", Numbered(*.0))]
     Device(u32),
     /// The holder of the keys failed, with the cause that its driver gives.
     #[error("the holder of the server's keys failed")]

@@ -1,12 +1,13 @@
 //! The user entitlement database (patent's 30): registrations, and what each user is entitled to.
 
-use crate::cause::Cause;
+use crate::cause::{Cause, Numbered};
 use crate::id::{AccessPath, Alias, ApplicationName, Digest, KeyId, UserId};
 use crate::message::Address;
 use crate::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
 use crate::time::UnixTime;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use thiserror::Error;
 
 pub use crate::message::{ConfigurationSerial, Status, UserInformation};
@@ -15,8 +16,10 @@ pub use crate::message::{ConfigurationSerial, Status, UserInformation};
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// It does not answer now.
-    #[error("the store is not available ({0})")]
+    /// It does not answer now. The number is its driver's: 0 says no more than that, 1 that it is not known whether
+    /// the change was made, 2 that no answer came in time; others up to 4095 are errors of the operating system, and
+    /// those from 46 656 on an SQLSTATE read in base 36.
+    #[error("the store is not available{}", Reason(*.0))]
     Unavailable(u32),
     /// It holds something that cannot be.
     #[error("the store holds damaged data")]
@@ -36,6 +39,20 @@ pub enum StoreError {
     /// It failed, with the cause that its driver gives.
     #[error("the store failed")]
     Failed(#[source] Cause),
+}
+
+/// Reason why a store does not answer.
+struct Reason(u32);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str(": it is not known whether the change was made"),
+            2 => f.write_str(": no answer came in time"),
+            number => write!(f, ": {}", Numbered(number)),
+        }
+    }
 }
 
 /// The answer to [`EntitlementStore::commit`].

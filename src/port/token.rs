@@ -1,6 +1,6 @@
 //! The token (patent's 10): what holds the user's half and, later, the shared key.
 
-use crate::cause::Cause;
+use crate::cause::{Cause, Numbered};
 use crate::certificate::TrustAnchors;
 use crate::id::{Digest, KeyId, Txn};
 use crate::key::KemPublicKey;
@@ -55,7 +55,7 @@ pub enum TokenError {
     #[error("the token is full")]
     Full,
     /// The device's: it failed, or was taken away; its driver's number for it.
-    #[error("the token's device failed ({0})")]
+    #[error("the token's device failed: {}", Numbered(*.0))]
     Device(u32),
     /// The device's or the operator's: it failed, with the cause that its driver gives.
     #[error("the token failed")]
