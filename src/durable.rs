@@ -25,6 +25,12 @@ pub(crate) enum PlaceError {
     Exposed,
     /// It has more than one name (hard links).
     Linked,
+    /// The file of the lock is a symbolic link, or no file.
+    LockIsNoFile,
+    /// Anybody may change the directory.
+    OpenDirectory,
+    /// The file system keeps no access rights: others could read what is made here.
+    NoModes,
 }
 
 impl From<io::Error> for PlaceError {
@@ -92,15 +98,55 @@ impl Place {
     /// before anything rests on it: who made it may have been killed just before that.
     pub(crate) fn save_attempt(&mut self) -> Result<(), PlaceError> {
         let dir = Directory::open(&self.dir)?;
-        let mut name = self.path.clone().into_os_string();
-        name.push(".lock");
-        let lock = owners(OpenOptions::new().read(true).write(true).create(true)).open(name)?;
+        #[cfg(unix)]
+        {
+            // Others could put another file in the place of this one; where the sticky bit is set, they cannot.
+            let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&self.dir)?);
+            if mode & 0o1002 == 0o002 {
+                return Err(PlaceError::OpenDirectory);
+            }
+        }
+        let lock = self.lock()?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => PlaceError::InUse,
             TryLockError::Error(error) => PlaceError::Io(error),
         })?;
         self.held = Some(lock);
         Ok(self.clear().and_then(|()| dir.sync())?)
+    }
+
+    /// Makes or opens the file of the lock, and follows no link.
+    fn lock(&self) -> Result<File, PlaceError> {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".lock");
+        let mut options = OpenOptions::new();
+        match owners(options.read(true).write(true).create_new(true)).open(&name) {
+            Ok(lock) => {
+                // Known before anything is made that would be refused when it is read.
+                #[cfg(unix)]
+                if std::os::unix::fs::MetadataExt::mode(&lock.metadata()?) & 0o077 != 0 {
+                    let _ = fs::remove_file(&name);
+                    return Err(PlaceError::NoModes);
+                }
+                return Ok(lock);
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error.into()),
+        }
+        let before = fs::symlink_metadata(&name)?;
+        if !before.is_file() {
+            return Err(PlaceError::LockIsNoFile);
+        }
+        let lock = OpenOptions::new().read(true).write(true).open(&name)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let opened = lock.metadata()?;
+            if (before.dev(), before.ino()) != (opened.dev(), opened.ino()) {
+                return Err(PlaceError::LockIsNoFile);
+            }
+        }
+        Ok(lock)
     }
 
     fn clear(&self) -> io::Result<()> {

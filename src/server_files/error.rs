@@ -42,6 +42,9 @@ pub enum FileProblem {
     /// It has more than one name (hard links).
     #[error("has more than one name (hard links)")]
     Linked,
+    /// The file of its lock (`NAME.lock`) is a symbolic link, or no file.
+    #[error("its lock is a link, or no file")]
+    LockIsNoFile,
     /// It is not a file.
     #[error("is not a file")]
     NotAFile,
@@ -88,6 +91,8 @@ impl From<PlaceError> for FileProblem {
             PlaceError::NotAFile => Self::NotAFile,
             PlaceError::Exposed => Self::Exposed,
             PlaceError::Linked => Self::Linked,
+            PlaceError::LockIsNoFile => Self::LockIsNoFile,
+            PlaceError::OpenDirectory | PlaceError::NoModes => Self::Exposed,
         }
     }
 }

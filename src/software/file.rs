@@ -16,6 +16,7 @@
 //! is advisory, and ends with the process however that ends.
 
 use super::{LoadError, MAX_FILE, PinSettings, SecretString, SoftwareToken, UnblockingCode};
+use crate::cause::Numbered;
 use crate::certificate::TrustAnchors;
 use crate::durable::{Place, PlaceError};
 use crate::port::TokenError;
@@ -57,11 +58,21 @@ pub enum FileError {
     /// The operator's: the file system is read-only.
     #[error("the file system is read-only")]
     ReadOnly,
+    /// The user's: the file of the lock beside it (`NAME.lock`) is a symbolic link, or no file.
+    #[error("the file of the lock is a link, or no file")]
+    LockIsNoFile,
+    /// The user's: anybody may change the directory, and so put another file in the place of the token.
+    #[error("anybody may change the directory that it is in")]
+    OpenDirectory,
+    /// The user's: the file system keeps no access rights (FAT, some network shares), so that others could read a
+    /// token in it. Nothing was created.
+    #[error("the file system keeps no access rights: others could read the token")]
+    NoModes,
     /// The operator's: the device, a quota or a limit has no room left.
     #[error("no room on the device")]
     NoRoom,
     /// The device's: another failure, with the operating system's number.
-    #[error("the file system failed ({0})")]
+    #[error("the file system failed: {}", Numbered(*.0))]
     Device(u32),
     /// The file is no token, or a token that must not be opened.
     #[error(transparent)]
@@ -80,6 +91,9 @@ impl From<PlaceError> for FileError {
             PlaceError::NotAFile => LoadError::NotAToken.into(),
             PlaceError::Exposed => Self::Exposed,
             PlaceError::Linked => Self::Linked,
+            PlaceError::LockIsNoFile => Self::LockIsNoFile,
+            PlaceError::OpenDirectory => Self::OpenDirectory,
+            PlaceError::NoModes => Self::NoModes,
         }
     }
 }

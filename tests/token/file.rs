@@ -284,3 +284,47 @@ mod modes {
         assert_eq!(mode(&path), 0o600);
     }
 }
+
+/// A link would have another file locked, and perhaps made.
+#[cfg(unix)]
+#[test]
+fn a_lock_that_is_a_link_is_not_followed() {
+    let dir = Dir::new("lock-link");
+    let path = dir.of("t");
+    for target in ["nowhere", "somewhere"] {
+        if target == "somewhere" {
+            fs::write(dir.of(target), "theirs").unwrap();
+        }
+        std::os::unix::fs::symlink(dir.of(target), dir.of("t.lock")).unwrap();
+        assert!(matches!(create(&path), Err(FileError::LockIsNoFile)), "{target}");
+        fs::remove_file(dir.of("t.lock")).unwrap();
+    }
+    assert_eq!(dir.names(), ["somewhere"]);
+    drop(create(&path).unwrap());
+    fs::remove_file(dir.of("t.lock")).unwrap();
+    std::os::unix::fs::symlink(dir.of("somewhere"), dir.of("t.lock")).unwrap();
+    assert!(matches!(open(&path), Err(FileError::LockIsNoFile)));
+    fs::remove_file(dir.of("t.lock")).unwrap();
+    fs::create_dir(dir.of("t.lock")).unwrap();
+    assert!(matches!(open(&path), Err(FileError::LockIsNoFile)));
+    assert_eq!(fs::read(dir.of("somewhere")).unwrap(), b"theirs");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_anybody_may_change_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = Dir::new("open-directory");
+    let path = dir.of("t");
+    let mode = |mode| fs::set_permissions(&dir.0, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o777);
+    assert!(matches!(create(&path), Err(FileError::OpenDirectory)));
+    assert!(dir.names().is_empty());
+    // With the sticky bit nobody else can replace a file, as in /tmp.
+    mode(0o1777);
+    drop(create(&path).unwrap());
+    mode(0o757);
+    assert!(matches!(open(&path), Err(FileError::OpenDirectory)));
+    mode(0o755);
+    open(&path).unwrap();
+}
