@@ -35,6 +35,15 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # After a store was restored from a backup
+//! The server does not know what happened since. It refuses keys that were made or renewed meanwhile, and has again
+//! in force what was revoked or replaced:
+//! 1. [`operation::RaiseEpoch`], before the server is started: tokens refuse configurations with serials that they
+//!    have seen before with other contents.
+//! 2. What was suspended, revoked or expired since is so once more: the operator's own records say what.
+//! 3. A user whose key is refused gets a code by [`operation::Readmit`], and registers beside that key
+//!    (`driver::Connector::register_replacing`): the token erases it once the new one is active.
 
 mod at_once;
 pub(crate) mod cell;

@@ -6,10 +6,15 @@ use crate::distort::{bstr, content, map, with};
 use crate::forge::Sealing;
 use crate::messages::{REFUSED, asking, receives};
 use halfkey::message::Outcome;
+use halfkey::policy::Policy;
+use halfkey::port::Token;
 use halfkey::record::InFlight;
-use halfkey::registration::token::{Credential, ServerDecision, resume};
+use halfkey::registration::server::Grant;
+use halfkey::registration::token::{Credential, NeedForm, ServerDecision, resume};
 use halfkey::registration::{RejectionCode, TokenRegistrationError};
+use halfkey::template::{Field, FieldKind, FieldValue, Template};
 use halfkey::wire::MAX_MESSAGE;
+use halfkey::{AccessPath, ErrorReason};
 
 #[test]
 fn limits_are_checked_before_anything_else() {
@@ -80,4 +85,47 @@ fn another_server_or_version_is_refused() {
         applicant.applied(&world, "alice", Credential::None).half
     };
     assert!(resume(half, SMALL).is_err(), "a run goes on in its own suite or not at all");
+}
+
+/// Each field is within its bounds, and all of them are more than R2 carries.
+#[test]
+fn a_form_that_fits_its_template_and_not_r2_is_refused_by_the_token() {
+    let (issuer, mut world) = setting();
+    let texts = (0..5).map(|n| Field::required(&format!("text-{n}"), FieldKind::Text { max_len: 4096 }));
+    let name = Field::required("name", FieldKind::UserName);
+    world.settings.template = Template::new([name].into_iter().chain(texts).collect()).unwrap();
+    let mut applicant = Applicant::new(&issuer, 7);
+    let filled = |length: usize, need: &NeedForm| {
+        let text = "x".repeat(length);
+        let texts = (0..4).map(|n| (format!("text-{n}"), text.as_str().into()));
+        let last = [("name".to_string(), "alice".into()), ("text-4".to_string(), "x".into())];
+        let answers: Vec<(String, FieldValue)> = texts.chain(last).collect();
+        need.wanted().fill(answers.iter().map(|(name, value)| (name.as_str(), value.clone()))).unwrap()
+    };
+    let (_, _, need) = applicant.offered(&world);
+    let form = filled(4096, &need);
+    assert_eq!(need.supply(form, Credential::None).unwrap_err(), TokenRegistrationError::FormTooLong);
+    assert!(applicant.token.attempts().unwrap().is_empty());
+    let (_, _, need) = applicant.offered(&world);
+    let form = filled(4000, &need);
+    assert!(need.supply(form, Credential::None).is_ok());
+}
+
+/// It is the operator's fault, and the token may try again later.
+#[test]
+fn an_outcome_that_does_not_fit_is_no_outcome() {
+    let (issuer, mut world) = setting();
+    world.settings.outcome_size = 256;
+    *world.decision.borrow_mut() = halfkey::registration::server::Decision::Grant(Grant {
+        user_id: None,
+        access_path: AccessPath::new(&"x".repeat(255)).unwrap(),
+        policy: Policy::default(),
+    });
+    let mut applicant = Applicant::new(&issuer, 7);
+    let applied = applicant.applied(&world, "alice", Credential::None);
+    assert_eq!(refusal(&answer(&world, &applied.r2)), Some(ErrorReason::Busy));
+    assert!(world.registrations().is_empty());
+    *world.decision.borrow_mut() = crate::common::grant();
+    world.settings.outcome_size = 1024;
+    assert_eq!(applicant.registered(&world, "alice").server_name, world.settings.name);
 }

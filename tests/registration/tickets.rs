@@ -259,3 +259,26 @@ fn the_operator_knows_whose_application_comes_back() {
     assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
     assert_eq!(active(&world), 1);
 }
+
+/// Waiting holds neither the code nor the name: who confirms first has them.
+#[test]
+fn a_ticket_whose_name_or_code_is_gone_is_told_so() {
+    let (issuer, world) = setting();
+    let (mut slow, mut quick) = (Applicant::new(&issuer, 7), Applicant::new(&issuer, 8));
+    let waiting = waits(&mut slow, &world, "alice", Credential::None);
+    quick.registered(&world, "alice");
+    assert_eq!(
+        refused(slow.register(&world, "alice", Credential::Ticket(waiting))),
+        RejectionCode::NameTaken
+    );
+
+    let code = invite(&world, "bob", 50);
+    let waiting = waits(&mut slow, &world, "bob", Credential::Activation(code.clone()));
+    let mut other = Applicant::new(&issuer, 9);
+    let end = other.register(&world, "bob", Credential::Activation(code));
+    assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
+    assert_eq!(
+        refused(slow.register(&world, "bob", Credential::Ticket(waiting))),
+        RejectionCode::Unspecified
+    );
+}
