@@ -58,6 +58,7 @@ impl Database for Lent<'_> {
         bytes: "BYTEA",
         int: "BIGINT",
         table: "",
+        alone: false,
         exists: "SELECT count(*) FROM information_schema.tables \
                  WHERE table_schema = current_schema() AND table_name = 'halfkey_schema'",
     };

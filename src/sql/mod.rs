@@ -51,6 +51,8 @@ pub(crate) struct Dialect {
     pub(crate) table: &'static str,
     /// Query that counts the tables named `halfkey_schema` in the place of the store.
     pub(crate) exists: &'static str,
+    /// True where one transaction writes at a time: then one may look at the end of the log without meeting others.
+    pub(crate) alone: bool,
 }
 
 pub(crate) const fn damaged() -> TxError {

@@ -94,6 +94,10 @@ impl<D: Database> Statements<D> {
 }
 
 impl<D: Database> Transaction for Statements<D> {
+    fn is_alone(&self) -> bool {
+        D::DIALECT.alone
+    }
+
     async fn get(&mut self, table: &'static Table, key: &Key) -> Result<Option<Row>, TxError> {
         let mut parameters = Vec::new();
         let this = this(table, key, None, &mut parameters);

@@ -178,6 +178,7 @@ impl Database for Lent<'_> {
         bytes: "BLOB",
         int: "INTEGER",
         table: " STRICT",
+        alone: true,
         exists: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'halfkey_schema'",
     };
 

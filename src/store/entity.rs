@@ -194,6 +194,9 @@ pub trait Tables: Send {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Key>, TxError>> + Send;
 
+    /// Tells whether no other transaction that writes can run beside this one.
+    fn is_alone(&self) -> bool;
+
     /// Returns the id of the current storage key of this process; `None` where rows are not sealed.
     fn storage_key(&self) -> Option<String>;
 

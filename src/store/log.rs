@@ -8,6 +8,7 @@ use crate::id::{EventId, UserName};
 use crate::message::ConfigurationSerial;
 use crate::record::RejectionRecord;
 use crate::time::UnixTime;
+use alloc::vec::Vec;
 
 impl AuditEvent {
     pub(super) const fn new(kind: AuditEventKind) -> Self {
@@ -46,7 +47,8 @@ impl AuditEvent {
 
     /// Makes an id of the time, a number that rises in this process, and random bytes. It is greater than those
     /// of all earlier events of the same key, name and subject, also where another process wrote them in the same
-    /// second, or by a clock that is ahead: what follows from an event comes after it in the log.
+    /// second, or by a clock that is ahead: what follows from an event comes after it in the log. Where transactions
+    /// write one at a time, it is greater than those of all earlier events.
     async fn place<T: Tables>(&self, tables: &mut T, now: UnixTime) -> Result<EventId, TxError> {
         let mut last = None;
         let alike = [
@@ -54,9 +56,13 @@ impl AuditEvent {
             self.name.as_ref().map(|name| Query::all().is("name", name)),
             self.subject.as_ref().map(|subject| Query::all().is("subject", subject)),
         ];
-        // Anybody can cause a refusal, which follows from nothing: it meets no other transaction here.
-        let follows = self.kind != AuditEventKind::Refused;
-        for query in alike.into_iter().flatten().filter(|_| follows) {
+        let queries = match self.kind {
+            _ if tables.is_alone() => alloc::vec![Query::all()],
+            // Anybody can cause a refusal, which follows from nothing: it meets no other transaction here.
+            AuditEventKind::Refused => Vec::new(),
+            _ => alike.into_iter().flatten().collect(),
+        };
+        for query in queries {
             let newest = Query { backwards: true, ..query }.at_most(1);
             let keys = tables.keys::<EventRow>(newest).await?;
             let newest = keys.first().and_then(|key| key.parts().first()?.parse::<EventId>().ok());

@@ -133,6 +133,10 @@ impl<T: Transaction> Tables for SealedTables<'_, T> {
         self.transaction.keys(E::TABLE, &query).await
     }
 
+    fn is_alone(&self) -> bool {
+        self.transaction.is_alone()
+    }
+
     fn storage_key(&self) -> Option<String> {
         Some(self.shared.keys.current_id())
     }

@@ -270,6 +270,11 @@ impl Tables for Draft<'_> {
         Ok(Vec::new())
     }
 
+    fn is_alone(&self) -> bool {
+        // Its numbers are those of one process, and rise.
+        false
+    }
+
     fn storage_key(&self) -> Option<String> {
         None
     }

@@ -132,6 +132,12 @@ pub trait Transaction: Send {
         version: Option<i64>,
     ) -> impl Future<Output = Result<(), TxError>> + Send;
 
+    /// Tells whether no other transaction that writes can run beside this one: then the log is in one order, whatever
+    /// its entries are about. Without an implementation of its own, a back end does not promise that.
+    fn is_alone(&self) -> bool {
+        false
+    }
+
     /// Returns the keys of the rows that a query asks for, in its order.
     ///
     /// Without an implementation of its own, a back end reads the rows. One that reads only keys lets an
