@@ -4,6 +4,7 @@ use crate::failure::{About, Failure, complain, operator};
 use crate::output::Output;
 use crate::registration::name;
 use crate::time::{Span, When, written};
+use crate::which::Which;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{
     DeleteRegistration, InspectName, Operation, OperatorError, ReleaseName, Rename, Resume, Revoke,
@@ -15,9 +16,9 @@ use serde::Serialize;
 /// Whose registrations.
 #[derive(clap::Args)]
 pub(crate) struct Keys {
-    /// Their key ids.
-    #[arg(required = true)]
-    key_ids: Vec<KeyId>,
+    /// Their key ids, beginnings of them, or names.
+    #[arg(required = true, value_name = "KEY_ID|NAME")]
+    which: Vec<Which>,
 }
 
 /// The same, where there is no way back.
@@ -49,13 +50,14 @@ impl Keys {
         O: Operation<Answer = (), Error = OperatorError>,
     {
         let mut failed = 0u64;
-        for key_id in &self.key_ids {
+        let key_ids = self.which.iter().map(|which| which.find(store)).collect::<Result<Vec<_>, _>>()?;
+        for key_id in &key_ids {
             match store.run(&make(*key_id), UnixTime::now()) {
                 Ok(()) => {
                     out.done(&Done { key_id: key_id.to_string(), done }, &format!("{done} {key_id}"))?;
                 }
                 Err(error @ OperatorError::Store(_)) => return Err(error.into()),
-                Err(error) if self.key_ids.len() == 1 => return Err(error.into()),
+                Err(error) if key_ids.len() == 1 => return Err(error.into()),
                 Err(error) => {
                     failed = failed.saturating_add(1);
                     let about = Some(About::Key(*key_id));
@@ -63,7 +65,7 @@ impl Keys {
                 }
             }
         }
-        let all = u64::try_from(self.key_ids.len()).unwrap_or(u64::MAX);
+        let all = u64::try_from(key_ids.len()).unwrap_or(u64::MAX);
         if failed == 0 { Ok(()) } else { Err(Failure::Some { failed, all }) }
     }
 
@@ -78,7 +80,7 @@ impl Keys {
 
 impl Marked {
     fn meant(&self) -> Result<&Keys, Failure> {
-        if self.yes || self.keys.key_ids.len() == 1 {
+        if self.yes || self.keys.which.len() == 1 {
             return Ok(&self.keys);
         }
         Err(Failure::Usage("there is no way back for so many at once; add --yes if it is meant"))
@@ -105,14 +107,19 @@ pub(crate) struct Until {
 }
 
 impl Until {
-    pub(crate) fn time(&self) -> Option<UnixTime> {
-        let at = self.at.map(|When(time)| time);
-        at.or_else(|| self.span.map(|Span(seconds)| UnixTime::now().after(seconds)))
+    /// The time, which is not over.
+    pub(crate) fn time(&self) -> Result<Option<UnixTime>, Failure> {
+        let (at, now) = (self.at.map(|When(time)| time), UnixTime::now());
+        let time = at.or_else(|| self.span.map(|Span(seconds)| now.after(seconds)));
+        if time.is_some_and(|time| time <= now) {
+            return Err(Failure::Usage("that time is over already: give one in the future"));
+        }
+        Ok(time)
     }
 
     /// Where one of three has to be said.
     pub(crate) fn or_never(&self, never: bool) -> Result<Option<UnixTime>, Failure> {
-        match (self.time(), never) {
+        match (self.time()?, never) {
             (Some(time), false) => Ok(Some(time)),
             (None, true) => Ok(None),
             _ => Err(Failure::Usage("when? Give one of --at TIME, --in SPAN and --never")),
@@ -123,8 +130,9 @@ impl Until {
 /// When a registration expires.
 #[derive(clap::Args)]
 pub(crate) struct Expire {
-    /// Which.
-    key_id: KeyId,
+    /// Which: its key id, a beginning of that, or its name.
+    #[arg(value_name = "KEY_ID|NAME")]
+    which: Which,
     #[command(flatten)]
     until: Until,
     /// It does not expire.
@@ -141,8 +149,9 @@ struct Expires {
 impl Expire {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let expires = self.until.or_never(self.never)?;
-        store.run(&SetExpiry { key_id: self.key_id, expires }, UnixTime::now())?;
-        let (key_id, expires) = (self.key_id.to_string(), expires.map(written));
+        let key_id = self.which.find(store)?;
+        store.run(&SetExpiry { key_id, expires }, UnixTime::now())?;
+        let (key_id, expires) = (key_id.to_string(), expires.map(written));
         let when = expires.as_deref().map_or("never".into(), |time| format!("at {time}"));
         let sentence = format!("{key_id} expires {when}");
         out.done(&Expires { key_id, expires }, &sentence)
@@ -152,8 +161,9 @@ impl Expire {
 /// Another name.
 #[derive(clap::Args)]
 pub(crate) struct Renaming {
-    /// Which.
-    key_id: KeyId,
+    /// Which: its key id, a beginning of that, or its name.
+    #[arg(value_name = "KEY_ID|NAME")]
+    which: Which,
     /// The new name.
     #[arg(value_parser = name)]
     name: UserName,
@@ -167,7 +177,8 @@ struct Renamed {
 
 impl Renaming {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        let Self { key_id, name } = self;
+        let Self { which, name } = self;
+        let key_id = which.find(store)?;
         store.run(&Rename { key_id, name: name.clone() }, UnixTime::now())?;
         let renamed = Renamed { key_id: key_id.to_string(), name: name.to_string() };
         out.done(&renamed, &format!("{key_id} is {name} now"))

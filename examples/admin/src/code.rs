@@ -9,9 +9,9 @@ use crate::time::written;
 use halfkey::registration::ActivationCode;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{
-    CodeEntry, InspectName, IssueCode, ListCodes, OperatorError, SetCodeExpiry, WithdrawCode,
+    CodeEntry, Count, InspectName, IssueCode, ListCodes, OperatorError, Readmit, SetCodeExpiry, WithdrawCode,
 };
-use halfkey::{ServerName, SystemRandom, UnixTime, UserName};
+use halfkey::{CodeId, Secret, ServerName, SystemRandom, UnixTime, UserName};
 use serde::Serialize;
 
 /// What is done with activation codes.
@@ -21,6 +21,10 @@ pub(crate) enum Command {
     Issue(Issue),
     /// Makes another code for a name: the one before is withdrawn.
     Reissue(Issue),
+    /// Frees a name, revokes what its holder has, and makes a code for it: the user registers anew.
+    ///
+    /// For a token that is lost, or that a server restored from a backup does not know any more.
+    Readmit(Issue),
     /// Withdraws the code for a name.
     Withdraw {
         /// Which name.
@@ -66,6 +70,14 @@ pub(crate) struct Form {
 }
 
 impl Form {
+    /// Refuses a server's name that is not the store's.
+    pub(crate) fn check(&self, store: &Store) -> Result<(), Failure> {
+        match store.run(&Count, UnixTime::now())?.server_name {
+            Some(known) if known != self.server => Err(Failure::OtherServer(known.to_string())),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn draw(&self) -> ActivationCode {
         let random = &mut SystemRandom;
         if self.long { ActivationCode::generate_long(random) } else { ActivationCode::generate(random) }
@@ -119,13 +131,17 @@ impl Command {
                 if issue.status(store)?.is_some_and(|code| code.expires.is_none_or(|end| end >= now)) {
                     return Err(Failure::CodeExists);
                 }
-                let expires = issue.until.time();
+                let expires = issue.until.time()?;
                 issue.make(store, expires, out)
             }
             Self::Reissue(issue) => {
                 let before = issue.status(store)?.ok_or(OperatorError::NoSuchCode)?;
-                let expires = issue.until.time().or(before.expires);
+                let expires = issue.until.time()?.or(before.expires);
                 issue.make(store, expires, out)
+            }
+            Self::Readmit(issue) => {
+                let expires = issue.until.time()?;
+                issue.readmit(store, expires, out)
             }
             Self::Withdraw { name } => {
                 store.run(&WithdrawCode(name.clone()), UnixTime::now())?;
@@ -156,9 +172,28 @@ impl Issue {
     }
 
     fn make(self, store: &Store, expires: Option<UnixTime>, out: &mut Output) -> Result<(), Failure> {
+        self.make_with(store, expires, out, |name, secret| {
+            store.run(&IssueCode { name, secret, expires }, UnixTime::now())
+        })
+    }
+
+    /// Frees the name as well.
+    fn readmit(self, store: &Store, expires: Option<UnixTime>, out: &mut Output) -> Result<(), Failure> {
+        self.make_with(store, expires, out, |name, secret| {
+            store.run(&Readmit { name, secret, expires }, UnixTime::now())
+        })
+    }
+
+    fn make_with(
+        self,
+        store: &Store,
+        expires: Option<UnixTime>,
+        out: &mut Output,
+        issue: impl FnOnce(UserName, Secret) -> Result<CodeId, OperatorError>,
+    ) -> Result<(), Failure> {
+        self.form.check(store)?;
         let (name, code) = (self.name, self.form.draw());
-        let secret = code.secret(&self.form.server, &name);
-        store.run(&IssueCode { name: name.clone(), secret, expires }, UnixTime::now())?;
+        issue(name.clone(), code.secret(&self.form.server, &name))?;
         let code = zeroize::Zeroizing::new(code.reveal());
         let issued = Issued { name: name.as_str(), code: &code, expires: expires.map(written) };
         out.object(&issued).and_then(|()| out.flush()).map_err(|failure| match failure {

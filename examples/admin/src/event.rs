@@ -1,19 +1,27 @@
 //! The log.
 
 use crate::failure::Failure;
-use crate::output::{Entry, Output};
-use crate::paging::Paging;
+use crate::output::{Entry, Output, Table};
+use crate::paging::{Paging, every};
 use crate::registration::name;
 use crate::time::{When, written};
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{EventFilter, ListEvents};
 use halfkey::store::{AuditEvent, AuditEventKind};
-use halfkey::{KeyId, UnixTime, UserName};
+use halfkey::{EventId, KeyId, UnixTime, UserName};
 use serde::Serialize;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The kinds, as they are given.
+fn kinds() -> String {
+    let kinds: Vec<_> = AuditEventKind::ALL.iter().map(|kind| kind.word().replace(' ', "-")).collect();
+    format!("Of this kind: {}", kinds.join(", "))
+}
 
 fn kind(words: &str) -> Result<AuditEventKind, &'static str> {
     let kind = AuditEventKind::from_word(&words.replace(['-', '_'], " "));
-    kind.ok_or("the log has no such kind; see which there are in the column KIND of `admin events`")
+    kind.ok_or("the log has no such kind; `admin events --help` lists them")
 }
 
 /// Which entries, and how many.
@@ -25,8 +33,7 @@ pub(crate) struct List {
     /// At this time or before.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<When>,
-    /// Of this kind, such as refused or code-issued.
-    #[arg(long, value_parser = kind)]
+    #[arg(long, value_parser = kind, help = kinds())]
     kind: Option<AuditEventKind>,
     /// Of this key.
     #[arg(long, value_name = "KEY_ID")]
@@ -34,9 +41,12 @@ pub(crate) struct List {
     /// Of this name.
     #[arg(long, value_parser = name)]
     name: Option<UserName>,
-    /// From the newest to the oldest.
+    /// From the oldest to the newest; otherwise the newest come first.
     #[arg(long)]
-    newest_first: bool,
+    oldest_first: bool,
+    /// Shows the newest, in the order in which they happened, and goes on with those that come.
+    #[arg(long, conflicts_with_all = ["oldest_first", "after", "all", "until"])]
+    follow: bool,
     #[command(flatten)]
     paging: Paging,
 }
@@ -98,11 +108,50 @@ impl List {
             name: self.name,
             since: self.since.map(|When(time)| time),
             until: self.until.map(|When(time)| time),
-            newest_first: self.newest_first,
+            newest_first: !self.oldest_first,
         };
+        if self.follow {
+            return follow(store, filter, self.paging.limit(), out);
+        }
         let json = out.is_json();
         let page =
             |after, limit| store.run(&ListEvents { filter: filter.clone(), after, limit }, UnixTime::now());
         self.paging.list(out, page, |event| Ok(Some(Shown::of(&event, json))))
+    }
+}
+
+/// How far the clocks of servers may be apart, in seconds: an entry may come late by so much.
+const CLOCKS: u64 = 60;
+
+/// Shows entries as they come, until the program is ended or nobody reads on.
+fn follow(store: &Store, mut filter: EventFilter, newest: u16, out: &mut Output) -> Result<(), Failure> {
+    let json = out.is_json();
+    let newest = ListEvents { filter: filter.clone(), after: None, limit: Some(newest) };
+    let mut come = store.run(&newest, UnixTime::now())?.entries;
+    come.reverse();
+    filter.newest_first = false;
+    let mut table = Table::default();
+    let mut told: BTreeSet<(UnixTime, EventId)> = BTreeSet::new();
+    loop {
+        let shown: Vec<_> = come.iter().map(|event| Shown::of(event, json)).collect();
+        table.page(out, &shown)?;
+        out.flush()?;
+        told.extend(come.iter().map(|event| (event.at, event.id)));
+        std::thread::sleep(Duration::from_millis(500));
+        let since = UnixTime::from_secs(UnixTime::now().as_secs().saturating_sub(CLOCKS));
+        // What was told and is older cannot come again.
+        told = told.split_off(&(since, EventId::new([0; 16])));
+        filter.since = filter.since.max(Some(since));
+        come.clear();
+        every(
+            json,
+            |after, limit| store.run(&ListEvents { filter: filter.clone(), after, limit }, UnixTime::now()),
+            |event| {
+                if !told.contains(&(event.at, event.id)) {
+                    come.push(event);
+                }
+                Ok(())
+            },
+        )?;
     }
 }

@@ -17,14 +17,25 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Operator(#[from] OperatorError),
     /// The store is not opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
+    #[error("{path}: {error}")]
+    Open {
+        /// The file.
+        path: String,
+        /// Why not.
+        error: OpenError,
+    },
     /// A store is made in a new file and in no other, be there a store in that or not.
     #[error("{0}: there is a file already")]
     Exists(String),
     /// Some rows of a list are left out, each of which has been told.
     #[error("what the store holds there {UNREADABLE}")]
     Unreadable,
+    /// The store is another server's.
+    #[error("this store is of the server {0}: a code for another one would never work")]
+    OtherServer(String),
+    /// What was said fits no registration, or several.
+    #[error("{0}")]
+    Which(String),
     /// It would put a code out of use that somebody may hold.
     #[error("there is an unused activation code for this name; reissue it to make another")]
     CodeExists,
@@ -77,12 +88,21 @@ pub(crate) enum FileError {
     /// Another import writes to it.
     #[error("another import is writing to it")]
     Locked,
+    /// Fields that seem to be apart by something else than a comma.
+    #[error(
+        "line {0} has a semicolon or a tab and no comma: nothing is taken from the file; say --delimiter ';', or --delimiter , if names are written so"
+    )]
+    Delimiter(u64),
     /// More than any document has.
     #[error("it is longer than any document may be")]
     TooLong,
 }
 
 impl Failure {
+    pub(crate) fn open(path: &Path, error: OpenError) -> Self {
+        Self::Open { path: path.display().to_string(), error }
+    }
+
     pub(crate) fn file(path: &Path, error: impl Into<FileError>) -> Self {
         Self::File { path: path.display().to_string(), error: error.into() }
     }
@@ -95,8 +115,16 @@ impl Failure {
     /// The exit code: 1 refused by the store's state, 2 usage, 3 the store does not answer.
     pub(crate) const fn exit(&self) -> u8 {
         match self {
-            Self::Operator(OperatorError::Store(_)) | Self::Open(_) | Self::Unreadable | Self::Output(_) => 3,
-            Self::Operator(_) | Self::CodeExists | Self::Some { .. } | Self::Exists(_) => 1,
+            Self::Operator(OperatorError::Store(_))
+            | Self::Open { .. }
+            | Self::Unreadable
+            | Self::Output(_) => 3,
+            Self::Operator(_)
+            | Self::CodeExists
+            | Self::OtherServer(_)
+            | Self::Which(_)
+            | Self::Some { .. }
+            | Self::Exists(_) => 1,
             Self::Usage(_) | Self::File { .. } => 2,
         }
     }
@@ -105,15 +133,19 @@ impl Failure {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::Operator(error) => operator(error),
-            Self::Open(OpenError::NotAStore) => "not-a-store",
-            Self::Open(OpenError::Newer { .. }) => "newer-store",
-            Self::Open(OpenError::Older { .. }) => "older-store",
-            Self::Open(OpenError::StorageKey) => "storage-key",
-            Self::Open(OpenError::Store(error)) => store(error),
-            Self::Open(_) => "not-opened",
+            Self::Open { error, .. } => match error {
+                OpenError::NotAStore => "not-a-store",
+                OpenError::Newer { .. } => "newer-store",
+                OpenError::Older { .. } => "older-store",
+                OpenError::StorageKey => "storage-key",
+                OpenError::Store(error) => store(error),
+                _ => "not-opened",
+            },
             Self::Exists(_) => "exists",
             Self::Unreadable => UNREADABLE_CODE,
             Self::CodeExists => "code-exists",
+            Self::OtherServer(_) => "other-server",
+            Self::Which(_) => "which",
             Self::Some { .. } => "some-failed",
             Self::Usage(_) => "usage",
             Self::File { .. } => "file",
@@ -187,6 +219,9 @@ pub(crate) const fn operator(error: &OperatorError) -> &'static str {
         OperatorError::MediaType => "media-type",
         OperatorError::DocumentTooLong => "document-too-long",
         OperatorError::TooManyGroups => "too-many-groups",
+        OperatorError::KeyNotAnnounced => "key-not-announced",
+        OperatorError::KeyLacking => "key-lacking",
+        OperatorError::OtherServer => "other-server",
         OperatorError::Store(error) => store(error),
         _ => "refused",
     }

@@ -1,6 +1,7 @@
 //! Files that hold a storage key: 64 hexadecimal digits, for their owner's eyes.
 
 use crate::failure::{Failure, FileError};
+use crate::output;
 use halfkey::{Digest, Secret, SystemRandom};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -8,9 +9,9 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Reads a key.
-pub(crate) fn read(path: &Path) -> Result<Secret, Failure> {
+pub(crate) fn read(path: &Path, group_may_read: bool) -> Result<Secret, Failure> {
     let file = File::open(path).map_err(|error| Failure::file(path, error))?;
-    owners_alone(path, &file)?;
+    owners_alone(path, &file, group_may_read)?;
     // With room for the end of a line, and for one thing more, which is too much.
     let mut text = Zeroizing::new(Vec::with_capacity(68));
     file.take(67).read_to_end(&mut text).map_err(|error| Failure::file(path, error))?;
@@ -22,14 +23,26 @@ pub(crate) fn read(path: &Path) -> Result<Secret, Failure> {
 }
 
 #[cfg(unix)]
-fn owners_alone(path: &Path, file: &File) -> Result<(), Failure> {
+fn owners_alone(path: &Path, file: &File, group_may_read: bool) -> Result<(), Failure> {
     use std::os::unix::fs::MetadataExt;
     let mode = file.metadata().map_err(|error| Failure::file(path, error))?.mode();
-    if mode & 0o077 == 0 { Ok(()) } else { Err(Failure::file(path, FileError::Mode)) }
+    let others = mode & 0o077;
+    match others & !0o040 {
+        0 if others == 0 => Ok(()),
+        0 if group_may_read => {
+            let path = output::clean(&path.display().to_string());
+            let _ = writeln!(
+                std::io::stderr().lock(),
+                "admin: {path}: the group may read this key, as --group-may-read allows"
+            );
+            Ok(())
+        }
+        _ => Err(Failure::file(path, FileError::Mode)),
+    }
 }
 
 #[cfg(not(unix))]
-fn owners_alone(_: &Path, _: &File) -> Result<(), Failure> {
+fn owners_alone(_: &Path, _: &File, _: bool) -> Result<(), Failure> {
     Ok(())
 }
 
@@ -44,11 +57,27 @@ pub(crate) fn make(path: &Path) -> Result<Secret, Failure> {
     }
     text.push('\n');
     let written = create_new(path).and_then(|mut file| {
+        keeps_modes(path, &file)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()
     });
     written.and_then(|()| sync_directory(path)).map_err(|error| Failure::file(path, error))?;
     Ok(key)
+}
+
+/// Refuses, before anything secret is in it, a new file on a file system that keeps no access rights: it would be
+/// refused when it is read.
+fn keeps_modes(path: &Path, file: &File) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if std::os::unix::fs::MetadataExt::mode(&file.metadata()?) & 0o077 != 0 {
+        let _ = std::fs::remove_file(path);
+        return Err(std::io::Error::other(
+            "this file system keeps no access rights: others could read the key",
+        ));
+    }
+    #[cfg(not(unix))]
+    let _ = (path, file);
+    Ok(())
 }
 
 /// A file that was not there before, for its owner's eyes.

@@ -24,10 +24,12 @@ mod time;
 mod turn;
 mod upkeep;
 mod waiting;
+mod which;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
-use halfkey::sqlite::Store;
+use halfkey::port::StoreError;
+use halfkey::sqlite::{OpenError, Store};
 use halfkey::store::StorageKeys;
 use output::Output;
 use std::path::{Path, PathBuf};
@@ -64,6 +66,9 @@ struct Place {
     /// Files of storage keys that were current before.
     #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE")]
     older_key_file: Vec<PathBuf>,
+    /// Takes key files that their group may read, as Kubernetes mounts them with fsGroup, and says so each time.
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    group_may_read: bool,
 }
 
 #[derive(Subcommand)]
@@ -118,7 +123,11 @@ enum Command {
     Events(event::List),
     /// Lets go of what has expired.
     Purge(upkeep::Purging),
-    /// Seals under the current storage key what older ones have sealed.
+    /// Announces the storage key of --key-file, which is to seal later. Every server is to hold it before.
+    AnnounceKey,
+    /// Has the storage key of --key-file seal from now on, and seals with it what older ones have sealed.
+    ///
+    /// It is refused unless the key was announced a minute ago, and while a server says that it lacks it.
     Reseal,
     /// Takes many things from a file.
     #[command(subcommand)]
@@ -175,11 +184,11 @@ fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
     }
     let keys = place.keys()?;
     let key_id = keys.current_id();
-    let store = &Store::open(place.db()?, keys)?;
+    let store = &open(place.db()?, keys)?;
     match command {
         // Done above, and wanting no store.
         Command::Keygen { .. } | Command::Init(_) => Ok(()),
-        Command::Status => upkeep::status(store, key_id, out),
+        Command::Status => upkeep::status(store, out),
         Command::List(list) => list.run(store, out),
         Command::Show(show) => show.run(store, out),
         Command::Suspend(keys) => keys.suspend(store, out),
@@ -198,10 +207,20 @@ fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
         Command::Rollout(list) => list.run(store, out),
         Command::Events(list) => list.run(store, out),
         Command::Purge(purging) => purging.run(store, out),
+        Command::AnnounceKey => upkeep::announce(store, key_id, out),
         Command::Reseal => upkeep::reseal(store, key_id, out),
         Command::Import(command) => command.run(store, out),
         Command::Export => export::run(store, out),
     }
+}
+
+/// Opens the store; where it cannot be written, to read it.
+fn open(path: &Path, keys: StorageKeys) -> Result<Store, Failure> {
+    let store = match Store::open(path, keys.clone()) {
+        Err(OpenError::Store(StoreError::ReadOnly)) => Store::open_read_only(path, keys),
+        opened => opened,
+    };
+    store.map_err(|error| Failure::open(path, error))
 }
 
 impl Place {
@@ -212,9 +231,9 @@ impl Place {
     fn keys(&self) -> Result<StorageKeys, Failure> {
         let file = self.key_file.as_deref();
         let file = file.ok_or(Failure::Usage("which key? Give --key-file FILE or set HALFKEY_KEY_FILE"))?;
-        let mut keys = StorageKeys::new(key_file::read(file)?);
+        let mut keys = StorageKeys::new(key_file::read(file, self.group_may_read)?);
         for older in &self.older_key_file {
-            keys = keys.and(key_file::read(older)?);
+            keys = keys.and(key_file::read(older, self.group_may_read)?);
         }
         Ok(keys)
     }

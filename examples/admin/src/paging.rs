@@ -30,6 +30,11 @@ struct Next {
 const PAGE: u16 = 1000;
 
 impl Paging {
+    /// How many at most.
+    pub(crate) const fn limit(&self) -> u16 {
+        self.limit
+    }
+
     /// Lists what `page` gives, as `view` shows it; `None` is not shown.
     pub(crate) fn list<T, E: Entry>(
         &self,

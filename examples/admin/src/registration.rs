@@ -119,6 +119,7 @@ impl List {
         let filter = RegistrationFilter {
             name: self.name,
             name_begins: self.name_begins,
+            key_id_begins: None,
             user_id: self.user,
             access_path: self.path,
             state: self.state,

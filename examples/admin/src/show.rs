@@ -6,18 +6,20 @@ use crate::output::{Output, Table};
 use crate::paging::every;
 use crate::registration;
 use crate::report;
+use crate::which::Which;
+use halfkey::UnixTime;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{
     EventFilter, InspectRegistration, ListEvents, ListReports, OperatorError, ReportFilter,
 };
-use halfkey::{KeyId, UnixTime};
 use serde::Serialize;
 
 /// Which registration.
 #[derive(clap::Args)]
 pub(crate) struct Show {
-    /// Its key id.
-    key_id: KeyId,
+    /// Its key id, a beginning of that, or its name.
+    #[arg(value_name = "KEY_ID|NAME")]
+    which: Which,
     /// At most so many entries of the log, the newest ones.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     events: u16,
@@ -33,7 +35,7 @@ struct Whole {
 
 impl Show {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        let (key_id, now) = (self.key_id, UnixTime::now());
+        let (key_id, now) = (self.which.find(store)?, UnixTime::now());
         let registration = store.run(&InspectRegistration(key_id), now)?.ok_or(OperatorError::NoSuchKey)?;
         let registration = registration::Shown::from(registration);
         let mut reports = Vec::new();

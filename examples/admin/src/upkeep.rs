@@ -6,12 +6,13 @@ use crate::output::Output;
 use crate::paging::{all_read, tell};
 use crate::progress::Progress;
 use crate::time::When;
+use crate::time::written;
 use crate::turn::in_turn;
 use clap::ValueEnum;
-use halfkey::UnixTime;
 use halfkey::sqlite::{OpenError, Store};
-use halfkey::store::operation::{Count, Purge, PurgeEvents, Reseal};
+use halfkey::store::operation::{AnnounceKey, Count, Purge, PurgeEvents, Reseal, SetServerName};
 use halfkey::store::{StorageKeys, UniqueNames};
+use halfkey::{ServerName, UnixTime};
 use serde::Serialize;
 use std::path::Path;
 
@@ -31,6 +32,9 @@ pub(crate) fn keygen(file: &Path, out: &mut Output) -> Result<(), Failure> {
 /// A new store.
 #[derive(clap::Args)]
 pub(crate) struct Init {
+    /// The server's name, as its certificate has it: codes for another one are refused then.
+    #[arg(long, env = "HALFKEY_SERVER")]
+    server: Option<ServerName>,
     /// Whose name a name is: always the first one's who is active under it, or only theirs who have
     /// proven a right to it.
     #[arg(long, value_enum, default_value_t = Names::Always)]
@@ -57,10 +61,13 @@ impl Init {
             Names::Proven => UniqueNames::Proven,
         };
         let storage_key = keys.current_id();
-        Store::create(path, keys, unique).map_err(|error| match error {
+        let store = Store::create(path, keys, unique).map_err(|error| match error {
             OpenError::Exists => Failure::Exists(path.display().to_string()),
-            error => error.into(),
+            error => Failure::open(path, error),
         })?;
+        if let Some(server) = self.server {
+            store.run(&SetServerName(server), UnixTime::now())?;
+        }
         let db = path.display().to_string();
         let sentence = format!("{db} is a store, sealed under storage key {storage_key}");
         out.done(&Made { db, names: unique.word(), storage_key }, &sentence)
@@ -70,7 +77,11 @@ impl Init {
 #[derive(Serialize)]
 struct Status {
     version: &'static str,
-    storage_key: String,
+    server: Option<String>,
+    /// The one that seals.
+    storage_key: Option<String>,
+    announced_key: Option<String>,
+    announced_at: Option<String>,
     names: &'static str,
     epoch: u32,
     pending: u64,
@@ -87,11 +98,15 @@ struct Status {
     events: u64,
 }
 
-pub(crate) fn status(store: &Store, storage_key: String, out: &mut Output) -> Result<(), Failure> {
+pub(crate) fn status(store: &Store, out: &mut Output) -> Result<(), Failure> {
     let counted = store.run(&Count, UnixTime::now())?;
+    let (announced_key, announced_at) = counted.announced.unzip();
     out.object(&Status {
         version: env!("CARGO_PKG_VERSION"),
-        storage_key,
+        server: counted.server_name.map(|server| server.to_string()),
+        storage_key: counted.sealing,
+        announced_key,
+        announced_at: announced_at.map(written),
         names: counted.unique_names.word(),
         epoch: counted.epoch,
         pending: counted.pending,
@@ -179,6 +194,21 @@ impl Purging {
 }
 
 #[derive(Serialize)]
+struct Announced {
+    storage_key: String,
+    done: &'static str,
+}
+
+pub(crate) fn announce(store: &Store, storage_key: String, out: &mut Output) -> Result<(), Failure> {
+    store.run(&AnnounceKey, UnixTime::now())?;
+    let sentence = format!(
+        "{storage_key} is announced. A server that does not hold it says so in the log (admin events --kind \
+         storage-key-lacking) when it next changes something; in a minute, reseal"
+    );
+    out.done(&Announced { storage_key, done: "announced" }, &sentence)
+}
+
+#[derive(Serialize)]
 struct Resealed {
     storage_key: String,
     rows: usize,
@@ -205,6 +235,8 @@ pub(crate) fn reseal(store: &Store, storage_key: String, out: &mut Output) -> Re
     }
     drop(progress);
     all_read(tell(out.is_json(), &damaged))?;
-    let sentence = format!("{rows} rows sealed anew under {storage_key}; older keys are of no use any more");
+    let sentence = format!(
+        "{rows} rows sealed anew under {storage_key}, and none is left under another key; no server seals with one, so older keys may be taken away"
+    );
     out.done(&Resealed { storage_key, rows }, &sentence)
 }

@@ -1,8 +1,8 @@
 //! Activation codes for many names.
 
 use super::issued::Issued;
-use super::lines::{Lines, fields};
-use super::{BadLine, CHUNK, Tally, perform, refused};
+use super::lines::{Lines, fields, has_other_delimiter, revived};
+use super::{BadLine, CHUNK, Csv, Tally, perform, refused};
 use crate::change::Until;
 use crate::code::Form;
 use crate::failure::Failure;
@@ -21,8 +21,10 @@ use std::path::PathBuf;
 /// For whom codes are made, and where they go.
 #[derive(clap::Args)]
 pub(crate) struct Codes {
-    /// The names.
+    /// The names; `-` is standard input.
     file: PathBuf,
+    #[command(flatten)]
+    csv: Csv,
     /// Where the codes go: a new file, or that of an import that did not come to its end.
     #[arg(long)]
     out: PathBuf,
@@ -48,29 +50,40 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn read(line: u64, text: &str, expires: Option<UnixTime>) -> Result<Self, BadLine> {
+    fn read(line: u64, text: &str, expires: Option<UnixTime>, csv: (char, bool)) -> Result<Self, BadLine> {
+        let (delimiter, is_given) = csv;
+        if !is_given && has_other_delimiter(text) {
+            return Err(BadLine::Delimiter);
+        }
         let read = if text.starts_with('{') {
             serde_json::from_str(text)?
         } else {
-            let mut fields = fields(text).filter(|fields| fields.len() <= 2).unwrap_or_default().into_iter();
+            let mut fields =
+                fields(text, delimiter).filter(|fields| fields.len() <= 2).unwrap_or_default().into_iter();
             let name = fields.next().ok_or(BadLine::Csv("name and time"))?;
             Line { name, expires: fields.next().filter(|time| !time.is_empty()) }
         };
         let own = read.expires.map(|time| time.parse()).transpose()?;
-        let name = UserName::normalise(&read.name)?;
-        Ok(Self { line, name, expires: own.map(|When(time)| time).or(expires) })
+        let own = own.map(|When(time)| time);
+        if own.is_some_and(|end| end <= UnixTime::now()) {
+            return Err(BadLine::Over);
+        }
+        let name = UserName::normalise(revived(&read.name))?;
+        Ok(Self { line, name, expires: own.or(expires) })
     }
 }
 
 impl Codes {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        let mut lines = Lines::open(&self.file, &["name", "expires"])?;
+        self.form.check(store)?;
+        let mut lines = Lines::open(&self.file, &["name", "expires"], self.csv.delimiter)?;
+        let csv = (lines.delimiter(), self.csv.delimiter.is_some());
+        let expires = self.until.time()?;
         let mut issued = Issued::open(&self.out)?;
         let mut tally = Tally::new(&lines, out.is_json());
-        let expires = self.until.time();
         let mut chunk = Vec::new();
         while let Some((line, text)) = lines.next()? {
-            match text.and_then(|text| Wanted::read(line, &text, expires)) {
+            match text.and_then(|text| Wanted::read(line, &text, expires, csv)) {
                 Err(bad) => tally.bad(line, &bad),
                 Ok(wanted) if issued.is_new(&wanted.name) => chunk.push(wanted),
                 Ok(_) => tally.skipped(),

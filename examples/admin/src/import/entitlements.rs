@@ -84,7 +84,7 @@ impl Chunk {
 
 impl Entitlements {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        let mut lines = Lines::open(&self.file, &[])?;
+        let mut lines = Lines::open(&self.file, &[], Some(','))?;
         let mut tally = Tally::new(&lines, out.is_json());
         let beside = self.file.parent().unwrap_or(Path::new(""));
         let mut chunk = Chunk::default();

@@ -1,7 +1,7 @@
 //! Many users into groups.
 
 use super::lines::{Lines, fields};
-use super::{BadLine, CHUNK, Tally, perform};
+use super::{BadLine, CHUNK, Csv, Tally, perform};
 use crate::failure::Failure;
 use crate::output::Output;
 use halfkey::sqlite::Store;
@@ -12,8 +12,10 @@ use std::path::PathBuf;
 /// Who goes where.
 #[derive(clap::Args)]
 pub(crate) struct Groups {
-    /// The users and groups.
+    /// The users and groups; `-` is standard input.
     file: PathBuf,
+    #[command(flatten)]
+    csv: Csv,
 }
 
 /// A line.
@@ -24,11 +26,11 @@ struct Line {
     group: String,
 }
 
-fn read(text: &str) -> Result<JoinGroup, BadLine> {
+fn read(text: &str, delimiter: char) -> Result<JoinGroup, BadLine> {
     let line = if text.starts_with('{') {
         serde_json::from_str(text)?
     } else {
-        match fields(text).as_deref() {
+        match fields(text, delimiter).as_deref() {
             Some([user_id, group]) => Line { user_id: user_id.clone(), group: group.clone() },
             _ => return Err(BadLine::Csv("user id and group")),
         }
@@ -38,7 +40,7 @@ fn read(text: &str) -> Result<JoinGroup, BadLine> {
 
 impl Groups {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        let mut lines = Lines::open(&self.file, &["user_id", "group"])?;
+        let mut lines = Lines::open(&self.file, &["user_id", "group"], self.csv.delimiter)?;
         let mut tally = Tally::new(&lines, out.is_json());
         let mut chunk = Vec::new();
         loop {
@@ -53,7 +55,7 @@ impl Groups {
                 tally.at(&lines);
             }
             let Some((line, text)) = next else { return tally.end(out) };
-            match text.and_then(|text| read(&text)) {
+            match text.and_then(|text| read(&text, lines.delimiter())) {
                 Err(bad) => tally.bad(line, &bad),
                 Ok(join) => chunk.push((line, join)),
             }

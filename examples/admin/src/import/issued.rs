@@ -1,7 +1,7 @@
 //! The file that issued codes are written to: CSV `name,code`, for its owner's eyes.
 
 use super::CHUNK;
-use super::lines::{Lines, field, fields};
+use super::lines::{Lines, field, fields, inert, revived};
 use crate::failure::{Failure, FileError};
 use crate::key_file::{create_new, sync_directory};
 use halfkey::registration::ActivationCode;
@@ -106,7 +106,7 @@ impl Issued {
     pub(super) fn write(&mut self, codes: &[(UserName, ActivationCode)]) -> Result<(), Failure> {
         let mut text = Zeroizing::new(String::with_capacity(codes.len().saturating_mul(600)));
         for (name, code) in codes {
-            text.push_str(&field(name.as_str()));
+            text.push_str(&field(&inert(name.as_str())));
             text.push(',');
             text.push_str(&Zeroizing::new(code.reveal()));
             text.push('\n');
@@ -123,8 +123,8 @@ impl Issued {
 }
 
 fn read(line: &str) -> Option<(UserName, ActivationCode)> {
-    match fields(line)?.as_slice() {
-        [name, code] => Some((UserName::new(name).ok()?, ActivationCode::parse(code).ok()?)),
+    match fields(line, ',')?.as_slice() {
+        [name, code] => Some((UserName::new(revived(name)).ok()?, ActivationCode::parse(code).ok()?)),
         _ => None,
     }
 }

@@ -1,9 +1,9 @@
 //! The lines of a file, however long it and they are.
 
 use super::BadLine;
-use crate::failure::Failure;
+use crate::failure::{Failure, FileError};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The longest line: a document of the greatest length in JSON, with every byte escaped, and room.
@@ -16,7 +16,8 @@ pub(super) type Line = (u64, Result<String, BadLine>);
 pub(super) struct Lines {
     path: PathBuf,
     columns: &'static [&'static str],
-    reader: BufReader<File>,
+    reader: BufReader<Box<dyn Read>>,
+    delimiter: char,
     length: Option<u64>,
     position: u64,
     number: u64,
@@ -24,16 +25,45 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Those of CSV with these columns, which its first line may name.
-    pub(super) fn open(path: &Path, columns: &'static [&'static str]) -> Result<Self, Failure> {
-        let file = File::open(path).map_err(|error| Failure::file(path, error))?;
-        Ok(Self { columns, ..Self::of(path, file) })
+    /// Those of CSV with these columns, which its first line may name; `-` is standard input.
+    ///
+    /// A file that seems to have its fields apart by something else than a comma is refused as a whole, unless
+    /// the delimiter is given.
+    pub(super) fn open(
+        path: &Path,
+        columns: &'static [&'static str],
+        delimiter: Option<char>,
+    ) -> Result<Self, Failure> {
+        if path.as_os_str() == "-" {
+            let lines = Self::over(path, Box::new(io::stdin()), None);
+            return Ok(Self { columns, delimiter: delimiter.unwrap_or(','), ..lines });
+        }
+        let open = || File::open(path).map_err(|error| Failure::file(path, error));
+        if delimiter.is_none() && open()?.metadata().is_ok_and(|file| file.is_file()) {
+            let mut lines = Self::of(path, open()?);
+            while let Some((number, line)) = lines.next()? {
+                if line.is_ok_and(|line| has_other_delimiter(&line)) {
+                    return Err(Failure::file(path, FileError::Delimiter(number)));
+                }
+            }
+        }
+        Ok(Self { columns, delimiter: delimiter.unwrap_or(','), ..Self::of(path, open()?) })
     }
 
     pub(super) fn of(path: &Path, file: File) -> Self {
         let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
-        let reader = BufReader::with_capacity(1 << 16, file);
-        Self { path: path.into(), columns: &[], reader, length, position: 0, number: 0, whole: true }
+        Self::over(path, Box::new(file), length)
+    }
+
+    fn over(path: &Path, from: Box<dyn Read>, length: Option<u64>) -> Self {
+        let reader = BufReader::with_capacity(1 << 16, from);
+        let (path, columns, delimiter) = (path.into(), &[][..], ',');
+        Self { path, columns, reader, delimiter, length, position: 0, number: 0, whole: true }
+    }
+
+    /// What stands between two fields.
+    pub(super) const fn delimiter(&self) -> char {
+        self.delimiter
     }
 
     /// Its length, where it has one.
@@ -74,7 +104,7 @@ impl Lines {
             // Some editors begin a file with this mark.
             let text = if self.number == 1 { text.trim_start_matches('\u{feff}') } else { &text };
             let text = text.trim_end_matches(['\r', '\n']);
-            let heading = self.number == 1 && is_heading(text, self.columns);
+            let heading = self.number == 1 && is_heading(text, self.columns, self.delimiter);
             if !text.is_empty() && !heading {
                 return Ok(Some((self.number, Ok(text.into()))));
             }
@@ -97,22 +127,27 @@ impl Lines {
 }
 
 /// Whether a line names columns, the first of these or all of them.
-fn is_heading(line: &str, columns: &[&str]) -> bool {
-    let names = fields(line).unwrap_or_default();
+fn is_heading(line: &str, columns: &[&str], delimiter: char) -> bool {
+    let names = fields(line, delimiter).unwrap_or_default();
     (1..=columns.len()).contains(&names.len())
         && names.iter().zip(columns).all(|(name, column)| name.trim().eq_ignore_ascii_case(column))
 }
 
+/// Whether a line has no comma, and what other programs write instead.
+pub(super) fn has_other_delimiter(line: &str) -> bool {
+    !line.starts_with('{') && line.contains([';', '\t']) && !line.contains(',')
+}
+
 /// The fields of a line of CSV (RFC 4180; no field has the end of a line in it). `None` for a quote out
 /// of place.
-pub(super) fn fields(line: &str) -> Option<Vec<String>> {
+pub(super) fn fields(line: &str, delimiter: char) -> Option<Vec<String>> {
     let mut fields = Vec::new();
     let mut rest = line;
     loop {
         let (field, after) = match rest.strip_prefix('"') {
             Some(quoted) => self::quoted(quoted)?,
             None => {
-                let end = rest.find(',').unwrap_or(rest.len());
+                let end = rest.find(delimiter).unwrap_or(rest.len());
                 let (field, after) = rest.split_at_checked(end)?;
                 (field.to_string(), after)
             }
@@ -121,7 +156,7 @@ pub(super) fn fields(line: &str) -> Option<Vec<String>> {
         if after.is_empty() {
             return Some(fields);
         }
-        rest = after.strip_prefix(',')?;
+        rest = after.strip_prefix(delimiter)?;
     }
 }
 
@@ -135,6 +170,21 @@ fn quoted(mut rest: &str) -> Option<(String, &str)> {
         field.push('"');
         rest = more;
     }
+}
+
+/// What a spreadsheet takes for the beginning of a formula.
+const FORMULA: [char; 4] = ['=', '+', '-', '@'];
+
+/// A name as no spreadsheet takes it for a formula: with an apostrophe before it, which spreadsheets read as
+/// "this is text".
+pub(super) fn inert(name: &str) -> String {
+    if name.trim_start_matches('\'').starts_with(FORMULA) { format!("'{name}") } else { name.into() }
+}
+
+/// The name that was made inert.
+pub(super) fn revived(field: &str) -> &str {
+    let is_inert = field.trim_start_matches('\'').starts_with(FORMULA);
+    field.strip_prefix('\'').filter(|_| is_inert).unwrap_or(field)
 }
 
 /// A field as it is written, quoted where it must be.
@@ -154,10 +204,20 @@ mod tests {
     fn fields_are_read_as_they_are_written() {
         for names in [["ann", "b,c"], ["\"", "\"\"x"], ["{}", ""], ["", ""]] {
             let line = names.map(field).join(",");
-            assert_eq!(fields(&line).unwrap(), names, "{line}");
+            assert_eq!(fields(&line, ',').unwrap(), names, "{line}");
         }
         for bad in ["\"ann", "\"ann\"x", "\"ann\"\"", "\""] {
-            assert_eq!(fields(bad), None, "{bad}");
+            assert_eq!(fields(bad, ','), None, "{bad}");
+        }
+        assert_eq!(fields("ann;\"b;c\"", ';').unwrap(), ["ann", "b;c"]);
+    }
+
+    #[test]
+    fn no_name_is_a_formula_and_each_comes_back() {
+        for name in ["=2+5", "+1", "-a", "@sum", "'=2", "''-x", "ann", "'ann", "a=b", ""] {
+            let written = inert(name);
+            assert!(!written.starts_with(FORMULA), "{written}");
+            assert_eq!(revived(&written), name);
         }
     }
 }

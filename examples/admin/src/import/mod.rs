@@ -27,7 +27,8 @@ pub(crate) enum Command {
     ///
     /// The codes are written to a file of their own, as CSV `name,code`, and are on the disk before they
     /// are good for anything. After a crash the same command again goes on where it was: what is in that
-    /// file already is skipped, and what was not issued yet is issued.
+    /// file already is skipped, and what was not issued yet is issued. A name that a spreadsheet would take for a
+    /// formula has an apostrophe before it there, and may have one here.
     Codes(codes::Codes),
     /// Sets entitlements: JSON lines with `subject`, `application`, `media_type`, one of `body`,
     /// `body_base64` and `file`, and `valid_for` in seconds. What is so already is skipped.
@@ -47,6 +48,14 @@ impl Command {
     }
 }
 
+/// How the lines of CSV are read.
+#[derive(clap::Args)]
+pub(crate) struct Csv {
+    /// What stands between two fields, if it is not a comma.
+    #[arg(long, value_name = "CHARACTER")]
+    delimiter: Option<char>,
+}
+
 /// Lines that go in one transaction. Others wait for it: some hundredths of a second.
 const CHUNK: usize = 256;
 
@@ -61,6 +70,10 @@ enum BadLine {
     Json(#[from] serde_json::Error),
     #[error("the line is not CSV of {0}")]
     Csv(&'static str),
+    #[error("the line has a semicolon or a tab and no comma; say --delimiter to have it read")]
+    Delimiter,
+    #[error("that time is over already")]
+    Over,
     #[error(transparent)]
     Name(#[from] NameError),
     #[error(transparent)]
@@ -92,6 +105,8 @@ impl BadLine {
             Self::NotUtf8 => "not-utf-8",
             Self::Json(_) => "json",
             Self::Csv(_) => "csv",
+            Self::Delimiter => "delimiter",
+            Self::Over => "over",
             Self::Name(_) => "name",
             Self::Subject(_) => "subject",
             Self::Time(_) => "time",

@@ -86,6 +86,67 @@ fn a_registration_lives() {
 }
 
 #[test]
+fn a_registration_is_meant_by_its_name_or_the_beginning_of_its_id() {
+    let desk = Desk::new();
+    let [ann, ben, abba] =
+        [(0x11, "ann"), (0x12, "ben"), (0xAB, "abba")].map(|(n, name)| desk.register(n, name).to_string());
+    let state = |which: &str| desk.json(&["show", which]).ok().one()["state"].clone();
+    desk.run(&["suspend", "Ann"]).ok();
+    assert_eq!(
+        (state(&ann), state("ann"), state("1111")),
+        (json!("suspended"), json!("suspended"), json!("suspended"))
+    );
+    desk.run(&["revoke", &ben[..6]]).ok();
+    assert_eq!(state("ben"), "revoked");
+    // A name, and the beginning of another's id.
+    let other = desk.register(0xBA, "abab");
+    desk.json(&["revoke", "abab"]).fails(1, "which");
+    assert_eq!((state(&abba), state(&other.to_string())), (json!("active"), json!("active")));
+    desk.json(&["revoke", "nobody"]).fails(1, "no-such-key");
+    desk.json(&["revoke", "1"]).fails(1, "no-such-key");
+    // One that is over does not stand in the way of the next one with its name.
+    desk.run(&["free-name", "ben"]).ok();
+    let next = desk.register(0x13, "ben").to_string();
+    desk.run(&["suspend", "ben"]).ok();
+    assert_eq!((state(&next), state(&ben)), (json!("suspended"), json!("revoked")));
+}
+
+/// It would never work.
+#[test]
+fn a_code_for_another_server_is_not_made() {
+    let desk = Desk::bare();
+    desk.run(&["keygen", &desk.path("key")]).ok();
+    desk.run(&["init"]).ok();
+    assert_eq!(desk.json(&["status"]).ok().one()["server"], "gate.example");
+    let wrong = desk.json(&["code", "issue", "ann", "--server", "gait.example"]);
+    wrong.fails(1, "other-server");
+    assert!(wrong.err.contains("gate.example"), "{wrong:?}");
+    let names = desk.file("names", "ann\n");
+    let import = ["import", "codes", &names, "--out", &desk.path("codes"), "--server", "gait.example"];
+    desk.json(&import).fails(1, "other-server");
+    assert!(!std::path::Path::new(&desk.path("codes")).exists());
+    desk.json(&["code", "issue", "ann"]).ok();
+}
+
+#[test]
+fn the_log_is_followed() {
+    use std::io::{BufRead, BufReader};
+    let desk = Desk::new();
+    desk.register(1, "ann");
+    let mut command = desk.command(&["events", "--follow", "--json"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut kind = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["kind"].clone();
+    assert_eq!((kind(), kind()), (json!("granted"), json!("confirmed")));
+    desk.run(&["suspend", "ann"]).ok();
+    assert_eq!(kind(), "suspended");
+    desk.run(&["revoke", "ann"]).ok();
+    assert_eq!(kind(), "revoked");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn many_at_once_are_meant() {
     let desk = Desk::new();
     let keys = [1, 2].map(|n| desk.register(n, &format!("ann{n}")).to_string());
@@ -132,9 +193,19 @@ fn codes_are_told_once() {
     assert!(!everything.contains(&code) && !everything.contains(again["code"].as_str().unwrap()));
     desk.run(&["code", "withdraw", "ann"]).ok();
     desk.json(&["code", "withdraw", "ann"]).fails(1, "no-such-code");
-    // A code whose time is over is in nobody's way.
-    desk.json(&["code", "issue", "ann", "--at", "-1h"]).ok();
+    // A code whose time is over is not made, and is in nobody's way.
+    for over in [["--at", "-1h"], ["--at", "2020-01-01"], ["--in", "0"], ["--in", "0s"], ["--at", "now"]] {
+        desk.json(&[&["code", "issue", "ann"], &over[..]].concat()).fails(2, "usage");
+    }
+    assert!(desk.json(&["code", "list"]).ok().lines().is_empty());
+    desk.issue_over("ann");
     desk.json(&["code", "issue", "ann"]).ok();
+    desk.json(&["code", "expire", "ann", "--in", "0"]).fails(2, "usage");
+    // For a name that somebody holds, who has lost the token.
+    let key = desk.register(1, "eva").to_string();
+    desk.json(&["code", "issue", "eva"]).fails(1, "name-taken");
+    desk.json(&["code", "readmit", "eva", "--in", "1d"]).ok();
+    assert_eq!(desk.json(&["show", &key]).ok().one()["state"], "revoked");
 }
 
 #[test]
@@ -205,8 +276,11 @@ fn what_has_happened_is_in_the_log() {
         let events = desk.json(&[&["events"], arguments].concat()).ok().lines();
         events.iter().map(|event| event["kind"].as_str().unwrap().to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(kinds(&["--key", &key]), ["granted", "confirmed"]);
-    assert_eq!(kinds(&["--key", &key, "--newest-first"]), ["confirmed", "granted"]);
+    assert_eq!(kinds(&["--key", &key]), ["confirmed", "granted"]);
+    assert_eq!(kinds(&["--key", &key, "--oldest-first"]), ["granted", "confirmed"]);
+    assert_eq!(kinds(&[])[0], "code issued", "the newest");
+    let help = desk.run(&["events", "--help"]).ok().out;
+    assert!(help.contains("storage-key-lacking") && help.contains("session-refused"), "{help}");
     let shown = desk.json(&["show", &key, "--events", "1"]).ok().one();
     assert_eq!(shown["events"][0]["kind"], "confirmed");
     assert_eq!(kinds(&["--name", "ben"]), ["code issued"]);

@@ -11,6 +11,7 @@ use halfkey::record::{
 use halfkey::session::Address;
 use halfkey::sqlite::Store;
 use halfkey::store::StorageKeys;
+use halfkey::store::operation::IssueCode;
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{Alias, Digest, KeyId, Secret, TicketId, Txn, UnixTime};
 use serde_json::Value;
@@ -128,8 +129,28 @@ impl Desk {
     }
 
     pub(crate) fn keys(&self, file: &str) -> StorageKeys {
+        StorageKeys::new(self.key(file))
+    }
+
+    fn key(&self, file: &str) -> Secret {
         let digits = std::fs::read_to_string(self.path(file)).unwrap();
-        StorageKeys::new(Secret::new(*digits.trim().parse::<Digest>().unwrap().as_bytes()))
+        Secret::new(*digits.trim().parse::<Digest>().unwrap().as_bytes())
+    }
+
+    /// Issues a code whose time is over, as one that was issued long ago.
+    pub(crate) fn issue_over(&self, name: &str) {
+        let (name, secret, now) = (name.parse().unwrap(), Secret::new([1; 32]), UnixTime::now());
+        let expires = Some(UnixTime::from_secs(now.as_secs() - 3600));
+        self.store().run(&IssueCode { name, secret, expires }, now).unwrap();
+    }
+
+    /// The store as a program has it whose current key is in this file.
+    pub(crate) fn store_with(&self, current: &str, other: Option<&str>) -> Store {
+        let mut keys = self.keys(current);
+        if let Some(other) = other {
+            keys = keys.and(self.key(other));
+        }
+        Store::open(self.path("db"), keys).unwrap()
     }
 
     /// Registers the `n`th user under a name; every id and secret is made of `n`.

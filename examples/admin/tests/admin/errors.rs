@@ -12,7 +12,7 @@ fn arguments_that_say_nothing() {
     for arguments in [
         &["dance"][..],
         &["show"],
-        &["show", "00"],
+        &["show", "a b"],
         &["list", "--limit", "0"],
         &["list", "--limit", "5", "--all"],
         &["list", "--state", "asleep"],
@@ -59,12 +59,21 @@ fn key_files_that_are_none() {
     let run = status(&desk.path("key"));
     run.fails(2, "file");
     assert!(run.err.contains("chmod 600"));
+    let group = |file: &str| desk.json(&["status", "--group-may-read", "--key-file", file]);
+    let run = group(&desk.path("key"));
+    assert!(run.exit == Some(0) && run.err.contains("the group may read this key"), "{run:?}");
+    for mode in [0o660, 0o644, 0o604] {
+        std::fs::set_permissions(desk.path("key"), std::fs::Permissions::from_mode(mode)).unwrap();
+        group(&desk.path("key")).fails(2, "file");
+    }
 }
 
 #[test]
 fn stores_that_are_none() {
     let desk = Desk::new();
-    desk.json(&["status", "--db", &desk.path("nowhere")]).fails(3, "not-a-store");
+    let nowhere = desk.json(&["status", "--db", &desk.path("nowhere")]);
+    nowhere.fails(3, "not-a-store");
+    assert!(nowhere.err.contains("nowhere: there is no store"), "{nowhere:?}");
     let text = desk.file("text", "no database".repeat(1000));
     desk.json(&["status", "--db", &text]).fails(3, "not-a-store");
     desk.run(&["keygen", &desk.path("other")]).ok();
@@ -76,6 +85,26 @@ fn stores_that_are_none() {
     std::fs::write(&file, bytes).unwrap();
     let run = desk.json(&["list"]);
     assert_eq!(run.exit, Some(3), "{run:?}");
+}
+
+/// As on a file system that is mounted to be read.
+#[test]
+fn a_store_that_cannot_be_written_is_read() {
+    let desk = Desk::new();
+    desk.register(1, "ann");
+    let file = desk.path("db");
+    for end in ["", "-wal", "-shm"] {
+        let file = format!("{file}{end}");
+        if std::path::Path::new(&file).exists() {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o400)).unwrap();
+        }
+    }
+    // A process with all rights can write all the same.
+    if std::fs::OpenOptions::new().append(true).open(&file).is_ok() {
+        return;
+    }
+    assert_eq!(desk.json(&["list"]).ok().one()["name"], "ann");
+    desk.json(&["suspend", "ann"]).fails(3, "read-only");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::desk::{Desk, Run};
 use halfkey::port::EntitlementStore;
 use halfkey::record::{Applicant, ProofId};
 use halfkey::registration::ActivationCode;
-use halfkey::store::operation::WithdrawCode;
+use halfkey::store::operation::{SetCodeExpiry, WithdrawCode};
 use halfkey::{ServerName, UnixTime, UserName};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -106,6 +106,75 @@ fn a_first_line_may_name_the_columns() {
     assert_eq!(desk.json(&["group", "list", "--all"]).ok().one()["user_id"], "user-1");
 }
 
+/// Nothing is issued for a name that is really a whole line.
+#[test]
+fn other_delimiters_are_not_taken_for_names() {
+    let desk = Desk::new();
+    for (name, text) in [
+        ("semicolons", "name;expires\nana;2999-01-31\nben;\n"),
+        ("bare", "ana\nben;2999-01-31\n"),
+        ("tabs", "ana\t2999-01-31\n"),
+    ] {
+        let file = desk.file(name, text);
+        let run = desk.json(&["import", "codes", &file, "--out", &desk.path("none")]);
+        run.fails(2, "file");
+        assert!(run.err.contains("--delimiter") && run.out.is_empty(), "{run:?}");
+        assert!(desk.json(&["code", "list"]).ok().lines().is_empty());
+    }
+    let file = desk.path("semicolons");
+    let sum =
+        desk.json(&["import", "codes", &file, "--out", &desk.path("codes"), "--delimiter", ";"]).ok().one();
+    assert_eq!((&sum["done"], &sum["bad"]), (&json!(2), &json!(0)));
+    let listed = desk.json(&["code", "list"]).ok().lines();
+    assert_eq!(listed[0]["expires"], "2999-01-31T00:00:00Z");
+    // A name may have a semicolon, if that is said; a time that is over is no time for a code.
+    let file = desk.file("odd", "a;b\ncas,2020-01-01\n");
+    let run = desk.json(&["import", "codes", &file, "--out", &desk.path("odd-codes"), "--delimiter", ","]);
+    assert_eq!(complaints(&run), [(2, "over".to_string())]);
+    assert_eq!(written(&desk, "odd-codes").keys().collect::<Vec<_>>(), ["a;b"]);
+    let groups = desk.file("groups", "user-1;g\n");
+    desk.json(&["import", "groups", &groups]).fails(2, "file");
+    desk.json(&["import", "groups", &groups, "--delimiter", ";"]).ok();
+}
+
+/// A spreadsheet must not run what somebody chose as a name.
+#[test]
+fn names_that_are_formulas_are_written_inert_and_read_back() {
+    let desk = Desk::new();
+    let names = ["=2+5", "+1", "-x", "@sum", "'=1", "ann"];
+    let file = desk.file("names", names.join("\n").replace("'=1", "''=1"));
+    let import = ["import", "codes", &file, "--out", &desk.path("codes"), "--delimiter", ","];
+    assert_eq!(desk.json(&import).ok().one()["done"], 6);
+    let text = std::fs::read_to_string(desk.path("codes")).unwrap();
+    assert!(text.lines().all(|line| !line.starts_with(['=', '+', '-', '@'])), "{text}");
+    let mut known: Vec<_> =
+        desk.json(&["code", "list"]).ok().lines().iter().map(|code| code["name"].clone()).collect();
+    known.sort_by_key(ToString::to_string);
+    let mut wanted: Vec<_> = names.iter().map(|name| json!(name)).collect();
+    wanted.sort_by_key(ToString::to_string);
+    assert_eq!(known, wanted);
+    // The rerun reads its own file, and a list made of that file means the same names.
+    assert_eq!(desk.json(&import).ok().one()["skipped"], 6);
+    let again: String = text.lines().map(|line| format!("{}\n", line.rsplit_once(',').unwrap().0)).collect();
+    let again = desk.file("again", again);
+    let import = ["import", "codes", &again, "--out", &desk.path("codes"), "--delimiter", ","];
+    assert_eq!(desk.json(&import).ok().one()["skipped"], 6);
+}
+
+#[test]
+fn standard_input_is_read() {
+    use std::io::Write as _;
+    let desk = Desk::new();
+    let mut command = desk.command(&["import", "codes", "-", "--out", &desk.path("codes"), "--json"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"ann\nben;x\n").unwrap();
+    let run = Run::of(child.wait_with_output().unwrap());
+    assert_eq!(complaints(&run), [(2, "delimiter".to_string())]);
+    assert_eq!(run.one()["done"], 1);
+    all_are_good(&desk, &written(&desk, "codes"));
+}
+
 #[test]
 fn no_other_file_is_written_to() {
     let desk = Desk::new();
@@ -158,7 +227,7 @@ fn a_rerun_mends() {
 fn another_code_is_not_the_one_that_was_written() {
     let desk = Desk::new();
     desk.register(1, "taken");
-    desk.run(&["code", "issue", "over", "--at", "2020-01-01"]).ok();
+    desk.issue_over("over");
     let file = desk.file("names", "heard\n");
     let import = ["import", "codes", &file, "--out", &desk.path("codes"), "--in", "1d"];
     desk.json(&import).ok();
@@ -173,9 +242,9 @@ fn another_code_is_not_the_one_that_was_written() {
     // And what an operator did before the import was started again.
     desk.run(&["code", "issue", "by-hand"]).ok();
     let by_hand = desk.json(&["code", "list"]).ok().lines();
-    desk.run(&["code", "issue", "over-by-hand", "--at", "2020-01-01"]).ok();
+    desk.issue_over("over-by-hand");
     desk.run(&["code", "issue", "twice-by-hand"]).ok();
-    desk.run(&["code", "reissue", "twice-by-hand", "--at", "2020-01-01"]).ok();
+    desk.issue_over("twice-by-hand");
 
     let run = desk.json(&import);
     run.fails(1, "some-failed");
@@ -197,7 +266,9 @@ fn another_code_is_not_the_one_that_was_written() {
     );
 
     // A code that is over was heard of all the same, and nothing more is done.
-    desk.run(&["code", "expire", "none", "--at", "2020-01-01"]).ok();
+    let over = Some(UnixTime::from_secs(UnixTime::now().as_secs() - 1));
+    let expire = SetCodeExpiry { name: UserName::new("none").unwrap(), expires: over };
+    desk.store().run(&expire, UnixTime::now()).unwrap();
     let sum = desk.json(&import).one();
     assert_eq!((&sum["done"], &sum["skipped"], &sum["bad"]), (&json!(0), &json!(4), &json!(3)));
     // The same where the lines are gone.
