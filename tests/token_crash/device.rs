@@ -47,7 +47,6 @@ pub(crate) fn waiting(n: u8) -> Attempt {
     ];
     let template = Template::new(fields).unwrap();
     Attempt::Waiting(Waiting {
-        replaces: None,
         txn: Txn::new([n; 16]),
         server_name: ServerName::new("gate.example").unwrap(),
         ticket_id: TicketId::new([n; 16]),
