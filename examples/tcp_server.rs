@@ -15,7 +15,7 @@
 mod tcp;
 
 use halfkey::certificate::{CertificateRequest, Chain, IssuerName, Validity};
-use halfkey::driver::{Acceptor, Approval, Observer, ServerSession};
+use halfkey::driver::{Acceptor, Approval, Framed, Observer, ServerSession, Transport, peer_name};
 use halfkey::exchange::{RequestKind, ServerEvent};
 use halfkey::key::IssuerKey;
 use halfkey::memory::{Authority, Store};
@@ -30,10 +30,12 @@ use halfkey::store::operation::{
     Entitle, IssueCode, ListRegistrations, ListRequests, RequestFilter, Revoke, RevokeEntitlement,
 };
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{AccessPath, ApplicationName, ServerName, ServerSettings, SystemRandom, UnixTime, UserName};
+use halfkey::{
+    AccessPath, ApplicationName, ErrorReason, ServerName, ServerSettings, SystemRandom, UnixTime, UserName,
+};
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -80,7 +82,7 @@ fn main() -> std::process::ExitCode {
         say(format_args!("{} listens on {}", gate.settings.name, listener.local_addr()?));
         loop {
             match listener.accept() {
-                Ok((stream, address)) => gate.admit(stream, address.ip()),
+                Ok((stream, address)) => gate.admit(stream, peer_name(address.ip())),
                 Err(error) => {
                     // Out of file descriptors, say: let some connections end.
                     say(format_args!("accept: {error}"));
@@ -96,7 +98,7 @@ struct Gate {
     settings: Arc<ServerSettings>,
     store: Arc<Store>,
     acceptor: Acceptor,
-    crowd: Mutex<HashMap<IpAddr, usize>>,
+    crowd: Mutex<HashMap<String, usize>>,
 }
 
 /// Requests of each address within a second.
@@ -195,31 +197,31 @@ impl Gate {
     }
 
     /// Serves a connection in a thread of its own, if there is room for it.
-    fn admit(self: &Arc<Self>, stream: TcpStream, peer: IpAddr) {
+    fn admit(self: &Arc<Self>, stream: TcpStream, peer: String) {
         let mut crowd = lock(&self.crowd);
         let (all, own) = (crowd.values().sum::<usize>(), crowd.get(&peer).copied().unwrap_or(0));
         if all >= MOST.0 || own >= MOST.1 {
+            // It may not listen, and nothing waits for that: a few bytes fit into the socket's buffer.
+            let _ = stream.set_nonblocking(true);
+            let _ = Framed(&stream).send(ErrorReason::Busy.frame().as_bytes());
             return say(format_args!("{peer}: too many connections"));
         }
-        let place = Place { gate: Arc::clone(self), peer };
-        crowd.insert(peer, own.saturating_add(1));
+        let place = Place { gate: Arc::clone(self), peer: peer.clone() };
+        crowd.insert(peer.clone(), own.saturating_add(1));
         drop(crowd);
         let served = std::thread::Builder::new().spawn(move || {
             let place = place;
-            place.gate.serve(stream, place.peer);
+            place.gate.serve(stream, &place.peer);
         });
         if let Err(error) = served {
             say(format_args!("{peer}: no thread: {error}"));
         }
     }
 
-    fn serve(&self, stream: TcpStream, peer: IpAddr) {
-        // An offer is valid for one peer, by address without the port: otherwise a token that connects
-        // again with an R2 seem a stranger.
-        let name = peer.to_string();
+    fn serve(&self, stream: TcpStream, peer: &str) {
         let _ = stream.set_nodelay(true);
         let stream = Patient::new(stream, PATIENCE.0, PATIENCE.1);
-        let served = self.acceptor.accept(stream, name.as_bytes());
+        let served = self.acceptor.accept(stream, peer.as_bytes());
         if let Err(error) = served.and_then(|session| session.map_or(Ok(()), echo)) {
             say(format_args!("{peer}: {error}"));
         }
@@ -321,7 +323,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// A connection's place among those that are served, given back when it ends, however it ends.
 struct Place {
     gate: Arc<Gate>,
-    peer: IpAddr,
+    peer: String,
 }
 
 impl Drop for Place {

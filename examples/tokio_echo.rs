@@ -11,7 +11,7 @@ use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::template::Template;
-use halfkey::tokio::{Acceptor, Connector, OffExecutor, RegistrationOutcome};
+use halfkey::tokio::{Acceptor, Connector, OffExecutor, RegistrationOutcome, peer_name};
 use halfkey::{AccessPath, ServerName, ServerSettings, SystemRandom};
 use setting::Setting;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ async fn serve(listener: TcpListener, settings: Arc<ServerSettings>, keys: Arc<S
     loop {
         let ((stream, peer), acceptor) = (listener.accept().await?, acceptor.clone());
         tokio::spawn(async move {
-            if let Some(session) = acceptor.accept(stream, peer.ip().to_string()).await? {
+            if let Some(session) = acceptor.accept(stream, peer_name(peer.ip())).await? {
                 let (mut read, mut write) = session.into_split();
                 tokio::io::copy(&mut read, &mut write).await?;
                 write.shutdown().await?;

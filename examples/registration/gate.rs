@@ -2,7 +2,7 @@
 
 use super::cast::{Clock, Result, secret_bytes};
 use halfkey::certificate::Chain;
-use halfkey::driver::{Acceptor, ServerEnd, WriteHalf};
+use halfkey::driver::{Acceptor, ServerEnd, WriteHalf, peer_name};
 use halfkey::key::{KemPrivateKey, OfferKey};
 use halfkey::memory::{Server, Store};
 use halfkey::policy::Policy;
@@ -226,7 +226,7 @@ impl Inside {
             thread::spawn(move || {
                 // The peer's address without its port: a token that calls again is the same peer. A
                 // connection that breaks is no event.
-                let _ = inside.talk(&line, peer.ip().to_string().as_bytes());
+                let _ = inside.talk(&line, peer_name(peer.ip()).as_bytes());
                 let _ = line.stream.shutdown(Shutdown::Both);
                 lock(&inside.lines).retain(|other| !Arc::ptr_eq(other, &line));
             });

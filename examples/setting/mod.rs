@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each example uses its own part")]
 
 use halfkey::certificate::{CertificateRequest, IssuerName, TrustAnchors, Validity, VerifiedServer};
-use halfkey::driver::{Acceptor, Connector, RegistrationOutcome};
+use halfkey::driver::{Acceptor, Connector, RegistrationOutcome, peer_name};
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server};
 use halfkey::policy::{Policy, SuiteList};
@@ -77,7 +77,7 @@ impl Setting {
 fn serve(acceptor: &Acceptor, listener: &TcpListener) -> io::Result<()> {
     loop {
         let (stream, peer) = listener.accept()?;
-        if let Some(session) = acceptor.accept(stream, peer.ip().to_string().as_bytes())? {
+        if let Some(session) = acceptor.accept(stream, peer_name(peer.ip()).as_bytes())? {
             return session.close().map(drop);
         }
     }

@@ -1,10 +1,11 @@
 //! A server's loop: registrations, then perhaps a session, over one connection.
 
 use super::hooks::{Approval, Observer};
+use super::offers::Offers;
 use super::server_end::{Serve, ServerEnd, ServerSession, Sessions};
 use super::stream::Session;
 use super::{Framed, Transport};
-use crate::exchange::{RequestKind, ServerEvent, ServerExchange, ServerReply, ServerTurn};
+use crate::exchange::{KeysTurn, RequestKind, ServerEvent, ServerExchange, ServerReply, ServerTurn};
 use crate::id::KeyId;
 use crate::moment::Moment;
 use crate::port::{AuthServer, EntitlementStore};
@@ -14,6 +15,8 @@ use crate::time::UnixTime;
 use core::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Accepts connections of tokens, blocking. A clone is the same server, and may work on another thread.
 #[derive(Clone)]
@@ -30,6 +33,9 @@ struct Hands {
     observer: Box<dyn Observer>,
     clock: Box<dyn Fn() -> UnixTime + Send + Sync>,
     sessions: Sessions,
+    offers: Offers,
+    /// True while a thread waits to erase the ephemeral keys that are due.
+    forgets: AtomicBool,
 }
 
 /// Makes an [`Acceptor`].
@@ -84,13 +90,15 @@ impl Acceptor {
                 observer: Box::new(()),
                 clock: Box::new(UnixTime::now),
                 sessions: Sessions::default(),
+                offers: Offers::default(),
+                forgets: AtomicBool::new(false),
             },
         }
     }
 
     /// Serves one connection until a session is open on it: `None` when the peer has ended the connection
     /// before, as it does after a registration. `peer` is a name for the sender on this transport, at most
-    /// 64 bytes: an address without its port, so that a token that reconnects is still the same peer.
+    /// 64 bytes, such as [`peer_name`](super::peer_name) gives: a token that reconnects is still the same peer.
     ///
     /// Set the stream's timeouts yourself.
     ///
@@ -138,13 +146,53 @@ impl Acceptor {
     /// Answers one frame, for transports of one request and one answer: begin with
     /// [`ServerExchange::stateless`].
     pub fn answer(&self, exchange: ServerExchange, peer: &[u8], frame: &[u8]) -> ServerReply {
-        self.hands.perform(exchange.receive(frame, self.hands.moment()), peer)
+        let reply = self.hands.perform(exchange.receive(frame, self.hands.moment()), peer);
+        if reply.events.iter().any(|event| matches!(event, ServerEvent::Offered)) {
+            forget_later(&self.hands);
+        }
+        reply
+    }
+
+    /// Erases the ephemeral keys that are due, and returns when the next one is. A thread of the acceptor's does it
+    /// in time; a program that runs none calls this.
+    #[must_use = "the next key is due then"]
+    pub fn forget(&self) -> Option<UnixTime> {
+        self.hands.keys.forget((self.hands.clock)())
+    }
+}
+
+/// Begins a thread that erases ephemeral keys when they are due, unless one is there. It ends with the last key, and
+/// does not keep the acceptor.
+fn forget_later(hands: &Arc<Hands>) {
+    if hands.forgets.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let waits = Arc::downgrade(hands);
+    let thread = std::thread::Builder::new().name("halfkey-forget".into()).spawn(move || {
+        while let Some(hands) = waits.upgrade() {
+            let now = (hands.clock)();
+            let Some(due) = hands.keys.forget(now) else {
+                return hands.forgets.store(false, Ordering::Release);
+            };
+            drop(hands);
+            // A clock may be set: it is looked at again every minute.
+            let seconds = due.as_secs().saturating_sub(now.as_secs()).clamp(1, 60);
+            std::thread::sleep(Duration::from_secs(seconds));
+        }
+    });
+    if thread.is_err() {
+        hands.forgets.store(false, Ordering::Release);
     }
 }
 
 impl Hands {
     fn admits(&self, peer: &[u8], kind: Option<RequestKind>) -> bool {
         kind.is_none_or(|kind| self.observer.admits(peer, kind))
+    }
+
+    /// Tells whether the offer of a costly request is still good for it.
+    fn is_good_for(&self, need: &KeysTurn) -> bool {
+        need.offer().is_none_or(|offer| self.offers.admits(offer, (self.clock)()))
     }
 }
 
@@ -157,7 +205,9 @@ impl Serve for Hands {
         let reply = loop {
             turn = match turn {
                 ServerTurn::Store(need) if !self.admits(peer, need.kind()) => need.refuse(),
-                ServerTurn::Keys(need) if !self.admits(peer, need.kind()) => need.refuse(),
+                ServerTurn::Keys(need) if !self.admits(peer, need.kind()) || !self.is_good_for(&need) => {
+                    need.refuse()
+                }
                 ServerTurn::Store(need) => need.ask(&*self.store),
                 ServerTurn::Keys(need) => need.ask(&*self.keys),
                 ServerTurn::Operator(need) => {

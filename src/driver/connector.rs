@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 
 /// Time for an answer, where frames come that are none. While nothing comes, the stream's own timeout counts.
 const ANSWER: Duration = Duration::from_secs(60);
+/// Times that a message is sent again after answers that are none.
+const TRIES: u32 = 8;
 
 /// Registers a token and opens sessions with it, blocking. A clone has the same token, and may work on
 /// another thread.
@@ -330,15 +332,15 @@ impl<T: Token + 'static> Connector<T> {
         }
     }
 
-    /// Plays turns and carries frames until there is news. A forged answer is passed over, for as long as an
-    /// answer may take.
+    /// Plays turns and carries frames until there is news. A forged answer is passed over, a few times and for as
+    /// long as an answer may take: the same message is sent again, since the right answer may have been damaged.
     fn converse<S: Read + Write>(
         &self,
         link: &mut Framed<S>,
         mut turn: TokenTurn,
         mut user: impl FnMut(UserTurn) -> Result<TokenTurn, ConnectError>,
     ) -> Result<(News, Option<TokenExchange>), ConnectError> {
-        let (mut forged, mut sent) = (None, Instant::now());
+        let (mut forged, mut sent, mut last, mut tries) = (None, Instant::now(), Vec::new(), 0);
         loop {
             turn = match turn {
                 TokenTurn::User(need) => user(need)?,
@@ -347,14 +349,15 @@ impl<T: Token + 'static> Connector<T> {
                     let reply = self.hands.perform(turn);
                     if !reply.send.is_empty() {
                         reply.send.iter().try_for_each(|frame| link.send(frame))?;
-                        (forged, sent) = (None, Instant::now());
+                        (forged, sent, last, tries) = (None, Instant::now(), reply.send, TRIES);
                     }
                     let next = match (reply.news, reply.next) {
                         (None, Some(next)) => next,
                         (Some(News::Failed(error)), Some(next))
-                            if !is_answer(&error) && sent.elapsed() < ANSWER =>
+                            if !is_answer(&error) && tries > 0 && sent.elapsed() < ANSWER =>
                         {
-                            forged = Some(error);
+                            (forged, tries) = (Some(error), tries.saturating_sub(1));
+                            last.iter().try_for_each(|frame| link.send(frame))?;
                             next
                         }
                         (Some(news), next) => return Ok((news, next)),

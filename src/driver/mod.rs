@@ -17,7 +17,9 @@ mod connect_error;
 mod connector;
 mod frames;
 mod hooks;
+mod offers;
 mod outcome;
+mod peer;
 mod server_end;
 mod split;
 mod stream;
@@ -29,9 +31,12 @@ pub use client_end::{ClientSession, TokenEnd};
 pub use connect_error::{ConnectError, FillError};
 pub use connector::{Connector, ConnectorBuilder};
 pub use hooks::{Approval, Observer};
+#[cfg(feature = "tokio")]
+pub(crate) use offers::Offers;
 pub use outcome::{Recovered, RegistrationOutcome};
 #[cfg(feature = "tokio")]
 pub(crate) use outcome::{is_answer, outcome, unexpected};
+pub use peer::peer_name;
 pub use server_end::{ServerEnd, ServerSession};
 pub use split::{ReadHalf, WriteHalf};
 pub use stream::{End, Session};

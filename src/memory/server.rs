@@ -253,4 +253,11 @@ impl AuthServer for Server {
         let ss_e = ss_e.map_err(|_| AuthServerError::Ciphertext)?;
         Ok(Decapsulated { ssk1, ss_e })
     }
+
+    fn forget(&self, now: UnixTime) -> Option<UnixTime> {
+        let mut inner = self.lock();
+        inner.forget_lapsed(now, self.offer_ttl);
+        let keep = ISSUED_FOR.saturating_add(self.offer_ttl).saturating_add(1);
+        inner.ephemerals.iter().map(|key| key.made.after(keep)).min()
+    }
 }

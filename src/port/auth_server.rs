@@ -108,6 +108,13 @@ pub trait AuthServer: Send + Sync {
     /// # Errors
     /// [`AuthServerError`], for the operator alone.
     fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError>;
+
+    /// Erases the ephemeral keys whose last offer has ended by now, and returns the time at which the next one is
+    /// due; `None` while none is held. A driver asks when an offer was made and from then on when it is due, since
+    /// nothing else may come for a month. Without it, keys are erased with the next question.
+    fn forget(&self, _now: UnixTime) -> Option<UnixTime> {
+        None
+    }
 }
 
 impl<T: AuthServer + ?Sized> AuthServer for alloc::sync::Arc<T> {
@@ -121,5 +128,9 @@ impl<T: AuthServer + ?Sized> AuthServer for alloc::sync::Arc<T> {
 
     fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
         (**self).decapsulate(sealed, now)
+    }
+
+    fn forget(&self, now: UnixTime) -> Option<UnixTime> {
+        (**self).forget(now)
     }
 }

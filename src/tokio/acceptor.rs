@@ -6,7 +6,7 @@ use super::hands::{AsyncApproval, AtOnce, InTime, Keys};
 use super::limits::Limits;
 use super::places::Places;
 use super::server::ServerSession;
-use crate::driver::{Approval, Observer};
+use crate::driver::{Approval, Observer, Offers};
 use crate::exchange::{ServerExchange, ServerReply, ServerTurn};
 use crate::id::KeyId;
 use crate::moment::Moment;
@@ -68,7 +68,7 @@ impl AcceptorBuilder {
 
     /// Tells the time by `clock` instead of the system's clock.
     pub fn clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
-        self.serving.clock = Box::new(clock);
+        self.serving.clock = Arc::new(clock);
         self
     }
 
@@ -101,8 +101,9 @@ impl Acceptor {
                 store: Arc::new(store),
                 operator: Arc::new(AtOnce(approval)),
                 observer: Box::new(()),
-                clock: Box::new(UnixTime::now),
+                clock: Arc::new(UnixTime::now),
                 places: Places::new(limits.connections, limits.connections_per_peer),
+                offers: Offers::default(),
                 limits,
             },
             keys,
@@ -111,7 +112,8 @@ impl Acceptor {
 
     /// Serves one connection until a session is open on it: `None` when the peer has ended the connection
     /// before, as it does after a registration. `peer` is a name for the sender on this transport, at most 64
-    /// bytes: an address without its port, so that a token that reconnects is still the same peer.
+    /// bytes, such as [`peer_name`](crate::driver::peer_name) gives: a token that reconnects is still the same
+    /// peer.
     ///
     /// A session that is still open counts among the connections until it is dropped.
     ///

@@ -2,17 +2,16 @@
 
 use super::end::Failure;
 use super::error::AcceptError;
-use super::hands::{AnyStore, Keys, Operator};
+use super::hands::{AnyStore, Clock, Keys, Operator};
 use super::limits::Limits;
 use super::link::{Link, Patience};
 use super::places::{NoPlace, Place, Places};
 use super::server::{ServerEnd, ServerSession, session};
-use crate::driver::Observer;
-use crate::exchange::{RequestKind, ServerExchange, ServerReply, ServerTurn};
+use crate::driver::{Observer, Offers};
+use crate::exchange::{KeysTurn, RequestKind, ServerEvent, ServerExchange, ServerReply, ServerTurn};
 use crate::moment::Moment;
 use crate::settings::ServerSettings;
 use crate::step::ErrorReason;
-use crate::time::UnixTime;
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::Poll;
@@ -33,9 +32,10 @@ pub(super) struct Serving {
     pub(super) store: Arc<dyn AnyStore>,
     pub(super) operator: Arc<dyn Operator>,
     pub(super) observer: Box<dyn Observer>,
-    pub(super) clock: Box<dyn Fn() -> UnixTime + Send + Sync>,
+    pub(super) clock: Arc<Clock>,
     pub(super) limits: Limits,
     pub(super) places: Arc<Places>,
+    pub(super) offers: Offers,
 }
 
 impl Serving {
@@ -63,7 +63,9 @@ impl Serving {
         loop {
             turn = match turn {
                 ServerTurn::Store(need) if !self.admits(peer, need.kind()) => need.refuse(),
-                ServerTurn::Keys(need) if !self.admits(peer, need.kind()) => need.refuse(),
+                ServerTurn::Keys(need) if !self.admits(peer, need.kind()) || !self.is_good_for(&need) => {
+                    need.refuse()
+                }
                 ServerTurn::Store(need) => Arc::clone(&self.store).ask(need).await,
                 ServerTurn::Keys(need) => self.keys.ask(need).await?,
                 ServerTurn::Operator(need) => {
@@ -78,9 +80,17 @@ impl Serving {
         kind.is_none_or(|kind| self.observer.admits(peer, kind))
     }
 
+    /// Tells whether the offer of a costly request is still good for it.
+    fn is_good_for(&self, need: &KeysTurn) -> bool {
+        need.offer().is_none_or(|offer| self.offers.admits(offer, (self.clock)()))
+    }
+
     /// Tells the observer what has happened.
     pub(super) fn told(&self, peer: &[u8], reply: ServerReply) -> ServerReply {
         reply.events.iter().for_each(|event| self.observer.event(peer, event));
+        if reply.events.iter().any(|event| matches!(event, ServerEvent::Offered)) {
+            self.keys.forget_later(&self.clock);
+        }
         reply
     }
 

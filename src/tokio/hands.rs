@@ -10,6 +10,7 @@ use crate::time::UnixTime;
 use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -77,13 +78,19 @@ pub(super) struct Keys {
     work: Arc<Semaphore>,
     /// Questions at work or waiting.
     room: Arc<Semaphore>,
+    /// True while a task waits to erase the ephemeral keys that are due.
+    forgets: Arc<AtomicBool>,
 }
+
+/// A clock.
+pub(super) type Clock = dyn Fn() -> UnixTime + Send + Sync;
 
 impl Keys {
     pub(super) fn new(keys: Arc<dyn AuthServer>, limits: &Limits) -> Self {
         let at_once = limits.keys_at_once.clamp(1, Semaphore::MAX_PERMITS);
         let room = at_once.saturating_add(limits.keys_waiting).min(Semaphore::MAX_PERMITS);
-        Self { keys, work: Arc::new(Semaphore::new(at_once)), room: Arc::new(Semaphore::new(room)) }
+        let (work, room) = (Arc::new(Semaphore::new(at_once)), Arc::new(Semaphore::new(room)));
+        Self { keys, work, room, forgets: Arc::default() }
     }
 
     /// Asks on a thread of its own. None where that thread was lost.
@@ -98,6 +105,28 @@ impl Keys {
             answered
         });
         asked.await.ok()
+    }
+
+    /// Begins a task that erases ephemeral keys when they are due, unless one is there. It ends with the last key,
+    /// and does not keep the keys.
+    pub(super) fn forget_later(&self, clock: &Arc<Clock>) {
+        if self.forgets.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (keys, forgets) = (Arc::downgrade(&self.keys), Arc::clone(&self.forgets));
+        let clock = Arc::clone(clock);
+        tokio::spawn(async move {
+            while let Some(keys) = keys.upgrade() {
+                let now = clock();
+                // The holder may be a device.
+                let due = spawn_blocking(move || keys.forget(now)).await.ok().flatten();
+                let Some(due) = due else { break };
+                // A clock may be set: it is looked at again every minute.
+                let seconds = due.as_secs().saturating_sub(now.as_secs()).clamp(1, 60);
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+            }
+            forgets.store(false, Ordering::Release);
+        });
     }
 
     /// Work that has begun is not turned away.

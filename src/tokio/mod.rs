@@ -5,7 +5,7 @@
 //! use halfkey::memory::Store;
 //! use halfkey::port::{AuthServer, Token};
 //! use halfkey::registration::{server::Decision, token::Credential};
-//! use halfkey::tokio::{Acceptor, Connector, FillError, OffExecutor, RegistrationOutcome};
+//! use halfkey::tokio::{Acceptor, Connector, FillError, OffExecutor, RegistrationOutcome, peer_name};
 //! use halfkey::{ServerName, ServerSettings};
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //! use tokio::net::{TcpListener, TcpStream};
@@ -18,7 +18,7 @@
 //!     loop {
 //!         let ((stream, peer), acceptor) = (listener.accept().await?, acceptor.clone());
 //!         tokio::spawn(async move {
-//!             let Ok(Some(session)) = acceptor.accept(stream, peer.ip().to_string()).await else { return };
+//!             let Ok(Some(session)) = acceptor.accept(stream, peer_name(peer.ip())).await else { return };
 //!             let (mut read, mut write) = session.into_split();
 //!             let _ = tokio::io::copy(&mut read, &mut write).await; // an echo
 //!             let _ = write.shutdown().await;
@@ -77,7 +77,7 @@ mod turns;
 mod waiters;
 
 pub use crate::driver::Recovered;
-pub use crate::driver::{ConnectError, FillError, RegistrationOutcome};
+pub use crate::driver::{ConnectError, FillError, RegistrationOutcome, peer_name};
 pub use acceptor::{Acceptor, AcceptorBuilder};
 pub use client::{ClientHandle, ClientSession, TokenEnd};
 pub use connector::{Connector, ConnectorBuilder, Timeouts};

@@ -13,4 +13,5 @@
 mod register;
 mod rights;
 mod session;
+mod strangers;
 mod world;

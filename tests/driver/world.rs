@@ -16,6 +16,7 @@ use halfkey::{
 };
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -24,6 +25,8 @@ pub struct World {
     pub store: Arc<Store>,
     pub acceptor: Acceptor,
     pub decision: Arc<Mutex<Decision>>,
+    /// Seconds by which the server's clock is ahead.
+    pub ahead: Arc<AtomicU64>,
     anchors: TrustAnchors,
 }
 
@@ -52,11 +55,13 @@ impl World {
         change(&mut settings);
         let keys = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom).unwrap();
         let (store, decision) = (Arc::new(Store::new()), Arc::new(Mutex::new(grant())));
-        let decided = Arc::clone(&decision);
+        let (decided, ahead) = (Arc::clone(&decision), Arc::<AtomicU64>::default());
+        let clock = Arc::clone(&ahead);
         let acceptor = Acceptor::builder(settings, keys, Arc::clone(&store))
             .approval(move |_: &EnrolmentRequest| decided.lock().unwrap().clone())
+            .clock(move || UnixTime::now().after(clock.load(Ordering::Relaxed)))
             .build();
-        Self { name, store, acceptor, decision, anchors: authority.trust_anchor().unwrap().into() }
+        Self { name, store, acceptor, decision, ahead, anchors: authority.trust_anchor().unwrap().into() }
     }
 
     pub fn decide(&self, decision: Decision) {

@@ -14,6 +14,7 @@ mod offer;
 mod server;
 mod server_table;
 mod standing;
+mod strangers;
 mod token;
 mod token_table;
 mod world;

@@ -121,11 +121,7 @@ fn r2_that_was_changed_gets_one_word_or_an_outcome_of_one_size() {
             if is::<Outcome<'_>>(&answered) {
                 outcomes += 1;
                 assert_eq!(content(&content(&answered, 1), 3).len(), size, "byte {place}");
-                assert_eq!(
-                    *store.power.calls.lock().unwrap(),
-                    ["outcome", "applicant", "commit"],
-                    "byte {place}"
-                );
+                assert_eq!(*store.power.calls.lock().unwrap(), ["outcome", "applicant"], "byte {place}");
                 let error = applicant.refuses(world, &applied.half, &answered);
                 assert_eq!(error, TokenRegistrationError::Sealed, "byte {place}");
             } else if refusal(&answered) == Some(ErrorReason::Restart) {

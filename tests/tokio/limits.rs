@@ -332,3 +332,29 @@ async fn carry(from: &mut DuplexStream, to: &mut DuplexStream) {
     from.read_exact(&mut frame[4..]).await.unwrap();
     to.write_all(&frame).await.unwrap();
 }
+
+/// Nobody calls for an hour: the ephemeral key is erased all the same, when it is due.
+#[tokio::test(start_paused = true)]
+async fn ephemeral_keys_are_erased_when_they_are_due() {
+    let (settings, keys, anchors) = parts();
+    let (keys, name) = (Arc::new(keys), settings.name.clone());
+    let (start, began) = (UnixTime::now(), Instant::now());
+    let store = OffExecutor::new(Store::new());
+    let acceptor = Acceptor::builder(settings, Arc::clone(&keys), store)
+        .approval(grant)
+        .clock(move || start.after(began.elapsed().as_secs()))
+        .build();
+    let (near, far) = tokio::io::duplex(4096);
+    let serving = acceptor.clone();
+    tokio::spawn(async move { serving.accept(far, "peer").await.map(drop) });
+    let connector = Connector::builder(token(anchors)).build();
+    drop(connector.register(near, &name, fill).await.unwrap());
+    // Asked as of then, the holder erases nothing, and tells what it holds.
+    let due = keys.forget(start).unwrap();
+    assert_eq!(due, start.after(661));
+    sleep(Duration::from_secs(600)).await;
+    assert!(keys.forget(start).is_some());
+    sleep(Duration::from_secs(180)).await;
+    assert_eq!(keys.forget(start), None);
+    drop(acceptor);
+}

@@ -4,8 +4,7 @@ use super::{Meddler, Narrator, Result, Setting, Voice, lock, meddler, message_na
 use halfkey::driver::RegistrationOutcome;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Not the library's failure: no message has that bit.
 #[derive(Debug)]
@@ -85,13 +84,10 @@ fn run_through(setting: &mut Setting, meddler: &Meddler) -> Result<Option<String
 /// Flips one bit, sees it noticed, and sees everything end well all the same.
 fn flip(setting: &mut Setting, bit: usize) -> Result<String> {
     let mut passed = 0;
-    let (hellos, opens) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let counted = [("R0 Hello", Arc::clone(&hellos)), ("S0 Open", Arc::clone(&opens))];
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&sent);
     let flipping = meddler(move |_, frame| {
-        let counter = counted.iter().find(|(name, _)| message_name(frame) == Some(*name));
-        if let Some((_, count)) = counter {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
+        lock(&noted).extend(message_name(frame));
         let mut frame = frame.to_vec();
         let at = bit.checked_sub(passed);
         passed += frame.len() * 8;
@@ -101,10 +97,15 @@ fn flip(setting: &mut Setting, bit: usize) -> Result<String> {
         vec![frame]
     });
     let noticed = run_through(setting, &flipping)?.or_else(|| {
-        let again = |count: &AtomicUsize| count.load(Ordering::Relaxed) > 1;
-        let restarted =
-            again(&hellos).then(|| "the server does not know its offer; the token begins anew".into());
-        restarted.or_else(|| again(&opens).then(|| "the server refuses; the token goes by its key id".into()))
+        let sent = lock(&sent);
+        let twice = |name: &str| sent.iter().filter(|sent| **sent == name).count() > 1;
+        let seen = [
+            ("R0 Hello", "the server does not know the offer; the token asks for another"),
+            ("R2 Request", "the answer does not open; the token sends the same again"),
+            ("R4 Confirm", "the server's proof is wrong; the token sends the same again"),
+            ("S0 Open", "the server refuses; the token goes by its key id"),
+        ];
+        seen.into_iter().find(|(name, _)| twice(name)).map(|(_, seen)| seen.into())
     });
     let noticed = noticed.ok_or_else(|| format!("bit {bit} was flipped, and nobody noticed"))?;
     setting.recovers().map_err(|error| format!("bit {bit} ({noticed}): {error}"))?;

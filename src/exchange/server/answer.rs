@@ -150,6 +150,11 @@ resume! {
         let now = base.moment.time();
         match self.supply(known, &base.exchange.settings, now) {
             Judged::Ask(need) => ServerTurn::Operator(OperatorTurn { need, base }),
+            Judged::Refuse(need) if need.is_unreadable() => {
+                let event = ServerEvent::Rejected(need.refused().clone());
+                let r3 = attempt!(base.registration_failed, need.answer(&base.exchange.settings));
+                base.idle(Some(event), r3.into_bytes())
+            }
             Judged::Refuse(need) => {
                 let need = need.supply(&base.exchange.settings, now, &mut base.moment);
                 base.commit(need)

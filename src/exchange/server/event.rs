@@ -12,12 +12,18 @@ use crate::time::UnixTime;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestKind {
-    /// Making and signing an offer.
+    /// Making and signing an offer: R0.
     Offer,
-    /// Decapsulating a request: the costly one.
+    /// Looking up the answer to a request, which may have come before: each R2.
+    Lookup,
+    /// Decapsulating a request that has no answer yet: the costly one.
     Request,
-    /// Challenging a token for a session.
+    /// Confirming a registration: R4.
+    Confirm,
+    /// Challenging a token for a session: S0.
     Session,
+    /// Admitting a token to a session: S2.
+    Response,
 }
 
 /// An event, for the operator's log. Nothing in it is secret.

@@ -69,16 +69,24 @@ pub struct Base {
 }
 
 impl ServerExchange {
-    /// A new conversation. `peer` is a name for the sender on this transport, at most 64 bytes, such as an
-    /// address without its port: an offer is good for that peer alone.
+    /// A new conversation over a stream. `peer` is a name for the sender on this transport, at most 64 bytes, such
+    /// as an address without its port: an offer is good for that peer alone.
     pub fn new(settings: Arc<ServerSettings>, peer: &[u8]) -> Self {
         Self { settings, peer: peer.into(), stateless: false, state: State::Idle }
     }
 
     /// A new conversation whose challenges travel in S1 and come back in S2, so that any machine with equal
-    /// settings can take S2: for transports of one request and one answer.
-    pub fn stateless(settings: Arc<ServerSettings>, peer: &[u8]) -> Self {
-        Self { stateless: true, ..Self::new(settings, peer) }
+    /// settings can take S2: for transports of one request and one answer. There R2 may come from another
+    /// address than R0 did, so an offer is good for whoever has it; where the transport gives its senders
+    /// names that stay the same, add [`ServerExchange::for_peer`].
+    pub fn stateless(settings: Arc<ServerSettings>) -> Self {
+        Self { stateless: true, ..Self::new(settings, &[]) }
+    }
+
+    /// Makes offers good for this peer alone, or with an empty name for whoever has them. An offer that was made
+    /// with one name is unknown under another.
+    pub fn for_peer(self, peer: &[u8]) -> Self {
+        Self { peer: peer.into(), ..self }
     }
 
     /// Takes one frame: a message, or in a session a record.

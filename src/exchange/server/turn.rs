@@ -4,6 +4,7 @@ use super::answer::{EntitlementAsked, Heard, Parked, RegressionAsked, ReportAske
 use super::standing::StandingAsked;
 use super::{Base, RequestKind, ServerEvent, ServerExchange};
 use crate::exchange::asked::{Asked, Resume};
+use crate::id::OfferId;
 use crate::moment::Moment;
 use crate::port::question::{AsyncEntitlementStore, KeysQuestion, StoreQuestion};
 use crate::port::{AuthServer, EntitlementStore, StoreError};
@@ -133,17 +134,27 @@ impl StoreTurn {
 
     /// The kind of work that begins with this question, for a limiter; `None` for work under way.
     #[must_use]
-    pub const fn kind(&self) -> Option<RequestKind> {
+    pub fn kind(&self) -> Option<RequestKind> {
         match self {
+            Self::Outcome(_) => Some(RequestKind::Lookup),
+            Self::Expected(_) => Some(RequestKind::Confirm),
             Self::Registration(_) => Some(RequestKind::Session),
+            Self::ParkedRegistration(_) => Some(RequestKind::Response),
+            // A challenge that was parked has been asked for before.
+            Self::Admit(asked) if asked.wanted().admission.spend.is_none() => Some(RequestKind::Response),
             _ => None,
         }
     }
 
     /// Does not do it: the peer is told `busy`.
     pub fn refuse(self) -> ServerTurn {
+        let in_registration = ServerRegistrationError::RateLimited;
         match self {
+            Self::Outcome(asked) => asked.base.registration_failed(in_registration),
+            Self::Expected(asked) => asked.base.registration_failed(in_registration),
             Self::Registration(asked) => asked.base.session_failed(SessionError::RateLimited),
+            Self::ParkedRegistration(asked) => asked.base.session_failed(SessionError::RateLimited),
+            Self::Admit(asked) => asked.base.session_failed(SessionError::RateLimited),
             other => every!(Self, other, asked => asked.supply(Err(StoreError::Contended));
                 Outcome Applicant Commit Expected Confirm Registration ParkedRegistration Admit Standing ConfirmAlias
                 Entitlement Regression Report),
@@ -167,6 +178,15 @@ impl KeysTurn {
             Self::OfferMaterial(_) => Some(RequestKind::Offer),
             Self::Decapsulate(_) => Some(RequestKind::Request),
             Self::Sign(_) => None,
+        }
+    }
+
+    /// The offer that a costly request was made for: a driver bounds how many each offer is good for.
+    #[must_use]
+    pub const fn offer(&self) -> Option<&OfferId> {
+        match self {
+            Self::Decapsulate(asked) => Some(asked.need.offer()),
+            Self::OfferMaterial(_) | Self::Sign(_) => None,
         }
     }
 

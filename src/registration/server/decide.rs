@@ -1,13 +1,15 @@
 //! The operator's decision, or a refusal without one: what becomes of an application (patent step 160).
 
 use super::application::{Claim, Decision, EnrolmentRequest, Read};
-use super::grant::{NeedCommit, Ruling};
+use super::grant::{NeedCommit, Ruling, unreadable};
+use crate::message::Outcome;
 use crate::random::RandomSource;
 use crate::record::RejectionRecord;
 use crate::registration::error::RejectionDraft;
 use crate::registration::{RejectionCause, ServerRegistrationError};
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
+use crate::wire::Frame;
 use alloc::boxed::Box;
 
 /// Result of judging a request.
@@ -65,6 +67,30 @@ pub struct NeedRefusal {
 }
 
 impl NeedRefusal {
+    /// Tells whether the request did not open. Then R3 depends on nothing but R2 and the server's secrets: it need
+    /// not be stored, and a repeated R2 gets the same ([`NeedRefusal::answer`]).
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.refusing.refusal.cause == RejectionCause::Unreadable
+    }
+
+    /// Why it is refused, for the operator's log.
+    #[must_use]
+    pub const fn refused(&self) -> &RejectionRecord {
+        &self.refusing.refusal
+    }
+
+    /// Seals R3 for a request that did not open; nothing is stored.
+    ///
+    /// # Errors
+    /// [`ServerRegistrationError::Setting`] when it does not fit into `outcome_size`.
+    pub fn answer(
+        self,
+        settings: &ServerSettings,
+    ) -> Result<Frame<Outcome<'static>>, ServerRegistrationError> {
+        unreadable(&self.read, self.refusing.refusal.code, settings)
+    }
+
     /// Seals it.
     ///
     /// # Errors

@@ -12,10 +12,11 @@ use crate::record::{
     StoredKeys, WaitingRequest,
 };
 use crate::registration::error::RejectionDraft;
-use crate::registration::{RejectionCause, ServerRegistrationError, padding};
+use crate::registration::{RejectionCause, RejectionCode, ServerRegistrationError, padding};
 use crate::schedule::{Envelope, KeyContext, KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;
 use crate::settings::ServerSettings;
+use crate::suite::prf;
 use crate::time::UnixTime;
 use crate::transcript::{Item, transcript};
 use crate::wire::{self, Bytes, Frame, Message};
@@ -48,7 +49,7 @@ impl NeedCommit {
         match ruling {
             Ruling::Refuse(RejectionDraft { refusal, fields }) => {
                 let body = OutcomeBody::Refused { code: refusal.code.code(), fields };
-                let sealed = Sealed::new(&read, &body, random)?;
+                let sealed = Sealed::new(&read, &body, &Secret::random_for(random, Purpose::Salt))?;
                 let keep_until = now.after(settings.offer_ttl.into());
                 Ok(sealed.commit(
                     &read,
@@ -86,6 +87,20 @@ impl NeedCommit {
     }
 }
 
+/// Seals R3 for a request that does not open. In the place of fresh bytes stand some that only this server can make
+/// of this very R2, so that the same R2 gets the same R3 and no other text is ever sealed under its key.
+pub(super) fn unreadable(
+    read: &Read,
+    code: RejectionCode,
+    settings: &ServerSettings,
+) -> Result<Frame<Outcome<'static>>, ServerRegistrationError> {
+    let made = |label| prf(read.suite, &settings.secrets.reject, label, read.digest.as_bytes());
+    let body = OutcomeBody::Refused { code: code.code(), fields: None };
+    let sealed = Sealed::new(read, &body, &made(b"halfkey/1 no request"))?;
+    let tag_s = *made(b"halfkey/1 no grant").expose();
+    Ok(Frame::stored(Outcome { core: Bytes(&sealed.core), tag_s }.encode().into_bytes()))
+}
+
 /// R3 without its tag.
 struct Sealed {
     core: alloc::vec::Vec<u8>,
@@ -95,16 +110,12 @@ struct Sealed {
 impl Sealed {
     /// Pads and seals `body` under k3. The salt is made from fresh bytes *and* the text, so that no
     /// crash, replica or second thought ever seals two texts under one key.
-    fn new(
-        read: &Read,
-        body: &OutcomeBody,
-        random: &mut dyn RandomSource,
-    ) -> Result<Self, ServerRegistrationError> {
+    fn new(read: &Read, body: &OutcomeBody, fresh: &Secret) -> Result<Self, ServerRegistrationError> {
         let encoded = Zeroizing::new(wire::encode(body));
         let padded = padding::pad_to(&encoded, read.cookie.outcome_size.into())
             .ok_or(ServerRegistrationError::Setting("outcome_size is too small for the outcome"))?;
         let suite = read.suite;
-        let salt_g = suite.mac(&Secret::random_for(random, Purpose::Salt), &[&padded]);
+        let salt_g = suite.mac(fresh, &[&padded]);
         let items = [Item::Transcript(&read.th_b), Item::Message(&read.request), Item::Fresh(&salt_g)];
         let th_g = transcript(suite, b"outcome", items);
         let p_g = derive_from_ssk1(suite, &read.secrets.ssk1, Ssk1Use::Outcome, &th_g);
@@ -138,8 +149,8 @@ fn wait(
     now: UnixTime,
     random: &mut dyn RandomSource,
 ) -> Result<NeedCommit, ServerRegistrationError> {
-    let sealed =
-        Sealed::new(read, &OutcomeBody::Wait { retry_after, hold_until: settings.hold_for }, random)?;
+    let body = OutcomeBody::Wait { retry_after, hold_until: settings.hold_for };
+    let sealed = Sealed::new(read, &body, &Secret::random_for(random, Purpose::Salt))?;
     let (ticket, ticket_id) = read.envelope.ticket(&claim.binder(read.suite, &read.th_b));
     let hold_until = now.after(settings.hold_for.into());
     let waiting = WaitingRequest {
@@ -190,7 +201,7 @@ fn granted(
         policy,
         confirm_by: settings.confirm_within,
     };
-    let sealed = Sealed::new(read, &body, random)?;
+    let sealed = Sealed::new(read, &body, &Secret::random_for(random, Purpose::Salt))?;
     let suite = read.suite;
     let th_j = sealed.th_j;
     let context = KeyContext {

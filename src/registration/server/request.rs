@@ -139,6 +139,12 @@ impl NeedSecrets {
         &self.question
     }
 
+    /// The offer that the request was made for.
+    #[must_use]
+    pub const fn offer(&self) -> &OfferId {
+        &self.cookie.offer_id
+    }
+
     /// Takes the secrets and opens the form.
     ///
     /// Whatever does not decapsulate or open is no error here: it goes on like a wrong proof, through

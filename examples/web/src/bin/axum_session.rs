@@ -13,7 +13,7 @@ use axum::response::Response;
 use axum::routing::{any, get, post};
 use halfkey::exchange::ServerExchange;
 use halfkey::registration::token::Credential;
-use halfkey::tokio::{Acceptor, RegistrationOutcome};
+use halfkey::tokio::{Acceptor, RegistrationOutcome, peer_name};
 use halfkey_web::{Outcome, bridge, setting};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
@@ -38,8 +38,8 @@ async fn register(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     body: Bytes,
 ) -> Vec<u8> {
-    let peer = peer.ip().to_string();
-    let exchange = ServerExchange::stateless(Arc::clone(app.acceptor.settings()), peer.as_bytes());
+    let peer = peer_name(peer.ip());
+    let exchange = ServerExchange::stateless(Arc::clone(app.acceptor.settings()));
     app.acceptor.answer(exchange, peer.as_bytes(), &body).await.send.concat()
 }
 
@@ -57,7 +57,7 @@ async fn session(
             |bytes| Up::Binary(bytes.into()),
             |message| message.into_data().to_vec(),
         ));
-        let Ok(Some(mut session)) = app.acceptor.accept(near, peer.ip().to_string()).await else { return };
+        let Ok(Some(mut session)) = app.acceptor.accept(near, peer_name(peer.ip())).await else { return };
         let mut key = [0; 16];
         if session.export(b"cookie", b"gate.example", &mut key).is_ok() {
             let user = session.principal().access_path.to_string();

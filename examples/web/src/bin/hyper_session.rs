@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use halfkey::registration::token::Credential;
-use halfkey::tokio::{Acceptor, RegistrationOutcome};
+use halfkey::tokio::{Acceptor, RegistrationOutcome, peer_name};
 use halfkey_web::{Outcome, setting};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
@@ -20,7 +20,7 @@ async fn serve(listener: TcpListener, acceptor: Acceptor) -> Outcome {
     loop {
         let ((stream, peer), acceptor) = (listener.accept().await?, acceptor.clone());
         tokio::spawn(async move {
-            if let Some(session) = acceptor.accept(stream, peer.ip().to_string()).await? {
+            if let Some(session) = acceptor.accept(stream, peer_name(peer.ip())).await? {
                 let user = session.principal().clone();
                 let page = service_fn(move |request: Request<Incoming>| {
                     let page = format!("{} for {}", request.uri().path(), user.access_path);
