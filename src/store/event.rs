@@ -28,6 +28,9 @@ pub enum AuditEventKind {
     SessionRefused,
     /// A parked challenge was used again.
     ChallengeReplayed,
+    /// A session was opened by an alias, or by the key ID, that its token had left behind: the token was copied, or
+    /// set back to an earlier state.
+    AliasForked,
     /// A configuration was not applied, or the token held an older one than it had applied:
     /// [`AuditEvent::result`].
     Reported,
@@ -76,6 +79,7 @@ pub enum AuditEventKind {
 words! { AuditEventKind {
     Granted = "granted", Waiting = "waiting", Refused = "refused", Confirmed = "confirmed", Lost = "lost",
     Superseded = "superseded", SessionRefused = "session refused", ChallengeReplayed = "challenge replayed",
+    AliasForked = "alias forked",
     Reported = "reported", CodeIssued = "code issued", CodeWithdrawn = "code withdrawn",
     CodeExpirySet = "code expiry set", Suspended = "suspended", Resumed = "resumed", Revoked = "revoked",
     ExpirySet = "expiry set", Renamed = "renamed", RegistrationDeleted = "forgotten", NameReleased = "name freed",

@@ -52,7 +52,11 @@ operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
     let status = status(&row, now);
     match status {
         Status::Active if issued.is_some() => {}
-        Status::Active => issue(tables, key_id, *next_alias, address).await?,
+        Status::Active => {
+            if issue(tables, key_id, *next_alias, address).await? {
+                AuditEvent::of(AuditEventKind::AliasForked, &row).log(tables, now).await?;
+            }
+        }
         _ => {
             let event = AuditEvent { status: Some(status), ..AuditEvent::of(AuditEventKind::SessionRefused, &row) };
             event.log(tables, now).await?;
@@ -88,8 +92,20 @@ fn issuer(address: &Address) -> String {
     }
 }
 
-async fn issue<T: Tables>(tables: &mut T, key_id: &KeyId, alias: Alias, by: &Address) -> Result<(), TxError> {
+/// Issues an alias. Returns true if a session was opened before with one that the same address issued, or that is
+/// newer than a key ID: then this token is not the one of that session.
+async fn issue<T: Tables>(
+    tables: &mut T,
+    key_id: &KeyId,
+    alias: Alias,
+    by: &Address,
+) -> Result<bool, TxError> {
     let mut held = aliases(tables, key_id).await?;
+    let left_behind = |handed: &Versioned<AliasRow>| match by {
+        Address::Key(_) => handed.used,
+        Address::Alias(_) => handed.used && handed.issued_by == Some(issuer(by)),
+    };
+    let forked = held.iter().any(left_behind);
     for handed in held.iter_mut().filter(|handed| Address::Alias(handed.alias) == *by && !handed.used) {
         handed.used = true;
         tables.update(handed).await?;
@@ -107,7 +123,8 @@ async fn issue<T: Tables>(tables: &mut T, key_id: &KeyId, alias: Alias, by: &Add
         tables.delete(gone).await?;
     }
     let number = held.last().map_or(0, |last| last.number.saturating_add(1));
-    tables.insert(AliasRow { alias, key_id: *key_id, number, issued_by, used: false }).await
+    tables.insert(AliasRow { alias, key_id: *key_id, number, issued_by, used: false }).await?;
+    Ok(forked)
 }
 
 /// [`crate::port::EntitlementStore::confirm_alias`].

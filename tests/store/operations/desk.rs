@@ -218,6 +218,14 @@ impl<S: Run> Desk<S> {
         self.port().admit(&admission, self.now()).unwrap()
     }
 
+    /// A session of key `n`, opened by an alias.
+    pub fn admit_by(&self, n: u8, by: u8, alias: u8) -> Admitted {
+        let address = Address::Alias(Alias::new([by; 16]));
+        let next_alias = Alias::new([alias; 16]);
+        let admission = Admission { key_id: key(n), address, next_alias, spend: None };
+        self.port().admit(&admission, self.now()).unwrap()
+    }
+
     pub fn applicant(&self, text: &str, proof: Option<ProofId>) -> ApplicantRecord {
         self.port().applicant(&Applicant { name: name(text), proof }, self.now()).unwrap()
     }

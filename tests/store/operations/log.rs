@@ -65,6 +65,25 @@ pub fn sessions_are_logged<S: Run>(make: Make<'_, S>) {
     assert_eq!(late, ["lost key=4 user-4 eva", "session refused status=lost key=4 user-4 eva"]);
 }
 
+pub fn a_fork_of_aliases_is_logged<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.active(&grant(1, "ann"));
+    // Answers that were lost, asked for again: what they issued was never used.
+    let calm = desk.logged(|| {
+        desk.admit(1, 50, None);
+        desk.admit(1, 51, None);
+        desk.admit_by(1, 51, 52);
+        desk.admit_by(1, 51, 53);
+        desk.admit_by(1, 53, 54);
+    });
+    assert_eq!(calm, [""; 0]);
+    // A copy of the token as it was before: by an alias that was left behind, and by the key id.
+    let forked = desk.logged(|| assert_eq!(desk.admit_by(1, 51, 55), Admitted::As(Status::Active)));
+    assert_eq!(forked, ["alias forked key=1 user-1 ann"]);
+    let forked = desk.logged(|| assert_eq!(desk.admit(1, 56, None), Admitted::As(Status::Active)));
+    assert_eq!(forked, ["alias forked key=1 user-1 ann"]);
+}
+
 pub fn the_log_is_filtered<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     let start = desk.now();
