@@ -1,7 +1,7 @@
 //! Registration, and what is left of one that was interrupted.
 
 use crate::world::*;
-use halfkey::driver::{ConnectError, Connector, Recovered, RegistrationOutcome};
+use halfkey::driver::{ConnectError, Connector, Framed, Recovered, RegistrationOutcome, Transport};
 use halfkey::exchange::TokenExchangeError;
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Progress};
@@ -14,6 +14,8 @@ use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{SystemRandom, UnixTime, UserName};
 use std::error::Error;
 use std::io;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 #[test]
 fn connectors_are_shared_between_threads() {
@@ -132,6 +134,37 @@ fn forged_answers_cost_nothing_and_the_right_ones_are_waited_for() {
     let ConnectError::Exchange(TokenExchangeError::Registration(error)) = error else { panic!("{error:?}") };
     assert_eq!(error, TokenRegistrationError::Proof);
     assert_eq!(other.token().attempts().unwrap().len(), 1);
+}
+
+/// Somebody in between answers every R2 with nonsense: the client does not go on for ever, and says what came.
+#[test]
+fn answers_that_are_none_come_to_an_end() {
+    let world = World::new();
+    let connector = world.connector();
+    let (near, far) = UnixStream::pair().unwrap();
+    let (mut near, mut server) = (near, Framed(world.connect()));
+    near.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let between = std::thread::spawn(move || {
+        let mut client = Framed(far);
+        server.send(&client.receive().unwrap().unwrap()).unwrap();
+        client.send(&server.receive().unwrap().unwrap()).unwrap();
+        let mut requests = Vec::new();
+        while let Ok(Some(request)) = client.receive() {
+            requests.push(request);
+            client.send(b"nonsense").unwrap();
+        }
+        requests
+    });
+    let error = connector.register(&mut near, &world.name, fill(Credential::None)).unwrap_err();
+    let ConnectError::Exchange(TokenExchangeError::Registration(error)) = error else { panic!("{error:?}") };
+    assert!(matches!(error, TokenRegistrationError::Wire(_)), "{error:?}");
+    drop(near);
+    let requests = between.join().unwrap();
+    assert_eq!(requests.len(), 9);
+    assert!(requests.iter().all(|request| *request == requests[0]), "the same bytes each time");
+    assert_eq!(connector.token().attempts().unwrap().len(), 1);
+    let ends = connector.recover(|_| Ok(world.connect())).unwrap();
+    assert!(matches!(ends[0].result, Ok(RegistrationOutcome::Active(_))), "{ends:?}");
 }
 
 #[test]
