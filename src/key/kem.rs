@@ -13,12 +13,10 @@ use sha2::Sha256;
 use subtle::Choice;
 use zeroize::Zeroizing;
 
-/// The OAEP label: a ciphertext made for another purpose does not open here.
-const LABEL: &[u8] = b"halfkey/1 ssk1";
-
-/// RSAES-OAEP (RFC 8017, section 7.1) with SHA-256 as hash and in MGF1.
+/// RSAES-OAEP (RFC 8017, section 7.1) with SHA-256 as hash and in MGF1, and with the empty label: most PKCS#11
+/// modules take no other. The purpose is in the certificate and in the transcripts.
 fn oaep() -> Oaep<Sha256> {
-    Oaep::new_with_label(LABEL)
+    Oaep::new()
 }
 
 /// P_u, the public key in a server's certificate: RSA of 2048 to 8192 bits with an odd exponent

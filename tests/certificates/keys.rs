@@ -78,17 +78,13 @@ fn another_label_hash_or_length_gives_the_fallback() {
     let seal = |label: &[u8], text: &[u8]| {
         key.encrypt(&mut rng(), Oaep::<Sha256>::new_with_label(label), text).unwrap()
     };
-    assert_eq!(open(&seal(b"halfkey/1 ssk1", &[0x51; 32])), [0x51; 32]);
-    for (label, text) in [
-        (&b"halfkey/1 ssk1"[..], &[0x51; 31][..]),
-        (b"halfkey/1 ssk1", &[0x51; 33]),
-        (b"halfkey/1 ssk1", &[]),
-        (b"halfkey/1 ssk2", &[0x51; 32]),
-        (b"", &[0x51; 32]),
-    ] {
+    assert_eq!(open(&seal(b"", &[0x51; 32])), [0x51; 32]);
+    for (label, text) in
+        [(&b""[..], &[0x51; 31][..]), (b"", &[0x51; 33]), (b"", &[]), (b"halfkey/1 ssk1", &[0x51; 32])]
+    {
         assert_eq!(open(&seal(label, text)), *FALLBACK.expose());
     }
-    let other = key.encrypt(&mut rng(), Oaep::<Sha512>::new_with_label(&b"halfkey/1 ssk1"[..]), &[0x51; 32]);
+    let other = key.encrypt(&mut rng(), Oaep::<Sha512>::new(), &[0x51; 32]);
     assert_eq!(open(&other.unwrap()), *FALLBACK.expose());
 }
 

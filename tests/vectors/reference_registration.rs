@@ -72,7 +72,7 @@ pub(crate) fn registration(observer: &Observer<'_>, messages: &Messages) -> Refe
     let th_b = re.transcript("thB", "request", &[(2, &th_o), (1, core)]);
     let request = Item::read(core);
     let kem_key = rsa::PrivateKey::from_pkcs8_der(observer.kem_key).unwrap();
-    let oaep = Oaep::<Sha256>::new_with_label(*b"halfkey/1 ssk1");
+    let oaep = Oaep::<Sha256>::new();
     let ssk1 = kem_key.decrypt(oaep, request.at(4).bytes()).unwrap();
     re.name("SSK1", &ssk1);
     let ss_e = re.decapsulate(observer.sk_e, request.at(5).bytes());
