@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 /// A registration that has begun and is not complete.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a token has few, and moves them seldom")]
 pub enum Attempt {
     /// R2 was sent, or may have been.
     InFlight(InFlight),
