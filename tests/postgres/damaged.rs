@@ -38,7 +38,7 @@ fn a_database_is_opened_only_as_what_it_is() {
         client.batch_execute("UPDATE halfkey_schema SET unique_names = 'always'").await.unwrap();
         assert_eq!(refused(open(keys()).await), OpenError::StorageKey);
         client.batch_execute("UPDATE halfkey_schema SET migration = 99").await.unwrap();
-        let newer = OpenError::Newer { found: 99, known: 2 };
+        let newer = OpenError::Newer { found: 99, known: 3 };
         assert_eq!(refused(open(keys()).await), newer);
         assert_eq!(refused(Store::migrate(pool(&database, 2), keys()).await), newer);
         client.batch_execute("DELETE FROM halfkey_schema").await.unwrap();
@@ -57,7 +57,7 @@ fn an_earlier_version_is_migrated_only_when_asked() {
         client.batch_execute(include_str!("../../src/sql/migration/0001.sql")).await.unwrap();
         client.batch_execute(FIRST).await.unwrap();
         let opened = Store::open(pool(&database, 2), keys()).await.map(|_| ());
-        assert_eq!(opened, Err(OpenError::Older { found: 1, known: 2 }));
+        assert_eq!(opened, Err(OpenError::Older { found: 1, known: 3 }));
         let wrong = Store::migrate(pool(&database, 2), other_keys()).await.map(|_| ());
         assert_eq!(wrong, Err(OpenError::StorageKey), "who has no key changes nothing");
         let events = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'halfkey_event'";

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// Tables, indexes and primary keys; single statements; transactions and limits of time. Sequences,
 /// triggers, locks, notifications, RETURNING, ON CONFLICT, casts and joins are not among them.
 const WORDS: &str = "START TRANSACTION ISOLATION LEVEL SERIALIZABLE REPEATABLE READ ONLY COMMIT ROLLBACK \
-    SET LOCAL SELECT INSERT INTO VALUES UPDATE DELETE FROM WHERE AND ORDER BY LIMIT TRUE \
+    SET LOCAL SELECT INSERT INTO VALUES UPDATE DELETE FROM WHERE AND DESC ORDER BY LIMIT TRUE \
     CREATE TABLE INDEX ON ALTER ADD COLUMN TEXT COLLATE C BIGINT BYTEA NOT NULL PRIMARY KEY";
 const FUNCTIONS: [&str; 4] = ["count", "substr", "length", "current_schema"];
 

@@ -201,7 +201,7 @@ pub fn granted(n: u64, user_id: UserId, name: UserName, takes: Option<Takes>) ->
         response: response(n),
         keep_until: NOW.after(86_400),
         effect: Effect::Granted(new.into()),
-        limits: halfkey::record::PendingLimits::default(),
+        limits: halfkey::record::PendingLimits { same: 1000, total: 100_000 },
     }
 }
 
