@@ -145,7 +145,7 @@ mod tests {
         let store = StoreError::Failed(Cause::new("the disk is on fire"));
         let errors: [Box<dyn Error + 'static>; 3] = [
             Box::new(ServerRegistrationError::from(store.clone())),
-            Box::new(crate::session::SessionError::from(store.clone())),
+            Box::new(crate::session::ServerSessionError::from(store.clone())),
             Box::new(crate::configuration::ServerConfigurationError::from(store)),
         ];
         for error in errors {

@@ -6,7 +6,7 @@ use crate::id::ServerName;
 use crate::record::{TokenRegistration, Waiting};
 use crate::registration::TokenRegistrationError;
 use crate::registration::token::Rejection;
-use crate::session::SessionError;
+use crate::session::TokenSessionError;
 
 /// How a registration ended for now.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(crate) const fn is_answer(error: &TokenExchangeError) -> bool {
         error,
         TokenExchangeError::Registration(
             TokenRegistrationError::ErrorMessage(_) | TokenRegistrationError::Token(_)
-        ) | TokenExchangeError::Session(SessionError::Refused(_))
+        ) | TokenExchangeError::Session(TokenSessionError::Refused(_))
             | TokenExchangeError::Token(_)
     )
 }

@@ -14,24 +14,18 @@ use thiserror::Error;
 #[error("the server has ended the session; the registration is {0}")]
 pub struct SessionEnded(pub Status);
 
-/// Why a session does not come about. Whatever was stored on either side is as it was.
+/// Why a token's session does not come about. Whatever was stored is as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum SessionError {
+pub enum TokenSessionError {
     /// A message is not what it should be.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// The peer speaks another version of the protocol.
-    #[error("the peer speaks version {0}")]
+    /// The server speaks another version of the protocol.
+    #[error("the server speaks version {0}")]
     Version(u16),
-    /// S0 is meant for another server.
-    #[error("the session is wanted with another server")]
-    OtherServer,
-    /// S0 names a suite that the server or the registration's policy does not have.
-    #[error("suite {0} is not allowed")]
-    Suite(u16),
-    /// S0 offers no mode that the registration's policy allows, or S1 chooses one not offered.
-    #[error("no mode that both sides allow")]
+    /// S1 chooses a mode that was not offered.
+    #[error("the server chooses a mode that was not offered")]
     Mode,
     /// The token has no suite or no mode left between its options and the registration's policy.
     #[error("the options leave nothing of what the registration's policy allows")]
@@ -39,14 +33,68 @@ pub enum SessionError {
     /// The registration's policy wants it addressed by alias alone.
     #[error("the registration's policy forbids opening a session by key id")]
     AliasRequired,
-    /// The peer has not proved that it holds the key. On the server's side the address is one that it knows.
-    #[error("the peer has not proved the key")]
+    /// The server has not proved that it holds the key.
+    #[error("the server has not proved the key")]
+    WrongProof,
+    /// A ciphertext that no honest server makes.
+    #[error(transparent)]
+    Kem(#[from] KemError),
+    /// The server answered E0. Nobody vouches for that answer.
+    #[error("the server says: {0}")]
+    Refused(ErrorReason),
+    /// The first record of the session is broken.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// The token does not answer.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl TokenSessionError {
+    /// Returns whose fault it is, and so who can mend it.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::NothingToOffer | Self::AliasRequired => Fault::Caller,
+            Self::Refused(_) => Fault::Nobody,
+            Self::Token(error) => error.fault(),
+            Self::Wire(_)
+            | Self::Version(_)
+            | Self::Mode
+            | Self::WrongProof
+            | Self::Kem(_)
+            | Self::Channel(_) => Fault::Peer,
+        }
+    }
+}
+
+/// Why a server does not let a session come about. Whatever was stored is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ServerSessionError {
+    /// A message is not what it should be.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The token speaks another version of the protocol.
+    #[error("the token speaks version {0}")]
+    Version(u16),
+    /// S0 is meant for another server.
+    #[error("the session is wanted with another server")]
+    OtherServer,
+    /// S0 names a suite that the server or the registration's policy does not have.
+    #[error("suite {0} is not allowed")]
+    Suite(u16),
+    /// S0 offers no mode that the registration's policy allows.
+    #[error("no mode that both sides allow")]
+    Mode,
+    /// The token has not proved that it holds the key, whose address is known here.
+    #[error("the token has not proved the key")]
     WrongProof,
     /// S0 names a key or an alias that this server does not know: it was never issued, has been dropped, or the store
-    /// was restored from before. The peer is told what it is told after a wrong proof.
-    #[error("the peer names a key that is not known here")]
+    /// was restored from before. The token is told what it is told after a wrong proof.
+    #[error("the token names a key that is not known here")]
     UnknownKey,
-    /// A KEM key or ciphertext that no honest peer makes.
+    /// A KEM key that no honest token makes.
     #[error(transparent)]
     Kem(#[from] KemError),
     /// S2 came later than 60 seconds after S1.
@@ -61,29 +109,21 @@ pub enum SessionError {
     /// The operator's: the limiter says no.
     #[error("the limiter says no")]
     RateLimited,
-    /// The server answered E0. Nobody vouches for that answer.
-    #[error("the server says: {0}")]
-    Refused(ErrorReason),
-    /// The first record of the session is broken.
+    /// The first record of the session cannot be sealed.
     #[error(transparent)]
     Channel(#[from] ChannelError),
-    /// The token does not answer.
-    #[error(transparent)]
-    Token(#[from] TokenError),
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl SessionError {
+impl ServerSessionError {
     /// Returns whose fault it is, and so who can mend it.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::NothingToOffer | Self::AliasRequired => Fault::Caller,
-            Self::Lapsed | Self::Refused(_) => Fault::Nobody,
+            Self::Lapsed => Fault::Nobody,
             Self::Store(_) | Self::RateLimited => Fault::Operator,
-            Self::Token(error) => error.fault(),
             Self::Wire(_)
             | Self::Version(_)
             | Self::OtherServer

@@ -25,8 +25,8 @@
 //!
 //! Each state is used once; this builds:
 //! ```
-//! use halfkey::session::{SessionError, token};
-//! fn once(state: token::AwaitAccept, s3: &[u8]) -> Result<token::NeedSeed, SessionError> {
+//! use halfkey::session::{TokenSessionError, token};
+//! fn once(state: token::AwaitAccept, s3: &[u8]) -> Result<token::NeedSeed, TokenSessionError> {
 //!     state.receive_accept(s3)
 //! }
 //! ```
@@ -81,17 +81,9 @@ pub(crate) use channel::Exporter;
 pub use channel::{
     Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, OpenedRecord, RECORDS_PER_KEY,
 };
-pub use error::{SessionEnded, SessionError};
+pub use error::{ServerSessionError, SessionEnded, TokenSessionError};
 
-use crate::step::ErrorReason;
-use crate::wire::Message;
 use core::fmt;
-
-/// Decodes a message, or the refusal that came in its place.
-fn decode<'b, M: Message<'b>>(bytes: &'b [u8]) -> Result<M, SessionError> {
-    M::decode(bytes)
-        .map_err(|error| ErrorReason::read(bytes).map_or(SessionError::Wire(error), SessionError::Refused))
-}
 
 /// States show their names alone: what they hold is secret, or noise.
 macro_rules! opaque {

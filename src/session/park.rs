@@ -7,9 +7,9 @@
 //! of the S2 that answers it, used before the honest one, costs the token that attempt and gains a
 //! session that nobody can read: every S3 is made with fresh input of the server's.
 
+use super::ServerSessionError;
 use super::decoy::Claimant;
 use super::server::{AwaitResponse, NeedRegistration, Parked};
-use super::{SessionError, decode};
 use crate::hash;
 use crate::id::Digest;
 use crate::message::{Address, Challenge, Response};
@@ -21,7 +21,7 @@ use crate::settings::ServerSettings;
 use crate::suite::Suite;
 use crate::time::UnixTime;
 use crate::transcript::label;
-use crate::wire::{Bytes, Frame, encode, map};
+use crate::wire::{Bytes, Frame, Message, encode, map};
 use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
 
@@ -50,7 +50,7 @@ impl NeedRegistration {
         now: UnixTime,
         settings: &ServerSettings,
         random: &mut dyn RandomSource,
-    ) -> Result<Frame<Challenge<'static>>, SessionError> {
+    ) -> Result<Frame<Challenge<'static>>, ServerSessionError> {
         let (core, state) = self.challenge(registered, now, random)?;
         let state = AwaitResponse { parked: Parked::Cookie(draw_for(random, Purpose::ChallengeId)), ..state };
         let cookie = state.park(settings, random);
@@ -87,12 +87,12 @@ impl AwaitResponse {
 /// Goes on with what [`AwaitResponse::park`] gave.
 ///
 /// # Errors
-/// [`SessionError::NotParked`] for anything else, [`SessionError::Lapsed`].
+/// [`ServerSessionError::NotParked`] for anything else, [`ServerSessionError::Lapsed`].
 pub fn resume(
     parked: &[u8],
     settings: &ServerSettings,
     now: UnixTime,
-) -> Result<NeedRegistrationAgain, SessionError> {
+) -> Result<NeedRegistrationAgain, ServerSessionError> {
     take_up(parked, settings, now)
 }
 
@@ -100,15 +100,15 @@ pub fn resume(
 /// [`AwaitResponse::receive_response`].
 ///
 /// # Errors
-/// [`SessionError::Wire`] for what is no S2, [`SessionError::NotParked`] for one without a cookie
-/// of this server's, [`SessionError::Lapsed`].
+/// [`ServerSessionError::Wire`] for what is no S2, [`ServerSessionError::NotParked`] for one without a cookie
+/// of this server's, [`ServerSessionError::Lapsed`].
 pub fn resume_from_response(
     response: &[u8],
     settings: &ServerSettings,
     now: UnixTime,
-) -> Result<NeedRegistrationAgain, SessionError> {
-    let response: Response<'_> = decode(response)?;
-    let cookie = response.cookie.ok_or(SessionError::NotParked)?;
+) -> Result<NeedRegistrationAgain, ServerSessionError> {
+    let response: Response<'_> = Message::decode(response)?;
+    let cookie = response.cookie.ok_or(ServerSessionError::NotParked)?;
     take_up(&cookie, settings, now)
 }
 
@@ -116,19 +116,19 @@ fn take_up(
     parked: &[u8],
     settings: &ServerSettings,
     now: UnixTime,
-) -> Result<NeedRegistrationAgain, SessionError> {
-    let (ticket, seal) = parked.split_last_chunk::<32>().ok_or(SessionError::NotParked)?;
+) -> Result<NeedRegistrationAgain, ServerSessionError> {
+    let (ticket, seal) = parked.split_last_chunk::<32>().ok_or(ServerSessionError::NotParked)?;
     if !bool::from(tag(settings, ticket).ct_eq(seal)) {
-        return Err(SessionError::NotParked);
+        return Err(ServerSessionError::NotParked);
     }
     let ticket: Ticket = crate::wire::decode(ticket, "parked challenge", 256)?;
     let lapses = UnixTime::from_secs(ticket.lapses);
     if super::server::has_lapsed(lapses, now) {
-        return Err(SessionError::Lapsed);
+        return Err(ServerSessionError::Lapsed);
     }
     Ok(NeedRegistrationAgain {
-        suite: settings.suite(ticket.suite).ok_or(SessionError::Suite(ticket.suite))?,
-        mode: Mode::from_code(ticket.mode).ok_or(SessionError::Mode)?,
+        suite: settings.suite(ticket.suite).ok_or(ServerSessionError::Suite(ticket.suite))?,
+        mode: Mode::from_code(ticket.mode).ok_or(ServerSessionError::Mode)?,
         decoy: Claimant::decoy(settings),
         question: FindRegistration { address: ticket.address },
         transcript: ticket.transcript,
@@ -164,17 +164,17 @@ impl NeedRegistrationAgain {
     /// Goes on with what the store holds under the address.
     ///
     /// # Errors
-    /// [`SessionError::Suite`] or [`SessionError::Mode`] when the policy no longer allows what S1
+    /// [`ServerSessionError::Suite`] or [`ServerSessionError::Mode`] when the policy no longer allows what S1
     /// chose.
-    pub fn supply(self, registered: Option<ServerRegistration>) -> Result<AwaitResponse, SessionError> {
+    pub fn supply(self, registered: Option<ServerRegistration>) -> Result<AwaitResponse, ServerSessionError> {
         let Self { suite, mode, question: FindRegistration { address }, decoy, transcript, lapses, parked } =
             self;
         let claimant = decoy.or(registered);
         if !claimant.policy.suites.contains(suite.id()) {
-            return Err(SessionError::Suite(suite.id().code()));
+            return Err(ServerSessionError::Suite(suite.id().code()));
         }
         if !claimant.policy.modes.allows(mode) {
-            return Err(SessionError::Mode);
+            return Err(ServerSessionError::Mode);
         }
         Ok(AwaitResponse { suite, mode, address, claimant, transcript, lapses, parked })
     }

@@ -3,10 +3,10 @@
 //! An address that nobody has is no error here. It gets a decoy, the decoy gets a challenge, and
 //! fails like any wrong proof. Only who proves a key costs the store a write.
 
+use super::ServerSessionError;
 use super::channel::{Channel, ChannelError};
 use super::decoy::{Claimant, Person};
 use super::keys::{self, SessionKeys};
-use super::{SessionError, decode};
 use crate::id::{AccessPath, Alias, Digest, KeyId, UserId};
 use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage, VERSION};
 use crate::policy::Mode;
@@ -20,7 +20,7 @@ use crate::settings::ServerSettings;
 use crate::step::Step;
 use crate::suite::Suite;
 use crate::time::{Period, UnixTime};
-use crate::wire::{Bytes, Codes, Frame, Problem, WireError, encode};
+use crate::wire::{Bytes, Codes, Frame, Message, Problem, WireError, encode};
 use alloc::vec::Vec;
 use subtle::ConstantTimeEq;
 
@@ -35,17 +35,17 @@ pub(super) const fn has_lapsed(lapses: UnixTime, now: UnixTime) -> bool {
 /// Receives S0.
 ///
 /// # Errors
-/// [`SessionError::Wire`], [`SessionError::Version`], [`SessionError::OtherServer`] or
-/// [`SessionError::Suite`] for a suite that this server does not have.
-pub fn receive_open(bytes: &[u8], settings: &ServerSettings) -> Result<NeedRegistration, SessionError> {
-    let open: Open<'_> = decode(bytes)?;
+/// [`ServerSessionError::Wire`], [`ServerSessionError::Version`], [`ServerSessionError::OtherServer`] or
+/// [`ServerSessionError::Suite`] for a suite that this server does not have.
+pub fn receive_open(bytes: &[u8], settings: &ServerSettings) -> Result<NeedRegistration, ServerSessionError> {
+    let open: Open<'_> = Message::decode(bytes)?;
     if open.version != VERSION {
-        return Err(SessionError::Version(open.version));
+        return Err(ServerSessionError::Version(open.version));
     }
     if open.server_name != settings.name {
-        return Err(SessionError::OtherServer);
+        return Err(ServerSessionError::OtherServer);
     }
-    let suite = settings.suite(open.suite).ok_or(SessionError::Suite(open.suite))?;
+    let suite = settings.suite(open.suite).ok_or(ServerSessionError::Suite(open.suite))?;
     Ok(NeedRegistration {
         suite,
         decoy: Claimant::decoy(settings),
@@ -76,14 +76,14 @@ impl NeedRegistration {
     /// nothing. Draws N_s.
     ///
     /// # Errors
-    /// [`SessionError::Suite`] or [`SessionError::Mode`] when the registration's policy allows
+    /// [`ServerSessionError::Suite`] or [`ServerSessionError::Mode`] when the registration's policy allows
     /// nothing of what S0 offers.
     pub fn supply(
         self,
         registered: Option<ServerRegistration>,
         now: UnixTime,
         random: &mut dyn RandomSource,
-    ) -> Result<Step<Challenge<'static>, AwaitResponse>, SessionError> {
+    ) -> Result<Step<Challenge<'static>, AwaitResponse>, ServerSessionError> {
         let (core, next) = self.challenge(registered, now, random)?;
         let challenge = Challenge { core: Bytes(&core), cookie: None };
         Ok(Step { send: Frame::stored(encode(&challenge)), next })
@@ -95,13 +95,13 @@ impl NeedRegistration {
         registered: Option<ServerRegistration>,
         now: UnixTime,
         random: &mut dyn RandomSource,
-    ) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
+    ) -> Result<(Vec<u8>, AwaitResponse), ServerSessionError> {
         let Self { suite, question: FindRegistration { address }, modes, decoy, open } = self;
         let claimant = decoy.or(registered);
         if !claimant.policy.suites.contains(suite.id()) {
-            return Err(SessionError::Suite(suite.id().code()));
+            return Err(ServerSessionError::Suite(suite.id().code()));
         }
-        let mode = claimant.policy.modes.best_in(&modes).ok_or(SessionError::Mode)?;
+        let mode = claimant.policy.modes.best_in(&modes).ok_or(ServerSessionError::Mode)?;
         let core = ChallengeCore {
             version: VERSION,
             mode: mode.code(),
@@ -147,19 +147,19 @@ impl AwaitResponse {
     /// session's key this server's too: the KEM's randomness, or 32 fresh bytes in mode `psk`.
     ///
     /// # Errors
-    /// [`SessionError::Lapsed`], [`SessionError::Wire`], [`SessionError::WrongProof`] or
-    /// [`SessionError::Kem`].
+    /// [`ServerSessionError::Lapsed`], [`ServerSessionError::Wire`], [`ServerSessionError::WrongProof`] or
+    /// [`ServerSessionError::Kem`].
     pub fn receive_response(
         self,
         bytes: &[u8],
         now: UnixTime,
         random: &mut dyn RandomSource,
-    ) -> Result<NeedAdmission, SessionError> {
+    ) -> Result<NeedAdmission, ServerSessionError> {
         let Self { suite, mode, address, claimant, transcript, lapses, parked } = self;
         if has_lapsed(lapses, now) {
-            return Err(SessionError::Lapsed);
+            return Err(ServerSessionError::Lapsed);
         }
-        let response: Response<'_> = decode(bytes)?;
+        let response: Response<'_> = Message::decode(bytes)?;
         if response.cookie.is_some() != matches!(parked, Parked::Cookie(_)) {
             return Err(misplaced("cookie", response.cookie.is_some()));
         }
@@ -173,8 +173,8 @@ impl AwaitResponse {
         let proved = bool::from(expected.expose().ct_eq(&response.tag_c));
         let person = match (proved, claimant.person) {
             (true, Some(person)) => person,
-            (false, Some(_)) => return Err(SessionError::WrongProof),
-            (_, None) => return Err(SessionError::UnknownKey),
+            (false, Some(_)) => return Err(ServerSessionError::WrongProof),
+            (_, None) => return Err(ServerSessionError::UnknownKey),
         };
 
         let (x, contribution, ss_e) = match pk_e {
@@ -213,7 +213,7 @@ impl AwaitResponse {
 }
 
 /// A field of S2 that is there and should not be, or the other way round.
-fn misplaced(field: &'static str, present: bool) -> SessionError {
+fn misplaced(field: &'static str, present: bool) -> ServerSessionError {
     let problem = if present { Problem::UnexpectedKey } else { Problem::Missing };
     WireError { message: "S2 Response", field, problem }.into()
 }
@@ -243,15 +243,15 @@ impl NeedAdmission {
     /// when that is in order.
     ///
     /// # Errors
-    /// [`SessionError::Spent`].
+    /// [`ServerSessionError::Spent`].
     pub fn supply(
         self,
         admitted: Admitted,
         now: UnixTime,
-    ) -> Result<Step<Accept<'static>, Entry>, SessionError> {
+    ) -> Result<Step<Accept<'static>, Entry>, ServerSessionError> {
         let Self { suite, mode, keys, person, asked, ss_e, x, question: Admit { admission } } = self;
         let status = match admitted {
-            Admitted::Spent => return Err(SessionError::Spent),
+            Admitted::Spent => return Err(ServerSessionError::Spent),
             Admitted::As(Status::Active) if person.expires.is_some_and(|at| at <= now) => Status::Expired,
             Admitted::As(status) => status,
         };

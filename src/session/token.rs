@@ -4,7 +4,7 @@
 
 use super::channel::Channel;
 use super::keys::{self, SessionKeys};
-use super::{RECORDS_PER_KEY, SessionError, decode};
+use super::{RECORDS_PER_KEY, TokenSessionError};
 use crate::id::{Alias, KeyId};
 use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage, VERSION};
 use crate::policy::{Mode, Modes};
@@ -13,12 +13,19 @@ use crate::port::question::Derive;
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::{self, TokenRegistration};
 use crate::secret::Secret;
-use crate::step::Step;
+use crate::step::{ErrorReason, Step};
 use crate::suite::{SUITES, Suite};
-use crate::wire::{Bytes, Frame, Problem, WireError, encode};
+use crate::wire::{Bytes, Frame, Message, Problem, WireError, encode};
 use alloc::vec::Vec;
 use core::fmt;
 use subtle::ConstantTimeEq;
+
+/// Decodes a message, or the refusal that came in its place.
+fn decode<'b, M: Message<'b>>(bytes: &'b [u8]) -> Result<M, TokenSessionError> {
+    M::decode(bytes).map_err(|error| {
+        ErrorReason::read(bytes).map_or(TokenSessionError::Wire(error), TokenSessionError::Refused)
+    })
+}
 
 /// Choices of a token, within the policy of the registration.
 #[derive(Clone, Copy)]
@@ -49,18 +56,18 @@ impl fmt::Debug for Options {
 /// Makes S0: the best suite allowed, every mode allowed, and the alias if there is one.
 ///
 /// # Errors
-/// [`SessionError::NothingToOffer`], [`SessionError::AliasRequired`].
+/// [`TokenSessionError::NothingToOffer`], [`TokenSessionError::AliasRequired`].
 pub fn open(
     registration: &TokenRegistration,
     options: &Options,
-) -> Result<Step<Open<'static>, AwaitChallenge>, SessionError> {
+) -> Result<Step<Open<'static>, AwaitChallenge>, TokenSessionError> {
     let policy = &registration.policy;
     let allowed = options.suites.iter().copied().filter(|suite| policy.suites.contains(suite.id()));
-    let suite = allowed.max_by_key(|suite| suite.id()).ok_or(SessionError::NothingToOffer)?;
+    let suite = allowed.max_by_key(|suite| suite.id()).ok_or(TokenSessionError::NothingToOffer)?;
     let modes = policy.modes.iter().filter(|mode| options.modes.allows(*mode));
-    let modes = Modes::of(modes).ok_or(SessionError::NothingToOffer)?;
+    let modes = Modes::of(modes).ok_or(TokenSessionError::NothingToOffer)?;
     let address = match registration.alias {
-        Some(_) if options.by_key_id && !policy.allow_key_id => return Err(SessionError::AliasRequired),
+        Some(_) if options.by_key_id && !policy.allow_key_id => return Err(TokenSessionError::AliasRequired),
         Some(alias) if !options.by_key_id => Address::Alias(alias),
         _ => Address::Key(registration.key_id),
     };
@@ -89,22 +96,23 @@ impl AwaitChallenge {
     /// Receives S1. Draws N_c and, in mode `psk-kem`, a KEM key for this session alone.
     ///
     /// # Errors
-    /// [`SessionError::Wire`], [`SessionError::Version`], [`SessionError::Mode`] or
-    /// [`SessionError::Refused`].
+    /// [`TokenSessionError::Wire`], [`TokenSessionError::Version`], [`TokenSessionError::Mode`] or
+    /// [`TokenSessionError::Refused`].
     pub fn receive_challenge(
         self,
         bytes: &[u8],
         random: &mut dyn RandomSource,
-    ) -> Result<NeedResponse, SessionError> {
+    ) -> Result<NeedResponse, TokenSessionError> {
         let Self { suite, modes, key_id, open } = self;
         let challenge: Challenge<'_> = decode(bytes)?;
         let core: ChallengeCore<'_> =
             crate::wire::decode(&challenge.core, "S1 Challenge.core", challenge.core.len())?;
         if core.version != VERSION {
-            return Err(SessionError::Version(core.version));
+            return Err(TokenSessionError::Version(core.version));
         }
         // The modes offered are among those that the stored policy allows.
-        let mode = Mode::from_code(core.mode).filter(|mode| modes.allows(*mode)).ok_or(SessionError::Mode)?;
+        let mode =
+            Mode::from_code(core.mode).filter(|mode| modes.allows(*mode)).ok_or(TokenSessionError::Mode)?;
         let th_c = keys::challenge(suite, &open, &challenge.core);
 
         let n_c = draw_for(random, Purpose::TokenChallenge);
@@ -165,8 +173,8 @@ impl AwaitAccept {
     /// Receives S3 and opens the server's contribution to the session's key.
     ///
     /// # Errors
-    /// [`SessionError::Wire`], [`SessionError::Kem`] or [`SessionError::Refused`].
-    pub fn receive_accept(self, bytes: &[u8]) -> Result<NeedSeed, SessionError> {
+    /// [`TokenSessionError::Wire`], [`TokenSessionError::Kem`] or [`TokenSessionError::Refused`].
+    pub fn receive_accept(self, bytes: &[u8]) -> Result<NeedSeed, TokenSessionError> {
         let Self { suite, mode, key_id, tag_c, sk_e } = self;
         let accept: Accept<'_> = decode(bytes)?;
         let (contribution, ss_e) = match sk_e {
@@ -190,7 +198,7 @@ impl AwaitAccept {
     }
 }
 
-fn wrong(message: &'static str, field: &'static str, problem: Problem) -> SessionError {
+fn wrong(message: &'static str, field: &'static str, problem: Problem) -> TokenSessionError {
     WireError { message, field, problem }.into()
 }
 
@@ -216,12 +224,12 @@ impl NeedSeed {
     /// how the registration stands.
     ///
     /// # Errors
-    /// [`SessionError::WrongProof`], [`SessionError::Channel`] or [`SessionError::Wire`].
-    pub fn supply(self, d: &Secret) -> Result<SessionOutcome, SessionError> {
+    /// [`TokenSessionError::WrongProof`], [`TokenSessionError::Channel`] or [`TokenSessionError::Wire`].
+    pub fn supply(self, d: &Secret) -> Result<SessionOutcome, TokenSessionError> {
         let Self { suite, mode, ss_e, tag_s, record, .. } = self;
         let ses = SessionKeys::derive(suite, d, ss_e.as_ref());
         if !bool::from(ses.tag_s.ct_eq(&tag_s)) {
-            return Err(SessionError::WrongProof);
+            return Err(TokenSessionError::WrongProof);
         }
         let mut channel = Channel::of_token(suite, ses);
         let status = channel.open_status(&record)?;

@@ -17,7 +17,7 @@ use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::server::{Decision, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
-use halfkey::session::{ChannelError, SessionError};
+use halfkey::session::{ChannelError, TokenSessionError};
 use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, ListEvents, Suspend};
 use halfkey::suite::{Suite, X25519};
@@ -396,7 +396,7 @@ fn a_refused_alias_is_followed_by_the_key_id_where_the_policy_allows_it() {
                 "{news:?}"
             );
         } else {
-            let News::Failed(TokenExchangeError::Session(SessionError::Refused(_))) = news else {
+            let News::Failed(TokenExchangeError::Session(TokenSessionError::Refused(_))) = news else {
                 panic!("{news:?}")
             };
         }

@@ -20,7 +20,7 @@ use halfkey::session::server::{self, AwaitResponse, Entry, Established};
 use halfkey::session::token::{
     self as client, AwaitAccept, AwaitChallenge, Options, Session, SessionOutcome,
 };
-use halfkey::session::{Channel, SessionError};
+use halfkey::session::{Channel, ServerSessionError, TokenSessionError};
 use halfkey::software::SoftwareToken;
 use halfkey::store::Subject;
 use halfkey::store::operation::Entitle;
@@ -70,7 +70,7 @@ impl Real {
     }
 
     /// S0 in, S1 out.
-    pub(crate) fn challenge(&self, s0: &[u8]) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
+    pub(crate) fn challenge(&self, s0: &[u8]) -> Result<(Vec<u8>, AwaitResponse), ServerSessionError> {
         challenge(&self.world, s0)
     }
 
@@ -79,7 +79,7 @@ impl Real {
         &mut self,
         state: AwaitChallenge,
         s1: &[u8],
-    ) -> Result<(Vec<u8>, AwaitAccept), SessionError> {
+    ) -> Result<(Vec<u8>, AwaitAccept), TokenSessionError> {
         let Step { send, next } =
             state.receive_challenge(s1, &mut self.random)?.supply_from(&mut self.token)?;
         Ok((send.into_bytes(), next))
@@ -90,12 +90,12 @@ impl Real {
         &self,
         state: AwaitResponse,
         s2: &[u8],
-    ) -> Result<(Vec<u8>, Established), SessionError> {
+    ) -> Result<(Vec<u8>, Established), ServerSessionError> {
         accept(&self.world, state, s2)
     }
 
     /// S3 in.
-    pub(crate) fn finish(&mut self, state: AwaitAccept, s3: &[u8]) -> Result<Session, SessionError> {
+    pub(crate) fn finish(&mut self, state: AwaitAccept, s3: &[u8]) -> Result<Session, TokenSessionError> {
         match state.receive_accept(s3)?.supply_from(&mut self.token)? {
             SessionOutcome::Session(session) => Ok(session),
             SessionOutcome::NotActive(standing) => panic!("{standing:?}"),
@@ -178,7 +178,7 @@ pub(crate) fn open(registration: &TokenRegistration) -> (Vec<u8>, AwaitChallenge
     (send.into_bytes(), next)
 }
 
-pub(crate) fn challenge(world: &World, s0: &[u8]) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
+pub(crate) fn challenge(world: &World, s0: &[u8]) -> Result<(Vec<u8>, AwaitResponse), ServerSessionError> {
     let need = server::receive_open(s0, &world.settings)?;
     assert!(matches!(need.wanted().address, Address::Key(_)));
     let Step { send, next } = need.supply_from(&world.store, world.now(), &mut *world.random.borrow_mut())?;
@@ -189,7 +189,7 @@ pub(crate) fn accept(
     world: &World,
     state: AwaitResponse,
     s2: &[u8],
-) -> Result<(Vec<u8>, Established), SessionError> {
+) -> Result<(Vec<u8>, Established), ServerSessionError> {
     let need = state.receive_response(s2, world.now(), &mut *world.random.borrow_mut())?;
     let Step { send, next } = need.supply_from(&world.store, world.now())?;
     match next {

@@ -4,7 +4,7 @@ use crate::world::*;
 use halfkey::ErrorReason;
 use halfkey::message::{Challenge, Open};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
-use halfkey::session::SessionError;
+use halfkey::session::{ServerSessionError, TokenSessionError};
 use halfkey::wire::{Codes, Message, Problem, WireError};
 
 fn assert_nobody_is_in(world: &mut World, at: usize, change: impl Fn(&mut Vec<u8>)) {
@@ -71,7 +71,7 @@ fn nothing_replayed_or_swapped_between_sessions_gets_in() {
         let (s1_b, server_b) = world.challenge(&s0).unwrap();
         let (s2_one, one) = world.respond(one, &s1_a).unwrap();
         let (s2_two, two) = world.respond(two, &s1_b).unwrap();
-        assert_eq!(world.accept(server_a, &s2_two).unwrap_err(), SessionError::WrongProof);
+        assert_eq!(world.accept(server_a, &s2_two).unwrap_err(), ServerSessionError::WrongProof);
         let (s3_two, _) = world.accept(server_b, &s2_two).unwrap();
         assert!(world.finish(one, &s3_two).is_err());
         assert!(world.finish(two, &s3_two).is_ok());
@@ -89,13 +89,15 @@ fn nothing_reflected_gets_in() {
             }
         }
         let (s0, token) = world.open();
-        let wrong_type = |error| matches!(error, SessionError::Wire(e) if e.problem == Problem::WrongType);
-        assert!(wrong_type(world.respond(token, &s0).unwrap_err()));
+        let to_server =
+            |error| matches!(error, ServerSessionError::Wire(e) if e.problem == Problem::WrongType);
+        let to_token = |error| matches!(error, TokenSessionError::Wire(e) if e.problem == Problem::WrongType);
+        assert!(to_token(world.respond(token, &s0).unwrap_err()));
         let (s0, token) = world.open();
         let (s1, server) = world.challenge(&s0).unwrap();
         let (s2, token) = world.respond(token, &s1).unwrap();
-        assert!(wrong_type(world.finish(token, &s2).unwrap_err()));
-        assert!(wrong_type(world.accept(server, &s1).unwrap_err()));
+        assert!(to_token(world.finish(token, &s2).unwrap_err()));
+        assert!(to_server(world.accept(server, &s1).unwrap_err()));
     }
 }
 
@@ -110,7 +112,7 @@ fn a_mode_cannot_be_talked_down() {
             *bytes = Open { modes: Codes::one(Mode::Psk.code()), ..open }.encode().into_bytes();
         }
     });
-    assert_eq!(run.server.unwrap_err(), SessionError::WrongProof);
+    assert_eq!(run.server.unwrap_err(), ServerSessionError::WrongProof);
 
     // Nor a suite.
     let run = world.run(|at, bytes| {
@@ -122,17 +124,17 @@ fn a_mode_cannot_be_talked_down() {
     assert!(!run.server_is_in());
 
     // And in S1 only what was offered.
-    assert_eq!(edited_challenge(3, 2, 1), SessionError::Mode);
-    assert_eq!(edited_challenge(3, 2, 3), SessionError::Mode);
+    assert_eq!(edited_challenge(3, 2, 1), TokenSessionError::Mode);
+    assert_eq!(edited_challenge(3, 2, 3), TokenSessionError::Mode);
 }
 
 #[test]
 fn another_version_in_s1_is_refused() {
-    assert_eq!(edited_challenge(1, 1, 2), SessionError::Version(2));
+    assert_eq!(edited_challenge(1, 1, 2), TokenSessionError::Version(2));
 }
 
 /// Gives the token an S1 whose core, `{1: version, 2: mode, …}`, has another number in it.
-fn edited_challenge(place: usize, from: u8, to: u8) -> SessionError {
+fn edited_challenge(place: usize, from: u8, to: u8) -> TokenSessionError {
     let mut world = World::new(SuiteId::XWing, Mode::PskKem);
     let run = world.run(|at, bytes| {
         if at == 1 {
@@ -150,17 +152,17 @@ fn a_policy_of_psk_kem_alone_holds_on_both_sides() {
     let mut world = World::new(SuiteId::X25519, Mode::PskKem);
     world.options.modes = Modes::only(Mode::Psk);
     let error = halfkey::session::token::open(&world.registration, &world.options).unwrap_err();
-    assert_eq!(error, SessionError::NothingToOffer);
+    assert_eq!(error, TokenSessionError::NothingToOffer);
 
     // A token whose own policy was weakened.
     world.registration.policy.modes = Modes::all();
     let (s0, _) = world.open();
-    assert_eq!(world.challenge(&s0).unwrap_err(), SessionError::Mode);
+    assert_eq!(world.challenge(&s0).unwrap_err(), ServerSessionError::Mode);
 
     let mut world = World::new(SuiteId::XWing, Mode::PskKem);
     world.registration.policy.suites = SuiteList::only(SuiteId::X25519);
     let (s0, _) = world.open();
-    assert_eq!(world.challenge(&s0).unwrap_err(), SessionError::Suite(SuiteId::X25519.code()));
+    assert_eq!(world.challenge(&s0).unwrap_err(), ServerSessionError::Suite(SuiteId::X25519.code()));
 }
 
 #[test]
@@ -169,13 +171,16 @@ fn a_refusal_is_heard_wherever_an_answer_is_awaited() {
         let mut world = World::new(SuiteId::X25519, Mode::Psk);
         let e0 = reason.frame();
         let (s0, token) = world.open();
-        assert_eq!(world.respond(token, e0.as_bytes()).unwrap_err(), SessionError::Refused(reason));
+        assert_eq!(world.respond(token, e0.as_bytes()).unwrap_err(), TokenSessionError::Refused(reason));
         let (_, token) = world.open();
         let (s1, server) = world.challenge(&s0).unwrap();
         let (_, token) = world.respond(token, &s1).unwrap();
-        assert_eq!(world.finish(token, e0.as_bytes()).unwrap_err(), SessionError::Refused(reason));
-        assert_eq!(world.accept(server, e0.as_bytes()).unwrap_err(), SessionError::Refused(reason));
-        assert_eq!(world.challenge(e0.as_bytes()).unwrap_err(), SessionError::Refused(reason));
+        assert_eq!(world.finish(token, e0.as_bytes()).unwrap_err(), TokenSessionError::Refused(reason));
+        // A server awaits no answer: to it, E0 is a message of a wrong type.
+        let wrong_type =
+            |error| matches!(error, ServerSessionError::Wire(e) if e.problem == Problem::WrongType);
+        assert!(wrong_type(world.accept(server, e0.as_bytes()).unwrap_err()));
+        assert!(wrong_type(world.challenge(e0.as_bytes()).unwrap_err()));
     }
 }
 
@@ -189,7 +194,7 @@ fn what_s2_must_and_must_not_carry() {
         let (_, server) = world.challenge(&s0).unwrap();
         world.accept(server, s2).unwrap_err()
     };
-    let at = |field, problem| SessionError::Wire(WireError { message: "S2 Response", field, problem });
+    let at = |field, problem| ServerSessionError::Wire(WireError { message: "S2 Response", field, problem });
     assert_eq!(with(Mode::PskKem, &psk[2]), at("pk_e", Problem::Missing));
     assert_eq!(with(Mode::Psk, &kem[2]), at("pk_e", Problem::UnexpectedKey));
     let (s2, _) = World::new(SuiteId::X25519, Mode::Psk).cookie_run();
@@ -215,5 +220,5 @@ fn a_kem_key_that_does_not_contribute_is_refused() {
         cookie: None,
     };
     let error = world.accept(server, s2.encode().as_bytes()).unwrap_err();
-    assert!(matches!(error, SessionError::Kem(_)));
+    assert!(matches!(error, ServerSessionError::Kem(_)));
 }

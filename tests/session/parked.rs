@@ -5,7 +5,7 @@ use halfkey::message::Response;
 use halfkey::policy::{Mode, Modes, SuiteId};
 use halfkey::port::entitlement_store::{Admission, Admitted, Status};
 use halfkey::session::server::{self, AwaitResponse};
-use halfkey::session::{SessionError, park};
+use halfkey::session::{ServerSessionError, park};
 use halfkey::wire::{Bytes, Message};
 use halfkey::{ErrorReason, UnixTime};
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ impl Spending {
         world: &mut World,
         state: AwaitResponse,
         s2: &[u8],
-    ) -> Result<(Vec<u8>, server::Entry), SessionError> {
+    ) -> Result<(Vec<u8>, server::Entry), ServerSessionError> {
         let need = state.receive_response(s2, NOW, &mut world.dice)?;
         let answer = self.admit(&need.wanted().admission);
         need.supply(answer, NOW).map(|step| (step.send.into_bytes(), step.next))
@@ -52,7 +52,7 @@ fn a_cookie_carries_the_challenge_once() {
         // Two replicas, the same S2.
         let (first, second) = (resume(&world), resume(&world));
         let (s3, entry) = spending.accept(&mut world, first, &s2).unwrap();
-        assert_eq!(spending.accept(&mut world, second, &s2).unwrap_err(), SessionError::Spent);
+        assert_eq!(spending.accept(&mut world, second, &s2).unwrap_err(), ServerSessionError::Spent);
         let opened = world.finish(token, &s3).unwrap();
         let (token, server) = Run { server: Ok(entry), token: Some(Ok(opened)) }.session();
         assert_eq!(token.channel.session_id(), server.channel.session_id());
@@ -78,7 +78,7 @@ fn a_challenge_kept_elsewhere_is_good_once() {
         assert_eq!(need.wanted().admission.spend.map(|(_, until)| until), Some(lapses()));
         let answer = spending.admit(&need.wanted().admission);
         let (s3, entry) = need.supply(answer, NOW).map(|s| (s.send.into_bytes(), s.next)).unwrap();
-        assert_eq!(spending.accept(&mut world, third, &s2).unwrap_err(), SessionError::Spent);
+        assert_eq!(spending.accept(&mut world, third, &s2).unwrap_err(), ServerSessionError::Spent);
         let opened = world.finish(token, &s3).unwrap();
         let _ = Run { server: Ok(entry), token: Some(Ok(opened)) }.session();
     }
@@ -118,7 +118,7 @@ fn nothing_forged_is_taken_up() {
     let parked = world.challenge(&s0).unwrap().1.park(&settings, &mut world.dice);
     let refused = |bytes: &[u8], settings: &halfkey::ServerSettings| {
         let error = park::resume(bytes, settings, NOW).unwrap_err();
-        assert_eq!((error.clone(), error.refusal()), (SessionError::NotParked, ErrorReason::Restart));
+        assert_eq!((error.clone(), error.refusal()), (ServerSessionError::NotParked, ErrorReason::Restart));
     };
     for bit in 0..parked.len() * 8 {
         let mut copy = parked.clone();
@@ -143,16 +143,16 @@ fn a_cookie_stripped_or_swapped_does_not_help() {
     let (theirs, ours) = (Response::decode(&other).unwrap(), Response::decode(&s2).unwrap());
     let stripped = Response { cookie: None, ..ours.clone() }.encode();
     let error = park::resume_from_response(stripped.as_bytes(), &world.settings, NOW).unwrap_err();
-    assert_eq!(error, SessionError::NotParked);
+    assert_eq!(error, ServerSessionError::NotParked);
 
     let swapped = Response { cookie: theirs.cookie, ..ours.clone() }.encode();
     let state = park::resume_from_response(swapped.as_bytes(), &world.settings, NOW).unwrap();
     let state = world.again(state).unwrap();
-    assert_eq!(world.accept(state, swapped.as_bytes()).unwrap_err(), SessionError::WrongProof);
+    assert_eq!(world.accept(state, swapped.as_bytes()).unwrap_err(), ServerSessionError::WrongProof);
 
     let made_up = Response { cookie: Some(Bytes(&[0xA7; 256])), ..ours }.encode();
     let error = park::resume_from_response(made_up.as_bytes(), &world.settings, NOW).unwrap_err();
-    assert_eq!(error, SessionError::NotParked);
+    assert_eq!(error, ServerSessionError::NotParked);
 }
 
 #[test]
@@ -160,16 +160,19 @@ fn a_challenge_lapses_after_a_minute() {
     let late = lapses().after(1);
     let mut world = World::new(SuiteId::X25519, Mode::Psk);
     let (s2, _) = world.cookie_run();
-    assert_eq!(park::resume_from_response(&s2, &world.settings, late).unwrap_err(), SessionError::Lapsed);
+    assert_eq!(
+        park::resume_from_response(&s2, &world.settings, late).unwrap_err(),
+        ServerSessionError::Lapsed
+    );
     let state = park::resume_from_response(&s2, &world.settings, lapses()).unwrap();
     let state = world.again(state).unwrap();
     let error = state.receive_response(&s2, late, &mut world.dice).unwrap_err();
-    assert_eq!((error.clone(), error.refusal()), (SessionError::Lapsed, ErrorReason::Restart));
+    assert_eq!((error.clone(), error.refusal()), (ServerSessionError::Lapsed, ErrorReason::Restart));
 
     let (s0, token) = world.open();
     let (s1, state) = world.challenge(&s0).unwrap();
     let (s2, _) = world.respond(token, &s1).unwrap();
-    assert_eq!(state.receive_response(&s2, late, &mut world.dice).unwrap_err(), SessionError::Lapsed);
+    assert_eq!(state.receive_response(&s2, late, &mut world.dice).unwrap_err(), ServerSessionError::Lapsed);
 }
 
 /// Between S1 and S2 the operator tightened the policy, or removed the registration.
@@ -180,13 +183,13 @@ fn a_parked_challenge_meets_the_registration_as_it_is_now() {
     let resume = |world: &World| park::resume_from_response(&s2, &world.settings, NOW).unwrap();
 
     let state = resume(&world).supply(None).unwrap();
-    assert_eq!(world.accept(state, &s2).unwrap_err(), SessionError::UnknownKey);
+    assert_eq!(world.accept(state, &s2).unwrap_err(), ServerSessionError::UnknownKey);
     world.registered.policy.modes = Modes::only(Mode::PskKem);
-    assert_eq!(world.again(resume(&world)).unwrap_err(), SessionError::Mode);
+    assert_eq!(world.again(resume(&world)).unwrap_err(), ServerSessionError::Mode);
     world.registered.policy = halfkey::policy::Policy {
         suites: halfkey::policy::SuiteList::only(SuiteId::XWing),
         modes: Modes::only(Mode::Psk),
         ..world.registered.policy
     };
-    assert_eq!(world.again(resume(&world)).unwrap_err(), SessionError::Suite(SuiteId::X25519.code()));
+    assert_eq!(world.again(resume(&world)).unwrap_err(), ServerSessionError::Suite(SuiteId::X25519.code()));
 }

@@ -15,7 +15,7 @@ use halfkey::record::{
 use halfkey::schedule::{KeyUse, Ssk1Use};
 use halfkey::session::server::{self, Entry};
 use halfkey::session::token::{self, Options, SessionOutcome};
-use halfkey::session::{SessionError, park};
+use halfkey::session::{ServerSessionError, TokenSessionError, park};
 use halfkey::{Digest, ErrorReason, Fault, KeyId, Secret, ServerName, Txn, UnixTime, suite};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -131,7 +131,7 @@ fn a_port_that_does_not_answer_is_the_operators_or_the_users_to_mend() {
     let (s1, at_server) = store.world.challenge(&s0).unwrap();
     let need = at_token.receive_challenge(&s1, &mut dice).unwrap();
     let error = need.supply_from(&mut Card(Err(TokenError::Locked))).unwrap_err();
-    assert_eq!((error.clone(), error.fault()), (SessionError::Token(TokenError::Locked), Fault::User));
+    assert_eq!((error.clone(), error.fault()), (TokenSessionError::Token(TokenError::Locked), Fault::User));
 
     let (_, at_token) = store.world.open();
     let (s2, _) = store.world.respond(at_token, &s1).unwrap();
@@ -165,7 +165,8 @@ fn an_unknown_address_is_answered_like_a_wrong_key() {
             let s2 = need.supply(&Secret::new([0xEE; 32])).send;
             let error = state.receive_response(s2.as_bytes(), NOW, &mut world.dice).unwrap_err();
             // Told apart for the operator alone.
-            let told = if *s0 == first { SessionError::WrongProof } else { SessionError::UnknownKey };
+            let told =
+                if *s0 == first { ServerSessionError::WrongProof } else { ServerSessionError::UnknownKey };
             assert_eq!((error.clone(), error.refusal()), (told, ErrorReason::Refused));
             (s1, world.dice.0)
         });
@@ -182,8 +183,8 @@ fn a_decoy_has_the_servers_own_policy() {
     let (known, _) = world.open();
     world.registration.alias = Some(halfkey::Alias::new([0x77; 16]));
     let (unknown, _) = world.open();
-    assert_eq!(world.challenge(&known).unwrap_err(), SessionError::Mode);
-    assert_eq!(world.challenge(&unknown).unwrap_err(), SessionError::Mode);
+    assert_eq!(world.challenge(&known).unwrap_err(), ServerSessionError::Mode);
+    assert_eq!(world.challenge(&unknown).unwrap_err(), ServerSessionError::Mode);
 }
 
 #[test]
@@ -197,7 +198,7 @@ fn a_forgery_costs_the_store_no_write() {
     let mut dice = Dice(4);
     let accepted =
         at_server.receive_response(&s2, NOW, &mut dice).and_then(|need| need.supply_from(&store, NOW));
-    assert_eq!(accepted.unwrap_err(), SessionError::WrongProof);
+    assert_eq!(accepted.unwrap_err(), ServerSessionError::WrongProof);
     assert_eq!(store.admitted.load(Ordering::Relaxed), 0);
     // Nor a KEM operation.
     assert_eq!(dice.0, before.0);
@@ -239,12 +240,12 @@ fn what_the_server_does_not_know_it_refuses() {
     world.registration.server_name = ServerName::new("other.example").unwrap();
     let (s0, _) = world.open();
     let error = world.challenge(&s0).unwrap_err();
-    assert_eq!((error.clone(), error.refusal()), (SessionError::OtherServer, ErrorReason::Refused));
+    assert_eq!((error.clone(), error.refusal()), (ServerSessionError::OtherServer, ErrorReason::Refused));
 
     let mut world = World::new(SuiteId::X25519, Mode::Psk);
     let (s0, _) = world.open();
     world.settings.suites = ONLY_XWING;
-    assert_eq!(world.challenge(&s0).unwrap_err(), SessionError::Suite(SuiteId::X25519.code()));
+    assert_eq!(world.challenge(&s0).unwrap_err(), ServerSessionError::Suite(SuiteId::X25519.code()));
 
     let mut world = World::new(SuiteId::X25519, Mode::Psk);
     let run = world.run(|at, bytes| {
@@ -254,7 +255,7 @@ fn what_the_server_does_not_know_it_refuses() {
             bytes[4] = 2;
         }
     });
-    assert_eq!(run.server.unwrap_err(), SessionError::Version(2));
+    assert_eq!(run.server.unwrap_err(), ServerSessionError::Version(2));
 }
 
 #[test]
@@ -263,7 +264,7 @@ fn a_token_that_may_only_go_by_alias_does() {
     let world = World::with_policy(policy);
     let options = Options { by_key_id: true, ..Options::default() };
     let error = token::open(&world.registration, &options).unwrap_err();
-    assert_eq!((error.clone(), error.fault()), (SessionError::AliasRequired, Fault::Caller));
+    assert_eq!((error.clone(), error.fault()), (TokenSessionError::AliasRequired, Fault::Caller));
     let options = Options { suites: ONLY_XWING, ..Options::default() };
-    assert_eq!(token::open(&world.registration, &options).unwrap_err(), SessionError::NothingToOffer);
+    assert_eq!(token::open(&world.registration, &options).unwrap_err(), TokenSessionError::NothingToOffer);
 }

@@ -8,7 +8,7 @@ use halfkey::record::{self, Lifecycle, ServerRegistration, StoredKeys, TokenRegi
 use halfkey::schedule::KeySet;
 use halfkey::session::server::{self, AwaitResponse, Entry, Established};
 use halfkey::session::token::{self, AwaitAccept, Options, Session, SessionOutcome};
-use halfkey::session::{SessionError, park};
+use halfkey::session::{ServerSessionError, TokenSessionError, park};
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{
     AccessPath, Alias, Digest, KeyId, Secret, ServerName, ServerSettings, Txn, UnixTime, UserId, UserName,
@@ -130,7 +130,7 @@ impl World {
         (step.send.into_bytes(), step.next)
     }
 
-    pub(crate) fn challenge(&mut self, s0: &[u8]) -> Result<(Vec<u8>, AwaitResponse), SessionError> {
+    pub(crate) fn challenge(&mut self, s0: &[u8]) -> Result<(Vec<u8>, AwaitResponse), ServerSessionError> {
         let need = server::receive_open(s0, &self.settings)?;
         let registered = self.look_up(&need.wanted().address);
         let step = need.supply(registered, NOW, &mut self.dice)?;
@@ -141,7 +141,7 @@ impl World {
         &mut self,
         state: token::AwaitChallenge,
         s1: &[u8],
-    ) -> Result<(Vec<u8>, AwaitAccept), SessionError> {
+    ) -> Result<(Vec<u8>, AwaitAccept), TokenSessionError> {
         let need = state.receive_challenge(s1, &mut self.dice)?;
         let tag_c = self.ask(need.wanted());
         let step = need.supply(&tag_c);
@@ -152,14 +152,14 @@ impl World {
         &mut self,
         state: AwaitResponse,
         s2: &[u8],
-    ) -> Result<(Vec<u8>, Entry), SessionError> {
+    ) -> Result<(Vec<u8>, Entry), ServerSessionError> {
         let need = state.receive_response(s2, NOW, &mut self.dice)?;
         let answer = self.admit(&need.wanted().admission);
         let step = need.supply(answer, NOW)?;
         Ok((step.send.into_bytes(), step.next))
     }
 
-    pub(crate) fn finish(&self, state: AwaitAccept, s3: &[u8]) -> Result<SessionOutcome, SessionError> {
+    pub(crate) fn finish(&self, state: AwaitAccept, s3: &[u8]) -> Result<SessionOutcome, TokenSessionError> {
         let need = state.receive_accept(s3)?;
         let d = self.ask(need.wanted());
         need.supply(&d)
@@ -186,7 +186,7 @@ impl World {
         wire(1, &mut s1);
         let (mut s2, token) = match self.respond(token, &s1) {
             Ok(step) => step,
-            Err(error) => return Run { server: Err(SessionError::Lapsed), token: Some(Err(error)) },
+            Err(error) => return Run { server: Err(ServerSessionError::Lapsed), token: Some(Err(error)) },
         };
         wire(2, &mut s2);
         let (mut s3, entry) = match self.accept(server, &s2) {
@@ -219,7 +219,10 @@ impl World {
     }
 
     /// Takes a parked challenge up again.
-    pub(crate) fn again(&self, need: park::NeedRegistrationAgain) -> Result<AwaitResponse, SessionError> {
+    pub(crate) fn again(
+        &self,
+        need: park::NeedRegistrationAgain,
+    ) -> Result<AwaitResponse, ServerSessionError> {
         let registered = self.look_up(&need.wanted().address);
         need.supply(registered)
     }
@@ -227,8 +230,8 @@ impl World {
 
 /// Outcome of a run on each side; `None` if the other side had ended it.
 pub(crate) struct Run {
-    pub server: Result<Entry, SessionError>,
-    pub token: Option<Result<SessionOutcome, SessionError>>,
+    pub server: Result<Entry, ServerSessionError>,
+    pub token: Option<Result<SessionOutcome, TokenSessionError>>,
 }
 
 impl Run {

@@ -25,7 +25,7 @@ use halfkey::record::{Attempt, InFlight, Progress, TokenRegistration};
 use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::token::{Credential, abandon_lapsed};
 use halfkey::session::token::{Options, Session};
-use halfkey::session::{ChannelError, SessionError};
+use halfkey::session::{ChannelError, TokenSessionError};
 use halfkey::suite::{SUITES, Suite};
 use halfkey::template::{Form, FormError, Template};
 use halfkey::{ApplicationName, KeyId, Moment, RandomSource, ServerName, UnixTime};
@@ -45,7 +45,7 @@ pub enum ClientError {
     /// The peer ended the connection where an answer was due.
     Ended,
     Registration(TokenRegistrationError),
-    Session(SessionError),
+    Session(TokenSessionError),
     NotActive(Status),
     Channel(ChannelError),
     Configuration(TokenConfigurationError),
@@ -87,7 +87,7 @@ macro_rules! wrapped {
 wrapped! {
     Transport(io::Error)
     Registration(TokenRegistrationError)
-    Session(SessionError)
+    Session(TokenSessionError)
     Channel(ChannelError)
     Configuration(TokenConfigurationError)
     Token(TokenError)

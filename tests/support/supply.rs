@@ -23,10 +23,10 @@ use halfkey::registration::token::{
     RenewalQuestions, RenewalTags, ServerDecision, Settled, confirm_again,
 };
 use halfkey::registration::{Recoverable, ServerRegistrationError, TokenRegistrationError};
-use halfkey::session::SessionError;
 use halfkey::session::park::NeedRegistrationAgain;
 use halfkey::session::server::{AwaitResponse, Entry, NeedAdmission, NeedRegistration};
 use halfkey::session::token::{AwaitAccept, NeedResponse, NeedSeed, SessionOutcome};
+use halfkey::session::{ServerSessionError, TokenSessionError};
 use halfkey::wire::Frame;
 use halfkey::{KeyId, RandomSource, ServerSettings, Step, UnixTime};
 
@@ -115,13 +115,13 @@ supply! {
     SupplyRegistration for NeedRegistration:
     (
         need, store: &dyn EntitlementStore, now: UnixTime, random: &mut dyn RandomSource
-    ) -> Result<Step<Challenge<'static>, AwaitResponse>, SessionError> {
+    ) -> Result<Step<Challenge<'static>, AwaitResponse>, ServerSessionError> {
         let registered = need.wanted().ask(store, now)?;
         need.supply(registered, now, random)
     }
 
     SupplyRegistrationAgain for NeedRegistrationAgain:
-    (need, store: &dyn EntitlementStore, now: UnixTime) -> Result<AwaitResponse, SessionError> {
+    (need, store: &dyn EntitlementStore, now: UnixTime) -> Result<AwaitResponse, ServerSessionError> {
         let registered = need.wanted().ask(store, now)?;
         need.supply(registered)
     }
@@ -129,7 +129,7 @@ supply! {
     SupplyAdmission for NeedAdmission:
     (
         need, store: &dyn EntitlementStore, now: UnixTime
-    ) -> Result<Step<Accept<'static>, Entry>, SessionError> {
+    ) -> Result<Step<Accept<'static>, Entry>, ServerSessionError> {
         let admitted = need.wanted().ask(store, now)?;
         need.supply(admitted, now)
     }
@@ -228,13 +228,13 @@ supply! {
     }
 
     SupplyResponse for NeedResponse:
-    (need, token: &mut dyn Token) -> Result<Step<Response<'static>, AwaitAccept>, SessionError> {
+    (need, token: &mut dyn Token) -> Result<Step<Response<'static>, AwaitAccept>, TokenSessionError> {
         let tag_c = need.wanted().ask(token)?;
         Ok(need.supply(&tag_c))
     }
 
     SupplySeed for NeedSeed:
-    (need, token: &mut dyn Token) -> Result<SessionOutcome, SessionError> {
+    (need, token: &mut dyn Token) -> Result<SessionOutcome, TokenSessionError> {
         let d = need.wanted().ask(token)?;
         need.supply(&d)
     }

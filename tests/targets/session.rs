@@ -12,7 +12,7 @@ use halfkey::port::question::StoreQuestion;
 use halfkey::record::TokenRegistration;
 use halfkey::session::server::{AwaitResponse, Entry, receive_open};
 use halfkey::session::token::{AwaitAccept, Options, SessionOutcome, open};
-use halfkey::session::{Channel, SessionError, park};
+use halfkey::session::{Channel, ServerSessionError, TokenSessionError, park};
 use halfkey::store::operation::{Resume, Revoke, Suspend};
 use halfkey::wire::Message;
 use halfkey::{KeyId, ServerSettings, UnixTime};
@@ -102,7 +102,7 @@ impl Scene {
         &mut self,
         play: &mut Play<'_>,
         to_server: bool,
-    ) -> Result<Option<(Channel, Channel)>, SessionError> {
+    ) -> Result<Option<(Channel, Channel)>, Box<dyn std::error::Error>> {
         let key_id = KeyId::new([play.byte() % 2; 16]);
         let mut registration = self.card.keys[&key_id].1.clone();
         let options = Options { by_key_id: self.by_key_id, ..Options::default() };
@@ -155,7 +155,7 @@ impl Scene {
         &mut self,
         play: &mut Play<'_>,
         s0: &[u8],
-    ) -> Result<(Vec<u8>, Option<AwaitResponse>), SessionError> {
+    ) -> Result<(Vec<u8>, Option<AwaitResponse>), ServerSessionError> {
         let Self { settings, store, random, now, .. } = self;
         let need = receive_open(s0, settings)?;
         if play.byte() % 3 == 1 {
@@ -175,7 +175,7 @@ impl Scene {
         challenged: Option<AwaitResponse>,
         s2: &[u8],
         to_server: bool,
-    ) -> (Result<(Vec<u8>, Entry), SessionError>, bool) {
+    ) -> (Result<(Vec<u8>, Entry), ServerSessionError>, bool) {
         let parked = match challenged {
             Some(state) if play.byte() % 2 == 1 => {
                 let parked = state.park(&self.settings, &mut self.random);
@@ -188,7 +188,7 @@ impl Scene {
         (self.resume(parked.as_deref(), s2), parked.is_some())
     }
 
-    fn resume(&mut self, parked: Option<&[u8]>, s2: &[u8]) -> Result<(Vec<u8>, Entry), SessionError> {
+    fn resume(&mut self, parked: Option<&[u8]>, s2: &[u8]) -> Result<(Vec<u8>, Entry), ServerSessionError> {
         let again = |scene: &Self| match parked {
             Some(parked) => park::resume(parked, &scene.settings, scene.now),
             None => park::resume_from_response(s2, &scene.settings, scene.now),
@@ -199,17 +199,17 @@ impl Scene {
         assert!(parked.is_none_or(genuine), "never parked");
         let entered = self.admit(state, s2)?;
         let state = again(self)?.supply_from(&self.store, self.now)?;
-        assert!(matches!(self.admit(state, s2), Err(SessionError::Spent)), "a challenge used twice");
+        assert!(matches!(self.admit(state, s2), Err(ServerSessionError::Spent)), "a challenge used twice");
         Ok(entered)
     }
 
-    fn admit(&mut self, state: AwaitResponse, s2: &[u8]) -> Result<(Vec<u8>, Entry), SessionError> {
+    fn admit(&mut self, state: AwaitResponse, s2: &[u8]) -> Result<(Vec<u8>, Entry), ServerSessionError> {
         let need = state.receive_response(s2, self.now, &mut self.random)?;
         let step = need.supply_from(&self.store, self.now)?;
         Ok((step.send.into_bytes(), step.next))
     }
 
-    fn accept(&mut self, awaits: AwaitAccept, s3: &[u8]) -> Result<SessionOutcome, SessionError> {
+    fn accept(&mut self, awaits: AwaitAccept, s3: &[u8]) -> Result<SessionOutcome, TokenSessionError> {
         awaits.receive_accept(s3)?.supply_from(&mut self.card)
     }
 
@@ -219,7 +219,7 @@ impl Scene {
         registration: &mut TokenRegistration,
         opened: SessionOutcome,
         entry: Entry,
-    ) -> Result<Option<(Channel, Channel)>, SessionError> {
+    ) -> Result<Option<(Channel, Channel)>, Box<dyn std::error::Error>> {
         match (opened, entry) {
             (SessionOutcome::Session(session), Entry::Session(established)) => {
                 assert_eq!(established.key_id, registration.key_id);

@@ -7,7 +7,7 @@ use halfkey::port::question::{StoreQuestion, TokenQuestion};
 use halfkey::record::TokenRegistration;
 use halfkey::session::server::{Entry, receive_open};
 use halfkey::session::token::{Options, open};
-use halfkey::session::{SessionError, park};
+use halfkey::session::{ServerSessionError, park};
 use halfkey::store::operation::Revoke;
 use halfkey::{ErrorReason, KeyId, RandomSource, Secret, SystemRandom};
 
@@ -68,7 +68,7 @@ pub fn copied_challenge(setting: &mut Setting, _: Option<usize>) -> Result<()> {
     ensure(matches!(&first, Ok(step) if matches!(step.next, Entry::Session(_))), "S2 was not let in")?;
     setting.narrator.remark("S2 with the challenge in it: a session");
     let second = use_it();
-    ensure(matches!(second, Err(SessionError::Spent)), "a copy of S2 was let in too")?;
+    ensure(matches!(second, Err(ServerSessionError::Spent)), "a copy of S2 was let in too")?;
     setting.narrator.remark("a copy of S2, on another machine: the store says it is spent");
     setting.is_well()
 }

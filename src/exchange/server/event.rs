@@ -5,7 +5,7 @@ use crate::id::KeyId;
 use crate::port::entitlement_store::{ReportResult, Status};
 use crate::record::RejectionRecord;
 use crate::registration::ServerRegistrationError;
-use crate::session::{ChannelError, SessionError};
+use crate::session::{ChannelError, ServerSessionError};
 use crate::time::UnixTime;
 
 /// A kind of work that a peer asks the server for, as a limiter tells it.
@@ -60,7 +60,7 @@ pub enum ServerEvent {
     /// Registration went no further.
     RegistrationFailed(ServerRegistrationError),
     /// A session did not come about.
-    SessionFailed(SessionError),
+    SessionFailed(ServerSessionError),
     /// A session ended with an error.
     ChannelFailed(ChannelError),
     /// A configuration went no further.

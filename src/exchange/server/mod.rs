@@ -31,7 +31,7 @@ use crate::registration::ServerRegistrationError;
 use crate::registration::server::{NeedCommit, receive_confirm, receive_hello, receive_request};
 use crate::session::park::resume_from_response;
 use crate::session::server::{AwaitResponse, Established, receive_open};
-use crate::session::{ChannelError, Content, SessionError};
+use crate::session::{ChannelError, Content, ServerSessionError};
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
 use crate::wire::{Message, Problem, WireError, message_type};
@@ -223,7 +223,7 @@ impl Base {
         self.idle(Some(ServerEvent::RegistrationFailed(error)), refusal)
     }
 
-    fn session_failed(self: Box<Self>, error: SessionError) -> ServerTurn {
+    fn session_failed(self: Box<Self>, error: ServerSessionError) -> ServerTurn {
         let refusal = error.refusal().frame().into_bytes();
         self.idle(Some(ServerEvent::SessionFailed(error)), refusal)
     }

@@ -13,7 +13,7 @@ use crate::registration::server::{
     Decision, EnrolmentRequest, NeedApplicant, NeedCommit, NeedConfirm, NeedDecision, NeedExpected,
     NeedOfferMaterial, NeedOutcome, NeedSecrets, NeedSignature,
 };
-use crate::session::SessionError;
+use crate::session::ServerSessionError;
 use crate::session::server::{NeedAdmission, NeedRegistration};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -152,9 +152,9 @@ impl StoreTurn {
         match self {
             Self::Outcome(asked) => asked.base.registration_failed(in_registration),
             Self::Expected(asked) => asked.base.registration_failed(in_registration),
-            Self::Registration(asked) => asked.base.session_failed(SessionError::RateLimited),
-            Self::ParkedRegistration(asked) => asked.base.session_failed(SessionError::RateLimited),
-            Self::Admit(asked) => asked.base.session_failed(SessionError::RateLimited),
+            Self::Registration(asked) => asked.base.session_failed(ServerSessionError::RateLimited),
+            Self::ParkedRegistration(asked) => asked.base.session_failed(ServerSessionError::RateLimited),
+            Self::Admit(asked) => asked.base.session_failed(ServerSessionError::RateLimited),
             other => every!(Self, other, asked => asked.supply(Err(StoreError::Contended));
                 Outcome Applicant Commit Expected Confirm Registration ParkedRegistration Admit Standing ConfirmAlias
                 Entitlement Regression Report),

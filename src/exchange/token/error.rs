@@ -3,7 +3,7 @@
 use crate::configuration::TokenConfigurationError;
 use crate::port::TokenError;
 use crate::registration::TokenRegistrationError;
-use crate::session::{ChannelError, SessionEnded, SessionError};
+use crate::session::{ChannelError, SessionEnded, TokenSessionError};
 use crate::step::Fault;
 use thiserror::Error;
 
@@ -16,7 +16,7 @@ pub enum TokenExchangeError {
     Registration(#[from] TokenRegistrationError),
     /// A session does not come about.
     #[error("no session is opened")]
-    Session(#[from] SessionError),
+    Session(#[from] TokenSessionError),
     /// The channel of an open session does not go on.
     #[error("the session ends")]
     Channel(#[from] ChannelError),

@@ -16,7 +16,7 @@ use crate::record::TokenRegistration;
 use crate::session::token::{
     self as steps, AwaitAccept, AwaitChallenge, NeedResponse, NeedSeed, Options, Session, SessionOutcome,
 };
-use crate::session::{SessionEnded, SessionError};
+use crate::session::{SessionEnded, TokenSessionError};
 use crate::step::ErrorReason;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -72,12 +72,12 @@ pub(super) fn accept(state: AwaitAccept, opening: Box<Opening>, frame: &[u8], mo
 }
 
 /// A refused alias is followed by the key id, where the policy allows it.
-fn refused(error: SessionError, mut opening: Box<Opening>) -> TokenTurn {
+fn refused(error: TokenSessionError, mut opening: Box<Opening>) -> TokenTurn {
     let registration = &opening.registration;
     let may_fall_back =
         registration.alias.is_some() && registration.policy.allow_key_id && !opening.options.by_key_id;
     match error {
-        SessionError::Refused(ErrorReason::Refused) if may_fall_back => {
+        TokenSessionError::Refused(ErrorReason::Refused) if may_fall_back => {
             opening.options.by_key_id = true;
             start(opening)
         }

@@ -6,7 +6,7 @@ use crate::real::Real;
 use halfkey::historic::session::{self, Challenge, Proof, claims, description};
 use halfkey::historic::{Cipher, Des, Key, TdesEde2};
 use halfkey::message::Accept;
-use halfkey::session::SessionError;
+use halfkey::session::{ServerSessionError, TokenSessionError};
 use halfkey::suite::{Suite, XWING};
 use halfkey::wire::{Bytes, Message};
 
@@ -76,12 +76,12 @@ fn a_real_token_takes_nobody_else_for_its_server() {
         let s2 = halfkey::message::Response::decode(&s2).unwrap();
         let (x, _) = XWING.kem().encapsulate(&s2.pk_e.unwrap(), &mut real.random).unwrap();
         let s3 = Accept { x: Bytes(&x), tag_s: s2.tag_c, record: Bytes(&[0x41; 272]) }.encode();
-        assert_eq!(real.finish(token, s3.as_bytes()).unwrap_err(), SessionError::WrongProof);
+        assert_eq!(real.finish(token, s3.as_bytes()).unwrap_err(), TokenSessionError::WrongProof);
 
         // Or the recorded S3.
         let (_, token) = real.open();
         let (_, token) = real.respond(token, s1).unwrap();
-        assert_eq!(real.finish(token, &recorded[3]).unwrap_err(), SessionError::WrongProof);
+        assert_eq!(real.finish(token, &recorded[3]).unwrap_err(), TokenSessionError::WrongProof);
     }
 }
 
@@ -93,7 +93,7 @@ fn a_real_server_takes_nobody_else_for_its_client() {
     let (_, server) = real.challenge(&s0).unwrap();
     let old = halfkey::message::Response::decode(&recorded[2]).unwrap();
     let made_up = halfkey::message::Response { tag_c: [0x61; 32], ..old }.encode();
-    assert_eq!(real.accept(server, made_up.as_bytes()).unwrap_err(), SessionError::WrongProof);
+    assert_eq!(real.accept(server, made_up.as_bytes()).unwrap_err(), ServerSessionError::WrongProof);
     let (_, server) = real.challenge(&s0).unwrap();
-    assert_eq!(real.accept(server, &recorded[2]).unwrap_err(), SessionError::WrongProof);
+    assert_eq!(real.accept(server, &recorded[2]).unwrap_err(), ServerSessionError::WrongProof);
 }

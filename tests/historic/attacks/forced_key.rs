@@ -13,7 +13,7 @@ use halfkey::message::{Address, Open};
 use halfkey::port::{AuthServer, EntitlementStore};
 use halfkey::record::TokenRegistration;
 use halfkey::registration::token::ServerDecision;
-use halfkey::session::SessionError;
+use halfkey::session::ServerSessionError;
 use halfkey::software::SoftwareToken;
 use halfkey::wire::Message;
 
@@ -75,7 +75,7 @@ fn no_real_server_chooses_the_key() {
             let (s1, gate) = real.challenge(&passed_on).unwrap();
             let need = alices.receive_challenge(&s1, &mut random).unwrap();
             let s2 = need.supply_from(&mut alice).unwrap().send;
-            assert_eq!(real.accept(gate, s2.as_bytes()).unwrap_err(), SessionError::WrongProof);
+            assert_eq!(real.accept(gate, s2.as_bytes()).unwrap_err(), ServerSessionError::WrongProof);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::real::Real;
 use halfkey::historic::session::{self, Challenge, Proof, claims, description};
 use halfkey::historic::{Des, Key};
 use halfkey::message::Response;
-use halfkey::session::SessionError;
+use halfkey::session::{ServerSessionError, TokenSessionError};
 use halfkey::wire::Message;
 
 #[test]
@@ -40,7 +40,7 @@ fn a_replaced_number_ends_a_real_session() {
     let (s1, server) = real.challenge(&s0).unwrap();
     let (s2, token) = real.respond(token, &s1).unwrap();
     let replaced = Response { n_c: [0x5A; 32], ..Response::decode(&s2).unwrap() }.encode();
-    assert_eq!(real.accept(server, replaced.as_bytes()).unwrap_err(), SessionError::WrongProof);
+    assert_eq!(real.accept(server, replaced.as_bytes()).unwrap_err(), ServerSessionError::WrongProof);
 
     // The same with the key that would make the session his: the token's ephemeral one.
     let (other_s0, other) = real.open();
@@ -49,9 +49,9 @@ fn a_replaced_number_ends_a_real_session() {
     let (other_s2, _) = real.respond(other, &s1).unwrap();
     let (ours, theirs) = (Response::decode(&other_s2).unwrap(), Response::decode(&s2).unwrap());
     let replaced = Response { pk_e: theirs.pk_e, ..ours }.encode();
-    assert_eq!(real.accept(server, replaced.as_bytes()).unwrap_err(), SessionError::WrongProof);
+    assert_eq!(real.accept(server, replaced.as_bytes()).unwrap_err(), ServerSessionError::WrongProof);
 
     // And at the token: an S3 that the server made for another session.
     let ([.., s3], ..) = real.session();
-    assert_eq!(real.finish(token, &s3).unwrap_err(), SessionError::WrongProof);
+    assert_eq!(real.finish(token, &s3).unwrap_err(), TokenSessionError::WrongProof);
 }

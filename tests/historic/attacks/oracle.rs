@@ -8,7 +8,7 @@ use halfkey::historic::configuration;
 use halfkey::historic::session::{Challenge, earlier};
 use halfkey::historic::{Combiner, Des, Key, TdesEde3};
 use halfkey::message::Response;
-use halfkey::session::{Content, SessionError};
+use halfkey::session::{Content, TokenSessionError};
 use halfkey::suite::{Suite, XWING};
 use halfkey::wire::Message;
 
@@ -55,7 +55,7 @@ fn a_real_token_never_answers_with_the_key_of_a_recorded_session() {
     let (_, token) = real.open();
     let (s2, token) = real.respond(token, &recorded[1]).unwrap();
     assert_ne!(s2, recorded[2], "the answer is to this session alone");
-    assert_eq!(real.finish(token, &recorded[3]).unwrap_err(), SessionError::WrongProof);
+    assert_eq!(real.finish(token, &recorded[3]).unwrap_err(), TokenSessionError::WrongProof);
     // The result is a tag over this session's transcript: used as a key, it opens nothing.
     let tag_c = halfkey::Secret::new(Response::decode(&s2).unwrap().tag_c);
     let mut record = record;

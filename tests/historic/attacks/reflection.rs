@@ -5,7 +5,7 @@ use crate::real::Real;
 use halfkey::historic::session::{self, claims};
 use halfkey::historic::{Des, Key};
 use halfkey::message::{Accept, Response};
-use halfkey::session::SessionError;
+use halfkey::session::{ServerSessionError, TokenSessionError};
 use halfkey::wire::{Message, Problem};
 
 const ONE_WAY: claims::OneWay = claims::OneWay::Sha512;
@@ -30,17 +30,20 @@ fn a_party_that_challenges_and_answers_is_its_own_peer() {
 #[test]
 fn a_real_party_never_answers_itself() {
     let mut real = Real::new();
-    let wrong_type = |error| matches!(error, SessionError::Wire(wire) if wire.problem == Problem::WrongType);
+    let to_server =
+        |error| matches!(error, ServerSessionError::Wire(wire) if wire.problem == Problem::WrongType);
+    let to_token =
+        |error| matches!(error, TokenSessionError::Wire(wire) if wire.problem == Problem::WrongType);
 
     // The server's messages are reflected to the server, and the token's to the token.
     let (s0, token) = real.open();
     let (s1, server) = real.challenge(&s0).unwrap();
-    assert!(wrong_type(real.challenge(&s1).unwrap_err()));
-    assert!(wrong_type(real.accept(server, &s1).unwrap_err()));
-    assert!(wrong_type(real.respond(token, &s0).unwrap_err()));
+    assert!(to_server(real.challenge(&s1).unwrap_err()));
+    assert!(to_server(real.accept(server, &s1).unwrap_err()));
+    assert!(to_token(real.respond(token, &s0).unwrap_err()));
     let (_, token) = real.open();
     let (s2, token) = real.respond(token, &s1).unwrap();
-    assert!(wrong_type(real.finish(token, &s2).unwrap_err()));
+    assert!(to_token(real.finish(token, &s2).unwrap_err()));
 
     // The proofs alone, each in the other's place: the token's as the server's, the server's as the
     // token's.
@@ -48,11 +51,11 @@ fn a_real_party_never_answers_itself() {
     let (s2, s3) = (Response::decode(&s2).unwrap(), Accept::decode(&s3).unwrap());
     let (_, server) = real.challenge(&s0).unwrap();
     let reflected = Response { tag_c: s3.tag_s, ..s2.clone() }.encode();
-    assert_eq!(real.accept(server, reflected.as_bytes()).unwrap_err(), SessionError::WrongProof);
+    assert_eq!(real.accept(server, reflected.as_bytes()).unwrap_err(), ServerSessionError::WrongProof);
     let (_, token) = real.open();
     let (_, token) = real.respond(token, &s1).unwrap();
     let reflected = Accept { tag_s: s2.tag_c, ..s3 }.encode();
-    assert_eq!(real.finish(token, reflected.as_bytes()).unwrap_err(), SessionError::WrongProof);
+    assert_eq!(real.finish(token, reflected.as_bytes()).unwrap_err(), TokenSessionError::WrongProof);
 
     // A record is sent back to the side that sealed it.
     let (_, mut token, mut server) = real.session();
