@@ -47,7 +47,7 @@ impl Keeper {
             Progress::Active => Value::Null,
             Progress::Joined { txn, transcript, tag_c, confirm } => json!({
                 "txn": txn.to_string(), "transcript": transcript.to_string(),
-                "tag_c": Digest::new(tag_c).to_string(), "confirm": [confirm.begin().as_secs(), confirm.seconds()],
+                "tag_c": Digest::new(tag_c).to_string(), "confirm_by": confirm.end().as_secs(),
             }),
         };
         json!({
@@ -77,10 +77,7 @@ impl Keeper {
                 txn: joined["txn"].as_str().unwrap().parse().unwrap(),
                 transcript: digest(&joined["transcript"]),
                 tag_c: *digest(&joined["tag_c"]).as_bytes(),
-                confirm: halfkey::Period::new(
-                    UnixTime::from_secs(joined["confirm"][0].as_u64().unwrap()),
-                    joined["confirm"][1].as_u64().unwrap(),
-                ),
+                confirm: halfkey::Period::new(UnixTime::default(), joined["confirm_by"].as_u64().unwrap()),
             },
         };
         let registration = TokenRegistration {
