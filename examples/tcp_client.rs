@@ -35,6 +35,10 @@ usage: tcp_client --dir DIR [--anchor FILE] [--server gate.example] [--connect 1
     register --replace --code ACTIVATION-CODE --name NAME    beside a key that the server refuses
     session [--app APP]    open a session, send a line, and ask for APP's configuration
     configure APP          ask for APP's configuration; it is put into DIR/APP.conf
+    session [--app APP] [--location TEXT] [--system TEXT]
+                           open a session, send a line, and ask for APP's configuration
+    configure APP [--location TEXT] [--system TEXT]
+                           ask for APP's configuration; it is put into DIR/APP.conf
     renew --name NAME      a new key in the place of the old one
     resume                 go on with what an earlier run left unfinished
     status                 what is on the token
@@ -56,6 +60,8 @@ fn main() -> std::process::ExitCode {
             ("--department", 1),
             ("--code", 1),
             ("--app", 1),
+            ("--location", 1),
+            ("--system", 1),
             ("--die", 1),
             ("--quick", 0),
             ("--replace", 0),
@@ -67,8 +73,8 @@ fn main() -> std::process::ExitCode {
         let holder = Holder::open(dir, &arguments)?;
         match words.as_slice() {
             ["register"] => holder.register(&arguments),
-            ["session"] => holder.session(arguments.value("--app"), true),
-            ["configure", application] => holder.session(Some(application), false),
+            ["session"] => holder.session(&arguments, arguments.value("--app"), true),
+            ["configure", application] => holder.session(&arguments, Some(application), false),
             ["renew"] => holder.renew(&arguments),
             ["resume"] => holder.resume(),
             ["status"] => holder.status(),
@@ -109,6 +115,7 @@ impl Holder {
     }
 
     fn session(&self, application: Option<&str>, talk: bool) -> Outcome {
+    fn session(&self, arguments: &Arguments, application: Option<&str>, talk: bool) -> Outcome {
         self.resume()?;
         let mut session = self.enter(&self.newest()?.key_id)?;
         let mode = session.established().ok_or("the session is over")?.mode;
@@ -123,7 +130,12 @@ impl Holder {
         }
         if let Some(application) = application {
             let application = ApplicationName::new(application)?;
-            let information = UserInformation { location: None, system: Some(std::env::consts::OS.into()) };
+            let said = |option| arguments.value(option).map(String::from);
+            let information = UserInformation {
+                location: said("--location"),
+                system: said("--system").or(Some(std::env::consts::OS.into())),
+                ..UserInformation::default()
+            };
             let configured = session.configure(&application, information)?;
             say(format_args!("configuration of {application}: {configured:?}"));
         }

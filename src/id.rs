@@ -227,6 +227,10 @@ name! {
     ApplicationName, max 64, check_visible
 }
 name! {
+    /// Name of an attribute that a client tells about its user.
+    AttributeName, max 64, check_visible
+}
+name! {
     /// A group of users, who are entitled together.
     Group, max 64, check_visible
 }

@@ -173,8 +173,8 @@ pub mod wire;
 
 pub use cause::Cause;
 pub use id::{
-    AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, IdError, KeyId,
-    NameError, OfferId, ServerName, TicketId, Txn, UserId, UserName,
+    AccessPath, Alias, ApplicationName, AttributeName, ChallengeId, CodeId, Digest, EventId, Group, IdError,
+    KeyId, NameError, OfferId, ServerName, TicketId, Txn, UserId, UserName,
 };
 pub use moment::Moment;
 #[cfg(feature = "std")]

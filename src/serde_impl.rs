@@ -2,8 +2,8 @@
 //! and templates as maps. Reading is strict: the same checks as the constructors make, and no unknown field.
 
 use crate::id::{
-    AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, OfferId,
-    ServerName, TicketId, Txn, UserId, UserName,
+    AccessPath, Alias, ApplicationName, AttributeName, ChallengeId, CodeId, Digest, EventId, Group, KeyId,
+    OfferId, ServerName, TicketId, Txn, UserId, UserName,
 };
 use crate::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
 use crate::template::{Field, FieldKind, Template};
@@ -34,6 +34,7 @@ as_text!(
     AccessPath,
     Alias,
     ApplicationName,
+    AttributeName,
     ChallengeId,
     CodeId,
     Digest,

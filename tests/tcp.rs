@@ -178,7 +178,7 @@ fn both_keep_what_they_know_over_restarts() {
     drop(server);
 
     let server = Server::start(&place, &["--withdraw", "mail"]);
-    assert!(alice.ok(&server, &["configure", "mail"]).contains("Removed"));
+    assert!(alice.ok(&server, &["configure", "mail", "--location", "home"]).contains("Removed"));
     assert!(!Path::new(&place.of("alice/mail.conf")).exists());
     alice.is_registered(&server);
     drop(server);

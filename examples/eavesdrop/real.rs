@@ -129,7 +129,7 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
     let (News::Opened(_), Some(session)) = wire.play(opening)? else {
         return Err("no session was opened".into());
     };
-    let information = UserInformation { location: Some("at home".into()), system: None };
+    let information = UserInformation { location: Some("at home".into()), ..UserInformation::default() };
     let (news, _) = wire.play(session.configure(door, information, Moment::now()))?;
     if !matches!(news, News::Configured(_, Configured::Installed)) {
         return Err("the door code did not arrive".into());

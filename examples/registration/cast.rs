@@ -175,8 +175,11 @@ impl User {
 
     /// Steps 360 to 390.
     pub fn configure(&self, session: &mut Session, application: &ApplicationName) -> Result<Configured> {
-        let information =
-            UserInformation { location: Some("Hartford".into()), system: Some("branch terminal 4".into()) };
+        let information = UserInformation {
+            location: Some("Hartford".into()),
+            system: Some("branch terminal 4".into()),
+            ..UserInformation::default()
+        };
         Ok(session.configure(application, information)?)
     }
 

@@ -1,6 +1,6 @@
 //! Errors of a configuration, and whose fault each is.
 
-use crate::id::NameError;
+use crate::message::InformationError;
 use crate::port::StoreError;
 use crate::session::ChannelError;
 use crate::step::{ErrorReason, Fault};
@@ -29,9 +29,9 @@ pub enum TokenConfigurationError {
     /// The server's: it calls unchanged what the token never had.
     #[error("the server calls unchanged what is not held")]
     NotHeld,
-    /// The user's: text about the user's place or system that does not fit.
+    /// The user's: information about the user that does not fit.
     #[error(transparent)]
-    Information(#[from] NameError),
+    Information(#[from] InformationError),
     /// The caller's: the registration is not the one of the question.
     #[error("the registration is not the one of the question")]
     WrongRegistration,

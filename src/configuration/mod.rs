@@ -59,7 +59,7 @@ mod report;
 pub mod server;
 pub mod token;
 
-pub use crate::message::{ConfigurationSerial, UserInformation};
+pub use crate::message::{ConfigurationSerial, InformationError, UserInformation};
 #[cfg(feature = "std")]
 pub(crate) use document::check;
 pub use document::{MAX_BODY, MAX_MEDIA_TYPE, digest};

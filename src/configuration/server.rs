@@ -62,13 +62,13 @@ pub fn receive_request(
 
 fn check_information(information: &UserInformation) -> Result<(), WireError> {
     let lines = [("location", &information.location), ("system", &information.system)];
-    lines.into_iter().filter_map(|(field, line)| Some((field, line.as_ref()?))).try_for_each(
-        |(field, line)| match normalise_text(line, 255) {
-            Ok(same) if same == *line => Ok(()),
-            Ok(_) => Err(at(field, Problem::Name(crate::id::NameError::NotNormalised))),
-            Err(error) => Err(at(field, Problem::Name(error))),
-        },
-    )
+    let lines = lines.into_iter().filter_map(|(field, line)| Some((field, line.as_ref()?)));
+    let values = information.attributes.values().map(|value| ("attributes", value));
+    lines.chain(values).try_for_each(|(field, line)| match normalise_text(line, 255) {
+        Ok(same) if same == *line => Ok(()),
+        Ok(_) => Err(at(field, Problem::Name(crate::id::NameError::NotNormalised))),
+        Err(error) => Err(at(field, Problem::Name(error))),
+    })
 }
 
 const fn at(field: &'static str, problem: Problem) -> WireError {

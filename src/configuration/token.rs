@@ -5,7 +5,6 @@ use super::error::TokenConfigurationError;
 use super::judge::judge;
 use crate::id::{ApplicationName, KeyId};
 use crate::message::{ConfigRequest, Configuration, UserInformation};
-use crate::name::normalise_text;
 use crate::record::TokenRegistration;
 use crate::step::{ErrorReason, Step};
 use crate::time::UnixTime;
@@ -19,7 +18,8 @@ pub use super::judge::{ConfigurationRejection, Verdict};
 /// this session; `now` begins the measure of how old the answer is.
 ///
 /// # Errors
-/// [`TokenConfigurationError::Information`] for text that is longer than 255 bytes or has controls in it.
+/// [`TokenConfigurationError::Information`] for text that is longer than 255 bytes or has controls in it, and for
+/// more than 8 attributes.
 pub fn request(
     registration: &TokenRegistration,
     application: &ApplicationName,
@@ -27,14 +27,10 @@ pub fn request(
     request_id: NonZeroU32,
     now: UnixTime,
 ) -> Result<Step<ConfigRequest, AwaitConfiguration>, TokenConfigurationError> {
-    let line = |text: &Option<_>| text.as_deref().map(|text| normalise_text(text, 255)).transpose();
     let c0 = ConfigRequest {
         request_id: request_id.get(),
         application: application.clone(),
-        information: UserInformation {
-            location: line(&information.location)?,
-            system: line(&information.system)?,
-        },
+        information: information.normalised()?,
         held: registration.configuration(application).map(version),
     };
     let next = AwaitConfiguration {

@@ -1,13 +1,18 @@
 //! C0 to C2: they travel inside a session's channel, never in the clear.
 
-use crate::id::{ApplicationName, Digest, ServerName, UserId};
-use crate::wire::{Bytes, Text, map};
+use crate::id::{ApplicationName, AttributeName, Digest, NameError, ServerName, UserId};
+use crate::name::normalise_text;
+use crate::wire::{Bytes, Problem, Put, Text, Value, WireError, map, problem};
+use alloc::collections::BTreeMap;
 use alloc::string::String;
+use minicbor::encode::Write;
+use minicbor::{Decoder, Encoder};
+use thiserror::Error;
 
 map! {
     /// C0: a token asks for the configuration of one application (patent step 370).
     #[derive(Clone, PartialEq, Eq, Debug)]
-    pub struct ConfigRequest = 12 max 649, "C0 ConfigRequest" {
+    pub struct ConfigRequest = 12 max 3243, "C0 ConfigRequest" {
         /// Number of this request in its session: 1 or more.
         1 => request_id: u32,
         /// The application.
@@ -22,13 +27,86 @@ map! {
 map! {
     /// Information about the user in a token's request for configuration (patent step 370).
     ///
-    /// Each is a line of text: composed (NFC), without controls, at most 255 bytes.
+    /// Location, system and the values of attributes are lines of text: composed (NFC), without controls,
+    /// at most 255 bytes each.
     #[derive(Clone, Default, PartialEq, Eq, Debug)]
     pub struct UserInformation, "C0 ConfigRequest.information" {
         /// Location of the user.
         1 => location: Option<String>,
         /// System that the user is on.
         2 => system: Option<String>,
+        /// Attributes, at most 8.
+        3 => attributes: BTreeMap<AttributeName, String>,
+    }
+}
+
+/// Error of user information that does not fit in C0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InformationError {
+    /// Location, system or the value of an attribute: longer than 255 bytes, or with a control in it.
+    #[error("location, system or the value of an attribute does not fit: {0}")]
+    Line(#[from] NameError),
+    /// More than 8 attributes.
+    #[error("{0} attributes are more than 8")]
+    TooManyAttributes(usize),
+}
+
+impl UserInformation {
+    /// Number of attributes that there may be.
+    pub const MAX_ATTRIBUTES: usize = 8;
+
+    /// Returns the same in the form in which it travels: every line composed (NFC).
+    ///
+    /// # Errors
+    /// [`InformationError`].
+    pub fn normalised(&self) -> Result<Self, InformationError> {
+        let line = |text: &String| normalise_text(text, 255);
+        if self.attributes.len() > Self::MAX_ATTRIBUTES {
+            return Err(InformationError::TooManyAttributes(self.attributes.len()));
+        }
+        let attributes = self.attributes.iter().map(|(name, value)| Ok((name.clone(), line(value)?)));
+        Ok(Self {
+            location: self.location.as_ref().map(line).transpose()?,
+            system: self.system.as_ref().map(line).transpose()?,
+            attributes: attributes.collect::<Result<_, NameError>>()?,
+        })
+    }
+}
+
+/// `[1*8 [name, line]]`, names ascending byte by byte; left out where there are none.
+impl<'b> Value<'b> for BTreeMap<AttributeName, String> {
+    fn put<W: Write>(&self, to: &mut Encoder<W>) -> Put<W> {
+        to.array(self.len() as u64)?;
+        self.iter().try_for_each(|(name, value)| {
+            to.array(2)?;
+            name.put(to)?;
+            value.put(to)
+        })
+    }
+    fn get(from: &mut Decoder<'b>) -> Result<Self, WireError> {
+        let length = from.array().map_err(problem)?.ok_or(Problem::NotCanonical)?;
+        if length == 0 || length > UserInformation::MAX_ATTRIBUTES as u64 {
+            return Err(if length == 0 { Problem::TooShort } else { Problem::TooLong }.into());
+        }
+        let mut attributes = Self::new();
+        for _ in 0..length {
+            if from.array().map_err(problem)? != Some(2) {
+                return Err(Problem::WrongType.into());
+            }
+            let (name, value) = (AttributeName::get(from)?, String::get(from)?);
+            if attributes.last_key_value().is_some_and(|(last, _)| *last >= name) {
+                return Err(Problem::UnexpectedKey.into());
+            }
+            attributes.insert(name, value);
+        }
+        Ok(attributes)
+    }
+    fn absent() -> Option<Self> {
+        Some(Self::new())
+    }
+    fn is_absent(&self) -> bool {
+        self.is_empty()
     }
 }
 

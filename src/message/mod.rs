@@ -26,7 +26,8 @@ mod registration;
 mod session;
 
 pub use configuration::{
-    Applied, ConfigRequest, Configuration, ConfigurationSerial, Held, Scope, UserInformation,
+    Applied, ConfigRequest, Configuration, ConfigurationSerial, Held, InformationError, Scope,
+    UserInformation,
 };
 pub use registration::{
     Confirm, Done, ErrorMessage, FieldFault, Hello, Offer, OfferCore, Outcome, OutcomeBody, OutcomeCore,

@@ -2,8 +2,8 @@
 
 use super::{Problem, Put, Value, WireError};
 use crate::id::{
-    AccessPath, Alias, ApplicationName, CodeId, Digest, KeyId, OfferId, ServerName, TicketId, Txn, UserId,
-    UserName,
+    AccessPath, Alias, ApplicationName, AttributeName, CodeId, Digest, KeyId, OfferId, ServerName, TicketId,
+    Txn, UserId, UserName,
 };
 use crate::secret::Secret;
 use alloc::boxed::Box;
@@ -111,7 +111,7 @@ macro_rules! name_value {
         }
     )*};
 }
-name_value!(ServerName, UserId, AccessPath, ApplicationName, UserName);
+name_value!(ServerName, UserId, AccessPath, ApplicationName, AttributeName, UserName);
 
 /// A byte string of `MIN` to `MAX` bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

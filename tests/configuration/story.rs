@@ -144,8 +144,11 @@ fn an_entitlement_comes_down_changes_and_goes() {
 fn the_store_is_asked_with_the_key_s_identity_and_the_token_s_information() {
     let store = Store::default();
     let record = holding(registration(), serial(4), &document("held"));
-    let information =
-        UserInformation { location: Some("Zu\u{308}rich".into()), system: Some("kiosk 7".into()) };
+    let information = UserInformation {
+        location: Some("Zu\u{308}rich".into()),
+        system: Some("kiosk 7".into()),
+        attributes: [("role".parse().unwrap(), "Ka\u{308}ufer".into())].into(),
+    };
     let id = NonZeroU32::new(9).unwrap();
     let step = token::request(&record, &mail(), &information, id, at(T)).unwrap();
     let answer = store.serve(step.send.as_bytes());
@@ -155,6 +158,7 @@ fn the_store_is_asked_with_the_key_s_identity_and_the_token_s_information() {
     assert_eq!((&query.application, query.held), (&mail(), Some(serial(4))));
     assert_eq!(query.information.location.as_deref(), Some("Zürich"), "composed");
     assert_eq!(query.information.system.as_deref(), Some("kiosk 7"));
+    assert_eq!(query.information.attributes, [("role".parse().unwrap(), "Käufer".into())].into());
 
     // The store knows nothing of it: what is held stays, and there is no C2 to wait for.
     assert!(answer.next.is_none());

@@ -1,12 +1,13 @@
 //! Bytes: sizes, strict decoding, and every way to say nonsense in well-formed CBOR.
 
 use super::*;
-use halfkey::configuration::ServerConfigurationError;
 use halfkey::configuration::server::{push, receive_request};
 use halfkey::configuration::token::{Instruction, receive_push};
+use halfkey::configuration::{InformationError, ServerConfigurationError};
 use halfkey::message::{ConfigRequest, Held};
 use halfkey::wire::{Problem, WireError, message_type};
-use halfkey::{Fault, NameError};
+use halfkey::{AttributeName, Fault, NameError};
+use std::collections::BTreeMap;
 
 fn longest_application() -> ApplicationName {
     ApplicationName::new(&"a".repeat(64)).unwrap()
@@ -19,9 +20,14 @@ fn longest_c0() -> ConfigRequest {
     ConfigRequest {
         request_id: u32::MAX,
         application: longest_application(),
-        information: UserInformation { location: line(), system: line() },
+        information: UserInformation { location: line(), system: line(), attributes: attributes(0..8) },
         held: Some(Held { serial: LAST, digest: Digest::new([0; 32]) }),
     }
+}
+
+fn attributes(numbers: std::ops::Range<u8>) -> BTreeMap<AttributeName, String> {
+    let name = |n| AttributeName::new(&format!("{}{n}", "a".repeat(63))).unwrap();
+    numbers.map(|n| (name(n), "v".repeat(255))).collect()
 }
 
 fn longest_document() -> Document {
@@ -206,7 +212,7 @@ fn a_media_type_is_one() {
 
 #[test]
 fn information_is_a_line_of_composed_text() {
-    let said = |text: &str| UserInformation { location: None, system: Some(text.into()) };
+    let said = |text: &str| UserInformation { system: Some(text.into()), ..UserInformation::default() };
     let receive = |information: UserInformation| {
         let c0 = ConfigRequest { request_id: 1, application: mail(), information, held: None }.encode();
         receive_request(c0.as_bytes(), &principal())
@@ -224,8 +230,62 @@ fn information_is_a_line_of_composed_text() {
     assert_eq!(ask("Zu\u{308}rich"), Ok(()));
     for (text, why) in [("a\nb".into(), NameError::Character), ("x".repeat(256), NameError::TooLong(255))] {
         let error = ask(&text).unwrap_err();
-        assert_eq!((error, error.fault()), (TokenConfigurationError::Information(why), Fault::User));
+        assert_eq!(
+            (error, error.fault()),
+            (TokenConfigurationError::Information(InformationError::Line(why)), Fault::User)
+        );
     }
+}
+
+#[test]
+fn attributes_are_few_named_normalised_and_in_order() {
+    let refused = |c0: &[u8]| receive_request(c0, &principal()).unwrap_err();
+    let information = |attributes| UserInformation { attributes, ..UserInformation::default() };
+    let c0 = |attributes| {
+        let information = information(attributes);
+        ConfigRequest { request_id: 1, application: mail(), information, held: None }.encode().into_bytes()
+    };
+    let fault = |message, problem| {
+        ServerConfigurationError::from(WireError { message, field: "attributes", problem })
+    };
+    let inside = |problem| fault("C0 ConfigRequest.information", problem);
+    let one = |value: &str| BTreeMap::from([("role".parse::<AttributeName>().unwrap(), value.to_string())]);
+    assert!(receive_request(&c0(one("teller")), &principal()).is_ok());
+    assert_eq!(refused(&c0(attributes(0..9))), inside(Problem::TooLong));
+    assert_eq!(refused(&c0(one(&"x".repeat(256)))), inside(Problem::TooLong));
+    let named = |problem| fault("C0 ConfigRequest", Problem::Name(problem));
+    assert_eq!(refused(&c0(one("a\nb"))), named(NameError::Character));
+    assert_eq!(refused(&c0(one("Zu\u{308}rich"))), named(NameError::NotNormalised));
+
+    // `{3: [["a", ""], ["b", ""]]}` in the place of `{}`, and what may not stand there.
+    let with = |information: &[u8]| {
+        let empty = c0(BTreeMap::new());
+        let [rest @ .., 3, 0xA0] = &empty[..] else { panic!("{empty:?}") };
+        [rest, &[3, 0xA1, 3], information].concat()
+    };
+    assert!(receive_request(&with(b"\x82\x82\x61a\x60\x82\x61b\x60"), &principal()).is_ok());
+    for (bytes, problem) in [
+        (&b"\x80"[..], Problem::TooShort),
+        (b"\x82\x82\x61b\x60\x82\x61a\x60", Problem::UnexpectedKey),
+        (b"\x82\x82\x61a\x60\x82\x61a\x60", Problem::UnexpectedKey),
+        (b"\x81\x82\x60\x60", Problem::Name(NameError::Empty)),
+        (b"\x81\x82\x62a \x60", Problem::Name(NameError::Character)),
+        (b"\x81\x81\x61a", Problem::WrongType),
+        (b"\x81\x83\x61a\x60\x60", Problem::WrongType),
+        (b"\xA1\x61a\x60", Problem::WrongType),
+        (b"\x9F\x82\x61a\x60\xFF", Problem::NotCanonical),
+        (b"\x9B\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", Problem::TooLong),
+    ] {
+        assert_eq!(refused(&with(bytes)), inside(problem), "{bytes:x?}");
+    }
+
+    // The token composes values, and sends no more than eight.
+    let ask = |attributes| {
+        token::request(&registration(), &mail(), &information(attributes), NonZeroU32::MIN, at(T)).map(|_| ())
+    };
+    assert_eq!(ask(one("Zu\u{308}rich")), Ok(()));
+    assert_eq!(ask(attributes(0..9)), Err(InformationError::TooManyAttributes(9).into()));
+    assert_eq!(ask(one("a\nb")), Err(InformationError::Line(NameError::Character).into()));
 }
 
 #[test]

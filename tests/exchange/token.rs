@@ -482,7 +482,7 @@ fn what_the_caller_gets_wrong_leaves_the_session_open() {
     let mut hands = Hands::new(&world);
     hands.register(&world);
     let (exchange, mut peer) = hands.open(&world);
-    let information = UserInformation { location: Some("\u{7}".into()), system: None };
+    let information = UserInformation { location: Some("\u{7}".into()), ..UserInformation::default() };
     let reply = hands.play(exchange.configure(application(), information, moment()));
     let Some(News::Failed(TokenExchangeError::Configuration(TokenConfigurationError::Information(_)))) =
         reply.news

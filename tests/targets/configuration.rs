@@ -83,7 +83,7 @@ impl Scene {
     }
 
     fn question(&self, play: &mut Play<'_>, id: u32) -> (Vec<u8>, AwaitConfiguration) {
-        let information = UserInformation { location: Some("hall 3".into()), system: None };
+        let information = UserInformation { location: Some("hall 3".into()), ..UserInformation::default() };
         let id = NonZeroU32::new(id).unwrap();
         let step = request(&self.registration, &application(play), &information, id, self.now).unwrap();
         (step.send.into_bytes(), step.next)

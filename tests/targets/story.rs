@@ -161,7 +161,7 @@ fn configure(all: &mut Messages) {
             }
             _ => {}
         }
-        let information = UserInformation { location: Some("hall 3".into()), system: None };
+        let information = UserInformation { location: Some("hall 3".into()), ..UserInformation::default() };
         let id = NonZeroU32::new(id).unwrap();
         let step = configuration::request(&registration, &mail, &information, id, now).unwrap();
         note(all, "C0", what, &step.send);

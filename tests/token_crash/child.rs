@@ -211,7 +211,7 @@ impl Life {
         announced(&format!("configure {key_id}"), || {
             self.enter(key_id, |session, client| {
                 let application = ApplicationName::new(APPLICATION).unwrap();
-                let information = UserInformation { location: None, system: None };
+                let information = UserInformation::default();
                 let apply = &mut |_: &_, _: &_| Applying::Applied;
                 session.configure(client, &application, &information, apply, &mut |_| {}).unwrap();
             });

@@ -112,8 +112,11 @@ fn configuration(
 ) {
     let now = stage.now();
     let application = ApplicationName::new(APPLICATION).unwrap();
-    let information =
-        UserInformation { location: Some("Hamburg".into()), system: Some("example-os 7".into()) };
+    let information = UserInformation {
+        location: Some("Hamburg".into()),
+        system: Some("example-os 7".into()),
+        ..UserInformation::default()
+    };
     let one = NonZeroU32::MIN;
     let step = asking::request(registration, &application, &information, one, now).unwrap();
     let c0 = step.send.into_bytes();
