@@ -79,7 +79,7 @@ fn seeded(seed: &Seed<'_>) -> Box<dyn EntitlementStore> {
     let subject = Subject::User(user.clone());
     // A store that cannot be seeded breaks the contract soon enough.
     let _ = store.run(&IssueCode { name, secret, expires: None }, UnixTime::now());
-    let _ = store.run(&Entitle { subject, application, document, valid_for: None }, UnixTime::now());
+    let _ = store.run(&Entitle::new(subject, application, document), UnixTime::now());
     Box::new(Audited(store, Mutex::default()))
 }
 

@@ -33,8 +33,6 @@ usage: tcp_client --dir DIR [--anchor FILE] [--server gate.example] [--connect 1
                   [--pin PIN] COMMAND
     register --name NAME [--department TEXT] [--code ACTIVATION-CODE]
     register --replace --code ACTIVATION-CODE --name NAME    beside a key that the server refuses
-    session [--app APP]    open a session, send a line, and ask for APP's configuration
-    configure APP          ask for APP's configuration; it is put into DIR/APP.conf
     session [--app APP] [--location TEXT] [--system TEXT]
                            open a session, send a line, and ask for APP's configuration
     configure APP [--location TEXT] [--system TEXT]
@@ -114,7 +112,6 @@ impl Holder {
         self.anchors()
     }
 
-    fn session(&self, application: Option<&str>, talk: bool) -> Outcome {
     fn session(&self, arguments: &Arguments, application: Option<&str>, talk: bool) -> Outcome {
         self.resume()?;
         let mut session = self.enter(&self.newest()?.key_id)?;

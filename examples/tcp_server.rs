@@ -168,11 +168,11 @@ impl Gate {
             let [application, file] = entitled else { continue };
             let document = Document { media_type: "text/plain".into(), body: std::fs::read(file)? };
             let (subject, application) = (staff()?, ApplicationName::new(application)?);
-            self.store.run(&Entitle { subject, application, document, valid_for: None }, now)?;
+            self.store.run(&Entitle::new(subject, application, document), now)?;
         }
         for application in arguments.all("--withdraw").flatten() {
             let (subject, application) = (staff()?, ApplicationName::new(application)?);
-            self.store.run(&RevokeEntitlement { subject, application }, now)?;
+            self.store.run(&RevokeEntitlement::new(subject, application), now)?;
         }
         for who in arguments.all("--revoke").flatten() {
             self.revoke(who, now)?;

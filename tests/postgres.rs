@@ -27,6 +27,10 @@ mod damaged;
 mod desk;
 #[path = "postgres/dialect.rs"]
 mod dialect;
+#[path = "store/gate.rs"]
+mod gate;
+#[path = "store/keeper.rs"]
+mod keeper;
 #[path = "postgres/lost.rs"]
 mod lost;
 #[path = "store/operations.rs"]
@@ -35,6 +39,8 @@ mod operations;
 mod server;
 #[path = "postgres/story.rs"]
 mod story;
+#[path = "store/travel.rs"]
+mod travel;
 #[path = "postgres/world.rs"]
 mod world;
 

@@ -36,6 +36,8 @@ mod play;
 mod room;
 #[path = "store/survey.rs"]
 mod survey;
+#[path = "store/travel.rs"]
+mod travel;
 
 use halfkey::port::EntitlementStore;
 use halfkey::port::contract::{Seed, entitlement_store};
@@ -86,9 +88,11 @@ fn keys() -> StorageKeys {
 }
 
 fn seeded(store: Store, seed: &Seed<'_>) -> Store {
-    let (code, entitlement) = operations::seeds(seed);
+    let (code, entitlements) = operations::seeds(seed);
     store.run(&code, NOW).unwrap();
-    store.run(&entitlement, NOW).unwrap();
+    for entitlement in entitlements {
+        store.run(&entitlement, NOW).unwrap();
+    }
     store
 }
 

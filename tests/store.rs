@@ -40,9 +40,11 @@ fn fixed(out: &mut [u8]) {
 }
 
 fn seeded(store: Store, seed: &Seed<'_>) -> Store {
-    let (code, entitlement) = operations::seeds(seed);
+    let (code, entitlements) = operations::seeds(seed);
     store.run(&code, NOW).unwrap();
-    store.run(&entitlement, NOW).unwrap();
+    for entitlement in entitlements {
+        store.run(&entitlement, NOW).unwrap();
+    }
     store
 }
 

@@ -9,6 +9,12 @@
 )]
 
 mod common;
+#[path = "store/gate.rs"]
+mod gate;
+#[path = "store/keeper.rs"]
+mod keeper;
+#[path = "store/travel.rs"]
+mod travel;
 
 use crate::common::client::{Client, ClientError, Configured, RegistrationOutcome};
 use common::{Counting, Issuer, Link, Way, World, grant, name, token};
@@ -113,7 +119,7 @@ fn configuration_follows_the_entitlement_without_registering_again() {
     let path = Subject::AccessPath(AccessPath::new("/staff").unwrap());
     let entitle = |body: &[u8]| {
         let document = Document { media_type: "text/plain".into(), body: body.to_vec() };
-        world.run(&Entitle { subject: path.clone(), application: mail.clone(), document, valid_for: None });
+        world.run(&Entitle::new(path.clone(), mail.clone(), document));
     };
     let mut installed = Vec::new();
     let mut configure = |tale: &mut Tale| {
@@ -136,10 +142,18 @@ fn configuration_follows_the_entitlement_without_registering_again() {
     assert_eq!(configure(&mut tale), Configured::Unchanged);
     entitle(b"two");
     assert_eq!(configure(&mut tale), Configured::Installed);
-    world.run(&RevokeEntitlement { subject: path.clone(), application: mail.clone() });
+    world.run(&RevokeEntitlement::new(path.clone(), mail.clone()));
     assert_eq!(configure(&mut tale), Configured::Removed);
     assert_eq!(installed.len(), 3);
     assert_eq!(states(&world), [Lifecycle::Active]);
+}
+
+#[test]
+fn a_user_travels_without_registering_again() {
+    let store = halfkey::memory::Store::new();
+    travel::there_and_back(&store, &|entitle, now| {
+        store.run(entitle, now).unwrap();
+    });
 }
 
 /// Every frame of a registration lost in turn (R0 to R5 are 0 to 5): each time the token ends up

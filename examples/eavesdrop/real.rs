@@ -122,7 +122,7 @@ pub(crate) fn session() -> Result<Vec<Heard>, Box<dyn Error>> {
     let door = ApplicationName::new("door")?;
     let document = Document { media_type: "text/plain".into(), body: DOOR_CODE.into() };
     let subject = Subject::AccessPath(path);
-    store.run(&Entitle { subject, application: door.clone(), document, valid_for: None }, now)?;
+    store.run(&Entitle::new(subject, door.clone(), document), now)?;
     wire.heard.clear();
     wire.server = Some(ServerExchange::new(settings, PEER));
     let opening = TokenExchange::open(registration.key_id, Options::default(), Moment::now());

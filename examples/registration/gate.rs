@@ -174,7 +174,7 @@ impl Gate {
         let customers = Subject::AccessPath(AccessPath::new(CUSTOMERS)?);
         let document = Document { media_type: "text/plain".into(), body: text.into() };
         let application = application.clone();
-        self.run(&Entitle { subject: customers, application, document, valid_for: None })
+        self.run(&Entitle::new(customers, application, document))
     }
 
     /// Sends an application's configuration to everybody who is in a session now.

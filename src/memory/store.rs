@@ -12,7 +12,7 @@
 //! | active, suspended, revoked and superseded registrations | the operator deletes them |
 //! | names taken | the operator releases them |
 //! | activation codes not used | they expire, or the operator withdraws them |
-//! | entitlements, members of groups, and the last report for each | for good: the operator sets their number |
+//! | entitlements, members of groups, and for each the last report and what was last given | for good: the operator sets their number |
 //! | events | there are 1024 newer ones of their kind |
 //!
 //! Expired rows are removed when outcomes are stored, or by [`crate::store::operation::Purge`].

@@ -107,7 +107,8 @@ pub struct EntitlementQuery {
     pub access_path: AccessPath,
     /// The application.
     pub application: ApplicationName,
-    /// Information about the user, as the token tells it.
+    /// Information about the user, as the token tells it, normalised. Nobody has checked it: it may choose
+    /// among what the user is entitled to, and entitles to nothing.
     pub information: UserInformation,
     /// The serial of the configuration that the token holds.
     pub held: Option<ConfigurationSerial>,
@@ -259,6 +260,10 @@ pub trait EntitlementStore: Send + Sync {
 
     /// What the user is entitled to (patent step 380); `None` where nothing is known of that
     /// application.
+    ///
+    /// Another document than this key was given last, under a serial that is not higher than all that it
+    /// was given: its token refuses the document as rolled back, also where the user has only come back
+    /// to an earlier place.
     ///
     /// # Errors
     /// [`StoreError`].

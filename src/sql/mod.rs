@@ -2,7 +2,8 @@
 //!
 //! The SQL is the part that SQLite, PostgreSQL and wire-compatible databases (CockroachDB, YugabyteDB,
 //! Citus) have in common: plain tables and indexes, primary keys, `SELECT`, `INSERT`, `UPDATE` and
-//! `DELETE` of single rows. It has no sequences, advisory locks, triggers or notifications.
+//! `DELETE` of single rows; a migration may rename, copy and drop tables. It has no sequences, advisory
+//! locks, triggers or notifications.
 //!
 //! Rows are sealed (`store::sealing`). A stolen database shows who is registered, and no key; rows that
 //! were changed without the storage key are refused as damaged. An attacker who can write to the

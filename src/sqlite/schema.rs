@@ -19,7 +19,7 @@ use crate::store::entity::Tables;
 use crate::store::operation::*;
 use crate::store::rows;
 use crate::store::tables::{Column, ColumnKind, Query, Table, TxError, Value};
-use crate::store::{OperatorError, Subject, rules};
+use crate::store::{EntitlementCondition, OperatorError, Subject, rules};
 use crate::template::{Field, FieldKind, Template};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -185,7 +185,7 @@ fn no_question_of_the_protocol_reads_a_whole_table() {
         let code = watch(store, scans, &issue);
         let subject = Subject::User(user_id.clone());
         let document = Document { media_type: "text/plain".into(), body: [1].into() };
-        watch(store, scans, &Entitle { subject, application: mail.clone(), document, valid_for: None });
+        watch(store, scans, &Entitle::new(subject, mail.clone(), document));
         watch(store, scans, &JoinGroup { user_id: user_id.clone(), group: Group::new("staff").unwrap() });
 
         let commit = |scans: &mut _, n, effect| watch(store, scans, &rules::Commit(&outcome(n, effect), 16));
@@ -223,7 +223,17 @@ fn no_question_of_the_protocol_reads_a_whole_table() {
             information: UserInformation::default(),
             held: None,
         };
-        watch(store, scans, &rules::FindEntitlement(&query));
+        let location = Some("Hartford".into());
+        let said = UserInformation { location, ..UserInformation::default() };
+        let condition = EntitlementCondition::new(&said).unwrap();
+        for found in [true, false] {
+            let answer = watch(store, scans, &rules::FindEntitlement(&query));
+            assert_eq!(matches!(answer, rules::FoundEntitlement::Known(Some(_))), found);
+            watch(store, scans, &rules::GiveEntitlement(&query));
+            let subject = Subject::User(user_id.clone());
+            let document = Document { media_type: "text/plain".into(), body: [2].into() };
+            watch(store, scans, &Entitle::new(subject, mail.clone(), document).when(condition.clone()));
+        }
         let serial = ConfigurationSerial { epoch: 0, number: 1 };
         let report = Report { key_id: key, application: mail.clone(), serial, result: ReportResult::Failed };
         watch(store, scans, &rules::TakeReport(&report));

@@ -1,6 +1,6 @@
 //! Cells of typed rows, and how the types of the crate are written in them.
 
-use super::Subject;
+use super::{EntitlementCondition, Subject};
 use crate::id::{
     AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, ServerName,
     TicketId, UserId, UserName,
@@ -94,6 +94,7 @@ text!(
     ChallengeId,
     CodeId,
     Digest,
+    EntitlementCondition,
     EventId,
     Group,
     KeyId,

@@ -1,6 +1,7 @@
 //! Events of the log: kinds, subjects, times and causes; never a secret.
 
 use super::cell::words;
+use super::condition::EntitlementCondition;
 use super::subject::Subject;
 use crate::id::{ApplicationName, EventId, KeyId, UserId, UserName};
 use crate::message::ConfigurationSerial;
@@ -60,7 +61,7 @@ pub enum AuditEventKind {
     Entitled,
     /// A subject's entitlement was revoked.
     EntitlementRevoked,
-    /// A user's own entitlement was cleared: groups and access path count again.
+    /// A user's own entitlement, or one under a condition, was cleared: others count again.
     EntitlementCleared,
     /// A user joined a group.
     GroupJoined,
@@ -115,6 +116,8 @@ pub struct AuditEvent {
     pub subject: Option<Subject>,
     /// Application of an entitlement or report.
     pub application: Option<ApplicationName>,
+    /// Condition of an entitlement, if it has one.
+    pub condition: Option<EntitlementCondition>,
     /// Serial of a configuration.
     pub serial: Option<ConfigurationSerial>,
 }

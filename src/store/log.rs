@@ -24,6 +24,7 @@ impl AuditEvent {
             name: None,
             subject: None,
             application: None,
+            condition: None,
             serial: None,
         }
     }
@@ -92,6 +93,7 @@ impl AuditEvent {
             name: self.name,
             subject: self.subject,
             application: self.application,
+            condition: self.condition,
             epoch: self.serial.map(|serial| serial.epoch),
             number: self.serial.map(|serial| serial.number),
         }
@@ -151,6 +153,7 @@ impl From<EventRow> for AuditEvent {
             name: entry.name,
             subject: entry.subject,
             application: entry.application,
+            condition: entry.condition,
             serial: serial.map(|(epoch, number)| ConfigurationSerial { epoch, number }),
         }
     }

@@ -47,6 +47,7 @@
 
 mod at_once;
 pub(crate) mod cell;
+mod condition;
 pub(crate) mod entity;
 mod event;
 mod key;
@@ -63,6 +64,7 @@ pub mod tables;
 mod unique_names;
 
 pub(crate) use at_once::at_once;
+pub use condition::{ConditionError, EntitlementCondition};
 pub use event::{AuditEvent, AuditEventKind};
 pub use key::StorageKeys;
 pub use open_error::OpenError;
@@ -90,19 +92,32 @@ macro_rules! entitlement_store_verbs {
     ([$store:tt, $tidy:tt, blocking] $($(#[$doc:meta])* $name:ident $verb:ident ($($field:ident: $type:ty),+) -> $answer:ty;)*) => {
         impl $crate::port::EntitlementStore for $store {
             $(fn $verb(&self, $($field: &$type,)+ now: $crate::UnixTime) -> Result<$answer, $crate::port::StoreError> {
-                self.run(&$crate::store::entitlement_store_verbs!(@ $name, $tidy, $($field),+), now)
+                $crate::store::entitlement_store_verbs!(@ [] self, $tidy, now, $name, $($field),+)
             })*
         }
     };
     ([$store:tt, $tidy:tt, waiting] $($(#[$doc:meta])* $name:ident $verb:ident ($($field:ident: $type:ty),+) -> $answer:ty;)*) => {
         impl $crate::port::question::AsyncEntitlementStore for $store {
             $(async fn $verb(&self, $($field: &$type,)+ now: $crate::UnixTime) -> Result<$answer, $crate::port::StoreError> {
-                self.run(&$crate::store::entitlement_store_verbs!(@ $name, $tidy, $($field),+), now).await
+                $crate::store::entitlement_store_verbs!(@ [.await] self, $tidy, now, $name, $($field),+)
             })*
         }
     };
-    (@ Commit, $tidy:expr, $field:ident) => { $crate::store::rules::Commit($field, $tidy) };
-    (@ $name:ident, $tidy:expr, $($field:ident),+) => { $crate::store::rules::$name($($field),+) };
+    (@ [$($wait:tt)*] $store:expr, $tidy:expr, $now:expr, Commit, $outcome:ident) => {
+        $store.run(&$crate::store::rules::Commit($outcome, $tidy), $now) $($wait)*
+    };
+    // Most questions for an entitlement change nothing, and need no transaction that writes.
+    (@ [$($wait:tt)*] $store:expr, $tidy:expr, $now:expr, FindEntitlement, $query:ident) => {
+        match $store.run(&$crate::store::rules::FindEntitlement($query), $now) $($wait)* ? {
+            $crate::store::rules::FoundEntitlement::Known(known) => Ok(known),
+            $crate::store::rules::FoundEntitlement::Changed => {
+                $store.run(&$crate::store::rules::GiveEntitlement($query), $now) $($wait)*
+            }
+        }
+    };
+    (@ [$($wait:tt)*] $store:expr, $tidy:expr, $now:expr, $name:ident, $($field:ident),+) => {
+        $store.run(&$crate::store::rules::$name($($field),+), $now) $($wait)*
+    };
 }
 pub(crate) use entitlement_store_verbs;
 

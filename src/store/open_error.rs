@@ -30,6 +30,14 @@ pub enum OpenError {
         /// Version that this program keeps.
         known: u64,
     },
+    /// An earlier version of this crate made the store, whose tables can no longer be read.
+    #[error("the store's tables have version {found}, and none before {oldest} can be read")]
+    TooOld {
+        /// Version of the store's tables.
+        found: u64,
+        /// Oldest version that can be migrated.
+        oldest: u64,
+    },
     /// The store is sealed under another storage key, or was changed without the storage key.
     #[error("the store is sealed under another storage key, or damaged")]
     StorageKey,

@@ -1,6 +1,7 @@
 //! Rows of a store, table by table: the schema of every database behind it.
 
 use super::cell::{sealed, words};
+use super::condition::EntitlementCondition;
 use super::entity::{Entity, entity};
 use super::event::AuditEventKind;
 use super::subject::Subject;
@@ -166,8 +167,12 @@ entity! {
 }
 
 entity! {
-    /// Entitlement of a subject in an application: a document, or its revocation.
-    EntitlementRow, "entitlement", by [subject: Subject, indexed; application: ApplicationName, indexed] {
+    /// Entitlement of a subject in an application under a condition: a document, or its revocation.
+    EntitlementRow, "entitlement", by [
+        subject: Subject, indexed;
+        application: ApplicationName, indexed;
+        condition: EntitlementCondition
+    ] {
         number: u64;
         valid_for: Option<u32>;
         media_type: Option<String>;
@@ -186,6 +191,18 @@ entity! {
 entity! {
     /// Last change of a user's groups or access path, as the number of a serial.
     MembershipChangeRow, "membership_change", by [user_id: UserId] {
+        number: u64;
+    }
+}
+
+entity! {
+    /// Entitlement that a key was last given in an application, once conditions had a part in it.
+    DeliveryRow, "delivery", by [key_id: KeyId, indexed; application: ApplicationName] {
+        /// Condition of the entitlement, and the number under which it was set; null where the user was
+        /// entitled to nothing.
+        condition: Option<EntitlementCondition>;
+        entitled: Option<u64>;
+        /// Number of the serial that it was given.
         number: u64;
     }
 }
@@ -223,6 +240,7 @@ entity! {
         name: Option<UserName>, indexed;
         subject: Option<Subject>, indexed;
         application: Option<ApplicationName>;
+        condition: Option<EntitlementCondition>;
         epoch: Option<u32>;
         number: Option<u64>;
     }
@@ -263,7 +281,7 @@ impl SchemaRow {
 /// Calls a macro with every row type.
 macro_rules! every_table {
     ($do:ident $(, $with:ident)*) => {
-        $do!($($with),*: RegistrationRow, AliasRow, OutcomeRow, RequestRow, CodeRow, NameRow, ChallengeRow, EntitlementRow, MembershipRow, MembershipChangeRow, ReportRow, CounterRow, EventRow, SchemaRow)
+        $do!($($with),*: RegistrationRow, AliasRow, OutcomeRow, RequestRow, CodeRow, NameRow, ChallengeRow, EntitlementRow, MembershipRow, MembershipChangeRow, DeliveryRow, ReportRow, CounterRow, EventRow, SchemaRow)
     };
 }
 pub(crate) use every_table;

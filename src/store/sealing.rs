@@ -206,11 +206,18 @@ fn open<E: Entity>(row: Row, keys: &StorageKeys) -> Result<E, TxError> {
     E::get(row).ok_or_else(damaged)
 }
 
-/// `[table, version, name, value, name, value, …]` of the columns that are not null: a column that a
-/// later version of the schema adds changes nothing in the rows that were there before.
+/// `[table, version, name, value, name, value, …]` of the columns that are neither null nor an empty part
+/// of the key: a column that a later version of the schema adds changes nothing in the rows that were there
+/// before.
 fn associated(table: &'static Table, plain: &[Value], version: i64) -> Vec<u8> {
     let mut cells = vec![Cell::Text(table.name().into()), Cell::Int(version)];
-    for (column, value) in table.columns().zip(plain).filter(|(_, value)| **value != Value::Null) {
+    let is_left_out = |place: usize, value: &Value| match value {
+        Value::Null => true,
+        Value::Text(text) => place < table.keys && text.is_empty(),
+        Value::Int(_) | Value::Bytes(_) => false,
+    };
+    let columns = table.columns().zip(plain).enumerate();
+    for (_, (column, value)) in columns.filter(|(place, (_, value))| !is_left_out(*place, value)) {
         cells.extend([Cell::Text(column.name.into()), value.clone().into()]);
     }
     encode(&Cells(cells))

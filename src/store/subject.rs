@@ -6,7 +6,9 @@ use core::str::FromStr;
 use thiserror::Error;
 
 /// Subject of an entitlement. A user's own entitlement counts first, then the newest of the user's
-/// groups, then that of the user's access path.
+/// groups, then that of the user's access path. Of those under conditions, the ones whose condition holds
+/// take part; in each of these three steps the most precise condition counts, before the newest
+/// entitlement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Subject {

@@ -11,13 +11,13 @@ macro_rules! ports {
     ([] $($(#[$doc:meta])* $name:ident $verb:ident ($($field:ident: $type:ty),+) -> $answer:ty;)*) => {
         impl<B: BlockingBackend> EntitlementStore for TableStore<B> {
             $(fn $verb(&self, $($field: &$type,)+ now: UnixTime) -> Result<$answer, StoreError> {
-                self.run(&entitlement_store_verbs!(@ $name, self.tidy(), $($field),+), now)
+                entitlement_store_verbs!(@ [] self, self.tidy(), now, $name, $($field),+)
             })*
         }
 
         impl<B: Backend + 'static> AsyncEntitlementStore for AsyncTableStore<B> {
             $(async fn $verb(&self, $($field: &$type,)+ now: UnixTime) -> Result<$answer, StoreError> {
-                self.run(&entitlement_store_verbs!(@ $name, self.tidy(), $($field),+), now).await
+                entitlement_store_verbs!(@ [.await] self, self.tidy(), now, $name, $($field),+)
             })*
         }
     };

@@ -51,7 +51,8 @@ impl<B: Backend> AsyncTableStore<B> {
 
     /// Opens the store in a back end, and marks it as migrated to [`VERSION`] where an earlier version of
     /// this crate made it. A back end with columns of its own adds the new ones before; one that keeps
-    /// [`Row::encode`](crate::store::tables::Row::encode) has nothing to do.
+    /// [`Row::encode`](crate::store::tables::Row::encode) has nothing to do. Keys have changed with version
+    /// 3: earlier ones are [`OpenError::TooOld`].
     ///
     /// # Errors
     /// [`OpenError`].
@@ -195,6 +196,9 @@ impl<B> fmt::Debug for TableStore<B> {
     }
 }
 
+/// Oldest version whose rows are found under their keys of now.
+const OLDEST: u64 = 3;
+
 struct Create(UniqueNames);
 
 operation! { Create writes -> (), OpenError; |self, tables, _now| {
@@ -236,6 +240,7 @@ async fn schema<T: Tables>(tables: &mut T) -> Result<Versioned<SchemaRow>, TxErr
     let schema = schema.ok_or(TxError::Error(OpenError::NotAStore))?;
     match schema.migration {
         found if found > VERSION => Err(OpenError::Newer { found, known: VERSION }.into()),
+        found if found < OLDEST => Err(OpenError::TooOld { found, oldest: OLDEST }.into()),
         _ => Ok(schema),
     }
 }
@@ -246,5 +251,36 @@ impl From<TxError> for TxError<OpenError> {
             TxError::Conflict => Self::Conflict,
             TxError::Error(error) => Self::Error(OpenError::from(TxError::Error(error))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Store;
+
+    struct Made(u64);
+
+    operation! { Made writes -> (), OpenError; |self, tables, _now| {
+        let row = SchemaRow { migration: self.0, ..SchemaRow::new(UniqueNames::Always, None) };
+        Ok(tables.insert(row).await?)
+    } }
+
+    #[test]
+    fn another_version_is_refused_by_a_sentence() {
+        let now = UnixTime::default();
+        for found in 0..=VERSION + 1 {
+            let store = Store::new();
+            store.run(&Made(found), now).unwrap();
+            let expected = match found {
+                _ if found < OLDEST => Err(OpenError::TooOld { found, oldest: OLDEST }),
+                _ if found > VERSION => Err(OpenError::Newer { found, known: VERSION }),
+                _ => Ok(UniqueNames::Always),
+            };
+            assert_eq!(store.run(&Open, now), expected);
+            assert_eq!(store.run(&Migrate, now), expected);
+        }
+        let text = alloc::string::ToString::to_string(&OpenError::TooOld { found: 2, oldest: 3 });
+        assert_eq!(text, "the store's tables have version 2, and none before 3 can be read");
     }
 }

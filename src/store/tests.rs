@@ -72,7 +72,7 @@ fn tables_are_well_formed() {
     for table in Table::all() {
         let names: BTreeSet<_> = table.columns().map(|column| column.name).collect();
         assert_eq!(names.len(), table.columns().count(), "{}", table.name());
-        assert!((1..=2).contains(&table.key_columns().count()), "{}", table.name());
+        assert!((1..=3).contains(&table.key_columns().count()), "{}", table.name());
         let is_key = |column: Column| column.kind == ColumnKind::Text && !column.optional;
         assert!(table.key_columns().all(is_key), "{}", table.name());
     }

@@ -167,7 +167,7 @@ fn configurations_come_beside_the_data() {
         word
     });
     let document = Document { media_type: "text/plain".into(), body: b"asked for".to_vec() };
-    let entitle = Entitle { subject: Subject::User(user), application: mail(), document, valid_for: None };
+    let entitle = Entitle::new(Subject::User(user), mail(), document);
     world.store.run(&entitle, halfkey::UnixTime::now()).unwrap();
 
     let mut session = connector.open(stream, &key_id).unwrap();

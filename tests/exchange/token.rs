@@ -407,10 +407,7 @@ fn entitle(world: &World, hands: &mut Hands, text: &str) {
     let user = hands.token.registrations().unwrap()[0].user_id.clone();
     let document = Document { media_type: "text/plain".into(), body: text.into() };
     let subject = Subject::User(user);
-    world
-        .store
-        .run(&Entitle { subject, application: application(), document, valid_for: None }, NOW)
-        .unwrap();
+    world.store.run(&Entitle::new(subject, application(), document), NOW).unwrap();
 }
 
 #[test]

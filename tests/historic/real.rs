@@ -116,7 +116,7 @@ impl Real {
     pub(crate) fn entitle(&self, body: &[u8]) {
         let document = Document { media_type: "text/plain".into(), body: body.to_vec() };
         let staff = Subject::AccessPath(self.registration.access_path.clone());
-        self.world.run(&Entitle { subject: staff, application: mail(), document, valid_for: None });
+        self.world.run(&Entitle::new(staff, mail(), document));
     }
 
     /// A session with one configuration, over a link that somebody may tamper with: what came of it,

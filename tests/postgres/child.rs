@@ -171,7 +171,7 @@ async fn live(database: &str, first: u64) {
         }
         let document = Document { media_type: "text/plain".into(), body: n.to_be_bytes().to_vec() };
         let subject = Subject::User(user(n));
-        let entitle = Entitle { subject, application: application(), document, valid_for: None };
+        let entitle = Entitle::new(subject, application(), document);
         said(Stage::Entitled(insist!(store.run(&entitle, NOW)).number));
         let join = JoinGroup { user_id: user(n), group: Group::new("everyone").unwrap() };
         insist!(store.run(&join, NOW));

@@ -170,7 +170,7 @@ fn serials_rise_and_none_is_given_twice() {
                     let document =
                         Document { media_type: "text/plain".into(), body: n.to_be_bytes().to_vec() };
                     let subject = Subject::User(user(n % 5));
-                    let entitle = Entitle { subject, application, document, valid_for: None };
+                    let entitle = Entitle::new(subject, application, document);
                     Some((n, insist!(store.run(&entitle, NOW))))
                 }
                 1 => {

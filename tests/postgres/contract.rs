@@ -9,9 +9,11 @@ use halfkey::postgres::{Blocking, Store};
 use halfkey::{Digest, KeyId};
 
 pub fn seeded(store: Blocking, seed: &Seed<'_>) -> Blocking {
-    let (code, entitlement) = super::operations::seeds(seed);
+    let (code, entitlements) = super::operations::seeds(seed);
     store.run(&code, NOW).unwrap();
-    store.run(&entitlement, NOW).unwrap();
+    for entitlement in entitlements {
+        store.run(&entitlement, NOW).unwrap();
+    }
     store
 }
 
@@ -33,6 +35,15 @@ fn the_store_keeps_the_contract() {
         Box::new(seeded(Blocking::new(store, runtime()), seed))
     });
     assert_eq!(kept, Ok(()));
+}
+
+#[test]
+fn a_user_travels_without_registering_again() {
+    let Some(database) = server::database() else { return };
+    let store = Blocking::new(there(async move { create(&database).await }), runtime());
+    super::travel::there_and_back(&store, &|entitle, now| {
+        store.run(entitle, now).unwrap();
+    });
 }
 
 #[test]

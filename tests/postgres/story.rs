@@ -229,7 +229,7 @@ fn a_token_goes_from_server_to_server() {
     for (round, body) in ["first", "second"].into_iter().enumerate() {
         let subject = Subject::User(alice.user_id.clone());
         let (application, document) = (application.clone(), document(body));
-        let entitle = Entitle { subject, application: application.clone(), document, valid_for: None };
+        let entitle = Entitle::new(subject, application.clone(), document);
         let serial = runtime().block_on(operator(round).run(&entitle, CLOCK)).unwrap();
 
         // S0 to the one, S2 to the other.

@@ -211,12 +211,7 @@ fn p10_a_configuration_is_not_rolled_back_by_a_renewal_or_a_backup() {
     let entitle = |world: &World, body: &[u8]| {
         let path = Subject::AccessPath(AccessPath::new("/staff").unwrap());
         let document = Document { media_type: "text/plain".into(), body: body.to_vec() };
-        world.run(&Entitle {
-            subject: path,
-            application: ApplicationName::new("mail").unwrap(),
-            document,
-            valid_for: None,
-        });
+        world.run(&Entitle::new(path, ApplicationName::new("mail").unwrap(), document));
     };
     let old = applicant.registered(&world, "alice");
     entitle(&world, b"one");

@@ -3,7 +3,7 @@
 use super::gate::Gate;
 use super::keeper::Keeper;
 use super::survey::{hangs_together, survey};
-use super::{Directory, migration, shell};
+use super::{Directory, migration, shell, travel};
 use crate::common::client::Configured;
 use halfkey::message::Address;
 use halfkey::port::EntitlementStore;
@@ -36,7 +36,7 @@ fn a_server_goes_on_after_a_restart() {
         let subject = Subject::AccessPath(AccessPath::new("/staff").unwrap());
         let document = Document { media_type: "text/plain".into(), body: body.into() };
         let application = mail.clone();
-        store.run(&Entitle { subject, application, document, valid_for: None }, gate.now.get()).unwrap();
+        store.run(&Entitle::new(subject, application, document), gate.now.get()).unwrap();
     };
     entitle(&store, "one");
     let mut holder = gate.holder(&store, &mut alice);
@@ -58,6 +58,16 @@ fn a_server_goes_on_after_a_restart() {
     let states = [first.key_id, second.key_id]
         .map(|key_id| store.registration(&Address::Key(key_id), gate.now.get()).unwrap().unwrap().lifecycle);
     assert_eq!(states, [Lifecycle::Superseded, Lifecycle::Active]);
+}
+
+#[test]
+fn a_user_travels_without_registering_again() {
+    let directory = Directory::new("travel");
+    let keys = StorageKeys::new(OLD.clone());
+    let store = Store::create(directory.0.join("store"), keys, UniqueNames::Always).unwrap();
+    travel::there_and_back(&store, &|entitle, now| {
+        store.run(entitle, now).unwrap();
+    });
 }
 
 #[test]

@@ -175,7 +175,7 @@ pub(super) fn live(gate: &Gate, store: &Store) -> [Value; 3] {
     let mail = ApplicationName::new("mail").unwrap();
     let document = || Document { media_type: "text/plain".into(), body: b"post.example".to_vec() };
     let subject = Subject::AccessPath(AccessPath::new("/staff").unwrap());
-    let entitle = Entitle { subject, application: mail.clone(), document: document(), valid_for: Some(3600) };
+    let entitle = Entitle::new(subject, mail.clone(), document()).valid_for(3600);
     store.run(&entitle, now).unwrap();
     let mut seed = 40;
     let mut blank = || {
@@ -203,18 +203,8 @@ pub(super) fn live(gate: &Gate, store: &Store) -> [Value; 3] {
     holder.register("bob", Credential::Activation(code.clone())).unwrap_err();
     gate.holder(store, &mut bob).registered("bob", Credential::Activation(code));
     let subject = Subject::User(bob.only().user_id);
-    store
-        .run(
-            &Entitle {
-                subject: subject.clone(),
-                application: mail.clone(),
-                document: document(),
-                valid_for: None,
-            },
-            now,
-        )
-        .unwrap();
-    store.run(&RevokeEntitlement { subject, application: mail.clone() }, now).unwrap();
+    store.run(&Entitle::new(subject.clone(), mail.clone(), document()), now).unwrap();
+    store.run(&RevokeEntitlement::new(subject, mail.clone()), now).unwrap();
 
     let mut carol = blank();
     gate.holder(store, &mut carol).registered("carol", Credential::None);

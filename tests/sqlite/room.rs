@@ -45,7 +45,7 @@ impl Drop for Disk {
 fn entitle(n: u16) -> Entitle {
     let subject = Subject::User(UserId::new(&format!("user-{n}")).unwrap());
     let document = Document { media_type: "text/plain".into(), body: vec![7; 20_000] };
-    Entitle { subject, application: ApplicationName::new("mail").unwrap(), document, valid_for: None }
+    Entitle::new(subject, ApplicationName::new("mail").unwrap(), document)
 }
 
 #[test]

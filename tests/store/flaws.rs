@@ -5,7 +5,8 @@ use halfkey::memory::store::Store;
 use halfkey::message::Address;
 use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::port::entitlement_store::{
-    Admission, Admitted, Committed, Confirmed, Entitlement, EntitlementQuery, Report,
+    Admission, Admitted, Committed, ConfigurationSerial, Confirmed, Entitlement, EntitlementQuery, Report,
+    UserInformation,
 };
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{
@@ -15,6 +16,7 @@ use halfkey::record::{
 use halfkey::store::Operation;
 use halfkey::store::operation::ListRegistrations;
 use halfkey::{Digest, KeyId, Secret, Txn, UnixTime, UserId};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -55,6 +57,8 @@ enum Flaw {
     LosesOnRepeat,
     KeepsCodes,
     OthersDocuments,
+    StaysWhereItWas,
+    RepeatsSerials,
     ForgetsApplications,
     KeepsEverything,
 }
@@ -64,6 +68,8 @@ struct Flawed<S> {
     flaw: Flaw,
     calls: AtomicU32,
     code: OnceLock<Activation>,
+    first: OnceLock<UserInformation>,
+    given: Mutex<HashMap<Option<Vec<u8>>, ConfigurationSerial>>,
 }
 
 trait Reach: Send + Sync {
@@ -197,7 +203,18 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
         if self.has(Flaw::OthersDocuments) {
             query.user_id = UserId::new("user-1").unwrap();
         }
-        self.inner.reach(|store| store.entitlement(&query, now))
+        if self.has(Flaw::StaysWhereItWas) {
+            query.information = self.first.get_or_init(|| query.information.clone()).clone();
+        }
+        let found = self.inner.reach(|store| store.entitlement(&query, now))?;
+        Ok(found.map(|entitlement| {
+            if !self.has(Flaw::RepeatsSerials) {
+                return entitlement;
+            }
+            let body = entitlement.document.as_ref().map(|document| document.body.clone());
+            let serial = *self.given.lock().unwrap().entry(body).or_insert(entitlement.serial);
+            Entitlement { serial, ..entitlement }
+        }))
     }
     fn report(&self, report: &Report, now: UnixTime) -> Result<(), StoreError> {
         self.inner.reach(|store| store.report(report, now))
@@ -222,7 +239,8 @@ mod operator_of_a_store_that_restarts {
 }
 
 fn flawed<S: Reach>(inner: S, flaw: Flaw) -> Box<Flawed<S>> {
-    Box::new(Flawed { inner, flaw, calls: AtomicU32::new(0), code: OnceLock::new() })
+    let (calls, code, first) = (AtomicU32::new(0), OnceLock::new(), OnceLock::new());
+    Box::new(Flawed { inner, flaw, calls, code, first, given: Mutex::default() })
 }
 
 #[test]
@@ -253,6 +271,14 @@ fn the_contract_notices_each_flaw() {
         (
             Flaw::KeepsEverything,
             "the oldest registration pending with a code makes way for one more, and is lost",
+        ),
+        (
+            Flaw::StaysWhereItWas,
+            "a user is given the document for what the client says, and none where there is none",
+        ),
+        (
+            Flaw::RepeatsSerials,
+            "what differs from what was given last has a higher serial, also where it was given before",
         ),
         (Flaw::ForgetsApplications, "a waiting application is found by its ticket, as it was"),
     ] {

@@ -126,12 +126,24 @@ impl Holder<'_> {
 
     /// Asks for a configuration, and applies what comes.
     pub fn configure(&mut self, application: &ApplicationName) -> Result<Configured, ClientError> {
+        self.configure_at(application, &UserInformation::default(), &mut |_| {})
+    }
+
+    /// The same from a place; what is applied is shown to `seen`.
+    pub fn configure_at(
+        &mut self,
+        application: &ApplicationName,
+        information: &UserInformation,
+        seen: &mut dyn FnMut(&Instruction),
+    ) -> Result<Configured, ClientError> {
         let key_id = self.token.only().key_id;
         self.with(|client, line| {
             let mut session = client.open(line, &key_id, &Options::default())?;
-            let mut apply = |_: &ApplicationName, _: &Instruction| Applying::Applied;
-            let information = UserInformation::default();
-            let configured = session.configure(client, application, &information, &mut apply, &mut |_| {})?;
+            let mut apply = |_: &ApplicationName, instruction: &Instruction| {
+                seen(instruction);
+                Applying::Applied
+            };
+            let configured = session.configure(client, application, information, &mut apply, &mut |_| {})?;
             session.close()?;
             Ok(configured)
         })

@@ -21,6 +21,8 @@ pub mod groups;
 pub mod lists;
 #[path = "operations/log.rs"]
 pub mod log;
+#[path = "operations/places.rs"]
+pub mod places;
 #[path = "operations/purging.rs"]
 pub mod purging;
 #[path = "operations/random.rs"]
@@ -32,11 +34,12 @@ pub mod renaming;
 #[path = "operations/reports.rs"]
 pub mod reports;
 
-use halfkey::UnixTime;
 use halfkey::port::EntitlementStore;
 use halfkey::port::contract::Seed;
+use halfkey::port::entitlement_store::Document;
 use halfkey::store::operation::{Entitle, IssueCode};
-use halfkey::store::{Operation, Subject, UniqueNames};
+use halfkey::store::{EntitlementCondition, Operation, Subject, UniqueNames};
+use halfkey::{ApplicationName, UnixTime};
 
 /// A store, as its operator and as the steps ask it.
 pub trait Run {
@@ -48,16 +51,16 @@ pub trait Run {
 }
 
 /// What puts the contract's seed into an empty store.
-pub fn seeds(seed: &Seed<'_>) -> (IssueCode, Entitle) {
+pub fn seeds(seed: &Seed<'_>) -> (IssueCode, [Entitle; 3]) {
     let (name, secret) = (seed.code.0.clone(), seed.code.1.clone());
     let (user, application, document) = seed.entitled;
-    let entitle = Entitle {
-        subject: Subject::User(user.clone()),
-        application: application.clone(),
-        document: document.clone(),
-        valid_for: None,
+    let entitle = |application: &ApplicationName, document: &Document| {
+        Entitle::new(Subject::User(user.clone()), application.clone(), document.clone())
     };
-    (IssueCode { name, secret, expires: None }, entitle)
+    let (local, places) = seed.by_place;
+    let [here, there] = places
+        .map(|(place, document)| entitle(local, document).when(EntitlementCondition::new(place).unwrap()));
+    (IssueCode { name, secret, expires: None }, [entitle(application, document), here, there])
 }
 
 /// Makes an empty store.
@@ -79,6 +82,13 @@ macro_rules! contract {
                 where_names_repeat_only_what_was_held_is_taken;
             entitlements: a_subject_is_entitled documents_have_limits the_nearest_counts
                 what_a_user_has_alone_is_taken_away an_epoch_is_raised serials_never_fall;
+            places: the_place_chooses_among_what_a_user_has the_most_terms_count_then_the_newest
+                there_and_back_serials_rise what_is_given_is_remembered_only_where_places_differ
+                a_place_without_anything_is_a_revocation an_entitlement_under_a_condition_is_cleared
+                a_change_beside_the_place_gives_no_new_serial a_renewed_key_is_given_no_lower_serial
+                a_serial_that_another_key_was_given_is_passed an_epoch_holds_for_every_place
+                the_operator_sees_where_each_token_stands conditions_are_listed_read_and_logged
+                a_forgotten_key_is_remembered_no_more serials_never_fall_wherever_the_user_goes;
             groups: a_user_joins_and_leaves the_newest_group_counts who_leaves_the_last_group_has_nothing
                 a_user_is_in_so_many_groups members_are_listed;
             reports: who_applied_what what_nobody_is_entitled_to_is_not_kept a_renewal_carries_them_over

@@ -128,7 +128,7 @@ impl Play {
                 let subject = subject[dice.roll(3) as usize].clone();
                 let document = Document { media_type: "text/plain".into(), body: n.to_be_bytes().to_vec() };
                 let application = application();
-                said(store.run(&Entitle { subject, application, document, valid_for: None }, now))
+                said(store.run(&Entitle::new(subject, application, document), now))
             }
             17 => said(store.run(&Suspend(dice.key(n)), now)),
             18 => said(store.run(&Resume(dice.key(n)), now)),

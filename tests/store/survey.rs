@@ -60,7 +60,9 @@ pub fn holdings(store: &impl Run, now: UnixTime) -> Result<Vec<String>, Operator
         every(|after| store.run(&ListEntitlements { after, limit, ..ListEntitlements::default() }, now))?
     {
         let (subject, application) = (entitled.subject.clone(), entitled.application.clone());
-        let body = store.run(&ReadEntitlement { subject, application }, now)?.map(|document| document.body);
+        let body = store
+            .run(&ReadEntitlement::new(subject, application).when(entitled.condition.clone()), now)?
+            .map(|document| document.body);
         note(&(entitled, body));
     }
     every(|after| store.run(&ListMembers { after, limit, ..ListMembers::default() }, now))?

@@ -70,13 +70,13 @@ impl Scene {
         };
         let application = application(play);
         match play.byte() % 5 {
-            0 => assert!(self.store.run(&RevokeEntitlement { subject, application }, self.now).is_ok()),
+            0 => assert!(self.store.run(&RevokeEntitlement::new(subject, application), self.now).is_ok()),
             1 => assert!(self.store.run(&RaiseEpoch, self.now).is_ok()),
             2 => self.now = self.now.after(play.byte().into()),
             _ => {
                 let length = play.below(64);
                 let document = Document { media_type: "text/plain".into(), body: play.bytes(length).into() };
-                let entitle = Entitle { subject, application, document, valid_for: Some(60) };
+                let entitle = Entitle::new(subject, application, document).valid_for(60);
                 assert!(self.store.run(&entitle, self.now).is_ok());
             }
         }

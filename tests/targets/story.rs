@@ -152,11 +152,11 @@ fn configure(all: &mut Messages) {
         match what {
             "document" => {
                 let (application, document) = (mail.clone(), document.clone());
-                let entitle = Entitle { subject: subject(), application, document, valid_for: Some(60) };
+                let entitle = Entitle::new(subject(), application, document).valid_for(60);
                 assert!(store.run(&entitle, now).is_ok());
             }
             "revoked" => {
-                let end = RevokeEntitlement { subject: subject(), application: mail.clone() };
+                let end = RevokeEntitlement::new(subject(), mail.clone());
                 assert!(store.run(&end, now).is_ok());
             }
             _ => {}

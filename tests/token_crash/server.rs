@@ -101,7 +101,7 @@ impl Gate {
         let subject = Subject::AccessPath(AccessPath::new("/staff").unwrap());
         let document = Document { media_type: "text/plain".into(), body: b"relay = yes".to_vec() };
         let application = ApplicationName::new(APPLICATION).unwrap();
-        let entitle = Entitle { subject, application, document, valid_for: None };
+        let entitle = Entitle::new(subject, application, document);
         self.store.run(&entitle, UnixTime::now()).unwrap().number
     }
 }

@@ -105,12 +105,11 @@ fn document(body: &str) -> Document {
 async fn configurations_beside_the_stream() {
     let world = World::new();
     let application = ApplicationName::new("mail").unwrap();
-    let entitle = Entitle {
-        subject: Subject::AccessPath(AccessPath::new("/staff").unwrap()),
-        application: application.clone(),
-        document: document("one"),
-        valid_for: None,
-    };
+    let entitle = Entitle::new(
+        Subject::AccessPath(AccessPath::new("/staff").unwrap()),
+        application.clone(),
+        document("one"),
+    );
     world.store.run(&entitle, UnixTime::now()).unwrap();
     let (applied, unasked) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
     let (apply, told) = (Arc::clone(&applied), Arc::clone(&unasked));

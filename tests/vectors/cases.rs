@@ -54,7 +54,7 @@ fn xwing() -> Value {
     let document = Document { media_type: "text/plain".into(), body: b"mail.example, port 993".to_vec() };
     let everyone = Subject::AccessPath(AccessPath::new("/staff/security").unwrap());
     let application = ApplicationName::new(APPLICATION).unwrap();
-    let entitle = Entitle { subject: everyone, application, document, valid_for: Some(86_400) };
+    let entitle = Entitle::new(everyone, application, document).valid_for(86_400);
     stage.store.run(&entitle, stage.now()).unwrap();
     let record = talk::session(&mut stage, &active(end), Mode::PskKem, true);
     let opened = session_run(&record, &reference);

@@ -2,12 +2,13 @@
 
 mod case;
 mod life;
+mod place;
 mod session;
 
 use super::{ContractViolation, Kept, ensure, same};
 use crate::id::{ApplicationName, UserId, UserName};
 use crate::port::EntitlementStore;
-use crate::port::entitlement_store::Document;
+use crate::port::entitlement_store::{Document, UserInformation};
 use crate::secret::Secret;
 use alloc::boxed::Box;
 
@@ -18,6 +19,9 @@ pub struct Seed<'a> {
     pub code: (&'a UserName, &'a Secret),
     /// A document that a user is entitled to in an application, without end.
     pub entitled: (&'a UserId, &'a ApplicationName, &'a Document),
+    /// Documents that the same user is entitled to in another application, each where the client says
+    /// this; a store that does not look at what the client says leaves them out.
+    pub by_place: (&'a ApplicationName, [(&'a UserInformation, &'a Document); 2]),
 }
 
 /// Runs the contract. `make` gives a new store each time, empty but for the seed, in which a name
@@ -29,7 +33,7 @@ pub fn entitlement_store(
     make: &mut dyn FnMut(&Seed<'_>) -> Box<dyn EntitlementStore>,
 ) -> Result<(), ContractViolation> {
     let seeds = case::Seeds::new()?;
-    let parts: [fn(&case::Case<'_>) -> Kept; 14] = [
+    let parts: [fn(&case::Case<'_>) -> Kept; 15] = [
         life::outcomes_are_kept,
         life::the_first_outcome_counts,
         life::a_grant_is_pending,
@@ -44,6 +48,7 @@ pub fn entitlement_store(
         session::aliases,
         session::entitlements,
         life::the_oldest_makes_way,
+        place::entitlements_by_place,
     ];
     parts.into_iter().try_for_each(|part| {
         let store = make(&seeds.seed());

@@ -8,7 +8,7 @@ use crate::store::rows::{
     CodeRow, EntitlementRow, EventRow, MembershipRow, NameRow, RegistrationRow, RegistrationState,
     RequestRow, SchemaRow,
 };
-use crate::store::rules::{counter, get_by_key};
+use crate::store::rules::{get_by_key, last_serial};
 use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 use alloc::string::String;
@@ -67,7 +67,7 @@ operation! { Count reads -> Counted, OperatorError; |self, tables, _now| {
         sealing,
         announced,
         unique_names: tables.unique(),
-        epoch: counter(tables).await?.map_or(0, |counter| counter.epoch),
+        epoch: last_serial(tables).await?.epoch,
         pending: registrations(tables, RegistrationState::Pending).await?,
         active: registrations(tables, RegistrationState::Active).await?,
         lost: registrations(tables, RegistrationState::Lost).await?,

@@ -6,12 +6,12 @@ use crate::configuration::{ServerConfigurationError, check};
 use crate::id::{ApplicationName, UserId};
 use crate::message::ConfigurationSerial;
 use crate::port::entitlement_store::Document;
-use crate::store::Subject;
 use crate::store::entity::{Tables, Versioned};
 use crate::store::event::{AuditEvent, AuditEventKind};
 use crate::store::rows::EntitlementRow;
-use crate::store::rules::{counter, moved, next_epoch, next_number, upsert};
+use crate::store::rules::{last_serial, moved, next_epoch, next_number, upsert};
 use crate::store::tables::{Query, TxError};
+use crate::store::{EntitlementCondition, Subject};
 use crate::time::UnixTime;
 use alloc::string::{String, ToString};
 
@@ -24,10 +24,26 @@ pub struct Entitle {
     pub subject: Subject,
     /// Application.
     pub application: ApplicationName,
+    /// Condition.
+    pub condition: EntitlementCondition,
     /// Document.
     pub document: Document,
     /// Seconds for which the document may be used after each delivery; `None` for no end.
     pub valid_for: Option<u32>,
+}
+
+impl Entitle {
+    /// Entitles a subject to a document, under no condition and for use without end.
+    #[must_use]
+    pub fn new(subject: Subject, application: ApplicationName, document: Document) -> Self {
+        Self { subject, application, condition: EntitlementCondition::default(), document, valid_for: None }
+    }
+
+    /// Sets the seconds for which the document may be used after each delivery.
+    #[must_use]
+    pub fn valid_for(self, seconds: u32) -> Self {
+        Self { valid_for: Some(seconds), ..self }
+    }
 }
 
 operation! { Entitle writes -> ConfigurationSerial, OperatorError; |self, tables, now| {
@@ -39,6 +55,7 @@ operation! { Entitle writes -> ConfigurationSerial, OperatorError; |self, tables
     set(tables, EntitlementRow {
         subject: self.subject.clone(),
         application: self.application.clone(),
+        condition: self.condition.clone(),
         number: 0,
         valid_for: self.valid_for,
         media_type: Some(media_type.clone()),
@@ -56,12 +73,15 @@ pub struct RevokeEntitlement {
     pub subject: Subject,
     /// Application.
     pub application: ApplicationName,
+    /// Condition.
+    pub condition: EntitlementCondition,
 }
 
 operation! { RevokeEntitlement writes -> ConfigurationSerial, OperatorError; |self, tables, now| {
     set(tables, EntitlementRow {
         subject: self.subject.clone(),
         application: self.application.clone(),
+        condition: self.condition.clone(),
         number: 0,
         valid_for: None,
         media_type: None,
@@ -70,27 +90,62 @@ operation! { RevokeEntitlement writes -> ConfigurationSerial, OperatorError; |se
     }).await
 } }
 
-/// Removes a user's own entitlement or revocation. The entitlements of the user's groups and access
-/// path count again, under a new serial; where there are none, the user is entitled to nothing.
+/// Removes a user's own entitlement or revocation. The user's other entitlements, and those of the user's
+/// groups and access path, count again, under a new serial; where there are none, the user is entitled to
+/// nothing.
 ///
-/// Fails with [`OperatorError::NoSuchEntitlement`] where the user has none of its own.
+/// Fails with [`OperatorError::NoSuchEntitlement`] where the user has none of its own under this
+/// condition.
 #[derive(Clone, Debug)]
 pub struct ClearUserEntitlement {
     /// User.
     pub user_id: UserId,
     /// Application.
     pub application: ApplicationName,
+    /// Condition.
+    pub condition: EntitlementCondition,
 }
 
 operation! { ClearUserEntitlement writes -> (), OperatorError; |self, tables, now| {
-    let subject = Subject::User(self.user_id.clone());
-    let own = find(tables, &subject, &self.application).await?;
-    tables.delete(&own.ok_or(TxError::Error(OperatorError::NoSuchEntitlement))?).await?;
-    moved(tables, &self.user_id).await?;
-    let (subject, application) = (Some(subject), Some(self.application.clone()));
-    let event = AuditEvent { subject, application, ..AuditEvent::new(AuditEventKind::EntitlementCleared) };
-    Ok(event.log(tables, now).await?)
+    clear(tables, &Subject::User(self.user_id.clone()), &self.application, &self.condition, now).await?;
+    Ok(moved(tables, &self.user_id).await?)
 } }
+
+/// Removes an entitlement or revocation of any subject that is under a condition. Where the condition
+/// holds, the subject's others count again, and those of subjects that come after it.
+///
+/// Fails with [`OperatorError::NoSuchEntitlement`]; and with [`OperatorError::Unconditional`] for one
+/// under no condition, which [`ClearUserEntitlement`] removes from a user, and [`RevokeEntitlement`] ends
+/// for a group or access path.
+#[derive(Clone, Debug)]
+pub struct ClearConditionalEntitlement {
+    /// Subject.
+    pub subject: Subject,
+    /// Application.
+    pub application: ApplicationName,
+    /// Condition.
+    pub condition: EntitlementCondition,
+}
+
+operation! { ClearConditionalEntitlement writes -> (), OperatorError; |self, tables, now| {
+    // Tokens that hold it are given what counts now under a serial of their own.
+    if self.condition.is_none() {
+        return Err(OperatorError::Unconditional.into());
+    }
+    clear(tables, &self.subject, &self.application, &self.condition, now).await
+} }
+
+async fn clear<T: Tables>(
+    tables: &mut T,
+    subject: &Subject,
+    application: &ApplicationName,
+    condition: &EntitlementCondition,
+    now: UnixTime,
+) -> Result<(), TxError<OperatorError>> {
+    let row = find(tables, subject, application, condition).await?;
+    tables.delete(&row.ok_or(TxError::Error(OperatorError::NoSuchEntitlement))?).await?;
+    Ok(event(AuditEventKind::EntitlementCleared, subject, application, condition).log(tables, now).await?)
+}
 
 async fn set<T: Tables>(
     tables: &mut T,
@@ -99,25 +154,66 @@ async fn set<T: Tables>(
     let (now, serial) = (entitled.set_at, next_number(tables).await?);
     let ended = entitled.media_type.is_none();
     let row = EntitlementRow { number: serial.number, ..entitled };
-    let event = AuditEvent {
-        subject: Some(row.subject.clone()),
-        application: Some(row.application.clone()),
-        serial: Some(serial),
-        ..AuditEvent::new(if ended { AuditEventKind::EntitlementRevoked } else { AuditEventKind::Entitled })
-    };
-    let before = find(tables, &row.subject, &row.application).await?;
+    let kind = if ended { AuditEventKind::EntitlementRevoked } else { AuditEventKind::Entitled };
+    let event = event(kind, &row.subject, &row.application, &row.condition);
+    let before = find(tables, &row.subject, &row.application, &row.condition).await?;
     upsert(tables, before, row).await?;
-    event.log(tables, now).await?;
+    AuditEvent { serial: Some(serial), ..event }.log(tables, now).await?;
     Ok(serial)
+}
+
+fn event(
+    kind: AuditEventKind,
+    subject: &Subject,
+    application: &ApplicationName,
+    condition: &EntitlementCondition,
+) -> AuditEvent {
+    AuditEvent {
+        subject: Some(subject.clone()),
+        application: Some(application.clone()),
+        condition: Some(condition.clone()).filter(|condition| !condition.is_none()),
+        ..AuditEvent::new(kind)
+    }
 }
 
 async fn find<T: Tables>(
     tables: &mut T,
     subject: &Subject,
     application: &ApplicationName,
+    condition: &EntitlementCondition,
 ) -> Result<Option<Versioned<EntitlementRow>>, TxError> {
-    tables.get([subject.to_string(), application.to_string()].into()).await
+    tables.get([subject.to_string(), application.to_string(), condition.to_string()].into()).await
 }
+
+/// Implements what all operations on one entitlement have: `new`, for the one under no condition, and
+/// `when`.
+macro_rules! conditional {
+    ($operation:ident $(, $doc:literal ($($field:ident: $type:ty),+))?) => {
+        impl $operation {
+            $(
+                #[doc = $doc]
+                #[must_use]
+                pub fn new($($field: $type),+) -> Self {
+                    Self { $($field,)+ condition: EntitlementCondition::default() }
+                }
+            )?
+
+            /// Puts it under a condition.
+            #[must_use]
+            pub fn when(self, condition: EntitlementCondition) -> Self {
+                Self { condition, ..self }
+            }
+        }
+    };
+}
+
+conditional! { Entitle }
+conditional! { RevokeEntitlement, "Revokes a subject's entitlement that is under no condition."
+(subject: Subject, application: ApplicationName) }
+conditional! { ClearUserEntitlement, "Removes a user's own entitlement that is under no condition."
+(user_id: UserId, application: ApplicationName) }
+conditional! { ReadEntitlement, "Reads a subject's own document that is under no condition."
+(subject: Subject, application: ApplicationName) }
 
 /// Begins a new epoch of serials, which all entitlements are in, and returns it. Run it after restoring
 /// a backup; without it, tokens refuse as rolled back whatever is older than what they hold.
@@ -139,10 +235,12 @@ pub struct ReadEntitlement {
     pub subject: Subject,
     /// Application.
     pub application: ApplicationName,
+    /// Condition.
+    pub condition: EntitlementCondition,
 }
 
 operation! { ReadEntitlement reads -> Option<Document>, OperatorError; |self, tables, _now| {
-    let entitled = find(tables, &self.subject, &self.application).await?;
+    let entitled = find(tables, &self.subject, &self.application, &self.condition).await?;
     let entitled = entitled.ok_or(TxError::Error(OperatorError::NoSuchEntitlement))?;
     Ok(entitled.row.document())
 } }
@@ -154,9 +252,11 @@ pub struct EntitlementFilter {
     pub subject: Option<Subject>,
     /// Application.
     pub application: Option<ApplicationName>,
+    /// Condition, which is this one exactly.
+    pub condition: Option<EntitlementCondition>,
 }
 
-/// Lists entitlements, by subject and application.
+/// Lists entitlements, by subject, application and condition.
 pub type ListEntitlements = List<EntitlementFilter>;
 
 /// An entitlement, without its document's body.
@@ -167,7 +267,10 @@ pub struct EntitlementEntry {
     pub subject: Subject,
     /// Application.
     pub application: ApplicationName,
-    /// Serial.
+    /// Condition.
+    pub condition: EntitlementCondition,
+    /// Serial. Under a condition, and for users who have others under conditions, each token is given one
+    /// of its own.
     pub serial: ConfigurationSerial,
     /// Seconds for which the document may be used after each delivery.
     pub valid_for: Option<u32>,
@@ -192,11 +295,14 @@ impl ListFilter for EntitlementFilter {
         if let Some(application) = &self.application {
             query = query.is("application", application);
         }
+        if let Some(condition) = &self.condition {
+            query = query.is("condition", condition);
+        }
         query
     }
 
     async fn context<T: Tables>(tables: &mut T) -> Result<u32, TxError> {
-        Ok(counter(tables).await?.map_or(0, |counter| counter.epoch))
+        Ok(last_serial(tables).await?.epoch)
     }
 
     async fn entry<T: Tables>(
@@ -208,6 +314,7 @@ impl ListFilter for EntitlementFilter {
         Ok(Some(EntitlementEntry {
             subject: row.subject,
             application: row.application,
+            condition: row.condition,
             serial: ConfigurationSerial { epoch: *epoch, number: row.number },
             valid_for: row.valid_for,
             document: row.media_type.zip(row.body.map(|body| body.len())),

@@ -20,6 +20,9 @@ pub enum OperatorError {
     /// The subject has no entitlement of its own, and no revocation, in this application.
     #[error("nothing is known of this application for this subject")]
     NoSuchEntitlement,
+    /// The entitlement is under no condition, so that others cannot simply count again.
+    #[error("an entitlement under no condition is revoked, or is a user's own")]
+    Unconditional,
     /// The registration is in a state that does not allow the operation.
     #[error("the registration is in another state")]
     OtherState,

@@ -6,8 +6,8 @@
 //!   names           InspectName ReleaseName
 //!   requests        RejectRequest ListRequests
 //!   codes           IssueCode Readmit CheckCode WithdrawCode SetCodeExpiry ListCodes
-//!   entitlements    Entitle RevokeEntitlement ClearUserEntitlement ReadEntitlement ListEntitlements
-//!                   RaiseEpoch ListReports ListRollout
+//!   entitlements    Entitle RevokeEntitlement ClearUserEntitlement ClearConditionalEntitlement
+//!                   ReadEntitlement ListEntitlements RaiseEpoch ListReports ListRollout
 //!   groups          JoinGroup LeaveGroup ListMembers
 //!   the store       Count ListEvents Purge PurgeEvents AnnounceKey Reseal
 //!                   SetServerName Batch
@@ -39,8 +39,8 @@ pub use code::{
 };
 pub use count::{Count, Counted};
 pub use entitlement::{
-    ClearUserEntitlement, Entitle, EntitlementEntry, EntitlementFilter, ListEntitlements, RaiseEpoch,
-    ReadEntitlement, RevokeEntitlement,
+    ClearConditionalEntitlement, ClearUserEntitlement, Entitle, EntitlementEntry, EntitlementFilter,
+    ListEntitlements, RaiseEpoch, ReadEntitlement, RevokeEntitlement,
 };
 pub use error::OperatorError;
 pub use event_list::{EventFilter, ListEvents};

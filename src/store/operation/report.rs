@@ -6,7 +6,7 @@ use crate::message::ConfigurationSerial;
 use crate::port::entitlement_store::ReportResult;
 use crate::store::entity::{Tables, Versioned};
 use crate::store::rows::{RegistrationRow, ReportRow};
-use crate::store::rules::{current, get_by_key};
+use crate::store::rules::{get_by_key, standing};
 use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 
@@ -42,7 +42,7 @@ pub struct ReportEntry {
     pub result: ReportResult,
     /// Highest serial that was applied.
     pub applied: Option<ConfigurationSerial>,
-    /// Serial of the user's entitlement now.
+    /// Serial of the user's entitlement now, as in [`RolloutEntry`](super::RolloutEntry).
     pub current: Option<ConfigurationSerial>,
     /// Time of the report.
     pub at: UnixTime,
@@ -94,8 +94,9 @@ async fn entry<T: Tables>(tables: &mut T, reported: ReportRow) -> Result<ReportE
         at: reported.at,
     };
     if let Some(Versioned { row, .. }) = get_by_key::<RegistrationRow, _>(tables, &entry.key_id).await? {
-        let current = current(tables, &row.user_id, &row.access_path, &entry.application).await?;
-        entry.current = current.map(|(serial, _)| serial);
+        if let Some(standing) = standing(tables, &row, &entry.application).await? {
+            entry.current = Some(standing.current(tables).await?);
+        }
         (entry.user_id, entry.name) = (Some(row.user_id), Some(row.name));
     }
     Ok(entry)

@@ -6,7 +6,7 @@ use crate::message::ConfigurationSerial;
 use crate::port::entitlement_store::ReportResult;
 use crate::store::entity::Tables;
 use crate::store::rows::{RegistrationRow, RegistrationState};
-use crate::store::rules::{current, reported};
+use crate::store::rules::{reported, standing};
 use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 
@@ -34,7 +34,9 @@ pub struct RolloutEntry {
     pub user_id: UserId,
     /// User name.
     pub name: UserName,
-    /// Serial of the user's entitlement now, which may be a revocation.
+    /// Serial of the user's entitlement now, which may be a revocation; the next serial where it gets its
+    /// own only when the token asks. Of entitlements under conditions, that is one for the place where the
+    /// token last was, as far as is known.
     pub current: ConfigurationSerial,
     /// Highest serial that was applied.
     pub applied: Option<ConfigurationSerial>,
@@ -80,10 +82,11 @@ async fn entry<T: Tables>(
     application: &ApplicationName,
 ) -> Result<Option<RolloutEntry>, TxError> {
     let reported = reported(tables, &row.key_id, application).await?;
-    let current = match current(tables, &row.user_id, &row.access_path, application).await? {
-        Some((serial, entitled)) if entitled.is_some() || reported.is_some() => serial,
-        _ => return Ok(None),
-    };
+    let standing = standing(tables, &row, application).await?;
+    let known = standing
+        .filter(|standing| standing.entitled.is_some() || standing.given.is_some() || reported.is_some());
+    let Some(standing) = known else { return Ok(None) };
+    let current = standing.current(tables).await?;
     Ok(Some(RolloutEntry {
         key_id: row.key_id,
         user_id: row.user_id,

@@ -1,7 +1,7 @@
 //! Confirming pending registrations, of which one wins each claim.
 
-use super::entitle::moved;
 use super::find::{delete_where, get_by_key};
+use super::serial::moved;
 use crate::id::{CodeId, KeyId};
 use crate::port::StoreError;
 use crate::port::entitlement_store::Confirmed;
@@ -10,7 +10,8 @@ use crate::store::entity::{Tables, Versioned};
 use crate::store::event::{AuditEvent, AuditEventKind};
 use crate::store::operation::{Operation, operation};
 use crate::store::rows::{
-    AliasRow, CodeRow, NameRow, OutcomeRow, RegistrationRow, RegistrationState, ReportRow, RequestRow,
+    AliasRow, CodeRow, DeliveryRow, NameRow, OutcomeRow, RegistrationRow, RegistrationState, ReportRow,
+    RequestRow,
 };
 use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
@@ -162,11 +163,15 @@ async fn rivals<T: Tables>(
     Ok(rivals)
 }
 
-/// Moves the reports of a renewed key to the key that renews it.
+/// Moves the reports of a renewed key, and what it was given, to the key that renews it.
 async fn inherit<T: Tables>(tables: &mut T, from: &KeyId, to: &KeyId) -> Result<(), TxError> {
     for report in tables.select::<ReportRow>(Query::all().is("key_id", from)).await? {
         tables.delete(&report).await?;
         tables.insert(ReportRow { key_id: *to, ..report.row }).await?;
+    }
+    for delivery in tables.select::<DeliveryRow>(Query::all().is("key_id", from)).await? {
+        tables.delete(&delivery).await?;
+        tables.insert(DeliveryRow { key_id: *to, ..delivery.row }).await?;
     }
     Ok(())
 }
@@ -222,6 +227,7 @@ pub(in crate::store) async fn forget<T: Tables>(
 ) -> Result<(), TxError> {
     delete_where::<AliasRow, _>(tables, Query::all().is("key_id", &row.key_id)).await?;
     delete_where::<ReportRow, _>(tables, Query::all().is("key_id", &row.key_id)).await?;
+    delete_where::<DeliveryRow, _>(tables, Query::all().is("key_id", &row.key_id)).await?;
     drop_outcome(tables, row).await?;
     tables.delete(row).await
 }

@@ -5,18 +5,21 @@
 
 mod admit;
 mod applicant;
+mod choose;
 mod commit;
 mod confirm;
 mod entitle;
 mod find;
 mod room;
+mod serial;
 
 pub(crate) use admit::{Admit, ConfirmAlias};
 pub(crate) use applicant::FindApplicant;
 pub(crate) use commit::Commit;
 pub(crate) use confirm::Confirm;
 pub(super) use confirm::{forget, lose, settle, withdraw};
-pub(crate) use entitle::{FindEntitlement, TakeReport};
-pub(super) use entitle::{counter, current, moved, next_epoch, next_number, reported};
+pub(crate) use entitle::{FindEntitlement, FoundEntitlement, GiveEntitlement, TakeReport};
+pub(super) use entitle::{reported, standing};
 pub(crate) use find::{FindExpected, FindOutcome, FindRegistration};
 pub(super) use find::{delete_where, get_by_key, upsert};
+pub(super) use serial::{last_serial, moved, next_epoch, next_number};

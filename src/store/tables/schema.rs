@@ -76,7 +76,7 @@ impl Table {
         self.fields.iter().filter_map(plain).chain(OWN)
     }
 
-    /// Returns the columns of the primary key: one or two, all of kind [`ColumnKind::Text`].
+    /// Returns the columns of the primary key: one to three, all of kind [`ColumnKind::Text`].
     pub fn key_columns(&self) -> impl Iterator<Item = Column> + Clone + use<> {
         self.columns().take(self.keys)
     }

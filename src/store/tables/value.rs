@@ -48,7 +48,8 @@ impl fmt::Debug for Value {
     }
 }
 
-/// A primary key: one or two texts. No part has a space or a control character in it.
+/// A primary key: one to three texts. No part has a space or a control character in it, and only the third
+/// may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Vec<String>);
 

@@ -148,7 +148,7 @@ impl<S: Run> Desk<S> {
 
     pub fn entitle(&self, subject: &Subject, body: &str) -> ConfigurationSerial {
         let (subject, application) = (subject.clone(), app("mail"));
-        self.run(&Entitle { subject, application, document: document(body), valid_for: None })
+        self.run(&Entitle::new(subject, application, document(body)))
     }
 
     pub fn commit(&self, n: u8, effect: Effect) -> Committed {
@@ -342,6 +342,7 @@ pub fn line(event: &AuditEvent) -> String {
     words.extend(event.name.as_ref().map(|name| name.to_string()));
     words.extend(event.subject.as_ref().map(|subject| subject.to_string()));
     words.extend(event.application.as_ref().map(|application| application.to_string()));
+    words.extend(event.condition.as_ref().map(|condition| condition.to_string()));
     words.extend(event.serial.map(|serial| format!("{}.{}", serial.epoch, serial.number)));
     words.join(" ")
 }

@@ -18,24 +18,19 @@ pub fn staff() -> Subject {
 }
 
 fn revoke(subject: &Subject) -> RevokeEntitlement {
-    RevokeEntitlement { subject: subject.clone(), application: app("mail") }
+    RevokeEntitlement::new(subject.clone(), app("mail"))
 }
 
 pub fn a_subject_is_entitled<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     desk.active(&grant(1, "ann"));
     let me = Subject::User(user(1));
-    let read = || ReadEntitlement { subject: me.clone(), application: app("mail") };
+    let read = || ReadEntitlement::new(me.clone(), app("mail"));
     assert_eq!(desk.entitled(1, &user(1), "/staff"), None);
     desk.fails(&read(), OperatorError::NoSuchEntitlement);
 
     let mut serial = ConfigurationSerial { epoch: 0, number: 0 };
-    let entitle = Entitle {
-        subject: me.clone(),
-        application: app("mail"),
-        document: document("one"),
-        valid_for: Some(60),
-    };
+    let entitle = Entitle::new(me.clone(), app("mail"), document("one")).valid_for(60);
     let logged = desk.logged(|| serial = desk.run(&entitle));
     assert_eq!(logged, [format!("entitled user:user-1 mail {}.{}", serial.epoch, serial.number)]);
     assert_eq!(desk.run(&read()), Some(document("one")));
@@ -59,16 +54,12 @@ pub fn a_subject_is_entitled<S: Run>(make: Make<'_, S>) {
 
 pub fn documents_have_limits<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
-    let entitle = |media_type: String, body: Vec<u8>| Entitle {
-        subject: staff(),
-        application: app("mail"),
-        document: Document { media_type, body },
-        valid_for: None,
-    };
+    let entitle =
+        |media_type: String, body: Vec<u8>| Entitle::new(staff(), app("mail"), Document { media_type, body });
     let longest = format!("text/{}", "x".repeat(122));
     let largest = entitle(longest.clone(), vec![0xFF; 57_344]);
     desk.run(&largest);
-    let read = ReadEntitlement { subject: staff(), application: app("mail") };
+    let read = ReadEntitlement::new(staff(), app("mail"));
     assert_eq!(desk.run(&read).as_ref(), Some(&largest.document));
     desk.fails(&entitle(longest.clone(), vec![0; 57_345]), OperatorError::DocumentTooLong);
     for media_type in [String::new(), "text".into(), "text/a b".into(), longest + "x"] {
@@ -104,11 +95,10 @@ pub fn the_nearest_counts<S: Run>(make: Make<'_, S>) {
     assert_eq!(desk.entitled(1, &user(1), "/staff").unwrap().1, None);
 
     // Every filter alone, and both.
-    let other =
-        Entitle { subject: staff(), application: app("door"), document: document("x"), valid_for: None };
+    let other = Entitle::new(staff(), app("door"), document("x"));
     desk.run(&other);
     let list = |subject: Option<Subject>, application: Option<&str>| {
-        let filter = EntitlementFilter { subject, application: application.map(app) };
+        let filter = EntitlementFilter { subject, application: application.map(app), condition: None };
         let list = ListEntitlements { filter, ..ListEntitlements::default() };
         let line = |entry: &halfkey::store::operation::EntitlementEntry| {
             format!("{} {}", entry.subject, entry.application)
@@ -127,7 +117,7 @@ pub fn the_nearest_counts<S: Run>(make: Make<'_, S>) {
 
 pub fn what_a_user_has_alone_is_taken_away<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
-    let inherit = ClearUserEntitlement { user_id: user(1), application: app("mail") };
+    let inherit = ClearUserEntitlement::new(user(1), app("mail"));
     desk.fails(&inherit, OperatorError::NoSuchEntitlement);
     desk.active(&grant(1, "ann"));
     let seen = || desk.entitled(1, &user(1), "/staff").map(|(serial, document, _)| (serial, document));
@@ -150,7 +140,7 @@ pub fn what_a_user_has_alone_is_taken_away<S: Run>(make: Make<'_, S>) {
     let guest = || desk.entitled(3, &user(3), "/guests").map(|(serial, document, _)| (serial, document));
     assert_eq!(guest(), None);
     let own = desk.entitle(&Subject::User(user(3)), "mine");
-    desk.run(&ClearUserEntitlement { user_id: user(3), application: app("mail") });
+    desk.run(&ClearUserEntitlement::new(user(3), app("mail")));
     let (serial, document) = guest().unwrap();
     assert!(serial > own && document.is_none());
 }
@@ -222,7 +212,7 @@ pub fn serials_never_fall<S: Run>(make: Make<'_, S>) {
                 Act::Join(n, which) => desk.run(&JoinGroup { user_id: user(n), group: team(which) }),
                 Act::Leave(n, which) => desk.run(&LeaveGroup { user_id: user(n), group: team(which) }),
                 Act::ClearUserEntitlement(n) => {
-                    let inherit = ClearUserEntitlement { user_id: user(n), application: app("mail") };
+                    let inherit = ClearUserEntitlement::new(user(n), app("mail"));
                     let none = || desk.everything();
                     let before = none();
                     if desk.store.run(&inherit, desk.now()).is_err() {

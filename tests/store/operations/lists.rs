@@ -20,7 +20,7 @@ fn full<S: Run>(make: Make<'_, S>) -> Desk<S> {
         desk.issue(&format!("code-{n}"), None);
         desk.waits(20 + n, "ann", None);
         let application = app(&format!("app-{n}"));
-        desk.run(&Entitle { subject: staff(), application, document: document("x"), valid_for: None });
+        desk.run(&Entitle::new(staff(), application, document("x")));
         desk.run(&JoinGroup { user_id: user(n % 2), group: group(&format!("group-{n}")) });
     }
     let serial = desk.entitle(&staff(), "one");

@@ -232,10 +232,8 @@ impl<S: Run> Play<S> {
                     _ => (Subject::User(user(self.key(which))), app("mail")),
                 };
                 let set = match ends {
-                    true => self.ask(&RevokeEntitlement { subject, application }),
-                    false => {
-                        self.ask(&Entitle { subject, application, document: document("x"), valid_for: None })
-                    }
+                    true => self.ask(&RevokeEntitlement::new(subject, application)),
+                    false => self.ask(&Entitle::new(subject, application, document("x"))),
                 };
                 assert!(set.is_some());
             }

@@ -80,8 +80,7 @@ pub fn a_renewal_carries_them_over<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     desk.active(&grant(1, "ann"));
     let first = desk.entitle(&staff(), "one");
-    let door =
-        Entitle { subject: staff(), application: app("door"), document: document("x"), valid_for: None };
+    let door = Entitle::new(staff(), app("door"), document("x"));
     let opened = desk.run(&door);
     desk.report(1, first, ReportResult::Applied);
     let failed =
@@ -109,8 +108,7 @@ pub fn reports_are_filtered<S: Run>(make: Make<'_, S>) {
     desk.active(&grant(1, "ann"));
     desk.active(&grant(2, "ben"));
     let serial = desk.entitle(&staff(), "one");
-    let door =
-        Entitle { subject: staff(), application: app("door"), document: document("x"), valid_for: None };
+    let door = Entitle::new(staff(), app("door"), document("x"));
     desk.run(&door);
     for (n, application, result) in [
         (2, "mail", ReportResult::Applied),
@@ -177,7 +175,7 @@ pub fn who_has_yet_to_apply<S: Run>(make: Make<'_, S>) {
 
     // One's own goes before the path's; nothing at all is a thing to apply as well.
     desk.entitle(&Subject::User(user(1)), "own");
-    let none = RevokeEntitlement { subject: Subject::User(user(2)), application: app("mail") };
+    let none = RevokeEntitlement::new(Subject::User(user(2)), app("mail"));
     let none = desk.run(&none);
     assert_eq!(lines(&desk, "mail")[..2], ["ann 2 1", "ben 3 nothing"].map(outdated));
     desk.report(2, none, ReportResult::Applied);

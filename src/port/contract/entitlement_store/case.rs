@@ -6,7 +6,9 @@ use crate::id::{
 };
 use crate::message::Address;
 use crate::policy::{Policy, SuiteId};
-use crate::port::entitlement_store::{Admission, Admitted, Committed, Confirmed, Document, Status};
+use crate::port::entitlement_store::{
+    Admission, Admitted, Committed, Confirmed, Document, Status, UserInformation,
+};
 use crate::port::{EntitlementStore, StoreError};
 use crate::record::{
     Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, PendingLimits,
@@ -30,10 +32,14 @@ pub(super) struct Seeds {
     pub(super) path: AccessPath,
     pub(super) application: ApplicationName,
     pub(super) document: Document,
+    pub(super) local: ApplicationName,
+    pub(super) places: [(UserInformation, Document); 2],
 }
 
 impl Seeds {
     pub(super) fn new() -> Result<Self, ContractViolation> {
+        let text = |body: &str| Document { media_type: "text/plain".into(), body: body.into() };
+        let said = UserInformation::default();
         let made = || -> Result<Self, NameError> {
             Ok(Self {
                 invited: UserName::new("invited")?,
@@ -42,14 +48,23 @@ impl Seeds {
                 user: UserId::new("user-1")?,
                 path: AccessPath::new("/contract")?,
                 application: ApplicationName::new("ledger")?,
-                document: Document { media_type: "text/plain".into(), body: b"entitled".into() },
+                document: text("entitled"),
+                local: ApplicationName::new("branch")?,
+                places: ["Hartford", "Zürich"].map(|place| {
+                    (UserInformation { location: Some(place.into()), ..said.clone() }, text(place))
+                }),
             })
         };
         made().map_err(|_| ContractViolation::Broken("the names of the contract are names"))
     }
 
     pub(super) fn seed(&self) -> Seed<'_> {
-        Seed { code: (&self.invited, &self.code), entitled: (&self.user, &self.application, &self.document) }
+        let [(here, this), (there, that)] = &self.places;
+        Seed {
+            code: (&self.invited, &self.code),
+            entitled: (&self.user, &self.application, &self.document),
+            by_place: (&self.local, [(here, this), (there, that)]),
+        }
     }
 }
 
