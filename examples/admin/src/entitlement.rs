@@ -1,5 +1,6 @@
 //! Entitlements: what users, groups and paths get, application by application.
 
+use crate::condition::{Condition, shown};
 use crate::failure::{Failure, FileError};
 use crate::output::{Entry, Output};
 use crate::paging::Paging;
@@ -9,11 +10,11 @@ use base64ct::{Base64, Encoding};
 use halfkey::configuration::ConfigurationSerial;
 use halfkey::port::entitlement_store::Document;
 use halfkey::sqlite::Store;
-use halfkey::store::Subject;
 use halfkey::store::operation::{
-    ClearUserEntitlement, Entitle, EntitlementEntry, EntitlementFilter, ListEntitlements, OperatorError,
-    RaiseEpoch, ReadEntitlement, RevokeEntitlement,
+    ClearConditionalEntitlement, ClearUserEntitlement, Entitle, EntitlementEntry, EntitlementFilter,
+    ListEntitlements, OperatorError, RaiseEpoch, ReadEntitlement, RevokeEntitlement,
 };
+use halfkey::store::{EntitlementCondition, Subject};
 use halfkey::{ApplicationName, UnixTime, UserId};
 use serde::Serialize;
 use std::fs::File;
@@ -33,7 +34,11 @@ pub(crate) enum Command {
         user_id: UserId,
         /// In which application.
         application: ApplicationName,
+        #[command(flatten)]
+        condition: Condition,
     },
+    /// Takes away what a subject is entitled to under a condition: the rest counts again.
+    Clear(Which),
     /// Shows what a subject itself is entitled to.
     Show {
         #[command(flatten)]
@@ -50,6 +55,9 @@ pub(crate) enum Command {
         /// In this application.
         #[arg(long, value_name = "APPLICATION")]
         app: Option<ApplicationName>,
+        // Of these, the ones under exactly this condition, if one is given.
+        #[command(flatten)]
+        condition: Condition,
         #[command(flatten)]
         paging: Paging,
     },
@@ -62,6 +70,8 @@ pub(crate) struct Which {
     subject: Subject,
     /// In which application.
     application: ApplicationName,
+    #[command(flatten)]
+    condition: Condition,
 }
 
 /// What a subject is to get.
@@ -98,15 +108,18 @@ pub(crate) fn body(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 #[derive(Serialize)]
-struct Inherited {
+struct Cleared {
     subject: String,
     application: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<String>,
 }
 
 #[derive(Serialize)]
 pub(crate) struct Shown {
     subject: String,
     application: String,
+    condition: Option<String>,
     serial: String,
     media_type: Option<String>,
     bytes: Option<usize>,
@@ -116,7 +129,7 @@ pub(crate) struct Shown {
 
 impl Entry for Shown {
     const COLUMNS: &'static [&'static str] =
-        &["subject", "application", "serial", "media_type", "bytes", "valid_for", "set_at"];
+        &["subject", "application", "condition", "serial", "media_type", "bytes", "valid_for", "set_at"];
 }
 
 impl From<EntitlementEntry> for Shown {
@@ -125,6 +138,7 @@ impl From<EntitlementEntry> for Shown {
         Self {
             subject: entry.subject.to_string(),
             application: entry.application.to_string(),
+            condition: shown(&entry.condition),
             serial: serial(entry.serial),
             media_type,
             bytes,
@@ -150,6 +164,8 @@ struct Whole {
 struct Done {
     subject: String,
     application: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<String>,
     serial: String,
     done: &'static str,
 }
@@ -162,8 +178,23 @@ impl Done {
         out: &mut Output,
     ) -> Result<(), Failure> {
         let (subject, application) = (which.subject.to_string(), which.application.to_string());
-        let sentence = format!("{subject} in {application}: {done}, serial {}", serial(given));
-        out.done(&Self { subject, application, serial: serial(given), done }, &sentence)
+        let condition = which.condition.read()?;
+        let sentence =
+            format!("{subject} in {application}{}: {done}, serial {}", under(&condition), serial(given));
+        let condition = shown(&condition);
+        out.done(&Self { subject, application, condition, serial: serial(given), done }, &sentence)
+    }
+}
+
+/// Words for a condition in a sentence.
+fn under(condition: &EntitlementCondition) -> String {
+    shown(condition).map(|condition| format!(" where {condition}")).unwrap_or_default()
+}
+
+impl Cleared {
+    fn new(subject: &Subject, application: &ApplicationName, condition: &EntitlementCondition) -> Self {
+        let (subject, application) = (subject.to_string(), application.to_string());
+        Self { subject, application, condition: shown(condition) }
     }
 }
 
@@ -175,36 +206,47 @@ impl Command {
                 let entitle = Entitle {
                     subject: which.subject.clone(),
                     application: which.application.clone(),
+                    condition: which.condition.read()?,
                     document: Document { media_type, body: body(&file)? },
                     valid_for: seconds.map_err(|_| Failure::Usage("--valid-for is at most 136 years"))?,
                 };
                 Done::tell(&which, store.run(&entitle, UnixTime::now())?, "entitled", out)
             }
             Self::Revoke(which) => {
-                let (subject, application) = (which.subject.clone(), which.application.clone());
-                let given = store.run(&RevokeEntitlement { subject, application }, UnixTime::now())?;
+                let revoke = RevokeEntitlement::new(which.subject.clone(), which.application.clone());
+                let given = store.run(&revoke.when(which.condition.read()?), UnixTime::now())?;
                 Done::tell(&which, given, "revoked", out)
             }
-            Self::Inherit { user_id, application } => {
-                let sentence = format!("{user_id} has nothing alone in {application} any more");
-                let shown = Inherited {
-                    subject: Subject::User(user_id.clone()).to_string(),
-                    application: application.to_string(),
-                };
-                store.run(&ClearUserEntitlement { user_id, application }, UnixTime::now())?;
-                out.done(&shown, &sentence)
+            Self::Inherit { user_id, application, condition } => {
+                let condition = condition.read()?;
+                let clear = ClearUserEntitlement::new(user_id.clone(), application.clone());
+                store.run(&clear.when(condition.clone()), UnixTime::now())?;
+                let sentence =
+                    format!("{user_id} has nothing alone in {application}{} any more", under(&condition));
+                let cleared = Cleared::new(&Subject::User(user_id), &application, &condition);
+                out.done(&cleared, &sentence)
             }
-            Self::Show { which: Which { subject, application }, raw } => {
-                let read = ReadEntitlement { subject: subject.clone(), application: application.clone() };
-                let document = store.run(&read, UnixTime::now())?;
+            Self::Clear(Which { subject, application, condition }) => {
+                let condition = condition.read()?;
+                let sentence =
+                    format!("{subject} has nothing in {application}{} any more", under(&condition));
+                let cleared = Cleared::new(&subject, &application, &condition);
+                store
+                    .run(&ClearConditionalEntitlement { subject, application, condition }, UnixTime::now())?;
+                out.done(&cleared, &sentence)
+            }
+            Self::Show { which: Which { subject, application, condition }, raw } => {
+                let read = ReadEntitlement::new(subject.clone(), application.clone());
+                let document = store.run(&read.when(condition.read()?), UnixTime::now())?;
                 if raw {
                     let document = document.ok_or(OperatorError::NoSuchEntitlement)?;
                     return out.bytes(&document.body);
                 }
                 out.object(&Whole::new(&subject, &application, document))
             }
-            Self::List { subject, app, paging } => {
-                let filter = EntitlementFilter { subject, application: app };
+            Self::List { subject, app, condition, paging } => {
+                let condition = Some(condition.read()?).filter(|condition| !condition.is_none());
+                let filter = EntitlementFilter { subject, application: app, condition };
                 let page = |after, limit| {
                     store.run(&ListEntitlements { filter: filter.clone(), after, limit }, UnixTime::now())
                 };

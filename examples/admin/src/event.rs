@@ -65,6 +65,9 @@ pub(crate) struct Shown {
     name: Option<String>,
     subject: Option<String>,
     application: Option<String>,
+    /// Of an entitlement that has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<String>,
     serial: Option<String>,
     /// What a table has room for: the cause, the standing or the result.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,6 +97,7 @@ impl Shown {
             name: event.name.as_ref().map(|name| text(name)),
             subject: event.subject.as_ref().map(|subject| text(subject)),
             application: event.application.as_ref().map(|application| text(application)),
+            condition: event.condition.as_ref().map(|condition| text(condition)),
             serial: event.serial.map(|serial| format!("{}.{}", serial.epoch, serial.number)),
             why: cause.or(status).or(result).or(Some("-")).filter(|_| !json),
         }

@@ -6,6 +6,7 @@
 
 mod change;
 mod code;
+mod condition;
 mod entitlement;
 mod event;
 mod export;

@@ -27,6 +27,7 @@ pub(crate) struct Entitlements {
 struct Line {
     subject: String,
     application: String,
+    condition: Option<String>,
     media_type: String,
     body: Option<String>,
     body_base64: Option<String>,
@@ -45,6 +46,7 @@ fn read(text: &str, beside: &Path) -> Result<Entitle, BadLine> {
     Ok(Entitle {
         subject: line.subject.parse()?,
         application: line.application.parse()?,
+        condition: line.condition.unwrap_or_default().parse()?,
         document: Document { media_type: line.media_type, body },
         valid_for: line.valid_for,
     })
@@ -53,11 +55,14 @@ fn read(text: &str, beside: &Path) -> Result<Entitle, BadLine> {
 /// Bodies that are held at once, in bytes.
 const BODIES_MAX: usize = 4 << 20;
 
+/// Subject, application and condition.
+type Place = (String, String, String);
+
 /// What goes in one transaction.
 #[derive(Default)]
 struct Chunk {
     operations: Vec<(u64, Entitle)>,
-    subjects: HashSet<(String, String)>,
+    subjects: HashSet<Place>,
     bytes: usize,
 }
 
@@ -67,7 +72,7 @@ impl Chunk {
     }
 
     /// Whether it says something else of the same subject, which is to be done before.
-    fn has(&self, key: &(String, String)) -> bool {
+    fn has(&self, key: &Place) -> bool {
         self.subjects.contains(key)
     }
 
@@ -96,7 +101,8 @@ impl Entitlements {
                     continue;
                 }
             };
-            let key = (entitle.subject.to_string(), entitle.application.to_string());
+            let Entitle { subject, application, condition, .. } = &entitle;
+            let key = (subject.to_string(), application.to_string(), condition.to_string());
             if chunk.is_full() || chunk.has(&key) {
                 chunk.perform(store, &mut tally)?;
                 tally.at(&lines);
@@ -116,8 +122,12 @@ impl Entitlements {
 
 /// Whether there is nothing to be done: every serial makes its tokens fetch again.
 fn is_so(store: &Store, entitle: &Entitle) -> Result<bool, Failure> {
-    let Entitle { subject, application, document, valid_for } = entitle;
-    let filter = EntitlementFilter { subject: Some(subject.clone()), application: Some(application.clone()) };
+    let Entitle { subject, application, condition, document, valid_for } = entitle;
+    let filter = EntitlementFilter {
+        subject: Some(subject.clone()),
+        application: Some(application.clone()),
+        condition: Some(condition.clone()),
+    };
     let now = UnixTime::now();
     let page = store.run(&operation::ListEntitlements { filter, after: None, limit: Some(1) }, now)?;
     let Some(entry) = page.entries.into_iter().next() else { return Ok(false) };
@@ -125,6 +135,6 @@ fn is_so(store: &Store, entitle: &Entitle) -> Result<bool, Failure> {
     if entry.valid_for != *valid_for || !alike {
         return Ok(false);
     }
-    let read = ReadEntitlement { subject: subject.clone(), application: application.clone() };
+    let read = ReadEntitlement::new(subject.clone(), application.clone()).when(condition.clone());
     Ok(store.run(&read, now)?.as_ref() == Some(document))
 }

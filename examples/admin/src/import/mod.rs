@@ -31,7 +31,8 @@ pub(crate) enum Command {
     /// formula has an apostrophe before it there, and may have one here.
     Codes(codes::Codes),
     /// Sets entitlements: JSON lines with `subject`, `application`, `media_type`, one of `body`,
-    /// `body_base64` and `file`, and `valid_for` in seconds. What is so already is skipped.
+    /// `body_base64` and `file`, `valid_for` in seconds, and `condition` as lists show it. What is so
+    /// already is skipped.
     Entitlements(entitlements::Entitlements),
     /// Takes users into groups: CSV `user_id,group`, also as a heading, or JSON lines with `user_id` and
     /// `group`.
@@ -79,6 +80,8 @@ enum BadLine {
     #[error(transparent)]
     Subject(#[from] halfkey::store::SubjectError),
     #[error(transparent)]
+    Condition(#[from] halfkey::store::ConditionError),
+    #[error(transparent)]
     Time(#[from] crate::time::TimeError),
     #[error("one of body, body_base64 and file is wanted")]
     Body,
@@ -109,6 +112,7 @@ impl BadLine {
             Self::Over => "over",
             Self::Name(_) => "name",
             Self::Subject(_) => "subject",
+            Self::Condition(_) => "condition",
             Self::Time(_) => "time",
             Self::Body => "body",
             Self::Base64 => "base64",

@@ -257,6 +257,40 @@ fn entitlements_are_set_and_applied() {
 }
 
 #[test]
+fn entitlements_are_set_for_places() {
+    let desk = Desk::new();
+    let file = desk.file("rights", "rw");
+    let set = ["entitle", "set", "user:user-1", "ledger", "--file", &file, "--media-type", "text/plain"];
+    let here = ["--location", "Hartford, CT", "--system", "terminal 4", "--attribute", "role=teller"];
+    let condition = "location=Hartford,%20CT&system=terminal%204&@role=teller";
+    assert_eq!(desk.json(&set).ok().one()["condition"], json!(null));
+    assert_eq!(desk.json(&[&set[..], &here].concat()).ok().one()["condition"], condition);
+    let hartford = ["--location", "Hartford, CT"];
+    let told = desk.run(&[&["entitle", "revoke", "path:/staff", "ledger"][..], &hartford].concat()).ok().out;
+    assert_eq!(told, "path:/staff in ledger where location=Hartford,%20CT: revoked, serial 0.3\n");
+    let list = |options: &[&str]| desk.json(&[&["entitle", "list"], options].concat()).ok().lines();
+    assert_eq!(list(&[]).len(), 3);
+    let [listed] = &list(&here)[..] else { panic!("one is under this condition") };
+    assert_eq!((&listed["subject"], &listed["condition"]), (&json!("user:user-1"), &json!(condition)));
+    let event = desk.json(&["events", "--kind", "entitlement-revoked"]).ok().one();
+    assert_eq!(event["condition"], "location=Hartford,%20CT");
+    let show = ["entitle", "show", "user:user-1", "ledger"];
+    assert_eq!(desk.json(&[&show[..], &here].concat()).ok().one()["body"], "rw");
+    desk.json(&[&show[..], &hartford].concat()).fails(1, "no-such-entitlement");
+    let inherit = ["entitle", "inherit", "user-1", "ledger"];
+    assert_eq!(desk.json(&[&inherit[..], &here].concat()).ok().one()["condition"], condition);
+    let clear = ["entitle", "clear", "path:/staff", "ledger"];
+    desk.json(&clear).fails(1, "unconditional");
+    desk.json(&[&clear[..], &hartford].concat()).ok();
+    assert_eq!(list(&[]).len(), 1);
+    for wrong in
+        [&["--attribute", "role"][..], &["--attribute", "a=1", "--attribute", "a=2"], &["--location", "a\nb"]]
+    {
+        desk.json(&[&set[..], wrong].concat()).fails(2, "usage");
+    }
+}
+
+#[test]
 fn groups_are_joined_and_left() {
     let desk = Desk::new();
     desk.run(&["group", "join", "user-1", "night-shift"]).ok();

@@ -332,11 +332,21 @@ fn entitlements_are_imported() {
         json!({"subject": "user:2", "application": "a", "media_type": "text/plain", "body_base64": "?"}),
         json!({"subject": "user:2", "application": "a", "media_type": "text/plain", "file": "nowhere"}),
         json!({"subject": "user:2", "application": "a", "media_type": "text/plain", "body": "x", "colour": 1}),
+        json!({"subject": "user:1", "application": "a", "condition": "location=x", "media_type": "a/b", "body": "z"}),
+        json!({"subject": "user:1", "application": "a", "condition": "place=x", "media_type": "a/b", "body": "z"}),
     ];
     let file = desk.file("entitlements", lines.clone().map(|line| format!("{line}\n")).concat());
     let run = desk.json(&["import", "entitlements", &file]);
     run.fails(1, "some-failed");
-    let expected = [(5, "media-type"), (6, "subject"), (7, "body"), (8, "base64"), (9, "file"), (10, "json")];
+    let expected = [
+        (5, "media-type"),
+        (6, "subject"),
+        (7, "body"),
+        (8, "base64"),
+        (9, "file"),
+        (10, "json"),
+        (12, "condition"),
+    ];
     let mut told = complaints(&run);
     told.sort_unstable();
     assert_eq!(told, expected.map(|(line, code)| (line, code.to_string())));
@@ -345,9 +355,10 @@ fn entitlements_are_imported() {
     assert_eq!(show("group:g")["body_base64"], "/w==");
     assert_eq!(show("path:/p")["body"], "rw");
     // What is so already gets no new serial.
-    let file = desk.file("again", lines[1..4].iter().map(|line| format!("{line}\n")).collect::<String>());
+    let again = lines[1..4].iter().chain(&lines[10..11]);
+    let file = desk.file("again", again.map(|line| format!("{line}\n")).collect::<String>());
     let sum = desk.json(&["import", "entitlements", &file]).ok().one();
-    assert_eq!((&sum["done"], &sum["skipped"]), (&json!(0), &json!(3)));
+    assert_eq!((&sum["done"], &sum["skipped"]), (&json!(0), &json!(4)));
 }
 
 #[test]
