@@ -12,6 +12,7 @@
 )]
 
 mod glossary;
+mod patent;
 mod rules;
 mod source;
 
