@@ -115,8 +115,8 @@ impl rand_core::TryRng for Lent<'_> {
 
 impl rand_core::TryCryptoRng for Lent<'_> {}
 
-/// The operating system's random source, asked for every draw: safe across forks and machine
-/// snapshots.
+/// The operating system's random source, asked for every draw, so that draws are fresh after a fork or a
+/// machine snapshot. What was drawn before is copied with the machine: an open session must not go on twice.
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;

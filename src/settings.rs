@@ -185,7 +185,9 @@ impl ServerOptions {
 
 /// A server's settings: handed by reference to every server step.
 ///
-/// Replicas of one server have equal settings, so that any of them can answer any message.
+/// Replicas of one server have equal settings. With one store, any of them can then answer R0, R4, S0, a repeated R2, and
+/// with stateless challenges S2. A new R2 goes to the replica that made the offer, which alone holds the private key of
+/// `pk_e`; another answers E0 `restart`. An S2 without a cookie, and records, belong to the stream of their S1.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ServerSettings {

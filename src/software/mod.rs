@@ -6,7 +6,8 @@
 //! unblocking code ── Argon2id ─┘
 //! ```
 //!
-//! A locked token holds no key in the clear: its memory then holds what the file holds. Everything in the
+//! A locked token holds no key of a registration in the clear: what it keeps in memory then is what the file holds. The
+//! keys of sessions that were opened before live on in these sessions, which locking does not end. Everything in the
 //! file is authenticated, settings and wrapped keys together with the contents, except the count of tries.
 //! An attacker can still do the following:
 //! * An attacker that reads the memory of the process while the token is unlocked has its keys.
