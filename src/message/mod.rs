@@ -22,6 +22,8 @@
 
 mod choice;
 mod configuration;
+#[cfg(test)]
+mod limits;
 mod registration;
 mod session;
 
@@ -46,6 +48,11 @@ pub const EXT_CRL: u64 = 1;
 /// Reads the core of a message that carries one.
 macro_rules! cores {
     ($($outer:ident => $core:ident, $max:literal;)*) => {$(
+        impl $core<'_> {
+            /// The longest encoding, in bytes.
+            pub const MAX: usize = $max;
+        }
+
         impl<'b> $outer<'b> {
             /// The core, strictly decoded.
             ///
@@ -59,8 +66,8 @@ macro_rules! cores {
 }
 
 cores! {
-    Offer => OfferCore, 65_536;
-    Request => RequestCore, 4096;
-    Outcome => OutcomeCore, 8000;
+    Offer => OfferCore, 65_202;
+    Request => RequestCore, 2449;
+    Outcome => OutcomeCore, 4170;
     Challenge => ChallengeCore, 32_768;
 }

@@ -31,7 +31,7 @@ map! {
     #[derive(Clone, PartialEq, Eq, Debug)]
     pub struct Offer<'b> = 1 max 65_536, "R1 Offer" {
         /// An encoded [`OfferCore`].
-        1 => core: Bytes<'b, 1, 65_536>,
+        1 => core: Bytes<'b, 1, 65_202>,
         /// The server's memory of this offer, returned in R2.
         2 => cookie: Bytes<'b, 1, 256>,
         /// Signature over thO by the certificate's offer key (Ed25519).
@@ -69,9 +69,9 @@ map! {
 map! {
     /// R2: SSK1 under P_u, and the form (patent steps 110 to 130).
     #[derive(Clone, PartialEq, Eq, Debug)]
-    pub struct Request<'b> = 2 max 24_576, "R2 Request" {
+    pub struct Request<'b> = 2 max 18_860, "R2 Request" {
         /// An encoded [`RequestCore`].
-        1 => core: Bytes<'b, 1, 4096>,
+        1 => core: Bytes<'b, 1, 2449>,
         /// A [`RequestBody`], padded and sealed under k2.
         2 => sealed: Bytes<'b, 272, 16_400>,
     }
@@ -119,9 +119,9 @@ pub enum Proof {
 map! {
     /// R3: the server's half of the key, or why there is none (patent steps 150 to 190).
     #[derive(Clone, PartialEq, Eq, Debug)]
-    pub struct Outcome<'b> = 3 max 8192, "R3 Outcome" {
+    pub struct Outcome<'b> = 3 max 4212, "R3 Outcome" {
         /// An encoded [`OutcomeCore`].
-        1 => core: Bytes<'b, 1, 8000>,
+        1 => core: Bytes<'b, 1, 4170>,
         /// `HMAC(K_confirm, "halfkey/1 grant" ‖ thJ)`; random bytes unless granted.
         2 => tag_s: [u8; 32],
     }
@@ -190,7 +190,7 @@ map! {
 map! {
     /// R4: the token proves that it has the key.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct Confirm = 4 max 128, "R4 Confirm" {
+    pub struct Confirm = 4 max 56, "R4 Confirm" {
         /// From R3.
         1 => key_id: KeyId,
         /// `HMAC(K_confirm, "halfkey/1 confirm" ‖ thJ ‖ tag_s)`.
@@ -201,7 +201,7 @@ map! {
 map! {
     /// R5: the server says whether the registration counts.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct Done = 5 max 128, "R5 Done" {
+    pub struct Done = 5 max 58, "R5 Done" {
         /// As in R0.
         1 => txn: Txn,
         /// True when another registration took the name or the code first.
@@ -214,8 +214,8 @@ map! {
 map! {
     /// E0: the one unauthenticated answer, for public facts only. It changes no stored state.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct ErrorMessage = 6 max 64, "E0 Refusal" {
-        /// 0 refused, 1 restart, 2 busy.
+    pub struct ErrorMessage = 6 max 6, "E0 Refusal" {
+        /// 0 refused, 1 restart, 2 busy; a token takes any other for 0.
         1 => reason: u8,
     }
 }

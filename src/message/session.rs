@@ -34,7 +34,7 @@ pub enum Address {
 map! {
     /// S1: the server's number (patent step 300).
     #[derive(Clone, PartialEq, Eq, Debug)]
-    pub struct Challenge<'b> = 9 max 33_024, "S1 Challenge" {
+    pub struct Challenge<'b> = 9 max 33_035, "S1 Challenge" {
         /// An encoded [`ChallengeCore`].
         1 => core: Bytes<'b, 1, 32_768>,
         /// The memory of a server that keeps none, returned in S2.
@@ -60,7 +60,7 @@ map! {
 map! {
     /// S2: the token's number and its answer (patent steps 310 and 320).
     #[derive(Clone, PartialEq, Eq, Debug)]
-    pub struct Response<'b> = 10 max 2048, "S2 Response" {
+    pub struct Response<'b> = 10 max 1553, "S2 Response" {
         /// The token's number.
         1 => n_c: [u8; 32],
         /// The token's ephemeral KEM key, in mode `psk-kem`.
@@ -75,13 +75,13 @@ map! {
 map! {
     /// S3: the server's proof under the session key (patent steps 330 to 350), and its first record.
     #[derive(Clone, PartialEq, Eq, Debug)]
-    pub struct Accept<'b> = 11 max 2048, "S3 Accept" {
+    pub struct Accept<'b> = 11 max 1438, "S3 Accept" {
         /// The KEM ciphertext in mode `psk-kem`, 32 fresh bytes in mode `psk`.
         1 => x: Bytes<'b, 32, 1120>,
         /// The first 32 bytes of SES.
         2 => tag_s: [u8; 32],
-        /// The first record from server to token: a padded [`StatusMessage`].
-        3 => record: Bytes<'b, 17, 512>,
+        /// The first record from server to token: a [`StatusMessage`] padded to 256 bytes, and the tag.
+        3 => record: Bytes<'b, 272, 272>,
     }
 }
 
@@ -89,7 +89,7 @@ map! {
     /// The first record of every session, and the last of one that the server ends: the status of the
     /// registration.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct StatusMessage = 15 max 128, "Status" {
+    pub struct StatusMessage = 15 max 23, "Status" {
         /// The code point of a [`Status`].
         1 => status: u8,
         /// The alias for the next session, in the first record alone.

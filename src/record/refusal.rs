@@ -23,7 +23,8 @@ pub enum RejectionCode {
     /// 4: this server registers nobody without an activation code.
     #[error("an activation code is needed")]
     ProofNeeded,
-    /// 5: too many registrations are pending; try later.
+    /// 5: too many registrations are pending; try later. Reserved: this library makes the oldest give way instead,
+    /// and no longer sends it.
     #[error("too many registrations are pending")]
     TooMany,
     /// 6: the earlier key may not be renewed.

@@ -233,7 +233,7 @@ impl NeedSeed {
         }
         let mut channel = Channel::of_token(suite, ses);
         let status = channel.open_status(&record)?;
-        let status: StatusMessage = crate::wire::decode(&status, "Status", 128)?;
+        let status: StatusMessage = StatusMessage::decode(&status)?;
         match (Status::from_code(status.status), status.alias) {
             (None, _) => Err(wrong("Status", "status", Problem::OutOfRange)),
             (Some(Status::Active), alias) => Ok(SessionOutcome::Session(Session { channel, mode, alias })),

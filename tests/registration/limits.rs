@@ -22,7 +22,7 @@ fn limits_are_checked_before_anything_else() {
     let mut applicant = Applicant::new(&issuer, 7);
     let applied = applicant.applied(&world, "alice", Credential::None);
     let r3 = answer(&world, &applied.r2);
-    for (frame, most) in [(&applied.r0, 32_768), (&applied.r2, 24_576)] {
+    for (frame, most) in [(&applied.r0, 32_768), (&applied.r2, 18_860)] {
         for length in [most, most + 1, MAX_MESSAGE, MAX_MESSAGE + 1, 1 << 20] {
             let mut long = frame.clone();
             long.resize(length, 0);
@@ -30,10 +30,10 @@ fn limits_are_checked_before_anything_else() {
         }
     }
     let too_long = |error: &TokenRegistrationError| error.to_string().contains("longer than allowed");
-    for (most, bytes) in [(8192, &r3), (65_536, &applied.r1)] {
+    for (most, bytes) in [(4212, &r3), (65_536, &applied.r1)] {
         let mut long = bytes.clone();
         long.resize(most + 1, 0);
-        let error = if most == 8192 {
+        let error = if most == 4212 {
             applicant.refuses(&world, &applied.half, &long)
         } else {
             receives(&world, &applicant, &long).unwrap_err()
@@ -109,6 +109,28 @@ fn a_form_that_fits_its_template_and_not_r2_is_refused_by_the_token() {
     let (_, _, need) = applicant.offered(&world);
     let form = filled(4000, &need);
     assert!(need.supply(form, Credential::None).is_ok());
+}
+
+/// No token would take it, so none is sent.
+#[test]
+fn an_offer_that_does_not_fit_is_no_offer() {
+    let (issuer, mut world) = setting();
+    let applicant = Applicant::new(&issuer, 7);
+    let choices: Vec<String> = (0..16).map(|n| format!("{n:0>255}")).collect();
+    for (label, fits) in [("", true), (&*"l".repeat(255), false)] {
+        let long = (1..16).map(|place| {
+            Field::required(&format!("field-{place}"), FieldKind::Choice(choices.clone())).labelled(label)
+        });
+        let fields = [Field::required("name", FieldKind::UserName)].into_iter().chain(long).collect();
+        world.settings.template = Template::new(fields).unwrap();
+        let (r0, _) = asking(&world.settings.name, &applicant);
+        assert_eq!(
+            refusal(&answer(&world, &r0)),
+            (!fits).then_some(ErrorReason::Busy),
+            "label of {}",
+            label.len()
+        );
+    }
 }
 
 /// It is the operator's fault, and the token may try again later.

@@ -81,6 +81,11 @@ impl NeedOfferMaterial {
             ext: offer_material.crl.as_deref().map(|crl| Ext::one(EXT_CRL, crl)),
         };
         let encoded = wire::encode(&core);
+        if encoded.len() > OfferCore::MAX {
+            return Err(ServerRegistrationError::Setting(
+                "template, chain and crl are too long for one offer",
+            ));
+        }
         let th_o = transcript(suite, b"offer", [Item::Message(&self.bytes), Item::Message(&encoded)]);
         let cookie = Cookie {
             txn: self.txn,
