@@ -1,22 +1,21 @@
 //! The runs that are published, as JSON.
 
 use crate::cbor::Item;
+use crate::configure;
 use crate::recorder::{Call, hex};
 use crate::reference::Reference;
 use crate::reference_registration::{self as registration, ProofKey};
 use crate::reference_session::{self as session, Way, configuration_digest};
 use crate::stage::{self, End, Record, Stage, grant};
-use crate::talk::{self, APPLICATION, EXPORT};
+use crate::talk::{self, Beside, EXPORT};
 use halfkey::policy::{Mode, Modes, Policy, SuiteId, SuiteList};
-use halfkey::port::entitlement_store::Document;
 use halfkey::record::TokenRegistration;
 use halfkey::registration::server::Decision;
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RejectionCode};
-use halfkey::store::Subject;
-use halfkey::store::operation::{Entitle, IssueCode};
+use halfkey::store::operation::IssueCode;
 use halfkey::suite::{X25519, XWING};
-use halfkey::{AccessPath, ApplicationName, ServerName, UserName};
+use halfkey::{ServerName, UserName};
 use serde_json::{Map, Value, json};
 
 const CODE: &str = "9G3K-M2VQ-0RXT-ABCD";
@@ -31,18 +30,19 @@ pub(crate) fn all() -> Vec<Case> {
         ("x25519-renewal.json", renewal()),
         ("x25519-wait-ticket.json", ticket()),
         ("x25519-refused.json", refused()),
+        ("x25519-key-id-cookie.json", key_id_and_cookie()),
     ]
 }
 
-fn policy(suite: SuiteId, mode: Mode) -> Policy {
+pub(crate) fn policy(suite: SuiteId, mode: Mode) -> Policy {
     Policy { modes: Modes::only(mode), suites: SuiteList::only(suite), lifetime: None, allow_key_id: true }
 }
 
-fn psk() -> Decision {
+pub(crate) fn psk() -> Decision {
     grant(policy(SuiteId::X25519, Mode::Psk))
 }
 
-fn active(end: End) -> TokenRegistration {
+pub(crate) fn active(end: End) -> TokenRegistration {
     let End::Active(registration) = end else { panic!("not active") };
     registration
 }
@@ -51,30 +51,32 @@ fn xwing() -> Value {
     let mut stage = Stage::new(&XWING);
     let (record, end) = stage.register(Credential::None, &grant(policy(SuiteId::XWing, Mode::PskKem)));
     let (registered, reference) = registration_run(&stage, &record, ProofKey::None);
-    let document = Document { media_type: "text/plain".into(), body: b"mail.example, port 993".to_vec() };
-    let everyone = Subject::AccessPath(AccessPath::new("/staff/security").unwrap());
-    let application = ApplicationName::new(APPLICATION).unwrap();
-    let entitle = Entitle::new(everyone, application, document).valid_for(86_400);
-    stage.store.run(&entitle, stage.now()).unwrap();
-    let record = talk::session(&mut stage, &active(end), Mode::PskKem, true);
+    configure::entitle(&stage, "mail.example, port 993");
+    let record = talk::session(&mut stage, &active(end), Mode::PskKem, Beside::Configurations);
     let opened = session_run(&record, &reference);
     file(
-        "Suite 2, registration without a proof, session in mode psk-kem, configuration",
+        "Suite 2, registration without a proof, session in mode psk-kem, every kind of C1",
         &stage,
         None,
         [registered, opened],
     )
 }
 
-fn activation() -> Value {
-    let mut stage = Stage::new(&X25519);
+/// A server that has issued the code.
+pub(crate) fn invited() -> (Stage, ActivationCode) {
+    let stage = Stage::new(&X25519);
     let code = ActivationCode::parse(CODE).unwrap();
     let (server, user) = (ServerName::new(stage::SERVER).unwrap(), UserName::new(stage::USER).unwrap());
     let secret = code.secret(&server, &user);
     stage.store.run(&IssueCode { name: user, secret, expires: None }, stage.now()).unwrap();
+    (stage, code)
+}
+
+fn activation() -> Value {
+    let (mut stage, code) = invited();
     let (record, end) = stage.register(Credential::Activation(code), &psk());
     let (registered, reference) = registration_run(&stage, &record, ProofKey::Activation(CODE));
-    let record = talk::session(&mut stage, &active(end), Mode::Psk, false);
+    let record = talk::session(&mut stage, &active(end), Mode::Psk, Beside::Nothing);
     let opened = session_run(&record, &reference);
     file(
         "Suite 1, registration with an activation code, session in mode psk",
@@ -93,7 +95,7 @@ fn renewal() -> Value {
         stage.register(Credential::Renewal(key_id), &grant(policy(SuiteId::X25519, Mode::PskKem)));
     let proof = ProofKey::Renewal(value(&old, "K_renew"), key_id.as_bytes());
     let (second, reference) = registration_run(&stage, &record, proof);
-    let record = talk::session(&mut stage, &active(end), Mode::PskKem, false);
+    let record = talk::session(&mut stage, &active(end), Mode::PskKem, Beside::Nothing);
     let opened = session_run(&record, &reference);
     file(
         "Suite 1, a registration, its renewal, and a session in mode psk-kem with the new key",
@@ -111,7 +113,7 @@ fn ticket() -> Value {
     let proof = ProofKey::Ticket(value(&asked, "ticket"), value(&asked, "ticket_id"));
     let (record, end) = stage.register(Credential::Ticket(waiting), &psk());
     let (second, reference) = registration_run(&stage, &record, proof);
-    let record = talk::session(&mut stage, &active(end), Mode::Psk, false);
+    let record = talk::session(&mut stage, &active(end), Mode::Psk, Beside::Nothing);
     let opened = session_run(&record, &reference);
     file(
         "Suite 1, a run told to wait, a second one with its ticket, a session",
@@ -127,6 +129,20 @@ fn refused() -> Value {
     assert!(matches!(end, End::Refused));
     let (run, _) = registration_run(&stage, &record, ProofKey::None);
     file("Suite 1, a registration that the operator declines (reason 3)", &stage, None, [run])
+}
+
+fn key_id_and_cookie() -> Value {
+    let mut stage = Stage::new(&X25519);
+    let (record, end) = stage.register(Credential::None, &psk());
+    let (registered, reference) = registration_run(&stage, &record, ProofKey::None);
+    let record = talk::session(&mut stage, &active(end), Mode::Psk, Beside::Cookie);
+    let opened = session_run(&record, &reference);
+    file(
+        "Suite 1, registration without a proof, session in mode psk by key_id, with a stateless challenge",
+        &stage,
+        None,
+        [registered, opened],
+    )
 }
 
 fn value<'r>(reference: &'r Reference, name: &str) -> &'r [u8] {
@@ -174,9 +190,12 @@ fn session_run(record: &Record, registered: &Reference) -> Value {
     let (reference, texts) = session::session(&observer, &record.messages, &records);
     compare(record, &reference, |_| false, &[]);
     let mut run = run("session", record, &reference);
-    if let Some(c1) = record.messages.get("C1") {
+    for (name, c1) in record.messages.iter().filter(|(name, _)| name.starts_with("C1")) {
         let c1 = Item::read(c1);
-        assert_eq!(configuration_digest(&c1), c1.at(4).bytes());
+        // Unchanged repeats the digest of the document, and unknown has none.
+        if matches!(c1.at(7).uint(), 1 | 2) {
+            assert_eq!(configuration_digest(&c1), c1.at(4).bytes(), "{name}");
+        }
     }
     let status = json!({ "record": "status, in S3", "type": texts[0].0, "data": hex(&texts[0].1) });
     let said = record.records.iter().zip(&texts[1..]).map(|((name, _, bytes), (kind, data))| {

@@ -52,7 +52,7 @@ impl Item {
         items
     }
 
-    fn encoded(&self) -> Vec<u8> {
+    pub(crate) fn encoded(&self) -> Vec<u8> {
         match self {
             Self::Uint(number) => head(0, *number),
             Self::Negative(number) => head(1, *number),
@@ -72,7 +72,7 @@ impl Item {
     }
 }
 
-fn head(major: u8, number: u64) -> Vec<u8> {
+pub(crate) fn head(major: u8, number: u64) -> Vec<u8> {
     let bytes = number.to_be_bytes();
     match number {
         0..24 => vec![major << 5 | bytes[7]],

@@ -16,7 +16,12 @@
 
 mod cases;
 mod cbor;
+mod configure;
 mod example;
+mod judge;
+mod judge_session;
+mod negative;
+mod negative_registration;
 mod recorder;
 mod reference;
 mod reference_registration;
@@ -46,7 +51,8 @@ fn settle(path: &Path, content: &str) {
 
 #[test]
 fn the_steps_make_the_published_vectors() {
-    let cases = cases::all();
+    let mut cases = cases::all();
+    cases.push(negative::case(&cases));
     for (name, case) in &cases {
         let text = serde_json::to_string_pretty(case).unwrap() + "\n";
         settle(&root().join("tests/vectors").join(name), &text);

@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone)]
 pub(crate) struct Party(Arc<Mutex<Stream>>);
 
-struct Stream {
+#[derive(Clone)]
+pub(crate) struct Stream {
     seed: [u8; 32],
     blocks: u64,
     drawn: Vec<Vec<u8>>,
@@ -31,6 +32,15 @@ impl Party {
 
     pub(crate) fn seed(&self) -> [u8; 32] {
         self.0.lock().unwrap().seed
+    }
+
+    /// The stream as it stands, for [`Self::restore`].
+    pub(crate) fn save(&self) -> Stream {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn restore(&self, saved: Stream) {
+        *self.0.lock().unwrap() = saved;
     }
 
     /// Takes the draws since the last call.

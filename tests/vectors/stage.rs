@@ -73,10 +73,15 @@ pub(crate) struct Stage {
     pub(crate) anchor_key: Vec<u8>,
     pub(crate) offer_key: [u8; 32],
     pub(crate) parties: [Party; 2],
-    server: Server,
+    pub(crate) server: Server,
+    /// Tries other messages in place of one, just before that one is received.
+    pub(crate) probe: Option<Probe>,
     clock: u64,
     run: u8,
 }
+
+/// Gets the label of the message that comes next.
+pub(crate) type Probe = Box<dyn FnMut(&mut Stage, &'static str)>;
 
 impl Stage {
     pub(crate) fn new(suite: &'static dyn Suite) -> Self {
@@ -124,6 +129,7 @@ impl Stage {
             offer_key: offer_public,
             parties,
             server,
+            probe: None,
             clock: START,
             run: 0,
         }
@@ -150,6 +156,18 @@ impl Stage {
 
     pub(crate) fn now(&self) -> UnixTime {
         UnixTime::from_secs(self.clock)
+    }
+
+    fn before(&mut self, message: &'static str) {
+        if let Some(mut probe) = self.probe.take() {
+            // What is tried draws nothing from the run.
+            let saved = self.parties.each_ref().map(Party::save);
+            probe(self, message);
+            for (party, saved) in self.parties.iter().zip(saved) {
+                party.restore(saved);
+            }
+            self.probe = Some(probe);
+        }
     }
 
     /// Says what a party has drawn for since it was last said.
@@ -179,6 +197,7 @@ impl Stage {
             &["private key of pk_e", "name of pk_e, in the cookie", "offer_id", "nonce_s"],
         );
 
+        self.before("R1");
         let anchors = self.token.anchors().unwrap();
         let need = step.next.receive_offer(&r1, &anchors, &Revocation::Ignore, now).unwrap();
         let form = need
@@ -196,6 +215,7 @@ impl Stage {
         let r2 = step.send.into_bytes();
         self.drew(&mut record, 0, &["SSK1", "OAEP seed of ct", "encapsulation of ct_e"]);
 
+        self.before("R2");
         let need = receive_request(&r2).unwrap();
         let need = match need.supply_from(&self.store, PEER, &self.settings, now).unwrap() {
             Lookup::New(need) => need,
@@ -214,6 +234,7 @@ impl Stage {
         };
         self.drew(&mut record, 1, what);
 
+        self.before("R3");
         let opened = step.next.receive_outcome(&r3).unwrap().supply_from(&mut self.token, now).unwrap();
         record.messages.extend([("R0", r0), ("R1", r1), ("R2", r2), ("R3", r3)]);
         let end = match opened {
@@ -226,8 +247,10 @@ impl Stage {
             ServerDecision::Granted(need) => {
                 let step = need.supply_from(&mut self.token).unwrap();
                 let r4 = step.send.into_bytes();
+                self.before("R4");
                 let need = receive_confirm(&r4).unwrap().supply_from(&self.store, now).unwrap();
                 let r5 = need.supply_from(&self.store, now).unwrap().into_bytes();
+                self.before("R5");
                 let settled = step.next.receive_done(&r5).unwrap().supply_from(&mut self.token).unwrap();
                 record.messages.extend([("R4", r4), ("R5", r5)]);
                 let Settled::Done(registration) = settled else { panic!("{settled:?}") };

@@ -1,33 +1,40 @@
 //! A session of the real steps, and everything that can be said in one.
 
+use crate::configure;
 use crate::reference_session::Way;
 use crate::stage::{Record, Stage};
 use crate::supply::*;
-use halfkey::ApplicationName;
-use halfkey::configuration::server::Principal;
-use halfkey::configuration::token::{Applying, Verdict};
-use halfkey::configuration::{server as serving, token as asking};
-use halfkey::message::UserInformation;
 use halfkey::policy::{Mode, Modes};
 use halfkey::port::Token;
+use halfkey::port::question::StoreQuestion;
 use halfkey::record::TokenRegistration;
+use halfkey::session::park::resume_from_response;
 use halfkey::session::server::{Entry, Established, receive_open};
 use halfkey::session::token::{Options, Session, SessionOutcome, open};
 use halfkey::session::{Content, OpenedRecord};
-use std::num::NonZeroU32;
 
 pub(crate) const EXPORT: (&str, &str, usize) = ("example", "context", 48);
 pub(crate) const APPLICATION: &str = "mail";
+
+/// What a session has beside the ordinary.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beside {
+    Nothing,
+    /// Every kind of C1.
+    Configurations,
+    /// Its key is named by its key id, and the challenge travels in S1 as a cookie.
+    Cookie,
+}
 
 /// Opens a session, says one of everything and closes it.
 pub(crate) fn session(
     stage: &mut Stage,
     registration: &TokenRegistration,
     mode: Mode,
-    configure: bool,
+    beside: Beside,
 ) -> Record {
     let mut record = stage.begin();
-    let (mut token, mut server) = opened(stage, &mut record, registration, mode);
+    let (mut token, mut server) = opened(stage, &mut record, registration, mode, beside == Beside::Cookie);
     let mut export = [[0; EXPORT.2]; 2];
     for (channel, out) in [&token.channel, &server.channel].iter().zip(&mut export) {
         channel.export(EXPORT.0.as_bytes(), EXPORT.1.as_bytes(), out).unwrap();
@@ -39,8 +46,8 @@ pub(crate) fn session(
 
     up(&mut record, &mut token, &mut server, "data up", Content::Data, b"hello, server");
     down(&mut record, &mut token, &mut server, "data down", Content::Data, b"hello, token");
-    if configure {
-        configuration(stage, &mut record, &registration, (&mut token, &mut server));
+    if beside == Beside::Configurations {
+        configure::everything(stage, &mut record, &registration, (&mut token, &mut server));
     }
     let rekey = token.channel.rekey().unwrap();
     assert!(matches!(server.channel.open(&rekey), Ok(OpenedRecord::Rekeyed)));
@@ -72,24 +79,36 @@ fn opened(
     record: &mut Record,
     registration: &TokenRegistration,
     mode: Mode,
+    cookie: bool,
 ) -> (Session, Established) {
     let now = stage.now();
     let [mut of_token, mut of_server] = stage.parties.clone();
-    let options = Options { suites: stage.suites, modes: Modes::only(mode), ..Options::default() };
+    let options =
+        Options { suites: stage.suites, modes: Modes::only(mode), by_key_id: cookie, ..Options::default() };
     let step = open(registration, &options).unwrap();
     let s0 = step.send.into_bytes();
     let token = step.next;
     let need = receive_open(&s0, &stage.settings).unwrap();
-    let step = need.supply_from(&stage.store, now, &mut of_server).unwrap();
-    let s1 = step.send.into_bytes();
-    let server = step.next;
-    stage.drew(record, 1, &["N_s"]);
+    let (s1, server) = if cookie {
+        let registered = need.wanted().ask(&stage.store, now).unwrap();
+        let s1 = need.supply_with_cookie(registered, now, &stage.settings, &mut of_server).unwrap();
+        stage.drew(record, 1, &["N_s", "id of the challenge, in the cookie"]);
+        (s1.into_bytes(), None)
+    } else {
+        let step = need.supply_from(&stage.store, now, &mut of_server).unwrap();
+        stage.drew(record, 1, &["N_s"]);
+        (step.send.into_bytes(), Some(step.next))
+    };
     let need = token.receive_challenge(&s1, &mut of_token).unwrap();
     let kem = mode == Mode::PskKem;
     stage.drew(record, 0, if kem { &["N_c", "private key of pk_e"] } else { &["N_c"] });
     let step = need.supply_from(&mut stage.token).unwrap();
     let s2 = step.send.into_bytes();
     let token = step.next;
+    let server = server.unwrap_or_else(|| {
+        let need = resume_from_response(&s2, &stage.settings, now).unwrap();
+        need.supply_from(&stage.store, now).unwrap()
+    });
     let need = server.receive_response(&s2, now, &mut of_server).unwrap();
     stage.drew(record, 1, &[if kem { "encapsulation of x" } else { "x" }, "alias"]);
     let step = need.supply_from(&stage.store, now).unwrap();
@@ -103,43 +122,7 @@ fn opened(
     (token, server)
 }
 
-/// One C0, C1 and C2.
-fn configuration(
-    stage: &Stage,
-    record: &mut Record,
-    registration: &TokenRegistration,
-    (token, server): (&mut Session, &mut Established),
-) {
-    let now = stage.now();
-    let application = ApplicationName::new(APPLICATION).unwrap();
-    let information = UserInformation {
-        location: Some("Hamburg".into()),
-        system: Some("example-os 7".into()),
-        ..UserInformation::default()
-    };
-    let one = NonZeroU32::MIN;
-    let step = asking::request(registration, &application, &information, one, now).unwrap();
-    let c0 = step.send.into_bytes();
-    up(record, token, server, "C0 up", Content::Configuration, &c0);
-    let principal = Principal {
-        key_id: server.key_id,
-        user_id: server.user_id.clone(),
-        access_path: server.access_path.clone(),
-        server_name: stage.settings.name.clone(),
-    };
-    let need = serving::receive_request(&c0, &principal).unwrap();
-    let answer = need.supply_from(&stage.store, now).unwrap();
-    let c1 = answer.send.into_bytes();
-    down(record, token, server, "C1 down", Content::Configuration, &c1);
-    let received = step.next.receive(&c1, registration, now).unwrap();
-    let Verdict::Apply(need) = received.verdict else { panic!("{:?}", received.verdict) };
-    let applied = need.supply(Applying::Applied, registration).unwrap();
-    let c2 = applied.send.into_bytes();
-    up(record, token, server, "C2 up", Content::Configuration, &c2);
-    record.messages.extend([("C0", c0), ("C1", c1), ("C2", c2)]);
-}
-
-fn up(
+pub(crate) fn up(
     record: &mut Record,
     token: &mut Session,
     server: &mut Established,
@@ -152,7 +135,7 @@ fn up(
     record.records.push((name, Way::Up, sealed));
 }
 
-fn down(
+pub(crate) fn down(
     record: &mut Record,
     token: &mut Session,
     server: &mut Established,
