@@ -14,7 +14,7 @@ use halfkey::registration::server::Decision;
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RejectionCode};
 use halfkey::store::operation::IssueCode;
-use halfkey::suite::{X25519, XWING};
+use halfkey::suite::{Suite, X25519, XWING};
 use halfkey::{ServerName, UserName};
 use serde_json::{Map, Value, json};
 
@@ -31,6 +31,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("x25519-wait-ticket.json", ticket()),
         ("x25519-refused.json", refused()),
         ("x25519-key-id-cookie.json", key_id_and_cookie()),
+        ("xwing-activation-psk-kem.json", xwing_with_a_code()),
     ]
 }
 
@@ -63,8 +64,8 @@ fn xwing() -> Value {
 }
 
 /// A server that has issued the code.
-pub(crate) fn invited() -> (Stage, ActivationCode) {
-    let stage = Stage::new(&X25519);
+pub(crate) fn invited(suite: &'static dyn Suite) -> (Stage, ActivationCode) {
+    let stage = Stage::new(suite);
     let code = ActivationCode::parse(CODE).unwrap();
     let (server, user) = (ServerName::new(stage::SERVER).unwrap(), UserName::new(stage::USER).unwrap());
     let secret = code.secret(&server, &user);
@@ -73,7 +74,7 @@ pub(crate) fn invited() -> (Stage, ActivationCode) {
 }
 
 fn activation() -> Value {
-    let (mut stage, code) = invited();
+    let (mut stage, code) = invited(&X25519);
     let (record, end) = stage.register(Credential::Activation(code), &psk());
     let (registered, reference) = registration_run(&stage, &record, ProofKey::Activation(CODE));
     let record = talk::session(&mut stage, &active(end), Mode::Psk, Beside::Nothing);
@@ -129,6 +130,21 @@ fn refused() -> Value {
     assert!(matches!(end, End::Refused));
     let (run, _) = registration_run(&stage, &record, ProofKey::None);
     file("Suite 1, a registration that the operator declines (reason 3)", &stage, None, [run])
+}
+
+fn xwing_with_a_code() -> Value {
+    let (mut stage, code) = invited(&XWING);
+    let decision = grant(policy(SuiteId::XWing, Mode::PskKem));
+    let (record, end) = stage.register(Credential::Activation(code), &decision);
+    let (registered, reference) = registration_run(&stage, &record, ProofKey::Activation(CODE));
+    let record = talk::session(&mut stage, &active(end), Mode::PskKem, Beside::Nothing);
+    let opened = session_run(&record, &reference);
+    file(
+        "Suite 2, registration with an activation code, session in mode psk-kem",
+        &stage,
+        Some(CODE),
+        [registered, opened],
+    )
 }
 
 fn key_id_and_cookie() -> Value {

@@ -15,6 +15,7 @@ use halfkey::record::Attempt;
 use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::server::Decision;
 use halfkey::registration::token::{Credential, confirm_again, hello, resume};
+use halfkey::suite::X25519;
 use halfkey::wire::Message;
 use halfkey::{ErrorReason, Moment};
 use std::cell::RefCell;
@@ -45,7 +46,7 @@ fn decodes(name: &str, bytes: &[u8]) -> bool {
 
 /// No decoder takes these, and a server answers those that are for it as they say.
 pub(crate) fn encodings(all: &[(Refused, &'static str)]) {
-    let stage = Stage::new(&halfkey::suite::X25519);
+    let stage = Stage::new(&X25519);
     for (refused, name) in all {
         assert!(!decodes(name, &refused.bytes), "{name}: {}", refused.why);
         if refused.then == E0_REFUSED {
@@ -58,7 +59,10 @@ pub(crate) fn encodings(all: &[(Refused, &'static str)]) {
 pub(crate) fn answer(stage: &Stage, peer: &[u8], later: u64, frame: &[u8]) -> Vec<u8> {
     let exchange = ServerExchange::new(Arc::new(stage.settings.clone()), peer);
     let moment = Moment::new(stage.now().after(later), &mut Party::new(0x77));
-    let mut turn = exchange.receive(frame, moment);
+    perform(stage, exchange.receive(frame, moment))
+}
+
+pub(crate) fn perform(stage: &Stage, mut turn: ServerTurn) -> Vec<u8> {
     loop {
         turn = match turn {
             ServerTurn::Store(need) => need.ask(&stage.store),
@@ -102,7 +106,7 @@ pub(crate) fn registration(run: Run<'_>) -> Vec<Refused> {
 
     let all = Rc::new(all);
     let tried = Rc::new(RefCell::new(0));
-    let (mut stage, code) = invited();
+    let (mut stage, code) = invited(&X25519);
     let (list, count, r2) = (Rc::clone(&all), Rc::clone(&tried), given[2].clone());
     let values: Vec<(String, Vec<u8>)> =
         ["thB", "SSK1", "ss_e"].map(|name| (name.to_owned(), run.value(name))).into();

@@ -2,7 +2,7 @@
 
 use crate::cases::{active, invited, policy, psk};
 use crate::cbor::Item;
-use crate::judge::{answer, said};
+use crate::judge::{answer, perform, said};
 use crate::negative::*;
 use crate::recorder::Party;
 use crate::stage::{PEER, Stage, grant};
@@ -10,15 +10,17 @@ use crate::supply::*;
 use crate::talk::APPLICATION;
 use halfkey::configuration::server::{Principal, receive_request as receive_c0};
 use halfkey::configuration::token::request as ask;
+use halfkey::exchange::ServerExchange;
 use halfkey::message::UserInformation;
 use halfkey::policy::{Mode, Modes, SuiteId};
 use halfkey::record::TokenRegistration;
 use halfkey::registration::token::Credential;
 use halfkey::session::server::{AwaitResponse, Entry, Established, receive_open};
 use halfkey::session::token::{Options, SessionOutcome, open};
-use halfkey::suite::XWING;
-use halfkey::{AccessPath, ApplicationName};
+use halfkey::suite::{X25519, XWING};
+use halfkey::{AccessPath, ApplicationName, Moment};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 /// Both sides of a published session, made again up to any message of it.
 struct Again {
@@ -63,7 +65,7 @@ impl Again {
 pub(crate) fn session(run: Run<'_>) -> Vec<Refused> {
     let messages = ["S0", "S1", "S2", "S3"].map(|name| run.message(name));
     let [s0, s1, s2, s3] = messages.clone();
-    let (mut stage, code) = invited();
+    let (mut stage, code) = invited(&X25519);
     let (_, end) = stage.register(Credential::Activation(code), &psk());
     stage.begin();
     let mut again = Again { stage, registration: active(end), messages };
@@ -156,6 +158,33 @@ pub(crate) fn session(run: Run<'_>) -> Vec<Refused> {
     let openings = openings.map(|(name, why, bytes, then)| refused(name, why, bytes, then));
     let ups = ups.map(|(why, bytes)| refused("first record from T", why, bytes, BROKEN));
     openings.into_iter().chain(ups).collect()
+}
+
+/// S2s whose challenge is in a cookie.
+pub(crate) fn cookies(run: Run<'_>) -> Vec<Refused> {
+    let s2 = run.message("S2");
+    let mut stage = Stage::new(&X25519);
+    stage.register(Credential::None, &psk());
+    stage.begin();
+    let answered = |s2: &[u8], later: u64| -> String {
+        let exchange = ServerExchange::stateless(Arc::new(stage.settings.clone()));
+        let moment = Moment::new(stage.now().after(later), &mut Party::new(0x77));
+        said(&perform(&stage, exchange.receive(s2, moment)))
+    };
+    let all = [
+        ("the cookie is changed", flipped(&s2, 4), E0_RESTART),
+        ("no cookie", without(&s2, 4), E0_RESTART),
+        ("tag_c is changed", flipped(&s2, 3), E0_REFUSED),
+        ("a pk_e in mode psk", with(&s2, 2, Item::Bytes(vec![7; 32])), E0_REFUSED),
+    ]
+    .map(|(why, bytes, then)| refused("S2", why, bytes, then));
+    for refused in &all {
+        assert_eq!(answered(&refused.bytes, 0), refused.then, "{}", refused.why);
+    }
+    assert_eq!(answered(&s2, 61), E0_RESTART, "lapsed");
+    assert_eq!(answered(&s2, 0), "another message");
+    assert_eq!(answered(&s2, 0), E0_REFUSED, "spent");
+    all.into()
 }
 
 /// C0 and C1.

@@ -13,6 +13,9 @@ const PSK: &str = "x25519-activation-psk.json";
 /// Its second run has C0 to C2.
 const CONFIGURED: &str = "xwing-open-psk-kem.json";
 
+/// Its second run has S2 with a cookie.
+const COOKIE: &str = "x25519-key-id-cookie.json";
+
 /// A published run, looked up by name.
 #[derive(Clone, Copy)]
 pub(crate) struct Run<'v>(&'v Value);
@@ -87,7 +90,9 @@ pub(crate) fn case(cases: &[Case]) -> Case {
             _ => first.push(refused),
         }
     }
-    let groups = [list(PSK, 0, first), list(PSK, 1, second), list(CONFIGURED, 1, third)];
+    let parked = crate::judge_session::cookies(run(COOKIE, 1));
+    let groups =
+        [list(PSK, 0, first), list(PSK, 1, second), list(CONFIGURED, 1, third), list(COOKIE, 1, parked)];
     (FILE, json!({ "about": about, "groups": groups }))
 }
 
