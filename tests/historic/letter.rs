@@ -23,6 +23,19 @@ pub(crate) fn fixed(seed: u64) -> Counting {
     Counting::of(seed.to_be_bytes())
 }
 
+/// A random source that remembers what it gave last.
+pub(crate) struct Recorder {
+    pub(crate) random: Counting,
+    pub(crate) last: Vec<u8>,
+}
+
+impl RandomSource for Recorder {
+    fn fill(&mut self, out: &mut [u8]) {
+        self.random.fill(out);
+        self.last = out.to_vec();
+    }
+}
+
 pub(crate) struct World {
     pub(crate) blank: BlankToken,
     /// `gate.example`, the honest one.

@@ -7,12 +7,13 @@ use halfkey::historic::registration::authority::{assign, embed};
 use halfkey::historic::registration::server::{NeedAccessPath, Server, identification_code};
 use halfkey::historic::registration::token::AwaitGrant;
 use halfkey::historic::registration::{Application, Grant, Offer};
-use halfkey::historic::{Cipher, Combiner, Des, Error, Step, TdesEde2, TdesEde3};
+use halfkey::historic::{Cipher, Combiner, Des, Error, Key, Step, TdesEde2, TdesEde3};
 use halfkey::key::{KemPrivateKey, OfferKey};
 use halfkey::policy::{SuiteId, SuiteList};
 use halfkey::port::CertificateAuthority;
 use halfkey::template::FieldError;
-use halfkey::{Fault, UnixTime, UserName};
+use halfkey::{Fault, RandomSource, UnixTime, UserName};
+use std::collections::BTreeSet;
 
 fn both_sides_agree<H: Cipher, C: Cipher>(combiner: Combiner, seed: u64) {
     let (mut token, row) =
@@ -145,12 +146,73 @@ fn name_and_first_half_travel_under_the_servers_key() {
 #[test]
 fn the_first_half_is_fresh_each_time_and_kept() {
     let random = &mut fixed(32);
-    let mut half = || {
+    let mut halves = BTreeSet::new();
+    for _ in 0..4 {
         let application = apply::<Des>(&world().gate, "gate.example", "alice", random);
         let need: NeedAccessPath<Des> = world().gate.receive_application(&application.send, random).unwrap();
-        need.ssk1().expose().to_vec()
-    };
-    assert_ne!(half(), half());
+        halves.insert(need.ssk1().expose().to_vec());
+        // The half that was sent is the half that was kept: it opens the grant.
+        let grant = need.supply::<Des>(&path("/a"), Combiner::Xor, random).unwrap();
+        let mut token = application.next.receive_grant::<Des>(&grant.send, Combiner::Xor, PIN).unwrap();
+        assert_eq!(token.unlock(PIN).unwrap().expose(), grant.next.key.expose());
+    }
+    assert_eq!(halves.len(), 4);
+}
+
+#[test]
+fn the_second_half_is_fresh_each_time() {
+    let random = &mut fixed(37);
+    let application = apply::<Des>(&world().gate, "gate.example", "alice", random).send;
+    let mut keys = BTreeSet::new();
+    for _ in 0..4 {
+        // One SSK1, so that the keys differ in SSK2 alone.
+        for combiner in [Combiner::Xor, Combiner::Concatenation] {
+            let need: NeedAccessPath<Des> = world().gate.receive_application(&application, random).unwrap();
+            let key = match combiner {
+                Combiner::Xor => {
+                    need.supply::<Des>(&path("/a"), combiner, random).unwrap().next.key.expose().to_vec()
+                }
+                _ => {
+                    need.supply::<TdesEde2>(&path("/a"), combiner, random).unwrap().next.key.expose().to_vec()
+                }
+            };
+            keys.insert(key);
+        }
+    }
+    assert_eq!(keys.len(), 8);
+}
+
+/// The shared key of both sides, computed here from the halves.
+#[test]
+fn the_key_is_both_halves_in_the_predetermined_manner() {
+    fn run<H: Cipher, C: Cipher>(combiner: Combiner, seed: u64) {
+        let mut source = Recorder { random: fixed(seed + 1000), last: vec![] };
+        let application = apply::<H>(&world().gate, "gate.example", "alice", &mut fixed(seed));
+        let need: NeedAccessPath<H> =
+            world().gate.receive_application(&application.send, &mut fixed(seed)).unwrap();
+        let ssk1 = need.ssk1().expose().to_vec();
+        // SSK2 is the first draw, and the initialisation vector the second.
+        let mut drawn = vec![];
+        let mut record = |out: &mut [u8]| {
+            source.fill(out);
+            drawn.push(source.last.clone());
+        };
+        let grant = need.supply::<C>(&path("/a"), combiner, &mut record).unwrap();
+        let material = match combiner {
+            Combiner::Xor => ssk1.iter().zip(&drawn[0]).map(|(one, other)| one ^ other).collect(),
+            _ => [ssk1, drawn[0].clone()].concat(),
+        };
+        let expected = Key::<C>::new(&material).unwrap();
+        let mut token = application.next.receive_grant::<C>(&grant.send, combiner, PIN).unwrap();
+        assert_eq!(grant.next.key.expose(), expected.expose());
+        assert_eq!(token.unlock(PIN).unwrap().expose(), expected.expose());
+    }
+    run::<Des, Des>(Combiner::Xor, 300);
+    run::<TdesEde3, TdesEde3>(Combiner::Xor, 301);
+    run::<Aes256, Aes256>(Combiner::Xor, 302);
+    run::<Des, TdesEde2>(Combiner::Concatenation, 303);
+    run::<TdesEde2, TdesEde3>(Combiner::Concatenation, 304);
+    run::<Aes128, Aes192>(Combiner::Concatenation, 305);
 }
 
 #[test]

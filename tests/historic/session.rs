@@ -3,7 +3,9 @@
 use crate::letter::*;
 use aes_gcm::aes::{Aes128, Aes192, Aes256};
 use halfkey::historic::session::{self, Challenge, Proof, claims, description, earlier};
-use halfkey::historic::{Cipher, Combiner, Des, Error, TdesEde2, TdesEde3, number_len};
+use halfkey::historic::{Cipher, Combiner, Des, Error, Key, TdesEde2, TdesEde3, number_len};
+use sha2::{Digest, Sha512};
+use std::collections::BTreeSet;
 
 /// Runs `test` for every cipher that a test can name.
 macro_rules! for_every_cipher {
@@ -44,6 +46,89 @@ fn the_earlier_applications_session_gives_both_sides_one_key() {
     fn run<C: Cipher>(seed: u64) {
         let (_, client, server) = by_earlier(&key::<C>(seed), &mut fixed(seed + 100));
         assert_eq!(client.expose(), server.expose());
+    }
+    for_every_cipher!(run);
+}
+
+/// Encrypts a number as step 300 does, by any key.
+fn encrypted<C: Cipher>(key: &Key<C>, number: &[u8]) -> Vec<u8> {
+    let challenge = Challenge { n1: number.into() };
+    claims::respond(key, &challenge, claims::OneWay::Sha512, &mut fixed(1)).unwrap().send.encrypted
+}
+
+fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
+    assert_eq!(one.len(), other.len());
+    one.iter().zip(other).map(|(one, other)| one ^ other).collect()
+}
+
+/// N1 of many challenges, and N2 of many answers to one challenge, in each reading.
+#[test]
+fn both_numbers_are_fresh_each_time() {
+    fn run<C: Cipher>(seed: u64) {
+        const TIMES: usize = 8;
+        let (key, random) = (key::<C>(seed), &mut fixed(seed + 200));
+        let mut numbers = BTreeSet::new();
+        for _ in 0..TIMES {
+            numbers.insert(session::challenge::<C>(random).send.n1);
+        }
+        let challenge = session::challenge::<C>(random).send;
+        let sent = encrypted(&key, &challenge.n1);
+        for _ in 0..TIMES {
+            let response = claims::respond(&key, &challenge, claims::OneWay::Xor, random).unwrap().send;
+            assert_eq!(response.encrypted, sent);
+            numbers.insert(response.n2);
+            let response = earlier::respond(&key, &challenge, random).unwrap().send;
+            assert_eq!(response.encrypted, sent);
+            numbers.insert(response.n2);
+            let package = description::respond(&key, &challenge, random).unwrap().send.package;
+            numbers.insert(xor(&package, &sent));
+        }
+        assert_eq!(numbers.len(), 4 * TIMES, "none comes twice");
+        assert!(numbers.iter().all(|number| number.len() == number_len::<C>()));
+        for place in 0..number_len::<C>() {
+            let bytes: BTreeSet<u8> = numbers.iter().map(|number| number[place]).collect();
+            assert!(bytes.len() > TIMES, "byte {place} is drawn as well");
+        }
+    }
+    for_every_cipher!(run);
+}
+
+/// SES of each reading, computed here from E_K(N1) and N2, and N2 under it as the proof.
+#[test]
+fn the_session_key_is_made_of_both_numbers() {
+    fn run<C: Cipher>(seed: u64) {
+        let (shared, random) = (key::<C>(seed), &mut fixed(seed + 300));
+        let ses = |number: &[u8]| Key::<C>::new(&number[..C::key_size()]).unwrap();
+
+        let mut source = Recorder { random: fixed(seed + 400), last: vec![] };
+        let server = session::challenge::<C>(random);
+        let first = encrypted(&shared, &server.send.n1);
+        let client = description::respond(&shared, &server.send, &mut source).unwrap();
+        assert_eq!(client.send.package, xor(&first, &source.last));
+        let proof = description::receive_response(server.next, &shared, &client.send).unwrap();
+        let expected = ses(&xor(&first, &source.last));
+        assert_eq!(proof.next.expose(), expected.expose());
+        assert_eq!(proof.send.encrypted, encrypted(&expected, &source.last));
+        assert_eq!(client.next.receive_proof(&proof.send).unwrap().expose(), expected.expose());
+
+        for one_way in [claims::OneWay::Xor, claims::OneWay::Sha512] {
+            let (wire, client, server) = by_claims(&shared, one_way, random);
+            let (first, second) = (wire.response.encrypted, wire.response.n2);
+            assert_eq!(first, encrypted(&shared, &wire.challenge.n1));
+            let expected = ses(&match one_way {
+                claims::OneWay::Xor => xor(&first, &second),
+                _ => Sha512::digest([first, second.clone()].concat()).to_vec(),
+            });
+            assert_eq!((client.expose(), server.expose()), (expected.expose(), expected.expose()));
+            assert_eq!(wire.proof.encrypted, encrypted(&expected, &second));
+        }
+
+        let (wire, client, server) = by_earlier(&shared, random);
+        let (first, second) = (wire.response.encrypted, wire.response.n2);
+        assert_eq!(first, encrypted(&shared, &wire.challenge.n1));
+        let expected = ses(&encrypted(&shared, &xor(&first, &second)));
+        assert_eq!((client.expose(), server.expose()), (expected.expose(), expected.expose()));
+        assert_eq!(wire.proof.encrypted, encrypted(&expected, &second));
     }
     for_every_cipher!(run);
 }
