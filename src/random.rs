@@ -133,3 +133,6 @@ impl RandomSource for SystemRandom {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

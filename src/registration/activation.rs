@@ -107,6 +107,7 @@ impl fmt::Debug for ActivationCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::tests::assert_even;
 
     #[test]
     fn what_people_type() {
@@ -146,5 +147,10 @@ mod tests {
         let name = UserName::new("alice").unwrap();
         assert_ne!(one.secret(&server, &name).expose(), one.secret(&other, &name).expose());
         assert_ne!(one.secret(&server, &name).expose(), two.secret(&server, &name).expose());
+    }
+    #[test]
+    fn every_symbol_is_drawn_at_every_place_as_often_as_any_other() {
+        assert_even(16, |random| ActivationCode::generate(random).0.as_bytes().to_vec());
+        assert_even(26, |random| ActivationCode::generate_long(random).0.as_bytes().to_vec());
     }
 }

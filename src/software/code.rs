@@ -81,6 +81,7 @@ impl fmt::Debug for UnblockingCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::tests::assert_even;
 
     #[test]
     fn what_a_person_types() {
@@ -105,5 +106,9 @@ mod tests {
             assert!(typed.parse::<UnblockingCode>().is_err(), "{typed}");
         }
         assert_eq!(alloc::format!("{code:?}"), "UnblockingCode(..)");
+    }
+    #[test]
+    fn every_symbol_is_drawn_at_every_place_as_often_as_any_other() {
+        assert_even(LEN, |random| UnblockingCode::generate(random).as_bytes().to_vec());
     }
 }
