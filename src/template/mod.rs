@@ -385,4 +385,6 @@ impl Field {
 }
 
 #[cfg(test)]
+mod property;
+#[cfg(test)]
 mod tests;
