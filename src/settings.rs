@@ -291,3 +291,6 @@ impl ServerSecrets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
