@@ -24,6 +24,9 @@ mod choice;
 mod configuration;
 #[cfg(test)]
 mod limits;
+
+#[cfg(test)]
+mod beyond;
 mod registration;
 mod session;
 

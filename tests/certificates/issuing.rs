@@ -192,6 +192,9 @@ fn anchors_go_out_and_come_back() {
     }
     let many = TrustAnchors::from_pem(&text.repeat(9));
     assert_eq!(many, Err(AnchorError::TooMany));
+    let numbered = |count: usize| (0..count).map(|n| root(&n.to_string()).trust_anchor().unwrap()).collect();
+    assert!(TrustAnchors::new(numbered(16)).is_ok());
+    assert_eq!(TrustAnchors::new(numbered(17)), Err(AnchorError::TooMany));
     let anchor = root("a").trust_anchor().unwrap();
     let twice = vec![anchor.clone(), anchor.with_minimum_suite(5)];
     assert_eq!(TrustAnchors::new(twice), Err(AnchorError::Twice));

@@ -58,7 +58,9 @@ fn a_list_is_demanded_and_must_be_the_issuers() {
     assert_eq!(against(&[list(&mut same_name).as_der()]), Err(CertificateError::BadCrlSignature));
     let own = list(&mut authority);
     assert_eq!(against(&[list(&mut other).as_der(), own.as_der()]), Ok(()));
+    assert_eq!(against(&[own.as_der(); 4]), Ok(()));
     assert_eq!(against(&[own.as_der(); 5]), Err(CertificateError::TooManyCrls));
+    assert_eq!(against(&[&[0; 16 * 1024]]), Err(CertificateError::MalformedCrl));
     assert_eq!(against(&[&[0; 16 * 1024 + 1]]), Err(CertificateError::CrlTooLong));
     assert_eq!(against(&[chain.leaf().as_der()]), Err(CertificateError::MalformedCrl));
 }
