@@ -13,10 +13,12 @@
 mod common;
 
 mod applicant;
+mod bounds;
 mod crash;
 mod distort;
 mod enumeration;
 mod forge;
+mod keys;
 mod limits;
 mod lives;
 mod messages;
