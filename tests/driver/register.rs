@@ -85,6 +85,46 @@ fn lost_answers_are_recovered_each_by_itself() {
     assert!(matches!(confirmed, RegistrationOutcome::Active(_)));
 }
 
+/// A session was opened whose S3 never came: the server forgot what R4 proves, and refuses it. The next session
+/// settles what R4 would have.
+#[test]
+fn where_r4_is_refused_a_session_settles_the_registration() {
+    for wins in [true, false] {
+        let world = World::new();
+        let connector = world.connector();
+        let lost = |after| Cut { stream: world.connect(), after };
+        assert!(connector.register(lost(2), &world.name, fill(Credential::None)).is_err());
+        if !wins {
+            // Meanwhile another one takes the name.
+            world.register(&world.connector());
+        }
+        let Attempt::InFlight(attempt) = connector.token().attempts().unwrap().remove(0) else { panic!() };
+        assert!(matches!(connector.resume(lost(2), attempt), Err(ConnectError::Ended)));
+        let joined = registrations(&connector).remove(0);
+        assert!(connector.open(lost(2), &joined.key_id).is_err());
+        assert!(matches!(registrations(&connector)[0].progress, Progress::Joined { .. }));
+        let refused = connector.confirm(world.connect(), joined.clone()).unwrap_err();
+        assert!(matches!(
+            refused,
+            ConnectError::Exchange(TokenExchangeError::Registration(TokenRegistrationError::ErrorMessage(_)))
+        ));
+
+        let ends = connector.recover(|_| Ok(world.connect())).unwrap();
+        let [Recovered { server_name, result: Ok(outcome) }] = ends.as_slice() else { panic!("{ends:?}") };
+        assert_eq!(*server_name, world.name);
+        match outcome {
+            RegistrationOutcome::Active(one) if wins => {
+                assert_eq!(one.key_id, joined.key_id);
+                assert_eq!(registrations(&connector)[0].progress, Progress::Active);
+                connector.open(world.connect(), &one.key_id).unwrap().close().unwrap();
+            }
+            RegistrationOutcome::Lost if !wins => {}
+            other => panic!("{other:?}"),
+        }
+        assert!(connector.recover(|_| Ok(world.connect())).unwrap().is_empty());
+    }
+}
+
 /// The server was restored from a backup that does not have the key: nothing is known of it any more.
 #[test]
 fn a_key_that_is_refused_is_replaced_once_the_new_one_is_active() {

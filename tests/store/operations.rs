@@ -9,6 +9,8 @@
 
 #![allow(unreachable_pub, reason = "each store's tests have it for a module of theirs")]
 
+#[path = "operations/aliases.rs"]
+pub mod aliases;
 #[path = "operations/codes.rs"]
 pub mod codes;
 #[path = "operations/desk.rs"]
@@ -69,13 +71,15 @@ pub type Make<'m, S> = &'m dyn Fn(UniqueNames) -> S;
 macro_rules! contract {
     ($make:expr) => {
         $crate::operations::contract!(@ $make;
+            aliases: the_oldest_unused_of_one_address_goes a_key_has_32_aliases_at_most
+                a_record_drops_what_is_older_and_nothing_else an_alias_is_of_one_key_and_one_address;
             codes: a_code_is_issued a_code_is_the_one_that_is_issued a_code_is_replaced a_code_is_withdrawn a_user_is_readmitted
                 a_code_expires
                 what_was_proven_in_time_may_be_confirmed_later a_code_is_used_once
-                a_code_that_waits_is_kept
+                a_code_that_waits_is_kept a_code_is_for_its_name_alone
                 an_expired_code_keeps_no_name;
             registrations: each_state_allows_what_it_allows an_end_is_for_good a_session_is_told_how_it_stands
-                an_expiry_is_set a_name_is_freed a_forgotten_one_is_a_stranger an_application_is_dismissed
+                an_expiry_is_set a_name_is_freed a_forgotten_one_is_a_stranger an_application_is_dismissed a_ticket_is_good_once
                 what_is_not_there_is_not_found;
             renaming: a_name_is_changed a_new_name_must_be_free renewals_of_the_old_name_are_gone
                 a_renewal_that_comes_late_is_lost a_freed_name_is_not_held_but_the_new_one_is

@@ -157,6 +157,20 @@ pub fn a_code_is_used_once<S: Run>(make: Make<'_, S>) {
     assert_eq!(desk.confirm(3), Confirmed::Lost);
 }
 
+/// A live code lets nobody in under another name, and is still there for its own.
+pub fn a_code_is_for_its_name_alone<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    let (anns, bens) = (desk.issue("ann", None), desk.issue("ben", None));
+    for (n, text) in [(1, "ben"), (2, "zoe")] {
+        desk.pending(&grant(n, text).by(anns));
+        assert_eq!(desk.confirm(n), Confirmed::Lost, "{text}");
+    }
+    for (n, text, code) in [(3, "ann", anns), (4, "ben", bens)] {
+        assert!(desk.applicant(text, Some(ProofId::Activation)).activation.is_some());
+        desk.active(&grant(n, text).by(code));
+    }
+}
+
 pub fn a_user_is_readmitted<S: Run>(make: Make<'_, S>) {
     let desk = Desk::new(make);
     desk.active(&grant(1, "ann"));

@@ -10,7 +10,7 @@ use halfkey::store::operation::{
     DeleteRegistration, InspectRegistration, ListReports, ListRequests, Purge, RejectRequest, ReleaseName,
     Rename, Resume, Revoke, SetExpiry, Suspend,
 };
-use halfkey::store::{OperatorError, RegistrationState};
+use halfkey::store::{OperatorError, RegistrationState, UniqueNames};
 use halfkey::{Alias, KeyId, UnixTime};
 
 const STATES: [RegistrationState; 6] = [
@@ -219,4 +219,22 @@ pub fn an_application_is_dismissed<S: Run>(make: Make<'_, S>) {
     desk.fails(&RejectRequest(one), OperatorError::NoSuchTicket);
     desk.pass(HOLD + 1);
     desk.fails(&RejectRequest(two), OperatorError::NoSuchTicket);
+}
+
+/// Two grants for one application that waited, as when its token was copied: one counts, also where others
+/// may have the same name.
+pub fn a_ticket_is_good_once<S: Run>(make: Make<'_, S>) {
+    for unique in [UniqueNames::Always, UniqueNames::Proven] {
+        let desk = Desk::with(make, unique);
+        desk.waits(9, "ann", None);
+        desk.pending(&grant(1, "ann").ticket(9));
+        desk.pending(&grant(2, "ann").ticket(9));
+        desk.waits(8, "ben", None);
+        desk.pending(&grant(3, "ben").ticket(8));
+        let logged = desk.logged(|| assert_eq!(desk.confirm(2), Confirmed::Active));
+        assert_eq!(logged, ["confirmed key=2 user-2 ann", "lost key=1 user-1 ann"], "{unique:?}");
+        assert_eq!(desk.confirm(1), Confirmed::Lost);
+        assert!(!desk.waiting(9) && desk.waiting(8));
+        assert_eq!(desk.confirm(3), Confirmed::Active, "another's ticket is untouched");
+    }
 }
