@@ -34,8 +34,10 @@ use server::Gate;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Kills of one token before it makes room for a blank one, whose making is under fire as well.
@@ -70,14 +72,48 @@ fn child(part: &str) -> Command {
     command
 }
 
-fn directory(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("token-crash-{name}"));
-    // An earlier run may have been killed while nobody could write there.
-    #[cfg(unix)]
-    let _ = fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755));
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).unwrap();
-    path
+/// An empty directory of this process alone, gone when the test ends well.
+struct Directory(PathBuf);
+
+fn directory(name: &str) -> Directory {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    let (process, made) = (std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+    let directory = Directory(
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("token-crash-{process}-{made}-{name}")),
+    );
+    directory.remove();
+    fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+impl Directory {
+    fn remove(&self) {
+        // A test may have left it while nobody could write there.
+        #[cfg(unix)]
+        let _ = fs::set_permissions(self, std::os::unix::fs::PermissionsExt::from_mode(0o755));
+        let _ = fs::remove_dir_all(self);
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.remove();
+        }
+    }
+}
+
+impl Deref for Directory {
+    type Target = Path;
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl AsRef<Path> for Directory {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -89,7 +125,7 @@ fn names(dir: &Path) -> Vec<String> {
 
 struct Hunt {
     gate: std::sync::Arc<Gate>,
-    dir: PathBuf,
+    dir: Directory,
     dice: Dice,
     model: Model,
     newest: u64,
@@ -177,7 +213,7 @@ fn killed_at_any_moment() {
     let (mut done, mut resumed, mut swallowed) = (BTreeMap::<String, u64>::new(), 0, 0);
     let mut hunt = Hunt {
         gate: Gate::open(),
-        dir: PathBuf::new(),
+        dir: directory("live"),
         dice: Dice(seed),
         model: Model::default(),
         newest: 1,
@@ -199,7 +235,6 @@ fn killed_at_any_moment() {
         resumed += hunt.model.resumed;
         swallowed += hunt.model.swallowed;
     }
-    fs::remove_dir_all(&hunt.dir).unwrap();
     let all: u64 = done.values().sum();
     println!(
         "{killed} kills; {all} acknowledged {done:?}; {resumed} lives went on with a registration under way, \

@@ -221,7 +221,7 @@ fn what_is_answered_was_synchronised_first() {
             "write" if new => Some('w'),
             "fsync" if new => Some('s'),
             "rename" | "renameat" | "renameat2" if new => Some('r'),
-            "fsync" if call.contains("/token-crash-traced>") => Some('d'),
+            "fsync" if call.contains("-traced>") => Some('d'),
             "write" if call.contains("@ did") => Some('a'),
             _ => None,
         }
