@@ -2,7 +2,7 @@
 //! it. Kill it at any moment and start it again: it goes on where it was.
 //!
 //! ```text
-//! cargo run --example tcp_client -- --dir /tmp/alice --anchor /tmp/gate/anchor.pem --pin 2468 \
+//! cargo run --example tcp_client -- --dir /tmp/alice --anchor /tmp/issuer/anchor.pem --pin 2468 \
 //!     register --name alice
 //! cargo run --example tcp_client -- --dir /tmp/alice --pin 2468 session
 //! cargo run --example tcp_client -- --dir /tmp/alice --pin 2468 configure mail

@@ -2,37 +2,41 @@
 //! it again.
 //!
 //! ```text
+//! cargo run --example issuer -- --dir /tmp/issuer init
+//! cargo run --example tcp_server -- --dir /tmp/gate --request
+//! cargo run --example issuer -- --dir /tmp/issuer certify /tmp/gate/request.pem /tmp/chain.pem
+//! cargo run --example tcp_server -- --dir /tmp/gate --certificate /tmp/chain.pem
 //! cargo run --example tcp_server -- --dir /tmp/gate
-//! cargo run --example tcp_client -- --dir /tmp/alice --anchor /tmp/gate/anchor.pem --pin 2468 \
+//! cargo run --example tcp_client -- --dir /tmp/alice --anchor /tmp/issuer/anchor.pem --pin 2468 \
 //!     register --name alice
 //! ```
 //!
-//! The first start makes an issuer, certifies this server, and writes what tokens are distributed
-//! with to `DIR/anchor.pem`. Frames on the wire are `u32 length ‖ message`, as PROTOCOL.md says.
-//! Keys lie in `DIR` as PEM, readable to their owner alone; the issuer's files lie in `DIR/issuer`, and a real
-//! issuer's on another machine.
+//! Frames on the wire are `u32 length ‖ message`, as PROTOCOL.md says. Keys lie in `DIR` as PEM, readable to their
+//! owner alone. The issuer's private key is not among them: `issuer` keeps it in a directory of its own, on another
+//! machine in earnest, and only the request and the certificate chain pass between the two.
+//!
+//! The store is one sealed file in `DIR`. Built with `--features sqlite`, the server takes one in a file of SQLite
+//! instead (`--db`), which the program `admin` makes and looks after while the server runs.
 
+#[path = "tcp/kept.rs"]
+mod kept;
 mod tcp;
 
-use halfkey::certificate::{CertificateRequest, Chain, IssuerName, Validity};
+use halfkey::certificate::Chain;
 use halfkey::driver::{Acceptor, Approval, Framed, Observer, ServerSession, Transport, peer_name};
 use halfkey::exchange::{RequestKind, ServerEvent};
-use halfkey::key::IssuerKey;
-use halfkey::memory::{Authority, Store};
 use halfkey::policy::{Modes, Policy};
-use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
 use halfkey::registration::ActivationCode;
 use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
-use halfkey::server_files::ServerFiles;
+use halfkey::server_files::{Ready, ServerFiles};
 use halfkey::store::Subject;
 use halfkey::store::operation::{
     Entitle, IssueCode, ListRegistrations, ListRequests, RequestFilter, Revoke, RevokeEntitlement,
 };
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{
-    AccessPath, ApplicationName, ErrorReason, ServerName, ServerSettings, SystemRandom, UnixTime, UserName,
-};
+use halfkey::{AccessPath, ApplicationName, ErrorReason, ServerName, ServerSettings, SystemRandom, UserName};
+use kept::Kept;
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -40,10 +44,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tcp::link::Patient;
-use tcp::{Arguments, Outcome, hold, read_or_make, read_or_make_text, replace, run, say};
+use tcp::{Arguments, Outcome, hold, run, say};
 
 const USAGE: &str = "\
 usage: tcp_server --dir DIR [--listen 127.0.0.1:4400] [--name gate.example]
+    --request           make the keys and DIR/request.pem, for the issuer, and end
+    --certificate FILE  take the issuer's answer, the first one or a renewed one, and end
+    --db FILE --key-file FILE [--other-key-file FILE]...
+                        a store in SQLite, with its storage key, and one it had before or is to have
     --activation NAME   print a code with which NAME can register, good once
     --closed            register nobody without a code
     --psk               allow sessions in mode psk too, which are not forward secret
@@ -65,6 +73,11 @@ fn main() -> std::process::ExitCode {
             ("--dir", 1),
             ("--listen", 1),
             ("--name", 1),
+            ("--request", 0),
+            ("--certificate", 1),
+            ("--db", 1),
+            ("--key-file", 1),
+            ("--other-key-file", 1),
             ("--activation", 1),
             ("--closed", 0),
             ("--psk", 0),
@@ -76,7 +89,25 @@ fn main() -> std::process::ExitCode {
         let arguments = Arguments::read(&options, USAGE)?;
         let dir = Path::new(arguments.value("--dir").ok_or(USAGE)?);
         let _held = hold(dir)?;
-        let gate = Arc::new(Gate::open(dir, &arguments)?);
+        let name = ServerName::normalise(arguments.value("--name").unwrap_or("gate.example"))?;
+        say(format_args!("reading or making keys; an RSA key of 2048 bits may take a few seconds ..."));
+        let files = ServerFiles::load_or_create_sized(dir, &name, 2048, &mut SystemRandom)?;
+        if arguments.has("--request") {
+            say(format_args!("{} is for the issuer", dir.join("request.pem").display()));
+            return Ok(());
+        }
+        if let Some(file) = arguments.value("--certificate") {
+            return install(files, file);
+        }
+        let ServerFiles::Ready(files) = files else {
+            let request = dir.join("request.pem");
+            return Err(format!(
+                "no certificate yet: have an issuer answer {}, and give the answer by --certificate",
+                request.display()
+            )
+            .into());
+        };
+        let gate = Arc::new(Gate::open(dir, &arguments, &files)?);
         gate.operate(&arguments)?;
         let listener = TcpListener::bind(arguments.value("--listen").unwrap_or("127.0.0.1:4400"))?;
         say(format_args!("{} listens on {}", gate.settings.name, listener.local_addr()?));
@@ -96,7 +127,7 @@ fn main() -> std::process::ExitCode {
 /// The server and all it stands on.
 struct Gate {
     settings: Arc<ServerSettings>,
-    store: Arc<Store>,
+    store: Kept,
     acceptor: Acceptor,
     crowd: Mutex<HashMap<String, usize>>,
 }
@@ -109,24 +140,8 @@ struct Second {
 }
 
 impl Gate {
-    /// Everything from the files in `dir`. What is not there yet is made, each file by itself, so it
-    /// does not matter where an earlier start was cut short.
-    fn open(dir: &Path, arguments: &Arguments) -> Outcome<Self> {
-        let random = &mut SystemRandom;
-        let name = ServerName::normalise(arguments.value("--name").unwrap_or("gate.example"))?;
-
-        say(format_args!("reading or making keys; an RSA key of 2048 bits may take a few seconds ..."));
-        let files = ServerFiles::load_or_create_sized(dir, &name, 2048, random)?;
-        let files = match files {
-            ServerFiles::Ready(files) => files,
-            ServerFiles::Uncertified(files) => {
-                let chain = certify(&dir.join("issuer"), files.request())?;
-                files.install(&chain)?
-            }
-        };
-        let anchor = || Ok(issuer(&dir.join("issuer"))?.trust_anchor()?.to_pem()?);
-        read_or_make_text(&dir.join("anchor.pem"), anchor)?;
-
+    /// Everything from the files in `dir`. A store that is not there yet is made.
+    fn open(dir: &Path, arguments: &Arguments, files: &Ready) -> Outcome<Self> {
         let template = Template::new(vec![
             Field::required("name", FieldKind::UserName).labelled("User name"),
             Field::optional("department", FieldKind::Text { max_len: 64 }).labelled("Department"),
@@ -137,17 +152,12 @@ impl Gate {
             settings.policy.modes = Modes::all();
         }
         let server = files.server(&settings, SystemRandom)?;
-
-        let (path, key) = (dir.join("store.sealed"), files.secret("store-key", random)?);
-        let file = read_or_make(&path, || Ok(Store::new().save(&key, random)))?;
-        let store = Store::load(&file, &key)?;
-        // From here on every change is on the disk before the answer that rests on it leaves.
-        let store = store.saved_by(key, Box::new(SystemRandom), move |bytes| replace(&path, bytes));
-        say(format_args!("{store:?} in {}", dir.display()));
-        let (settings, store) = (Arc::new(settings), Arc::new(store));
+        let store = Kept::open(dir, arguments, files)?;
+        let settings = Arc::new(settings);
         let operator =
-            Operator { wait: arguments.has("--wait"), store: Arc::clone(&store), policy: settings.policy };
-        let acceptor = Acceptor::builder(Arc::clone(&settings), server, Arc::clone(&store))
+            Operator { wait: arguments.has("--wait"), store: store.clone(), policy: settings.policy };
+        let acceptor = store
+            .acceptor(Arc::clone(&settings), server)
             .approval(operator)
             .observer(Door::default())
             .build();
@@ -156,39 +166,38 @@ impl Gate {
 
     /// Options of the operator on the command line.
     fn operate(&self, arguments: &Arguments) -> Outcome {
-        let now = UnixTime::now();
         for name in arguments.all("--activation").flatten() {
             let name = UserName::normalise(name)?;
             let code = ActivationCode::generate(&mut SystemRandom);
             let secret = code.secret(&self.settings.name, &name);
-            self.store.run(&IssueCode { name: name.clone(), secret, expires: None }, now)?;
+            self.store.run(&IssueCode { name: name.clone(), secret, expires: None })?;
             say(format_args!("activation code for {}: {}", name.as_str(), code.reveal()));
         }
         for entitled in arguments.all("--entitle") {
             let [application, file] = entitled else { continue };
             let document = Document { media_type: "text/plain".into(), body: std::fs::read(file)? };
             let (subject, application) = (staff()?, ApplicationName::new(application)?);
-            self.store.run(&Entitle::new(subject, application, document), now)?;
+            self.store.run(&Entitle::new(subject, application, document))?;
         }
         for application in arguments.all("--withdraw").flatten() {
             let (subject, application) = (staff()?, ApplicationName::new(application)?);
-            self.store.run(&RevokeEntitlement::new(subject, application), now)?;
+            self.store.run(&RevokeEntitlement::new(subject, application))?;
         }
         for who in arguments.all("--revoke").flatten() {
-            self.revoke(who, now)?;
+            self.revoke(who)?;
         }
         Ok(())
     }
 
-    fn revoke(&self, who: &str, now: UnixTime) -> Outcome {
+    fn revoke(&self, who: &str) -> Outcome {
         let mut list = ListRegistrations::default();
         loop {
-            let page = self.store.run(&list, now)?;
+            let page = self.store.run(&list)?;
             let meant = page.entries.iter().filter(|one| {
                 one.name.as_str() == who || one.user_id.as_str() == who || one.key_id.to_string() == who
             });
             for one in meant {
-                self.store.run(&Revoke(one.key_id), now)?;
+                self.store.run(&Revoke(one.key_id))?;
                 say(format_args!("revoked {} of {}", one.key_id, one.name.as_str()));
             }
             let Some(next) = page.next else { return Ok(()) };
@@ -244,14 +253,14 @@ fn echo(mut session: ServerSession<Patient>) -> io::Result<()> {
 /// The operator, who grants everything, or has everybody come back once before.
 struct Operator {
     wait: bool,
-    store: Arc<Store>,
+    store: Kept,
     policy: Policy,
 }
 
 impl Approval for Operator {
     fn decide(&self, applicant: &EnrolmentRequest) -> Decision {
         let same = ListRequests::of(RequestFilter { name: Some(applicant.name.clone()) });
-        let waited = || self.store.run(&same, UnixTime::now()).is_ok_and(|page| !page.entries.is_empty());
+        let waited = || self.store.run(&same).is_ok_and(|page| !page.entries.is_empty());
         if self.wait && !waited() {
             return Decision::Wait { retry_after: 1 };
         }
@@ -267,30 +276,20 @@ fn staff() -> Outcome<Subject> {
     Ok(Subject::AccessPath(AccessPath::new("/staff")?))
 }
 
-/// The issuer, which is on another machine in earnest; its files are in a directory of their own.
-fn issuer(dir: &Path) -> Outcome<Authority> {
-    let random = &mut SystemRandom;
-    let key =
-        read_or_make_text(&dir.join("key.pem"), || Ok(IssuerKey::generate_ed25519(random)?.to_pkcs8_pem()?))?;
-    let authority =
-        Authority::root(IssuerName::common_name("Example Issuer")?, IssuerKey::from_pkcs8_pem(&key)?)?;
-    let issued = read_or_make(&dir.join("register.der"), || Ok(authority.state()?))?;
-    Ok(authority.with_state(&issued)?)
-}
-
-/// What an issuer does with a server's request, once it knows whom it is dealing with.
-fn certify(dir: &Path, request: &CertificateRequest) -> Outcome<Chain> {
-    let _held = hold(dir)?;
-    let (mut authority, now, random) = (issuer(dir)?, UnixTime::now(), &mut SystemRandom);
-    // Tokens need no root certificate; `openssl verify -CAfile` does.
-    read_or_make_text(&dir.join("root.pem"), || {
-        let validity = Validity::lasting(now, 10 * 365 * 86_400)?;
-        Ok(authority.root_certificate(validity, random)?.to_pem()?)
-    })?;
-    let chain = authority.issue(request, Validity::lasting(now, 365 * 86_400)?, random)?;
-    replace(&dir.join("register.der"), &authority.state()?)
-        .map_err(|code| format!("the register: error {code}"))?;
-    Ok(chain)
+/// Takes the issuer's answer to the request: the first certificate, or one that follows it.
+fn install(files: ServerFiles, file: &str) -> Outcome {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let chain = Chain::from_pem(&text)?;
+    match files {
+        ServerFiles::Uncertified(files) => drop(files.install(&chain)?),
+        ServerFiles::Ready(mut files) => files.install_next(&chain)?,
+    }
+    say(format_args!(
+        "the certificate is good from {} to {}",
+        chain.leaf().not_before(),
+        chain.leaf().not_after()
+    ));
+    Ok(())
 }
 
 /// The limiter and the log.

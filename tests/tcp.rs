@@ -1,4 +1,4 @@
-//! `tcp_server` and `tcp_client` as processes that are killed: at each message, and at any moment.
+//! `issuer`, `tcp_server` and `tcp_client` as processes that are killed: at each message, and at any moment.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,18 +18,31 @@ use std::time::{Duration, Instant};
 
 /// An example's program. `cargo test` builds them all; `cargo test --test tcp` does not.
 fn program(name: &str) -> PathBuf {
+    const NAMES: [&str; 5] = ["issuer", "tcp_server", "tcp_client", "custom_store", "custom_token"];
     static BUILT: Once = Once::new();
     let here = std::env::current_exe().unwrap();
     let dir = here.parent().unwrap().parent().unwrap().join("examples");
-    let path = dir.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let path = |name: &str| dir.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     BUILT.call_once(|| {
-        if !path.exists() {
+        // Another test may have built some of them.
+        if !NAMES.iter().all(|name| path(name).exists()) {
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
             let built = Command::new(cargo).args(["build", "--quiet", "--examples"]).status().unwrap();
             assert!(built.success());
         }
     });
-    path
+    path(name)
+}
+
+/// Runs an example to its end.
+fn run(name: &str, words: &[&str]) -> Output {
+    Command::new(program(name)).args(words).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs an example to a good end.
+fn ok(name: &str, words: &[&str]) {
+    let output = run(name, words);
+    assert!(output.status.success(), "{name} {words:?}: {output:?}");
 }
 
 /// A directory that goes when the test ends well.
@@ -42,6 +55,29 @@ impl Place {
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
+
+    /// The four steps from no keys to a server with a certificate: files go from one directory to the other.
+    fn certification(&self) -> [(&'static str, Vec<String>); 4] {
+        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+        let (gate, issuer) = (&*self.of("gate"), &*self.of("issuer"));
+        let (request, chain) = (&*self.of("gate/request.pem"), &*self.of("chain.pem"));
+        [
+            ("issuer", words(&["--dir", issuer, "init"])),
+            ("tcp_server", words(&["--dir", gate, "--request"])),
+            ("issuer", words(&["--dir", issuer, "certify", request, chain])),
+            ("tcp_server", words(&["--dir", gate, "--certificate", chain])),
+        ]
+    }
+
+    /// Has the issuer certify the server, unless it has.
+    fn certify(&self) {
+        if !Path::new(&self.of("gate/certificate.pem")).exists() {
+            for (name, words) in self.certification() {
+                ok(name, &words.iter().map(String::as_str).collect::<Vec<_>>());
+            }
+        }
+    }
+
     fn of(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().into()
     }
@@ -64,6 +100,7 @@ struct Server {
 
 impl Server {
     fn start(place: &Place, more: &[&str]) -> Self {
+        place.certify();
         let mut child = Command::new(program("tcp_server"))
             .args(["--dir", &place.of("gate"), "--listen", "127.0.0.1:0"])
             .args(more)
@@ -114,7 +151,7 @@ impl Holder<'_> {
     fn command(&self, address: &str, words: &[&str]) -> Command {
         let mut command = Command::new(program("tcp_client"));
         command
-            .args(["--dir", &self.place.of(self.name), "--anchor", &self.place.of("gate/anchor.pem")])
+            .args(["--dir", &self.place.of(self.name), "--anchor", &self.place.of("issuer/anchor.pem")])
             .args(["--pin", "2468", "--quick", "--connect", address])
             .args(words)
             .stdin(Stdio::null());
@@ -149,6 +186,39 @@ impl Holder<'_> {
         assert_eq!(lines.len(), 1, "{status}");
         assert!(lines[0].contains(": active, user "), "{status}");
     }
+}
+
+#[test]
+fn the_issuers_key_never_comes_to_the_server() {
+    let place = Place::new("issuer");
+    let (gate, other) = (place.of("gate"), place.of("other"));
+    // Without the issuer's answer there is no server, and the error says what to do.
+    ok("tcp_server", &["--dir", &gate, "--request"]);
+    let refused = run("tcp_server", &["--dir", &gate, "--listen", "127.0.0.1:0"]);
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("request.pem"), "{refused:?}");
+    let server = Server::start(&place, &[]);
+    Holder { place: &place, name: "alice" }.register(&server, &[]);
+    drop(server);
+
+    let key = fs::read_to_string(place.of("issuer/key.pem")).unwrap();
+    let secret = key.lines().nth(1).unwrap();
+    for entry in fs::read_dir(&gate).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(path.is_file(), "{path:?}");
+        assert!(!String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(secret), "{path:?}");
+    }
+    let issuers: Vec<_> =
+        fs::read_dir(place.of("issuer")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert!(!issuers.iter().any(|name| name == "kem-key.pem"), "{issuers:?}");
+
+    // An answer to another server's request is refused, and changes nothing.
+    ok("tcp_server", &["--dir", &other, "--request"]);
+    let (request, chain) = (place.of("other/request.pem"), place.of("others.pem"));
+    ok("issuer", &["--dir", &place.of("issuer"), "certify", &request, &chain]);
+    let refused = run("tcp_server", &["--dir", &gate, "--certificate", &chain]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("other keys"), "{refused:?}");
+    assert!(!Path::new(&place.of("gate/next-certificate.pem")).exists());
 }
 
 #[test]
@@ -270,17 +340,21 @@ fn codes_and_waiting_outlive_restarts() {
 #[test]
 fn killed_at_any_moment() {
     let place = Place::new("any-moment");
-    // The first start too is cut short, wherever that is.
-    for milliseconds in [1, 5, 30, 150, 600] {
-        let mut first = Command::new(program("tcp_server"))
-            .args(["--dir", &place.of("gate"), "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        first.kill().unwrap();
-        first.wait().unwrap();
+    // Each step of the set-up is cut short, wherever that is, and done again.
+    for (name, words) in place.certification() {
+        for milliseconds in [1, 5, 30, 150, 600] {
+            let mut step = Command::new(program(name))
+                .args(&words)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(milliseconds));
+            step.kill().unwrap();
+            step.wait().unwrap();
+        }
+        ok(name, &words.iter().map(String::as_str).collect::<Vec<_>>());
     }
     let mut server = Server::start(&place, &[]);
     let begun = Instant::now();
@@ -314,7 +388,7 @@ fn killed_at_any_moment() {
 fn two_processes_do_not_share_a_directory() {
     let place = Place::new("shared");
     let server = Server::start(&place, &[]);
-    let second = Command::new(program("tcp_server")).args(["--dir", &place.of("gate")]).output().unwrap();
+    let second = run("tcp_server", &["--dir", &place.of("gate")]);
     assert!(String::from_utf8_lossy(&second.stderr).contains("in use"), "{second:?}");
     drop(server);
 }

@@ -1,4 +1,4 @@
-//! Shared parts of `tcp_server` and `tcp_client`: arguments, and files that survive a crash at any moment.
+//! Shared parts of `tcp_server`, `tcp_client` and `issuer`: arguments, and files that survive a crash at any moment.
 #![allow(dead_code, reason = "each program uses its own part")]
 
 pub(crate) mod link;
@@ -111,7 +111,10 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&beside, path)?;
     // The new name is durable only when the directory is.
     #[cfg(unix)]
-    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())?;
+    {
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        File::open(dir.unwrap_or_else(|| Path::new(".")))?.sync_all()?;
+    }
     Ok(())
 }
 
