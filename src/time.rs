@@ -12,6 +12,11 @@ use der::DateTime;
 pub struct UnixTime(u64);
 
 impl UnixTime {
+    /// Beginning of the day on which this version of the crate was released: it is later than this, whatever a
+    /// clock says. `RELEASING.md` has it set; a fork that builds for devices without a clock may set it to the day
+    /// of its build.
+    pub const RELEASED: Self = Self(1_795_996_800); // 2026-11-30
+
     /// Makes a time from seconds since the epoch.
     #[must_use]
     pub const fn from_secs(seconds: u64) -> Self {

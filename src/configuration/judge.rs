@@ -118,7 +118,8 @@ pub(super) fn judge(
 
 /// The server's time counts from a prompt answer alone: not from a push, nor where the token's own clock
 /// went backwards meanwhile. It only ever raises the floor, and not beyond what can be: a server whose
-/// certificate has ended has none to offer, so a later time is an error, unless the token's own clock agrees.
+/// certificate has ended has none to offer, so a later time is an error, also where the token's own clock agrees:
+/// what both were once wrong about would refuse every certificate for good.
 fn clock_floor(
     registration: &TokenRegistration,
     server_time: u64,
@@ -127,8 +128,7 @@ fn clock_floor(
 ) -> UnixTime {
     let prompt = sent.is_some_and(|sent| sent <= now && now.since(sent) <= FRESH_SECS);
     let told = if prompt { UnixTime::from_secs(server_time) } else { UnixTime::default() };
-    let believed = now.max(registration.certificate_end);
-    registration.clock_floor.max(told.min(believed))
+    registration.clock_floor.max(told.min(registration.certificate_end))
 }
 
 /// Validity counts from the question, or from the arrival of a push, on the token's own clock.

@@ -142,7 +142,7 @@ pub struct TokenRegistration {
     /// The configurations held, one for each application.
     pub configurations: Vec<HeldConfiguration>,
     /// Latest time that the server has stated, as far as it can be believed: not later than its certificate's
-    /// end or the token's own clock.
+    /// end.
     pub clock_floor: UnixTime,
     /// The status that the server last proved, where it was not active; forgotten when a session opens.
     pub not_active: Option<Status>,

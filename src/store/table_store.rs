@@ -69,7 +69,7 @@ impl<B: Backend> AsyncTableStore<B> {
         Ok(store)
     }
 
-    /// Sets how many expired rows of each kind are removed with each outcome that is stored; 16 unless
+    /// Sets how many expired rows of each kind but codes are removed with each outcome that is stored; 16 unless
     /// told otherwise. With 0 the operator runs [`Purge`](crate::store::operation::Purge).
     #[must_use]
     pub const fn tidying(mut self, rows: usize) -> Self {
@@ -159,7 +159,7 @@ impl<B: BlockingBackend> TableStore<B> {
         Ok(Self { inner: at_once(made).ok_or_else(waited)?? })
     }
 
-    /// Sets how many expired rows of each kind are removed with each outcome that is stored; 16 unless
+    /// Sets how many expired rows of each kind but codes are removed with each outcome that is stored; 16 unless
     /// told otherwise. With 0 the operator runs [`Purge`](crate::store::operation::Purge).
     #[must_use]
     pub const fn tidying(mut self, rows: usize) -> Self {

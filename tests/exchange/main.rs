@@ -10,6 +10,7 @@
 )]
 #![cfg(feature = "std")]
 
+mod clocks;
 mod offer;
 mod server;
 mod server_table;

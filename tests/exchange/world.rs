@@ -7,7 +7,7 @@ use halfkey::exchange::{
     TokenTurn,
 };
 use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
-use halfkey::memory::{Authority, Server, Store};
+use halfkey::memory::{Authority, Server, ServerKeyError, Store};
 use halfkey::policy::{Policy, SuiteList};
 use halfkey::port::question::TokenQuestion;
 use halfkey::port::{CertificateAuthority, Token, TokenError};
@@ -17,7 +17,7 @@ use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{AccessPath, Moment, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
+use halfkey::{AccessPath, Moment, RandomSource, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,12 +34,16 @@ pub struct World {
     pub store: Store,
     pub decision: Mutex<Decision>,
     pub anchors: TrustAnchors,
-    /// Seconds by which the server's clock is ahead of the token's.
+    /// Seconds by which the server's clock is ahead of [`NOW`]; one that is behind wraps around.
     pub ahead: AtomicU64,
     /// True while the store does not answer.
     pub down: AtomicBool,
     pub authority: Mutex<Authority>,
     pub chain: Chain,
+}
+
+fn kem_key() -> KemPrivateKey {
+    KemPrivateKey::from_pkcs8_pem(include_str!("../data/test-key-rsa-2048-a.pem")).unwrap()
 }
 
 pub fn grant() -> Decision {
@@ -49,11 +53,16 @@ pub fn grant() -> Decision {
 
 impl World {
     pub fn new() -> Self {
+        Self::with_random(SystemRandom)
+    }
+
+    /// A world in which the server's keys are drawn from this source.
+    pub fn with_random(server: impl RandomSource + Send + 'static) -> Self {
         let random = &mut SystemRandom;
         let issuer = IssuerKey::generate_ed25519(random).unwrap();
         let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), issuer).unwrap();
         let (name, offer_key) = (ServerName::new("gate.example").unwrap(), OfferKey::generate(random));
-        let kem_key = KemPrivateKey::from_pkcs8_pem(include_str!("../data/test-key-rsa-2048-a.pem")).unwrap();
+        let kem_key = kem_key();
         let suites = SuiteList::from_codes([2, 1]).unwrap();
         let request = CertificateRequest::sign(&name, kem_key.public(), &suites, &offer_key).unwrap();
         let from = UnixTime::from_secs(NOW.as_secs() - 60);
@@ -62,7 +71,7 @@ impl World {
         let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();
         let settings = ServerSettings::new(name, template, &Secret::new([7; 32]));
         Self {
-            keys: Server::new(&settings, &chain, kem_key, offer_key, SystemRandom).unwrap(),
+            keys: Server::new(&settings, &chain, kem_key, offer_key, server).unwrap(),
             settings: Arc::new(settings),
             store: Store::new(),
             decision: Mutex::new(grant()),
@@ -76,7 +85,23 @@ impl World {
 
     /// The server's moment.
     pub fn moment(&self) -> Moment {
-        Moment::at(NOW.after(self.ahead.load(Ordering::Relaxed)))
+        Moment::at(self.time())
+    }
+
+    /// The server's time.
+    pub fn time(&self) -> UnixTime {
+        UnixTime::from_secs(NOW.as_secs().wrapping_add(self.ahead.load(Ordering::Relaxed)))
+    }
+
+    /// Has the authority certify the server for this time, with another offer key.
+    pub fn certify(&self, validity: Validity) -> Result<(), ServerKeyError> {
+        let random = &mut SystemRandom;
+        let offer_key = OfferKey::generate(random);
+        let suites = SuiteList::from_codes([2, 1]).unwrap();
+        let request =
+            CertificateRequest::sign(&self.name(), kem_key().public(), &suites, &offer_key).unwrap();
+        let chain = self.authority.lock().unwrap().issue(&request, validity, random).unwrap();
+        self.keys.add_certificate(&chain, kem_key(), offer_key, self.time())
     }
 
     pub fn decide(&self, decision: Decision) {
@@ -202,6 +227,10 @@ pub struct Hands {
     pub log: Vec<String>,
     /// The question that the token fails to answer, counted from now.
     pub failing: Option<usize>,
+    /// The token's time.
+    pub clock: UnixTime,
+    /// Sees each question to the token before it is asked.
+    pub watch: Option<Box<dyn FnMut(&DeviceTurn)>>,
 }
 
 impl Hands {
@@ -213,6 +242,8 @@ impl Hands {
             applying: Applying::Applied,
             log: Vec::new(),
             failing: None,
+            clock: NOW,
+            watch: None,
         }
     }
 
@@ -224,6 +255,9 @@ impl Hands {
                 TokenTurn::Device(need) => {
                     let question = format!("{need:?}");
                     self.log.push(question.split(['(']).next().unwrap().to_owned());
+                    if let Some(watch) = &mut self.watch {
+                        watch(&need);
+                    }
                     match &mut self.failing {
                         Some(0) => {
                             self.failing = None;
@@ -260,7 +294,7 @@ impl Hands {
                 (Some(news), next) => return (news, next),
                 (None, next) => {
                     let next = next.expect("without news, something is awaited");
-                    reply = self.play(next.receive(&peer.pop(), moment()));
+                    reply = self.play(next.receive(&peer.pop(), Moment::at(self.clock)));
                 }
             }
         }

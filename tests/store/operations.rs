@@ -102,7 +102,7 @@ macro_rules! contract {
                 applications_that_are_over_are_not_listed;
             log: every_refusal_is_logged sessions_are_logged a_fork_of_aliases_is_logged the_log_is_filtered
                 the_log_is_in_order the_log_is_read_backwards nothing_secret_is_shown;
-            purging: what_is_over_goes nothing_that_counts_goes a_purge_is_bounded what_stays_is_in_nothings_way the_log_is_purged
+            purging: what_is_over_goes no_outcome_takes_a_code_away nothing_that_counts_goes a_purge_is_bounded what_stays_is_in_nothings_way the_log_is_purged
                 a_store_with_one_key_has_nothing_to_reseal;
             random: whatever_happens_the_rules_hold;
         );

@@ -3,7 +3,7 @@
 use super::facts::OfferFacts;
 use super::request::{NeedWrap, ProofMaker};
 use super::{Credential, refusal};
-use crate::certificate::{Revocation, TrustAnchors, VerifiedServer, verify_stapled};
+use crate::certificate::{Certificate, Revocation, TrustAnchors, VerifiedServer, verify_stapled};
 use crate::id::{KeyId, ServerName, Txn};
 use crate::message::{EXT_CRL, Hello, Offer, OfferCore, VERSION};
 use crate::policy::SuiteList;
@@ -38,7 +38,7 @@ pub fn hello(
         ext: None,
     };
     let send = hello.encode();
-    let clock_floor = UnixTime::default();
+    let clock_floor = UnixTime::RELEASED;
     let next = AwaitOffer { hello: send.clone(), txn, server_name, suites, replaces: None, clock_floor };
     Ok(Step { next, send })
 }
@@ -64,9 +64,10 @@ impl AwaitOffer {
 
     /// Judges certificates and revocation lists by no earlier time than `floor`: the latest that the token knows
     /// authentically ([`TokenRegistration::clock_floor`](crate::record::TokenRegistration::clock_floor) of its
-    /// registrations). Otherwise a clock that was set back brings a stolen certificate to life again.
-    pub const fn no_earlier_than(mut self, floor: UnixTime) -> Self {
-        self.clock_floor = floor;
+    /// registrations), and [`UnixTime::RELEASED`] at least. Otherwise a clock that was set back brings a stolen
+    /// certificate to life again.
+    pub fn no_earlier_than(mut self, floor: UnixTime) -> Self {
+        self.clock_floor = self.clock_floor.max(floor);
         self
     }
 
@@ -89,7 +90,7 @@ impl AwaitOffer {
         let core = offer.read_core()?;
         let chain: Vec<&[u8]> = core.chain.iter().map(|certificate| certificate.0).collect();
         let stapled = core.ext.as_ref().and_then(|ext| ext.get(EXT_CRL));
-        let judged_at = now.max(self.clock_floor);
+        let judged_at = self.judged_at(&chain, now);
         let server = verify_stapled(&chain, anchors, &self.server_name, judged_at, revocation, stapled)?;
 
         let suite = self.chosen(&core, &server)?;
@@ -125,6 +126,16 @@ impl AwaitOffer {
             },
             template: core.template,
         })
+    }
+
+    /// The time at which the chain is judged: the token's own, unless it is known to be wrong. Then all that is
+    /// known is that it is later than the floor, and a certificate that was issued since is judged at its beginning.
+    fn judged_at(&self, chain: &[&[u8]], now: UnixTime) -> UnixTime {
+        if now >= self.clock_floor {
+            return now;
+        }
+        let leaf = chain.first().and_then(|leaf| Certificate::from_der(leaf).ok());
+        self.clock_floor.max(leaf.map(|leaf| leaf.not_before()).unwrap_or_default())
     }
 
     /// The suite that R1 chose, if it is the first of R0's that the certificate lists and the

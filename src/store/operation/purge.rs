@@ -55,17 +55,22 @@ pub struct Purged {
 }
 
 operation! { Purge writes -> Purged, OperatorError; |self, tables, now| {
-    Ok(purge(tables, self.limit.clamp(1, LIMIT_MAX).into(), now).await?)
+    let limit = self.limit.clamp(1, LIMIT_MAX).into();
+    let mut purged = tidy(tables, limit, now).await?;
+    purge_codes(tables, &mut purged, limit, now).await?;
+    let Purged { outcomes, lost, forgotten, applications, challenges, codes, events, .. } = purged;
+    purged.more = [outcomes, lost, forgotten, applications, challenges, codes, events].contains(&limit);
+    Ok(purged)
 } }
 
-/// Purges within another transaction.
-pub(in crate::store) async fn purge<T: Tables>(
+/// Purges within another transaction what came of applicants. Codes are the operator's: a clock that is ahead for
+/// an hour must not take them away for good.
+pub(in crate::store) async fn tidy<T: Tables>(
     tables: &mut T,
     limit: usize,
     now: UnixTime,
 ) -> Result<Purged, TxError> {
-    // A server whose clock is behind may still take what is over here.
-    let late = UnixTime::from_secs(now.as_secs().saturating_sub(CLOCKS));
+    let late = late(now);
     let mut purged = Purged {
         outcomes: delete_where::<OutcomeRow, _>(tables, over("keep_until", limit, now)).await?,
         applications: delete_where::<RequestRow, _>(tables, over("hold_until", limit, now)).await?,
@@ -95,6 +100,16 @@ pub(in crate::store) async fn purge<T: Tables>(
             purged.forgotten = purged.forgotten.saturating_add(1);
         }
     }
+    Ok(purged)
+}
+
+async fn purge_codes<T: Tables>(
+    tables: &mut T,
+    purged: &mut Purged,
+    limit: usize,
+    now: UnixTime,
+) -> Result<(), TxError> {
+    let (look, late) = (limit.saturating_mul(LOOKED_AT), late(now));
     for key in tables.keys::<CodeRow>(over("expires", look, late)).await? {
         if purged.codes == limit {
             break;
@@ -107,9 +122,12 @@ pub(in crate::store) async fn purge<T: Tables>(
             purged.codes = purged.codes.saturating_add(1);
         }
     }
-    let Purged { outcomes, lost, forgotten, applications, challenges, codes, events, .. } = purged;
-    purged.more = [outcomes, lost, forgotten, applications, challenges, codes, events].contains(&limit);
-    Ok(purged)
+    Ok(())
+}
+
+/// A server whose clock is behind may still take what is over here.
+const fn late(now: UnixTime) -> UnixTime {
+    UnixTime::from_secs(now.as_secs().saturating_sub(CLOCKS))
 }
 
 impl Purged {

@@ -7,7 +7,7 @@ use crate::port::entitlement_store::Committed;
 use crate::record::{Effect, NewOutcome, NewRegistration};
 use crate::store::entity::{Tables, Versioned};
 use crate::store::event::{AuditEvent, AuditEventKind};
-use crate::store::operation::{Operation, operation, purge};
+use crate::store::operation::{Operation, operation, tidy};
 use crate::store::rows::{AliasRow, OutcomeRow, RegistrationRow, RequestRow};
 use crate::store::tables::TxError;
 use crate::time::UnixTime;
@@ -48,7 +48,7 @@ operation! { Commit<'_> writes -> Committed, StoreError; |self, tables, now| {
     tables.insert(OutcomeRow { request: *request, response: response.clone(), keep_until: *keep_until }).await?;
     event.log(tables, now).await?;
     if self.1 > 0 {
-        purge(tables, self.1, now).await?;
+        tidy(tables, self.1, now).await?;
     }
     Ok(Committed::Stored)
 } }

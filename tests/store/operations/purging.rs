@@ -185,3 +185,13 @@ pub fn the_log_is_purged<S: Run>(make: Make<'_, S>) {
     let empty = every(|after| desk.run(&ListCodes { after, ..ListCodes::default() }));
     assert_eq!(empty, []);
 }
+
+/// Codes are the operator's, and come with no outcome: a clock that is ahead when a request comes takes none away.
+pub fn no_outcome_takes_a_code_away<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::new(make);
+    desk.issue("zoe", Some(desk.now().after(60)));
+    desk.pass(20 * 365 * 86_400);
+    desk.pending(&grant(1, "ann"));
+    assert_eq!(desk.run(&ListCodes::default()).entries.len(), 1);
+    assert_eq!(purge(&desk, 100).codes, 1);
+}
