@@ -15,6 +15,8 @@ mod world;
 mod both;
 #[path = "tokio/cancel.rs"]
 mod cancel;
+#[path = "tokio/flood.rs"]
+mod flood;
 #[path = "tokio/gone.rs"]
 mod gone;
 #[path = "tokio/idle.rs"]
