@@ -1,6 +1,7 @@
 //! Secrets whose time is over are in this process's memory no more: Linux shows a process its own.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::panic,

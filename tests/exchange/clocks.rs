@@ -338,12 +338,7 @@ impl<'w> Life<'w> {
         let Some((key_id, exchange, mut peer)) = self.session() else { return };
         let user = self.registration().unwrap().user_id;
         let document = Document { media_type: "text/plain".into(), body: b"x".to_vec() };
-        let entitle = Entitle {
-            subject: Subject::User(user),
-            application: application(),
-            document,
-            valid_for: Some(VALID as u32),
-        };
+        let entitle = Entitle::new(Subject::User(user), application(), document).valid_for(VALID as u32);
         self.world.store.run(&entitle, self.world.time()).unwrap();
         let since = self.now;
         let turn = exchange.configure(application(), UserInformation::default(), self.moment());

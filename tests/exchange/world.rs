@@ -218,6 +218,9 @@ fn entitlement(text: &str, number: u64) -> halfkey::port::entitlement_store::Ent
     }
 }
 
+/// Looks at each question before it is answered.
+pub type Watch = Box<dyn FnMut(&DeviceTurn)>;
+
 /// What plays the token's, the user's and the client system's parts, and keeps a log of the turns.
 pub struct Hands {
     pub token: SoftwareToken,
@@ -230,7 +233,7 @@ pub struct Hands {
     /// The token's time.
     pub clock: UnixTime,
     /// Sees each question to the token before it is asked.
-    pub watch: Option<Box<dyn FnMut(&DeviceTurn)>>,
+    pub watch: Option<Watch>,
 }
 
 impl Hands {
