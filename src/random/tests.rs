@@ -1,4 +1,5 @@
 //! How evenly a code for people to type is drawn.
+#![allow(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 
 use super::RandomSource;
 use alloc::vec;
