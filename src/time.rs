@@ -15,7 +15,9 @@ impl UnixTime {
     /// Beginning of the day on which this version of the crate was released: it is later than this, whatever a
     /// clock says. `RELEASING.md` has it set; a fork that builds for devices without a clock may set it to the day
     /// of its build.
-    pub const RELEASED: Self = Self(1_795_996_800); // 2026-11-30
+    ///
+    /// Nothing is released yet, so it is a day on which none of this had been written.
+    pub const RELEASED: Self = Self(1_735_689_600); // 2025-01-01
 
     /// Makes a time from seconds since the epoch.
     #[must_use]

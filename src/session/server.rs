@@ -336,8 +336,8 @@ impl Established {
     /// Makes the record that ends the session and says how the registration stands. Nothing is sent after it.
     ///
     /// # Errors
-    /// [`ChannelError::Closed`](super::ChannelError::Closed) where this side has closed already; another
-    /// [`ChannelError`](super::ChannelError).
+    /// [`ChannelError::Closed`] where this side has closed already; another
+    /// [`ChannelError`].
     pub fn end(&mut self, status: Status) -> Result<Vec<u8>, ChannelError> {
         self.channel.seal_status(&encode(&StatusMessage { status: status.code(), alias: None }))
     }

@@ -269,7 +269,7 @@ fn attributes_are_few_named_normalised_and_in_order() {
         (b"\x82\x82\x61b\x60\x82\x61a\x60", Problem::UnexpectedKey),
         (b"\x82\x82\x61a\x60\x82\x61a\x60", Problem::UnexpectedKey),
         (b"\x81\x82\x60\x60", Problem::Name(NameError::Empty)),
-        (b"\x81\x82\x62a \x60", Problem::Name(NameError::Character)),
+        (b"\x81\x82\x62a \x60", Problem::Name(NameError::CharacterAt { character: ' ', place: 2 })),
         (b"\x81\x81\x61a", Problem::WrongType),
         (b"\x81\x83\x61a\x60\x60", Problem::WrongType),
         (b"\xA1\x61a\x60", Problem::WrongType),

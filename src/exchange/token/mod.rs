@@ -130,7 +130,7 @@ impl TokenExchange {
     }
 
     /// Goes on with an attempt whose R3 was lost: R2 again. The token holds it until
-    /// [`InFlight::deadline`].
+    /// [`InFlight::resend`].
     pub fn resume(attempt: InFlight, suites: &[&'static dyn Suite], _moment: Moment) -> TokenTurn {
         register::resume(attempt, suites)
     }
