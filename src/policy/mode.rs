@@ -58,6 +58,7 @@ impl Modes {
     }
 
     /// A set with at least one mode that this version of the crate knows.
+    #[cfg(feature = "std")]
     pub(crate) fn from_codes(codes: Codes) -> Option<Self> {
         let set = Self(codes);
         set.iter().next().is_some().then_some(set)
