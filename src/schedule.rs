@@ -126,6 +126,12 @@ pub struct KeyContext<'a> {
     pub key_id: &'a KeyId,
 }
 
+/// What SSK1 authenticates at the join: `label ‖ 0x00 ‖ H(SSK2 ‖ thJ) ‖ 0x01`.
+pub(crate) fn join_input(suite: &dyn Suite, ssk2: &Secret, transcript: &Digest) -> Vec<u8> {
+    let digest = suite.hash(&[ssk2.expose(), transcript.as_bytes()]);
+    [label::JOIN, &[0], digest.as_bytes(), &[1]].concat()
+}
+
 impl KeySet {
     /// The join (patent steps 170 and 200): both halves, the ephemeral secret and the proof's mix
     /// become K, and K its sub-keys. Everything else is forgotten here.
@@ -139,13 +145,12 @@ impl KeySet {
         mix: &Secret,
         context: &KeyContext<'_>,
     ) -> Self {
-        let digest = suite.hash(&[ssk2.expose(), transcript.as_bytes()]);
-        let j = prf(suite, ssk1, label::JOIN, digest.as_bytes());
+        let j = Secret::new(suite.mac(ssk1, &[&join_input(suite, ssk2, transcript)]));
         Self::from_j(suite, &j, ss_e, mix, context)
     }
 
-    /// The second half of the join, for a token that guards SSK1 and lets only `j` out:
-    /// `j = prf(SSK1, "halfkey/1 join" ‖ 0x00 ‖ H(SSK2 ‖ thJ))`.
+    /// The second half of the join, for a token that guards SSK1 and lets only `j` out: `HMAC(SSK1, input)` of
+    /// [`JoinRequest::input`](crate::port::token::JoinRequest::input).
     #[must_use]
     pub fn from_j(
         suite: &dyn Suite,

@@ -16,6 +16,8 @@ mod world;
 mod both;
 #[path = "tokio/cancel.rs"]
 mod cancel;
+#[path = "tokio/enrol.rs"]
+mod enrol;
 #[path = "tokio/flood.rs"]
 mod flood;
 #[path = "tokio/gone.rs"]

@@ -15,6 +15,7 @@ mod acceptor;
 mod client_end;
 mod connect_error;
 mod connector;
+mod enrol;
 mod frames;
 mod hooks;
 mod offers;

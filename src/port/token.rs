@@ -221,6 +221,13 @@ impl JoinRequest {
         Ok(Joined { keys, registration: self.joined(tag_c), tag_c })
     }
 
+    /// The bytes to authenticate under SSK1, in a device that guards it: `label ‖ 0x00 ‖ H(SSK2 ‖ thJ) ‖ 0x01`, with
+    /// the suite's hash. The answer is `j`, for [`KeySet::from_j`]. Nothing in it is secret.
+    #[must_use]
+    pub fn input(&self, suite: &dyn Suite) -> Vec<u8> {
+        crate::schedule::join_input(suite, &self.ssk2, &self.transcript)
+    }
+
     /// The mix of the key whose proof R2 carried; `earlier` answers for the key that a renewal names.
     ///
     /// # Errors

@@ -64,6 +64,7 @@ mod client;
 mod connector;
 mod converse;
 mod end;
+mod enrol;
 mod error;
 mod handle;
 mod hands;

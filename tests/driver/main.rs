@@ -10,6 +10,7 @@
 )]
 #![cfg(all(feature = "std", unix))]
 
+mod enrol;
 mod register;
 mod rights;
 mod session;

@@ -12,7 +12,7 @@ use halfkey::port::token::JoinRequest;
 use halfkey::port::{Token, TokenError};
 use halfkey::record::{Attempt, Progress, TokenRegistration};
 use halfkey::schedule::{KeySet, KeyUse, Ssk1Use};
-use halfkey::suite::{Suite, XWING};
+use halfkey::suite::XWING;
 use halfkey::{Digest, KeyId, Secret, Txn};
 
 /// The card, as its maker would ship it. No function returns a key.
@@ -47,10 +47,10 @@ mod chip {
         ) -> Option<Secret> {
             self.halves.get(txn.as_bytes()).map(|ssk1| derive_from_ssk1(&XWING, ssk1, wanted, transcript))
         }
-        /// `prf(SSK1, "halfkey/1 join" ‖ 0x00 ‖ digest)`.
-        pub(crate) fn join(&self, txn: &Txn, digest: &Digest) -> Option<Secret> {
+        /// HMAC of any input under SSK1: the card knows no label of the protocol.
+        pub(crate) fn join(&self, txn: &Txn, input: &[u8]) -> Option<Secret> {
             let ssk1 = self.halves.get(txn.as_bytes())?;
-            Some(Secret::new(XWING.mac(ssk1, &[b"halfkey/1 join", &[0], digest.as_bytes(), &[1]])))
+            Some(Secret::new(XWING.mac(ssk1, &[input])))
         }
         pub(crate) fn import(&mut self, key_id: &KeyId, keys: KeySet) {
             self.keys.insert(*key_id.as_bytes(), keys);
@@ -128,8 +128,7 @@ impl Token for CardToken {
         if self.place(&key_id).is_ok() {
             return Err(TokenError::KeyExists);
         }
-        let digest = XWING.hash(&[join.ssk2.expose(), join.transcript.as_bytes()]);
-        let j = self.card.join(&join.txn, &digest).ok_or(TokenError::NoSuchAttempt)?;
+        let j = self.card.join(&join.txn, &join.input(&XWING)).ok_or(TokenError::NoSuchAttempt)?;
         let mix = join
             .binder(&XWING, |earlier, asked| self.card.derive(earlier, asked).ok_or(TokenError::NoSuchKey))?;
         self.card.import(&key_id, KeySet::from_j(&XWING, &j, &join.ss_e, &mix, &join.context()));
