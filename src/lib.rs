@@ -117,6 +117,7 @@
 extern crate alloc;
 
 mod aead;
+mod base32;
 mod cause;
 #[cfg(feature = "std")]
 mod durable;

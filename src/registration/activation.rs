@@ -1,8 +1,8 @@
 //! Activation codes: how an operator says whom to expect, out of band.
 
+use crate::base32::{symbol, symbols};
 use crate::hash;
 use crate::id::{ServerName, UserName};
-use crate::name::is_separator;
 use crate::random::RandomSource;
 use crate::secret::Secret;
 use crate::transcript::{label, lengthed};
@@ -11,9 +11,6 @@ use alloc::vec::Vec;
 use core::fmt;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop};
-
-/// Crockford's base 32: no I, L, O or U.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// An activation code: 16 characters of Crockford base 32 (80 bits) for people to type, or 26 (130
 /// bits) for a QR code or a file.
@@ -50,8 +47,7 @@ impl ActivationCode {
 
     fn draw<const N: usize>(random: &mut dyn RandomSource) -> Self {
         let mut bytes: [u8; N] = crate::random::draw(random);
-        let digit = |byte: &u8| ALPHABET.get(usize::from(*byte & 31)).copied().map_or('0', char::from);
-        let code = bytes.iter().map(digit).collect();
+        let code = bytes.iter().map(|byte| char::from(symbol(*byte))).collect();
         bytes.zeroize();
         Self(code)
     }
@@ -63,19 +59,12 @@ impl ActivationCode {
     /// [`ActivationCodeError`].
     pub fn parse(typed: &str) -> Result<Self, ActivationCodeError> {
         let mut code = Self(String::with_capacity(26));
-        for character in typed.chars().filter(|c| !is_separator(*c)) {
-            let canonical = match character.to_ascii_uppercase() {
-                'O' => '0',
-                'I' | 'L' => '1',
-                other => other,
-            };
-            if !u8::try_from(canonical).is_ok_and(|byte| ALPHABET.contains(&byte)) {
-                return Err(ActivationCodeError::Character);
-            }
+        for symbol in symbols(typed) {
+            let symbol = symbol.ok_or(ActivationCodeError::Character)?;
             if code.0.len() >= 26 {
                 return Err(ActivationCodeError::Length);
             }
-            code.0.push(canonical);
+            code.0.push(char::from(symbol));
         }
         if matches!(code.0.len(), 16 | 26) { Ok(code) } else { Err(ActivationCodeError::Length) }
     }

@@ -1,13 +1,12 @@
 //! The unblocking code, which unlocks a token whose PIN is forgotten or blocked.
 
-use crate::name::is_separator;
+use crate::base32;
 use crate::random::{RandomSource, draw};
 use core::fmt;
 use core::str::FromStr;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LEN: usize = 16;
 
 /// Unblocking code: 16 characters of Crockford's base 32, which are 80 random bits. It cannot be guessed,
@@ -25,7 +24,7 @@ impl UnblockingCode {
         let drawn: Zeroizing<[u8; LEN]> = Zeroizing::new(draw(random));
         let mut code = Self([0; LEN]);
         for (symbol, byte) in code.0.iter_mut().zip(drawn.iter()) {
-            *symbol = ALPHABET.get(usize::from(byte % 32)).copied().unwrap_or(b'0');
+            *symbol = base32::symbol(*byte);
         }
         code
     }
@@ -56,16 +55,8 @@ impl FromStr for UnblockingCode {
     fn from_str(typed: &str) -> Result<Self, UnblockingCodeError> {
         let mut code = Self([0; LEN]);
         let mut places = code.0.iter_mut();
-        for typed in typed.chars().filter(|c| !is_separator(*c)) {
-            let byte = u8::try_from(typed).map_err(|_| UnblockingCodeError)?;
-            let symbol = match byte.to_ascii_uppercase() {
-                b'O' => b'0',
-                b'I' | b'L' => b'1',
-                other => other,
-            };
-            if !ALPHABET.contains(&symbol) {
-                return Err(UnblockingCodeError);
-            }
+        for symbol in base32::symbols(typed) {
+            let symbol = symbol.ok_or(UnblockingCodeError)?;
             *places.next().ok_or(UnblockingCodeError)? = symbol;
         }
         if places.next().is_some() { Err(UnblockingCodeError) } else { Ok(code) }
