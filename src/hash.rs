@@ -19,16 +19,15 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> Digest {
 
 /// Returns `HMAC-SHA-256(key, parts)`; `parts` as in [`sha256`].
 pub(crate) fn hmac(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = keyed(key.expose());
-    parts.iter().for_each(|part| mac.update(part));
-    mac.finalize().into_bytes().into()
+    keyed(key.expose(), parts.iter().copied())
 }
 
-fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
-    let Ok(mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key) else {
+fn keyed<'a>(key: &[u8; 32], parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
+    let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key) else {
         unreachable!("HMAC takes a key of any length");
     };
-    mac
+    parts.for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
 }
 
 /// Returns `prf(key, label, info) = HMAC(key, label ‖ 0x00 ‖ info ‖ 0x01)`, which is HKDF-Expand to 32
@@ -40,9 +39,7 @@ pub(crate) fn prf(key: &Secret, label: &[u8], info: &[u8]) -> Secret {
 /// Returns `HKDF-Extract(salt, material)`, a pseudorandom key: `HMAC(salt, material)`, without the key
 /// schedule that the `hkdf` crate makes of its result at once.
 pub(crate) fn extract(salt: &[u8; 32], material: &[&Secret]) -> Secret {
-    let mut mac = keyed(salt);
-    material.iter().for_each(|secret| mac.update(secret.expose()));
-    Secret::new(mac.finalize().into_bytes().into())
+    Secret::new(keyed(salt, material.iter().map(|secret| &secret.expose()[..])))
 }
 
 /// Fills `out`, at most 8160 bytes, with `HKDF-Expand(key, info)`.

@@ -21,20 +21,22 @@ pub(super) fn challenge(suite: &dyn Suite, open: &[u8], core: &[u8]) -> Digest {
 /// The use that gives tag_c: over `thC ‖ N_c ‖ P`, where P is `H(pk_e)`, or zeros in mode `psk`.
 pub(super) fn response(suite: &dyn Suite, th_c: &Digest, n_c: &[u8; 32], pk_e: Option<&[u8]>) -> KeyUse {
     let public = pk_e.map_or([0; 32], |pk_e| suite.hash(&[pk_e]).0);
-    let mut over = [0; 96];
-    for (slot, part) in over.as_chunks_mut::<32>().0.iter_mut().zip([&th_c.0, n_c, &public]) {
-        *slot = *part;
-    }
-    KeyUse::Response(over)
+    KeyUse::Response(joined([&th_c.0, n_c, &public]))
 }
 
 /// The use that gives d: over `tag_c ‖ X`, where X is what [`contribution`] makes of x.
 pub(super) fn session(tag_c: &[u8; 32], contribution: &[u8; 32]) -> KeyUse {
-    let mut over = [0; 64];
-    for (slot, part) in over.as_chunks_mut::<32>().0.iter_mut().zip([tag_c, contribution]) {
+    KeyUse::Session(joined([tag_c, contribution]))
+}
+
+/// The parts one after the other.
+fn joined<const PARTS: usize, const LEN: usize>(parts: [&[u8; 32]; PARTS]) -> [u8; LEN] {
+    const { assert!(PARTS * 32 == LEN) };
+    let mut all = [0; LEN];
+    for (slot, part) in all.as_chunks_mut::<32>().0.iter_mut().zip(parts) {
         *slot = *part;
     }
-    KeyUse::Session(over)
+    all
 }
 
 /// X of a KEM's ciphertext: `H(x)`. In mode `psk` X is x itself.
