@@ -312,12 +312,13 @@ impl Channel {
         if self.broken {
             return Err(ChannelError::Broken);
         }
-        self.exporter().export(label, context, out)
+        self.id_and_exporter().1.export(label, context, out)
     }
 
-    /// The exporter alone, for a driver whose machine is busy with a turn.
-    pub(crate) fn exporter(&self) -> Exporter {
-        Exporter { suite: self.suite, secret: self.later.made().1 }
+    /// The session's id and its exporter by one derivation, for a driver whose machine is busy with a turn.
+    pub(crate) fn id_and_exporter(&self) -> ([u8; 32], Exporter) {
+        let (session_id, secret) = self.later.made();
+        (session_id, Exporter { suite: self.suite, secret })
     }
 
     /// The server's first record, inside S3, and its last where it ends the session.

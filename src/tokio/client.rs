@@ -42,11 +42,8 @@ pub(super) fn session<S>(
     registration: TokenRegistration,
 ) -> Result<ClientSession<S>, ConnectError> {
     let channel = &exchange.session().ok_or(ConnectError::Ended)?.channel;
-    let facts = Facts {
-        session_id: channel.session_id(),
-        exporter: channel.exporter(),
-        peer: Arc::new(registration),
-    };
+    let (session_id, exporter) = channel.id_and_exporter();
+    let facts = Facts { session_id, exporter, peer: Arc::new(registration) };
     let timeouts = calling.timeouts();
     let patience = Patience {
         frame: Some(timeouts.frame),

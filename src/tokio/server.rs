@@ -52,9 +52,10 @@ where
     let facts = {
         let session = exchange.session().ok_or(AcceptError::SentAway)?;
         let server_name = end.serving.settings.name.clone();
+        let (session_id, exporter) = session.channel.id_and_exporter();
         Facts {
-            session_id: session.channel.session_id(),
-            exporter: session.channel.exporter(),
+            session_id,
+            exporter,
             peer: Arc::new(Principal {
                 key_id: session.key_id,
                 user_id: session.user_id.clone(),
