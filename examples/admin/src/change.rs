@@ -130,7 +130,7 @@ impl Until {
 /// When a registration expires.
 #[derive(clap::Args)]
 pub(crate) struct Expire {
-    /// Which: its key id, a beginning of that, or its name.
+    /// Key id of the registration, a beginning of that, or its name.
     #[arg(value_name = "KEY_ID|NAME")]
     which: Which,
     #[command(flatten)]
@@ -161,7 +161,7 @@ impl Expire {
 /// Another name.
 #[derive(clap::Args)]
 pub(crate) struct Renaming {
-    /// Which: its key id, a beginning of that, or its name.
+    /// Key id of the registration, a beginning of that, or its name.
     #[arg(value_name = "KEY_ID|NAME")]
     which: Which,
     /// The new name.

@@ -5,7 +5,7 @@ use halfkey::AttributeName;
 use halfkey::configuration::UserInformation;
 use halfkey::store::EntitlementCondition;
 
-/// What the client must say. Nobody checks it: it chooses among what a user has anyway.
+/// Words that the client must say. Nobody checks them: the condition chooses among what a user has anyway.
 #[derive(clap::Args)]
 pub(crate) struct Condition {
     /// Only where the client says to be at this location.

@@ -33,7 +33,7 @@ pub(crate) enum Failure {
     /// The store is another server's.
     #[error("this store is of the server {0}: a code for another one would never work")]
     OtherServer(String),
-    /// What was said fits no registration, or several.
+    /// The words fit no registration, or several.
     #[error("{0}")]
     Which(String),
     /// It would put a code out of use that somebody may hold.
