@@ -20,6 +20,8 @@ mod cancel;
 mod enrol;
 #[path = "tokio/flood.rs"]
 mod flood;
+#[path = "tokio/forward.rs"]
+mod forward;
 #[path = "tokio/gone.rs"]
 mod gone;
 #[path = "tokio/idle.rs"]
