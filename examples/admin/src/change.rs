@@ -1,9 +1,7 @@
 //! Registrations: put on hold, ended, renamed.
 
-use crate::failure::{About, Failure, complain, operator};
-use crate::output::Output;
+use crate::failure::{Failure, about_key, operator};
 use crate::registration::name;
-use crate::time::{Span, When, written};
 use crate::which::Which;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{
@@ -11,6 +9,8 @@ use halfkey::store::operation::{
     SetExpiry, Suspend,
 };
 use halfkey::{KeyId, UnixTime, UserId, UserName};
+use halfkey_common::Output;
+use halfkey_common::time::{Span, When, written};
 use serde::Serialize;
 
 /// Whose registrations.
@@ -60,8 +60,7 @@ impl Keys {
                 Err(error) if key_ids.len() == 1 => return Err(error.into()),
                 Err(error) => {
                     failed = failed.saturating_add(1);
-                    let about = Some(About::Key(*key_id));
-                    complain(out.is_json(), about, &error.to_string(), operator(&error));
+                    out.program().complain(Some(&about_key(*key_id)), &error.to_string(), operator(&error));
                 }
             }
         }
@@ -154,7 +153,7 @@ impl Expire {
         let (key_id, expires) = (key_id.to_string(), expires.map(written));
         let when = expires.as_deref().map_or("never".into(), |time| format!("at {time}"));
         let sentence = format!("{key_id} expires {when}");
-        out.done(&Expires { key_id, expires }, &sentence)
+        Ok(out.done(&Expires { key_id, expires }, &sentence)?)
     }
 }
 
@@ -181,7 +180,7 @@ impl Renaming {
         let key_id = which.find(store)?;
         store.run(&Rename { key_id, name: name.clone() }, UnixTime::now())?;
         let renamed = Renamed { key_id: key_id.to_string(), name: name.to_string() };
-        out.done(&renamed, &format!("{key_id} is {name} now"))
+        Ok(out.done(&renamed, &format!("{key_id} is {name} now"))?)
     }
 }
 
@@ -213,6 +212,6 @@ impl Freeing {
         store.run(&ReleaseName { name: name.clone(), held_by: held_by.clone() }, now)?;
         let sentence = format!("{name} is free, which {held_by} held");
         let freed = Freed { name: name.to_string(), held_by: held_by.to_string(), done: "freed" };
-        out.done(&freed, &sentence)
+        Ok(out.done(&freed, &sentence)?)
     }
 }

@@ -2,16 +2,17 @@
 
 use crate::change::Until;
 use crate::failure::Failure;
-use crate::output::{Entry, Output};
 use crate::paging::Paging;
 use crate::registration::name;
-use crate::time::written;
 use halfkey::registration::ActivationCode;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{
     CodeEntry, Count, InspectName, IssueCode, ListCodes, OperatorError, Readmit, SetCodeExpiry, WithdrawCode,
 };
 use halfkey::{CodeId, Secret, ServerName, SystemRandom, UnixTime, UserName};
+use halfkey_common::Output;
+use halfkey_common::output::{Entry, Unwritten};
+use halfkey_common::time::written;
 use serde::Serialize;
 
 /// What is done with activation codes.
@@ -146,7 +147,7 @@ impl Command {
             Self::Withdraw { name } => {
                 store.run(&WithdrawCode(name.clone()), UnixTime::now())?;
                 let done = Changed { name: name.to_string(), done: "withdrawn", expires: None };
-                out.done(&done, &format!("the code for {name} is withdrawn"))
+                Ok(out.done(&done, &format!("the code for {name} is withdrawn"))?)
             }
             Self::Expire { name, until, never } => {
                 let expires = until.or_never(never)?;
@@ -154,7 +155,7 @@ impl Command {
                 let expires = expires.map(written);
                 let when = expires.as_deref().map_or("never".into(), |time| format!("at {time}"));
                 let sentence = format!("the code for {name} expires {when}");
-                out.done(&Changed { name: name.to_string(), done: "expiry set", expires }, &sentence)
+                Ok(out.done(&Changed { name: name.to_string(), done: "expiry set", expires }, &sentence)?)
             }
             Self::List(paging) => {
                 let page = |after, limit| {
@@ -196,10 +197,8 @@ impl Issue {
         issue(name.clone(), code.secret(&self.form.server, &name))?;
         let code = zeroize::Zeroizing::new(code.reveal());
         let issued = Issued { name: name.as_str(), code: &code, expires: expires.map(written) };
-        out.object(&issued).and_then(|()| out.flush()).map_err(|failure| match failure {
-            // Whoever reads on does not matter here: a code that is not told is lost.
-            Failure::Output(error) => Failure::Output(std::io::Error::other(error)),
-            other => other,
-        })
+        // Whoever reads on does not matter here: a code that is not told is lost.
+        let told = out.object(&issued).and_then(|()| out.flush());
+        told.map_err(|Unwritten(error)| Unwritten(std::io::Error::other(error)).into())
     }
 }

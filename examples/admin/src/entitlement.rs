@@ -2,10 +2,8 @@
 
 use crate::condition::{Condition, shown};
 use crate::failure::{Failure, FileError};
-use crate::output::{Entry, Output};
 use crate::paging::Paging;
 use crate::report::serial;
-use crate::time::{Span, written};
 use base64ct::{Base64, Encoding};
 use halfkey::configuration::ConfigurationSerial;
 use halfkey::port::entitlement_store::Document;
@@ -16,6 +14,9 @@ use halfkey::store::operation::{
 };
 use halfkey::store::{EntitlementCondition, Subject};
 use halfkey::{ApplicationName, UnixTime, UserId};
+use halfkey_common::Output;
+use halfkey_common::output::Entry;
+use halfkey_common::time::{Span, written};
 use serde::Serialize;
 use std::fs::File;
 use std::io::Read;
@@ -182,7 +183,7 @@ impl Done {
         let sentence =
             format!("{subject} in {application}{}: {done}, serial {}", under(&condition), serial(given));
         let condition = shown(&condition);
-        out.done(&Self { subject, application, condition, serial: serial(given), done }, &sentence)
+        Ok(out.done(&Self { subject, application, condition, serial: serial(given), done }, &sentence)?)
     }
 }
 
@@ -224,7 +225,7 @@ impl Command {
                 let sentence =
                     format!("{user_id} has nothing alone in {application}{} any more", under(&condition));
                 let cleared = Cleared::new(&Subject::User(user_id), &application, &condition);
-                out.done(&cleared, &sentence)
+                Ok(out.done(&cleared, &sentence)?)
             }
             Self::Clear(Which { subject, application, condition }) => {
                 let condition = condition.read()?;
@@ -233,16 +234,16 @@ impl Command {
                 let cleared = Cleared::new(&subject, &application, &condition);
                 store
                     .run(&ClearConditionalEntitlement { subject, application, condition }, UnixTime::now())?;
-                out.done(&cleared, &sentence)
+                Ok(out.done(&cleared, &sentence)?)
             }
             Self::Show { which: Which { subject, application, condition }, raw } => {
                 let read = ReadEntitlement::new(subject.clone(), application.clone());
                 let document = store.run(&read.when(condition.read()?), UnixTime::now())?;
                 if raw {
                     let document = document.ok_or(OperatorError::NoSuchEntitlement)?;
-                    return out.bytes(&document.body);
+                    return Ok(out.bytes(&document.body)?);
                 }
-                out.object(&Whole::new(&subject, &application, document))
+                Ok(out.object(&Whole::new(&subject, &application, document))?)
             }
             Self::List { subject, app, condition, paging } => {
                 let condition = Some(condition.read()?).filter(|condition| !condition.is_none());
@@ -294,6 +295,6 @@ impl EpochCommand {
             return Err(Failure::Usage("every token then fetches everything anew; add --yes if it is meant"));
         }
         let epoch = store.run(&RaiseEpoch, UnixTime::now())?;
-        out.done(&Raised { epoch }, &format!("this is epoch {epoch}"))
+        Ok(out.done(&Raised { epoch }, &format!("this is epoch {epoch}"))?)
     }
 }

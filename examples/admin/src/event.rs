@@ -1,14 +1,15 @@
 //! The log.
 
 use crate::failure::Failure;
-use crate::output::{Entry, Output, Table};
 use crate::paging::{Paging, every};
 use crate::registration::name;
-use crate::time::{When, written};
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{EventFilter, ListEvents};
 use halfkey::store::{AuditEvent, AuditEventKind};
 use halfkey::{EventId, KeyId, UnixTime, UserName};
+use halfkey_common::Output;
+use halfkey_common::output::{Entry, Table};
+use halfkey_common::time::{When, written};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -148,7 +149,7 @@ fn follow(store: &Store, mut filter: EventFilter, newest: u16, out: &mut Output)
         filter.since = filter.since.max(Some(since));
         come.clear();
         every(
-            json,
+            out.program(),
             |after, limit| store.run(&ListEvents { filter: filter.clone(), after, limit }, UnixTime::now()),
             |event| {
                 if !told.contains(&(event.at, event.id)) {

@@ -1,7 +1,6 @@
 //! All of it, for other programs: no keys, no codes, no bodies.
 
 use crate::failure::Failure;
-use crate::output::Output;
 use crate::paging::every;
 use crate::progress::Progress;
 use crate::{entitlement, group, registration};
@@ -10,6 +9,7 @@ use halfkey::sqlite::Store;
 use halfkey::store::operation::{
     EntitlementFilter, ListEntitlements, ListMembers, ListRegistrations, RegistrationFilter,
 };
+use halfkey_common::Output;
 use serde::Serialize;
 
 /// A line.
@@ -39,14 +39,14 @@ impl Lines<'_> {
 }
 
 pub(crate) fn run(store: &Store, out: &mut Output) -> Result<(), Failure> {
-    let (now, json) = (UnixTime::now(), out.is_json());
+    let (now, program) = (UnixTime::now(), out.program());
     let mut lines = Lines { out, progress: Progress::open(), written: 0 };
     let filter = RegistrationFilter::default();
     let page = |after, limit| store.run(&ListRegistrations { filter: filter.clone(), after, limit }, now);
-    every(json, page, |entry| lines.write("registration", registration::Shown::from(entry)))?;
+    every(program, page, |entry| lines.write("registration", registration::Shown::from(entry)))?;
     let filter = EntitlementFilter::default();
     let page = |after, limit| store.run(&ListEntitlements { filter: filter.clone(), after, limit }, now);
-    every(json, page, |entry| lines.write("entitlement", entitlement::Shown::from(entry)))?;
+    every(program, page, |entry| lines.write("entitlement", entitlement::Shown::from(entry)))?;
     let page = |after, limit| store.run(&ListMembers { after, limit, ..ListMembers::default() }, now);
-    every(json, page, |entry| lines.write("membership", group::Shown::from(entry)))
+    every(program, page, |entry| lines.write("membership", group::Shown::from(entry)))
 }

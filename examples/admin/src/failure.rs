@@ -1,11 +1,10 @@
 //! Why a command is not done, in one sentence for people and one word for scripts.
 
-use crate::output::{self, clean};
 use halfkey::KeyId;
-use halfkey::port::StoreError;
 use halfkey::sqlite::OpenError;
 use halfkey::store::operation::{Cursor, OperatorError};
-use serde::Serialize;
+use halfkey_common::output::Unwritten;
+use halfkey_common::{About, Exit, ProgramError, file, words};
 use std::io;
 use std::path::Path;
 use thiserror::Error;
@@ -17,11 +16,12 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Operator(#[from] OperatorError),
     /// The store is not opened.
-    #[error("{path}: {error}")]
+    #[error("{path}")]
     Open {
         /// The file.
         path: String,
         /// Why not.
+        #[source]
         error: OpenError,
     },
     /// A store is made in a new file and in no other, be there a store in that or not.
@@ -58,9 +58,12 @@ pub(crate) enum Failure {
         /// Why.
         error: FileError,
     },
+    /// A file with a secret cannot be used.
+    #[error(transparent)]
+    SecretFile(#[from] file::FileError),
     /// Nobody takes the answer.
-    #[error("the answer cannot be written: {0}")]
-    Output(io::Error),
+    #[error(transparent)]
+    Output(#[from] Unwritten),
 }
 
 /// Why a row of a list cannot be read: a list does not tell which of the two it is.
@@ -76,12 +79,6 @@ pub(crate) enum FileError {
     /// The system says so.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Others could read the key in it.
-    #[error("others than its owner may use it; chmod 600 it")]
-    Mode,
-    /// It holds no key.
-    #[error("a key file holds 64 hexadecimal digits")]
-    Key,
     /// Something else is in it.
     #[error("line {0} is no name with its activation code, so this file is not added to")]
     NotCodes(u64),
@@ -106,42 +103,29 @@ impl Failure {
     pub(crate) fn file(path: &Path, error: impl Into<FileError>) -> Self {
         Self::File { path: path.display().to_string(), error: error.into() }
     }
+}
 
-    /// Whether it is only that who reads the answer has read enough.
-    pub(crate) fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
-    }
-
-    /// The exit code: 1 refused by the store's state, 2 usage, 3 the store does not answer.
-    pub(crate) const fn exit(&self) -> u8 {
+impl ProgramError for Failure {
+    fn exit(&self) -> Exit {
         match self {
             Self::Operator(OperatorError::Store(_))
             | Self::Open { .. }
             | Self::Unreadable
-            | Self::Output(_) => 3,
+            | Self::Output(_) => Exit::Unavailable,
             Self::Operator(_)
             | Self::CodeExists
             | Self::OtherServer(_)
             | Self::Which(_)
             | Self::Some { .. }
-            | Self::Exists(_) => 1,
-            Self::Usage(_) | Self::File { .. } => 2,
+            | Self::Exists(_) => Exit::Refused,
+            Self::Usage(_) | Self::File { .. } | Self::SecretFile(_) => Exit::Usage,
         }
     }
 
-    /// A word that stays.
-    pub(crate) const fn code(&self) -> &'static str {
+    fn word(&self) -> &'static str {
         match self {
             Self::Operator(error) => operator(error),
-            Self::Open { error, .. } => match error {
-                OpenError::NotAStore => "not-a-store",
-                OpenError::Newer { .. } => "newer-store",
-                OpenError::Older { .. } => "older-store",
-                OpenError::TooOld { .. } => "too-old-store",
-                OpenError::StorageKey => "storage-key",
-                OpenError::Store(error) => store(error),
-                _ => "not-opened",
-            },
+            Self::Open { error, .. } => words::open(error),
             Self::Exists(_) => "exists",
             Self::Unreadable => UNREADABLE_CODE,
             Self::CodeExists => "code-exists",
@@ -149,62 +133,29 @@ impl Failure {
             Self::Which(_) => "which",
             Self::Some { .. } => "some-failed",
             Self::Usage(_) => "usage",
-            Self::File { .. } => "file",
+            Self::File { .. } | Self::SecretFile(_) => "file",
             Self::Output(_) => "output",
         }
     }
 
-    /// One line on standard error.
-    pub(crate) fn tell(&self, json: bool) {
-        complain(json, None, &self.to_string(), self.code());
+    fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.is_broken_pipe())
     }
 }
 
-/// What one of many complaints is about.
-#[derive(Clone, Copy)]
-pub(crate) enum About<'a> {
-    /// A line of a file.
-    Line(u64),
-    /// A registration.
-    Key(KeyId),
-    /// A row of a list.
-    Row(&'a Cursor),
+/// A line of a file.
+pub(crate) fn about_line(number: u64) -> About {
+    About { field: "line", value: number.into(), called: format!("line {number}") }
 }
 
-#[derive(Serialize)]
-struct Complaint<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    row: Option<String>,
-    error: &'a str,
-    code: &'a str,
+/// A registration.
+pub(crate) fn about_key(id: KeyId) -> About {
+    About { field: "key_id", value: id.to_string().into(), called: id.to_string() }
 }
 
-/// One line on standard error, about the whole or about one line or item of it. Where even that is not
-/// taken, nothing is left to be done.
-pub(crate) fn complain(json: bool, about: Option<About<'_>>, error: &str, code: &str) {
-    use io::Write;
-    let line = if json {
-        let (mut line, mut key_id, mut row) = (None, None, None);
-        match about {
-            Some(About::Line(number)) => line = Some(number),
-            Some(About::Key(id)) => key_id = Some(id.to_string()),
-            Some(About::Row(place)) => row = Some(place.to_string()),
-            None => {}
-        }
-        output::json(&Complaint { line, key_id, row, error, code })
-    } else {
-        match about {
-            Some(About::Line(number)) => format!("admin: line {number}: {}", clean(error)),
-            Some(About::Row(place)) => format!("admin: {}: {}", clean(&place.to_string()), clean(error)),
-            Some(About::Key(id)) => format!("admin: {id}: {}", clean(error)),
-            None => format!("admin: {}", clean(error)),
-        }
-    };
-    let _ = writeln!(io::stderr().lock(), "{line}");
+/// A row of a list.
+pub(crate) fn about_row(place: &Cursor) -> About {
+    About { field: "row", value: place.to_string().into(), called: place.to_string() }
 }
 
 /// The word for what an operation says.
@@ -224,18 +175,7 @@ pub(crate) const fn operator(error: &OperatorError) -> &'static str {
         OperatorError::KeyNotAnnounced => "key-not-announced",
         OperatorError::KeyLacking => "key-lacking",
         OperatorError::OtherServer => "other-server",
-        OperatorError::Store(error) => store(error),
+        OperatorError::Store(error) => words::store(error),
         _ => "refused",
-    }
-}
-
-const fn store(error: &StoreError) -> &'static str {
-    match error {
-        StoreError::Damaged => "damaged",
-        StoreError::Contended => "busy",
-        StoreError::Full => "full",
-        StoreError::ReadOnly => "read-only",
-        StoreError::StorageKey => "storage-key",
-        _ => "unavailable",
     }
 }

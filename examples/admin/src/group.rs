@@ -1,12 +1,13 @@
 //! Groups of users, who are entitled together.
 
 use crate::failure::Failure;
-use crate::output::{Entry, Output};
 use crate::paging::Paging;
-use crate::time::written;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{JoinGroup, LeaveGroup, ListMembers, MemberEntry, MemberFilter};
 use halfkey::{Group, UnixTime, UserId};
+use halfkey_common::Output;
+use halfkey_common::output::Entry;
+use halfkey_common::time::written;
 use serde::Serialize;
 
 /// What is done with groups.
@@ -67,7 +68,7 @@ impl Membership {
     fn tell(&self, done: &'static str, out: &mut Output) -> Result<(), Failure> {
         let Self { user_id, group } = self;
         let object = Done { group: group.to_string(), user_id: user_id.to_string(), done };
-        out.done(&object, &format!("{user_id} {done} {group}"))
+        Ok(out.done(&object, &format!("{user_id} {done} {group}"))?)
     }
 }
 

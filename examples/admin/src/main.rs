@@ -13,15 +13,12 @@ mod export;
 mod failure;
 mod group;
 mod import;
-mod key_file;
-mod output;
 mod paging;
 mod progress;
 mod registration;
 mod report;
 mod rollout;
 mod show;
-mod time;
 mod turn;
 mod upkeep;
 mod waiting;
@@ -32,7 +29,8 @@ use failure::Failure;
 use halfkey::port::StoreError;
 use halfkey::sqlite::{OpenError, Store};
 use halfkey::store::StorageKeys;
-use output::Output;
+use halfkey_common::file::Readers;
+use halfkey_common::{Output, Program, key_file, parse};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -138,52 +136,25 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli: Cli = match parse("admin") {
         Ok(cli) => cli,
-        Err(error) => return misused(&error),
+        Err(exit) => return exit,
     };
-    let mut out = Output::new(cli.json);
+    let program = Program { name: "admin", json: cli.json };
+    let mut out = Output::new(program);
     let done = run(cli, &mut out);
     // What was done before something failed is told all the same.
-    let done = done.and(out.flush());
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.tell(out.is_json());
-            ExitCode::from(failure.exit())
-        }
-    }
-}
-
-/// Arguments that say nothing, or ask for help.
-fn misused(error: &clap::Error) -> ExitCode {
-    // Not read, but it can be seen how the answer is wanted.
-    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
-        failure::complain(true, None, &sentence(&error.to_string()), "usage");
-    } else {
-        let _ = error.print();
-    }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-}
-
-/// On one line, and without the hints for people at its end.
-fn sentence(error: &str) -> String {
-    let error = error.strip_prefix("error: ").unwrap_or(error);
-    let paragraphs = error.split("\n\n").filter(|paragraph| {
-        !paragraph.starts_with("Usage: ") && !paragraph.starts_with("For more information")
-    });
-    paragraphs.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+    program.end(done.and(out.flush().map_err(Failure::from)))
 }
 
 fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
     let Cli { place, command, .. } = cli;
     match command {
         Command::Keygen { file } => return upkeep::keygen(&file, out),
-        Command::Init(init) => return init.run(place.db()?, place.keys()?, out),
+        Command::Init(init) => return init.run(place.db()?, place.keys(out.program())?, out),
         _ => {}
     }
-    let keys = place.keys()?;
+    let keys = place.keys(out.program())?;
     let key_id = keys.current_id();
     let store = &open(place.db()?, keys)?;
     match command {
@@ -229,12 +200,13 @@ impl Place {
         self.db.as_deref().ok_or(Failure::Usage("which store? Give --db FILE or set HALFKEY_DB"))
     }
 
-    fn keys(&self) -> Result<StorageKeys, Failure> {
+    fn keys(&self, program: Program) -> Result<StorageKeys, Failure> {
+        let readers = if self.group_may_read { Readers::Group } else { Readers::Owner };
         let file = self.key_file.as_deref();
         let file = file.ok_or(Failure::Usage("which key? Give --key-file FILE or set HALFKEY_KEY_FILE"))?;
-        let mut keys = StorageKeys::new(key_file::read(file, self.group_may_read)?);
+        let mut keys = StorageKeys::new(key_file::read(program, file, readers)?);
         for older in &self.older_key_file {
-            keys = keys.and(key_file::read(older, self.group_may_read)?);
+            keys = keys.and(key_file::read(program, older, readers)?);
         }
         Ok(keys)
     }

@@ -1,9 +1,10 @@
 //! Lists, a page or all of it.
 
-use crate::failure::{About, Failure, UNREADABLE, UNREADABLE_CODE, complain};
-use crate::output::{Entry, Output, Table};
+use crate::failure::{Failure, UNREADABLE, UNREADABLE_CODE, about_row};
 use crate::progress::Progress;
 use halfkey::store::operation::{Cursor, OperatorError, Page};
+use halfkey_common::output::{Entry, Table};
+use halfkey_common::{Output, Program};
 use serde::Serialize;
 use std::io::IsTerminal;
 
@@ -53,11 +54,11 @@ impl Paging {
             let entries = entries.collect::<Result<Vec<_>, _>>()?;
             table.page(out, &entries)?;
             shown = shown.saturating_add(u64::try_from(entries.len()).unwrap_or(u64::MAX));
-            unread = unread.saturating_add(tell(out.is_json(), &damaged));
+            unread = unread.saturating_add(tell(out.program(), &damaged));
             let Some(next) = next else { return all_read(unread) };
             if !self.all {
                 let next = Next { next: next.to_string() };
-                return out.next(&next, &next.next).and(all_read(unread));
+                return out.next(&next, &next.next).map_err(Failure::from).and(all_read(unread));
             }
             if let Some(progress) = &progress {
                 progress.at(shown, shown, "listed");
@@ -70,7 +71,7 @@ impl Paging {
 
 /// Calls `each` with every entry of a list that can be read.
 pub(crate) fn every<T>(
-    json: bool,
+    program: Program,
     mut page: impl FnMut(Option<Cursor>, Option<u16>) -> Result<Page<T>, OperatorError>,
     mut each: impl FnMut(T) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -78,16 +79,16 @@ pub(crate) fn every<T>(
     loop {
         let Page { entries, next, damaged } = page(after, Some(PAGE))?;
         entries.into_iter().try_for_each(&mut each)?;
-        unread = unread.saturating_add(tell(json, &damaged));
+        unread = unread.saturating_add(tell(program, &damaged));
         let Some(next) = next else { return all_read(unread) };
         after = Some(next);
     }
 }
 
 /// Tells which rows cannot be read, and how many they are.
-pub(crate) fn tell(json: bool, damaged: &[Cursor]) -> usize {
+pub(crate) fn tell(program: Program, damaged: &[Cursor]) -> usize {
     for place in damaged {
-        complain(json, Some(About::Row(place)), &format!("it {UNREADABLE}"), UNREADABLE_CODE);
+        program.complain(Some(&about_row(place)), &format!("it {UNREADABLE}"), UNREADABLE_CODE);
     }
     damaged.len()
 }

@@ -1,15 +1,16 @@
 //! Registrations, listed.
 
 use crate::failure::Failure;
-use crate::output::{Entry, Output};
 use crate::paging::Paging;
-use crate::time::{When, written};
 use halfkey::policy::{Mode, SuiteId};
 use halfkey::record::Lifecycle;
 use halfkey::sqlite::Store;
 use halfkey::store::RegistrationState;
 use halfkey::store::operation::{ListRegistrations, RegistrationEntry, RegistrationFilter};
 use halfkey::{AccessPath, NameError, UnixTime, UserId, UserName};
+use halfkey_common::Output;
+use halfkey_common::output::Entry;
+use halfkey_common::time::{When, written};
 use serde::Serialize;
 use std::convert::Infallible;
 

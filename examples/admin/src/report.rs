@@ -1,14 +1,15 @@
 //! Who applied which configuration.
 
 use crate::failure::Failure;
-use crate::output::{Entry, Output};
 use crate::paging::Paging;
-use crate::time::written;
 use halfkey::configuration::ConfigurationSerial;
 use halfkey::port::entitlement_store::ReportResult;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{ListReports, ReportEntry, ReportFilter};
 use halfkey::{ApplicationName, KeyId, UnixTime};
+use halfkey_common::Output;
+use halfkey_common::output::Entry;
+use halfkey_common::time::written;
 use serde::Serialize;
 
 fn result(words: &str) -> Result<ReportResult, &'static str> {

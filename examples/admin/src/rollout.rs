@@ -1,13 +1,14 @@
 //! How far a configuration has come.
 
 use crate::failure::Failure;
-use crate::output::{Entry, Output};
 use crate::paging::Paging;
 use crate::report::serial;
-use crate::time::written;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{ListRollout, RolloutEntry, RolloutFilter};
 use halfkey::{ApplicationName, UnixTime};
+use halfkey_common::Output;
+use halfkey_common::output::Entry;
+use halfkey_common::time::written;
 use serde::Serialize;
 
 /// Of which application, and how many.

@@ -2,7 +2,6 @@
 
 use crate::event;
 use crate::failure::Failure;
-use crate::output::{Output, Table};
 use crate::paging::every;
 use crate::registration;
 use crate::report;
@@ -12,6 +11,8 @@ use halfkey::sqlite::Store;
 use halfkey::store::operation::{
     EventFilter, InspectRegistration, ListEvents, ListReports, OperatorError, ReportFilter,
 };
+use halfkey_common::Output;
+use halfkey_common::output::Table;
 use serde::Serialize;
 
 /// Which registration.
@@ -41,7 +42,7 @@ impl Show {
         let mut reports = Vec::new();
         let filter = ReportFilter { key_id: Some(key_id), ..ReportFilter::default() };
         let page = |after, limit| store.run(&ListReports { filter: filter.clone(), after, limit }, now);
-        every(out.is_json(), page, |entry| {
+        every(out.program(), page, |entry| {
             reports.push(report::Shown::from(entry));
             Ok(())
         })?;
@@ -52,12 +53,12 @@ impl Show {
         let json = out.is_json();
         let events: Vec<_> = events.iter().map(|event| event::Shown::of(event, json)).collect();
         if out.is_json() {
-            return out.object(&Whole { registration, reports, events });
+            return Ok(out.object(&Whole { registration, reports, events })?);
         }
         out.object(&registration)?;
         out.heading("Configurations")?;
         Table::default().page(out, &reports)?;
         out.heading("What has happened")?;
-        Table::default().page(out, &events)
+        Ok(Table::default().page(out, &events)?)
     }
 }

@@ -1,18 +1,18 @@
 //! The store itself: made, counted, tidied, sealed anew.
 
 use crate::failure::Failure;
-use crate::key_file;
-use crate::output::Output;
 use crate::paging::{all_read, tell};
 use crate::progress::Progress;
-use crate::time::When;
-use crate::time::written;
 use crate::turn::in_turn;
 use clap::ValueEnum;
 use halfkey::sqlite::{OpenError, Store};
 use halfkey::store::operation::{AnnounceKey, Count, Purge, PurgeEvents, Reseal, SetServerName};
 use halfkey::store::{StorageKeys, UniqueNames};
 use halfkey::{ServerName, UnixTime};
+use halfkey_common::Output;
+use halfkey_common::key_file;
+use halfkey_common::time::When;
+use halfkey_common::time::written;
 use serde::Serialize;
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(crate) fn keygen(file: &Path, out: &mut Output) -> Result<(), Failure> {
     let storage_key = StorageKeys::new(key_file::make(file)?).current_id();
     let key_file = file.display().to_string();
     let sentence = format!("{key_file} holds storage key {storage_key}; keep it, apart from the database");
-    out.done(&Key { key_file, storage_key }, &sentence)
+    Ok(out.done(&Key { key_file, storage_key }, &sentence)?)
 }
 
 /// A new store.
@@ -70,7 +70,7 @@ impl Init {
         }
         let db = path.display().to_string();
         let sentence = format!("{db} is a store, sealed under storage key {storage_key}");
-        out.done(&Made { db, names: unique.word(), storage_key }, &sentence)
+        Ok(out.done(&Made { db, names: unique.word(), storage_key }, &sentence)?)
     }
 }
 
@@ -101,7 +101,7 @@ struct Status {
 pub(crate) fn status(store: &Store, out: &mut Output) -> Result<(), Failure> {
     let counted = store.run(&Count, UnixTime::now())?;
     let (announced_key, announced_at) = counted.announced.unzip();
-    out.object(&Status {
+    Ok(out.object(&Status {
         version: env!("CARGO_PKG_VERSION"),
         server: counted.server_name.map(|server| server.to_string()),
         storage_key: counted.sealing,
@@ -121,7 +121,7 @@ pub(crate) fn status(store: &Store, out: &mut Output) -> Result<(), Failure> {
         entitlements: counted.entitlements,
         memberships: counted.memberships,
         events: counted.events,
-    })
+    })?)
 }
 
 /// What goes.
@@ -189,7 +189,7 @@ impl Purging {
             }
         }
         drop(progress);
-        out.object(&gone)
+        Ok(out.object(&gone)?)
     }
 }
 
@@ -205,7 +205,7 @@ pub(crate) fn announce(store: &Store, storage_key: String, out: &mut Output) -> 
         "{storage_key} is announced. A server that does not hold it says so in the log (admin events --kind \
          storage-key-lacking) when it next changes something; in a minute, reseal"
     );
-    out.done(&Announced { storage_key, done: "announced" }, &sentence)
+    Ok(out.done(&Announced { storage_key, done: "announced" }, &sentence)?)
 }
 
 #[derive(Serialize)]
@@ -234,9 +234,9 @@ pub(crate) fn reseal(store: &Store, storage_key: String, out: &mut Output) -> Re
         }
     }
     drop(progress);
-    all_read(tell(out.is_json(), &damaged))?;
+    all_read(tell(out.program(), &damaged))?;
     let sentence = format!(
         "{rows} rows sealed anew under {storage_key}, and none is left under another key; no server seals with one, so older keys may be taken away"
     );
-    out.done(&Resealed { storage_key, rows }, &sentence)
+    Ok(out.done(&Resealed { storage_key, rows }, &sentence)?)
 }

@@ -1,15 +1,16 @@
 //! Applications that wait for the operator.
 
 use crate::failure::Failure;
-use crate::output::{Entry, Output};
 use crate::paging::Paging;
 use crate::registration::name;
-use crate::time::written;
 use halfkey::record::Takes;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{ListRequests, RejectRequest, RequestEntry, RequestFilter};
 use halfkey::template::FieldValue;
 use halfkey::{TicketId, UnixTime, UserName};
+use halfkey_common::Output;
+use halfkey_common::output::Entry;
+use halfkey_common::time::written;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -99,7 +100,7 @@ impl Command {
             Self::Dismiss { ticket_id } => {
                 store.run(&RejectRequest(ticket_id), UnixTime::now())?;
                 let dismissed = Dismissed { ticket_id: ticket_id.to_string(), done: "dismissed" };
-                out.done(&dismissed, &format!("dismissed {ticket_id}"))
+                Ok(out.done(&dismissed, &format!("dismissed {ticket_id}"))?)
             }
         }
     }

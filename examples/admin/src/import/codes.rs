@@ -6,8 +6,6 @@ use super::{BadLine, CHUNK, Csv, Tally, perform, refused};
 use crate::change::Until;
 use crate::code::Form;
 use crate::failure::Failure;
-use crate::output::Output;
-use crate::time::When;
 use halfkey::registration::ActivationCode;
 use halfkey::sqlite::Store;
 use halfkey::store::AuditEventKind;
@@ -15,6 +13,8 @@ use halfkey::store::operation::{
     Batch, CheckCode, CodeEntry, EventFilter, InspectName, IssueCode, ListEvents, OperatorError,
 };
 use halfkey::{UnixTime, UserName};
+use halfkey_common::Output;
+use halfkey_common::time::When;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -80,7 +80,7 @@ impl Codes {
         let csv = (lines.delimiter(), self.csv.delimiter.is_some());
         let expires = self.until.time()?;
         let mut issued = Issued::open(&self.out)?;
-        let mut tally = Tally::new(&lines, out.is_json());
+        let mut tally = Tally::new(&lines, out.program());
         let mut chunk = Vec::new();
         while let Some((line, text)) = lines.next()? {
             match text.and_then(|text| Wanted::read(line, &text, expires, csv)) {

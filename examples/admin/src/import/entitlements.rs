@@ -4,12 +4,12 @@ use super::lines::Lines;
 use super::{BadLine, CHUNK, Tally, perform};
 use crate::entitlement::body;
 use crate::failure::Failure;
-use crate::output::Output;
 use base64ct::{Base64, Encoding};
 use halfkey::UnixTime;
 use halfkey::port::entitlement_store::Document;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{self, Entitle, EntitlementFilter, ReadEntitlement};
+use halfkey_common::Output;
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -90,7 +90,7 @@ impl Chunk {
 impl Entitlements {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let mut lines = Lines::open(&self.file, &[], Some(','))?;
-        let mut tally = Tally::new(&lines, out.is_json());
+        let mut tally = Tally::new(&lines, out.program());
         let beside = self.file.parent().unwrap_or(Path::new(""));
         let mut chunk = Chunk::default();
         while let Some((line, text)) = lines.next()? {

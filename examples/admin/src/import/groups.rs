@@ -3,9 +3,9 @@
 use super::lines::{Lines, fields};
 use super::{BadLine, CHUNK, Csv, Tally, perform};
 use crate::failure::Failure;
-use crate::output::Output;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::JoinGroup;
+use halfkey_common::Output;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -41,7 +41,7 @@ fn read(text: &str, delimiter: char) -> Result<JoinGroup, BadLine> {
 impl Groups {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         let mut lines = Lines::open(&self.file, &["user_id", "group"], self.csv.delimiter)?;
-        let mut tally = Tally::new(&lines, out.is_json());
+        let mut tally = Tally::new(&lines, out.program());
         let mut chunk = Vec::new();
         loop {
             let next = lines.next()?;

@@ -3,9 +3,9 @@
 use super::CHUNK;
 use super::lines::{Lines, field, fields, inert, revived};
 use crate::failure::{Failure, FileError};
-use crate::key_file::{create_new, sync_directory};
 use halfkey::registration::ActivationCode;
 use halfkey::{UnixTime, UserName};
+use halfkey_common::file::{create_new, sync_directory};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};

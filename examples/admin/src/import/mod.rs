@@ -6,13 +6,13 @@ mod groups;
 mod issued;
 mod lines;
 
-use crate::failure::{About, Failure, complain, operator};
-use crate::output::Output;
+use crate::failure::{Failure, about_line, operator};
 use crate::progress::Progress;
 use crate::turn::in_turn;
 use halfkey::sqlite::Store;
 use halfkey::store::operation::{Batch, BatchError, Operation, OperatorError};
 use halfkey::{NameError, UnixTime};
+use halfkey_common::{About, Output, Program};
 use lines::Lines;
 use serde::Serialize;
 use std::time::Instant;
@@ -82,7 +82,7 @@ enum BadLine {
     #[error(transparent)]
     Condition(#[from] halfkey::store::ConditionError),
     #[error(transparent)]
-    Time(#[from] crate::time::TimeError),
+    Time(#[from] halfkey_common::time::TimeError),
     #[error("one of body, body_base64 and file is wanted")]
     Body,
     #[error("body_base64 is not base 64")]
@@ -127,7 +127,7 @@ impl BadLine {
 
 /// What has become of the lines.
 struct Tally {
-    json: bool,
+    program: Program,
     began: Instant,
     progress: Progress,
     done: u64,
@@ -145,9 +145,9 @@ struct Sum {
 }
 
 impl Tally {
-    fn new(lines: &Lines, json: bool) -> Self {
+    fn new(lines: &Lines, program: Program) -> Self {
         let progress = lines.length().map_or_else(Progress::open, Progress::bytes);
-        Self { json, began: Instant::now(), progress, done: 0, skipped: 0, bad: 0 }
+        Self { program, began: Instant::now(), progress, done: 0, skipped: 0, bad: 0 }
     }
 
     fn done(&mut self, more: usize) {
@@ -159,7 +159,7 @@ impl Tally {
     }
 
     fn bad(&mut self, line: u64, bad: &BadLine) {
-        self.complain(Some(About::Line(line)), bad);
+        self.complain(Some(about_line(line)), bad);
     }
 
     /// What is wrong with no line in particular.
@@ -167,9 +167,9 @@ impl Tally {
         self.complain(None, bad);
     }
 
-    fn complain(&mut self, about: Option<About<'_>>, bad: &BadLine) {
+    fn complain(&mut self, about: Option<About>, bad: &BadLine) {
         self.bad = self.bad.saturating_add(1);
-        self.progress.suspend(|| complain(self.json, about, &bad.to_string(), bad.code()));
+        self.progress.suspend(|| self.program.complain(about.as_ref(), &bad.to_string(), bad.code()));
     }
 
     fn at(&self, lines: &Lines) {

@@ -1,38 +1,67 @@
-//! What a command answers: tables for people, JSON for scripts.
+//! The answer of a command: tables for people, JSON for scripts.
 
-use crate::failure::Failure;
+use crate::colour::{self, painted};
+use crate::program::Program;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, Stdout, Write};
+use thiserror::Error;
 use unicode_width::UnicodeWidthStr;
 
-/// What stands in a list.
-pub(crate) trait Entry: Serialize {
+/// Entry of a list.
+pub trait Entry: Serialize {
     /// The fields that a table shows; JSON has all of them.
     const COLUMNS: &'static [&'static str];
 }
 
+/// Error of an answer that standard output does not take.
+#[derive(Debug, Error)]
+#[error("the answer cannot be written: {0}")]
+pub struct Unwritten(pub io::Error);
+
+impl Unwritten {
+    /// Returns whether the reader of the answer has only read enough.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
 /// Standard output.
-pub(crate) struct Output {
-    json: bool,
+#[derive(Debug)]
+pub struct Output {
+    program: Program,
     out: BufWriter<Stdout>,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool) -> Self {
-        Self { json, out: BufWriter::new(io::stdout()) }
+    /// Returns the standard output of a program.
+    #[must_use]
+    pub fn new(program: Program) -> Self {
+        Self { program, out: BufWriter::new(io::stdout()) }
     }
 
-    pub(crate) const fn is_json(&self) -> bool {
-        self.json
+    /// Returns the program that answers.
+    #[must_use]
+    pub const fn program(&self) -> Program {
+        self.program
     }
 
-    /// One object: a line of JSON, or a line for each field.
-    pub(crate) fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
+    /// Returns whether answers are in JSON.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        self.program.json
+    }
+
+    /// Writes one object: a line of JSON, or a line for each field.
+    ///
+    /// # Errors
+    /// [`Unwritten`].
+    pub fn object(&mut self, object: &impl Serialize) -> Result<(), Unwritten> {
         let json = json(object);
-        if self.json {
+        if self.program.json {
             return self.line(&json);
         }
         let Fields(fields) = serde_json::from_str(&json).unwrap_or_default();
@@ -44,20 +73,29 @@ impl Output {
         Ok(())
     }
 
-    /// A line of JSON, whoever reads it.
-    pub(crate) fn json_line(&mut self, object: &impl Serialize) -> Result<(), Failure> {
+    /// Writes a line of JSON, also for people.
+    ///
+    /// # Errors
+    /// [`Unwritten`].
+    pub fn json_line(&mut self, object: &impl Serialize) -> Result<(), Unwritten> {
         self.line(&json(object))
     }
 
-    /// What was done: a line of JSON, or a sentence.
-    pub(crate) fn done(&mut self, object: &impl Serialize, sentence: &str) -> Result<(), Failure> {
-        let line = if self.json { json(object) } else { clean(sentence) };
+    /// Writes what was done: a line of JSON, or a sentence.
+    ///
+    /// # Errors
+    /// [`Unwritten`].
+    pub fn done(&mut self, object: &impl Serialize, sentence: &str) -> Result<(), Unwritten> {
+        let line = if self.program.json { json(object) } else { clean(sentence) };
         self.line(&line)
     }
 
-    /// Where a list goes on: the last line of JSON, or a hint beside the table.
-    pub(crate) fn next(&mut self, object: &impl Serialize, place: &str) -> Result<(), Failure> {
-        if self.json {
+    /// Writes where a list goes on: the last line of JSON, or a hint beside the table.
+    ///
+    /// # Errors
+    /// [`Unwritten`].
+    pub fn next(&mut self, object: &impl Serialize, place: &str) -> Result<(), Unwritten> {
+        if self.program.json {
             return self.line(&json(object));
         }
         self.flush()?;
@@ -65,34 +103,52 @@ impl Output {
         Ok(())
     }
 
-    /// A heading between the parts of an answer for people.
-    pub(crate) fn heading(&mut self, text: &str) -> Result<(), Failure> {
-        if self.json { Ok(()) } else { self.line(&format!("\n{text}")) }
+    /// Writes a heading between the parts of an answer for people.
+    ///
+    /// # Errors
+    /// [`Unwritten`].
+    pub fn heading(&mut self, text: &str) -> Result<(), Unwritten> {
+        if self.program.json {
+            Ok(())
+        } else {
+            self.line(&format!("\n{}", painted(text, colour::HEADING, colour::wanted(&io::stdout()))))
+        }
     }
 
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.out.write_all(bytes).map_err(Failure::Output)
+    /// Writes bytes as they are.
+    ///
+    /// # Errors
+    /// [`Unwritten`].
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Unwritten> {
+        self.out.write_all(bytes).map_err(Unwritten)
     }
 
-    fn line(&mut self, line: &str) -> Result<(), Failure> {
-        writeln!(self.out, "{line}").map_err(Failure::Output)
+    fn line(&mut self, line: &str) -> Result<(), Unwritten> {
+        writeln!(self.out, "{line}").map_err(Unwritten)
     }
 
-    /// What was said leaves now.
-    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        self.out.flush().map_err(Failure::Output)
+    /// Hands on what has been written.
+    ///
+    /// # Errors
+    /// [`Unwritten`].
+    pub fn flush(&mut self) -> Result<(), Unwritten> {
+        self.out.flush().map_err(Unwritten)
     }
 }
 
 /// A list that comes page by page: a line of JSON for each entry, or a table with one heading.
-#[derive(Default)]
-pub(crate) struct Table {
+#[derive(Debug, Default)]
+pub struct Table {
     widths: Vec<usize>,
 }
 
 impl Table {
-    pub(crate) fn page<E: Entry>(&mut self, out: &mut Output, entries: &[E]) -> Result<(), Failure> {
-        if out.json {
+    /// Writes a page.
+    ///
+    /// # Errors
+    /// [`Unwritten`].
+    pub fn page<E: Entry>(&mut self, out: &mut Output, entries: &[E]) -> Result<(), Unwritten> {
+        if out.program.json {
             return entries.iter().try_for_each(|entry| out.line(&json(entry)));
         }
         let mut rows = Vec::new();
@@ -110,19 +166,23 @@ impl Table {
                 *width = (*width).max(cell.width());
             }
         }
-        for row in &rows {
+        let coloured = colour::wanted(&io::stdout());
+        let heading = rows.len() > entries.len();
+        for (place, row) in rows.iter().enumerate() {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&self.widths) {
                 let _ = write!(line, "{}  ", pad(cell, *width));
             }
-            out.line(line.trim_end())?;
+            let coloured = coloured && heading && place == 0;
+            out.line(&painted(line.trim_end(), colour::HEADING, coloured))?;
         }
         Ok(())
     }
 }
 
-/// Nothing that this program makes fails to be JSON: its maps have names for keys.
-pub(crate) fn json(object: &impl Serialize) -> String {
+/// Returns an object in JSON. No program here makes one that fails to be: its maps have names for keys.
+#[must_use]
+pub fn json(object: &impl Serialize) -> String {
     serde_json::to_string(object).unwrap_or_default()
 }
 
@@ -171,9 +231,10 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// The text without what a terminal would obey rather than show: controls, and what turns the
+/// Returns the text without what a terminal would obey rather than show: controls, and what turns the
 /// direction of writing.
-pub(crate) fn clean(text: &str) -> String {
+#[must_use]
+pub fn clean(text: &str) -> String {
     let is_obeyed = |c: char| {
         let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         c.is_control() || turns

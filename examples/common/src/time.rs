@@ -1,4 +1,4 @@
-//! Times and spans as they are written on a command line.
+//! Points in time and spans as they are written on a command line.
 
 use halfkey::UnixTime;
 use std::str::FromStr;
@@ -8,20 +8,20 @@ use thiserror::Error;
 /// The last second that RFC 3339 has a year of four digits for.
 const LAST: u64 = 253_402_300_799;
 
-/// Why a text is no time.
+/// Error of a text that is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum TimeError {
-    /// No point in time.
+pub enum TimeError {
+    /// The text names no point in time.
     #[error("a time is 2027-01-31, 2027-01-31T12:00:00Z, now, +30d or -12h")]
     Time,
-    /// No span of time.
+    /// The text names no span of time.
     #[error("a span of time is 45s, 30m, 12h, 30d or a number of seconds")]
     Span,
 }
 
-/// A point in time: RFC 3339 in UTC, a day, `now`, or a span before or after now.
+/// Point in time: RFC 3339 in UTC, a day, `now`, or a span before or after now.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct When(pub(crate) UnixTime);
+pub struct When(pub UnixTime);
 
 impl FromStr for When {
     type Err = TimeError;
@@ -45,9 +45,9 @@ impl FromStr for When {
     }
 }
 
-/// A span of time, in seconds.
+/// Span of time, in seconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Span(pub(crate) u64);
+pub struct Span(pub u64);
 
 impl FromStr for Span {
     type Err = TimeError;
@@ -59,8 +59,9 @@ impl FromStr for Span {
     }
 }
 
-/// A time as RFC 3339 has it, in UTC. One beyond the year 9999 is as good as that year's end.
-pub(crate) fn written(time: UnixTime) -> String {
+/// Returns a time as RFC 3339 writes it, in UTC. One beyond the year 9999 is as good as that year's end.
+#[must_use]
+pub fn written(time: UnixTime) -> String {
     let since = Duration::from_secs(time.as_secs().min(LAST));
     let time = UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH);
     humantime::format_rfc3339_seconds(time).to_string()

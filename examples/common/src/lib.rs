@@ -1,0 +1,19 @@
+//! Habits that halfkey's programs share.
+//!
+//! * [`Program`]: its name, how it is to answer, and how it ends: an [`Exit`] code and one sentence on standard error.
+//! * [`output`]: tables and sentences for people, JSON for scripts.
+//! * [`time`]: points in time and spans as people write them.
+//! * [`file`] and [`key_file`]: files with secrets, which only their owner may use.
+//! * [`secret`]: a secret from a descriptor, a file, standard input or a person at a terminal.
+
+mod colour;
+pub mod file;
+pub mod key_file;
+pub mod output;
+mod program;
+pub mod secret;
+pub mod time;
+pub mod words;
+
+pub use output::Output;
+pub use program::{About, Exit, Program, ProgramError, parse, sentence};
