@@ -1,5 +1,6 @@
 //! Names of things: fixed-size identifiers and bounded strings, all public values.
 
+use crate::name::{self, NameError};
 use alloc::string::String;
 use core::fmt;
 use thiserror::Error;
@@ -108,52 +109,6 @@ identifier! {
     Digest, 32
 }
 
-/// An error for a string that is not a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum NameError {
-    /// Nothing was given.
-    #[error("the name is empty")]
-    Empty,
-    /// Longer than the stated number of bytes.
-    #[error("the name is longer than {0} bytes")]
-    TooLong(usize),
-    /// A character that this kind of name does not have.
-    #[error("the name has a character that is not allowed there")]
-    Character,
-    /// The first character that this kind of name does not have.
-    #[error("the name's character {character:?} (U+{:04X}) at place {place} is not allowed there", u32::from(*.character))]
-    CharacterAt {
-        /// The character.
-        character: char,
-        /// Its place, counted in characters from 1.
-        place: usize,
-    },
-    /// A server's name of which a label (what stands between dots) is empty, longer than 63 bytes, or has a
-    /// hyphen or a mark where none may be.
-    #[error(
-        "a part of the name between dots is empty, too long, or has a hyphen or a mark in the wrong place"
-    )]
-    Label,
-    /// A server's name that ends in a number, as addresses do.
-    #[error("the name ends in a number; an address is no name of a server")]
-    Number,
-    /// Not the DER of a name.
-    #[error("the name's encoding is malformed")]
-    Encoding,
-    /// Not in the form that normalisation gives; [`crate::UserName::normalise`] makes it so.
-    #[error("the name is not normalised")]
-    NotNormalised,
-}
-
-impl NameError {
-    /// Finds the first character that is not `allowed`.
-    pub(crate) fn first(name: &str, allowed: impl Fn(char) -> bool) -> Option<Self> {
-        let (place, character) = (1..).zip(name.chars()).find(|(_, character)| !allowed(*character))?;
-        Some(Self::CharacterAt { character, place })
-    }
-}
-
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, max $max:literal, $check:expr) => {
         $(#[$doc])*
@@ -211,60 +166,64 @@ macro_rules! name {
 name! {
     /// The server's name: a DNS name in lower-case A-label form (RFC 5890), as its certificate's
     /// subjectAltName holds it. [`ServerName::normalise`] makes one out of what a person typed.
-    ServerName, max 253, check_dns_name
+    ServerName, max 253, name::check_server_name
 }
 name! {
     /// The *user identification code* of patent step 160: what the server calls the registered user.
-    UserId, max 64, check_visible
+    UserId, max 64, name::check_visible
 }
 name! {
     /// The *access control path* of patent step 180: where the user's entitlements begin. Opaque to
     /// the protocol.
-    AccessPath, max 255, check_visible
+    AccessPath, max 255, name::check_visible
 }
 name! {
     /// An application behind the server (patent's application servers 25) that configuration is for.
-    ApplicationName, max 64, check_visible
+    ApplicationName, max 64, name::check_visible
 }
 name! {
     /// Name of an attribute that a client tells about its user.
-    AttributeName, max 64, check_visible
+    AttributeName, max 64, name::check_visible
 }
 name! {
     /// A group of users, who are entitled together.
-    Group, max 64, check_visible
+    Group, max 64, name::check_visible
 }
 name! {
     /// The normalised name under which a user registers (patent step 100): an RFC 8265
     /// UsernameCaseMapped username. [`UserName::normalise`] makes one out of what a person typed.
-    UserName, max 255, crate::name::check
+    UserName, max 255, name::check_user_name
+}
+
+impl ServerName {
+    /// The server's name that a person typed: spaces around it and a final dot dropped, in lower case, its
+    /// labels in other letters as A-labels (RFC 5891): `Bücher.Example.` gives `xn--bcher-kva.example`.
+    ///
+    /// # Errors
+    /// [`NameError`] as of [`ServerName::new`], for what was typed: a port is no part of a name, for instance.
+    pub fn normalise(typed: &str) -> Result<Self, NameError> {
+        Self::new(&name::normalise_server_name(typed)?)
+    }
 }
 
 impl UserName {
+    /// The user name that a person typed: width and case mapped, composed (NFC) and checked.
+    ///
+    /// Nothing is trimmed. Two spellings that give the same name are the same user.
+    ///
+    /// # Errors
+    /// [`NameError::Empty`]; [`NameError::TooLong`] for more than 1,024 bytes typed or more than
+    /// [`UserName::MAX`] bytes after mapping; [`NameError::Character`] for a character outside the
+    /// IdentifierClass (RFC 8264 section 4.2), out of context (RFC 5892 appendix A) or against the Bidi
+    /// Rule (RFC 5893 section 2); [`NameError::NotNormalised`] if mapping again gave something else.
+    pub fn normalise(typed: &str) -> Result<Self, NameError> {
+        Self::new(&name::normalise_user_name(typed)?)
+    }
+
     /// The digits of a digest, which are a user name that nobody chose.
     pub(crate) fn hexadecimal(digest: &Digest) -> Self {
         Self(alloc::string::ToString::to_string(digest))
     }
-}
-
-fn check_dns_name(name: &str) -> Result<(), NameError> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
-    if let Some(error) = NameError::first(name, allowed) {
-        return Err(error);
-    }
-    let label =
-        |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
-    if !name.split('.').all(label) {
-        return Err(NameError::Label);
-    }
-    // A name that ends in a number would be read as an IPv4 address (RFC 1123, section 2.1).
-    let number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    if number { Err(NameError::Number) } else { Ok(()) }
-}
-
-/// Printable ASCII without space: nothing to normalise, nothing to misread.
-fn check_visible(name: &str) -> Result<(), NameError> {
-    NameError::first(name, |c| c.is_ascii_graphic()).map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

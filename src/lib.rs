@@ -175,9 +175,10 @@ pub mod wire;
 pub use cause::Cause;
 pub use id::{
     AccessPath, Alias, ApplicationName, AttributeName, ChallengeId, CodeId, Digest, EventId, Group, IdError,
-    KeyId, NameError, OfferId, ServerName, TicketId, Txn, UserId, UserName,
+    KeyId, OfferId, ServerName, TicketId, Txn, UserId, UserName,
 };
 pub use moment::Moment;
+pub use name::NameError;
 #[cfg(feature = "std")]
 pub use random::SystemRandom;
 pub use random::{Purpose, RandomSource};

@@ -1,4 +1,5 @@
-//! User names as RFC 8265 UsernameCaseMapped (section 3.3), and the free text of a registration form.
+//! What names may be: user names as RFC 8265 UsernameCaseMapped (section 3.3), servers' names, and the free
+//! text of a registration form.
 //!
 //! A user name is one userpart: no space in it, and spaces around what was typed are not trimmed but
 //! refused. It is refused rather than repaired wherever the RFC leaves a choice:
@@ -14,6 +15,7 @@
 //! Names that only look alike (Latin and Cyrillic "a") stay different names; an operator who allows more
 //! than one script must look at them.
 
+mod error;
 mod punycode;
 mod server;
 
@@ -22,32 +24,25 @@ use unicode_bidi::{BidiClass, bidi_class};
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-use crate::id::{NameError, ServerName, UserName};
+pub use error::NameError;
+pub(crate) use server::{check_server_name, normalise_server_name};
 
 /// The longest input that is looked at, in bytes: no spelling of a name of 255 bytes needs more.
 const TYPED_MAX: usize = 1024;
 
-impl UserName {
-    /// The user name that a person typed: width and case mapped, composed (NFC) and checked.
-    ///
-    /// Nothing is trimmed. Two spellings that give the same name are the same user.
-    ///
-    /// # Errors
-    /// [`NameError::Empty`]; [`NameError::TooLong`] for more than 1,024 bytes typed or more than
-    /// [`UserName::MAX`] bytes after mapping; [`NameError::Character`] for a character outside the
-    /// IdentifierClass (RFC 8264 section 4.2), out of context (RFC 5892 appendix A) or against the Bidi
-    /// Rule (RFC 5893 section 2); [`NameError::NotNormalised`] if mapping again gave something else.
-    pub fn normalise(typed: &str) -> Result<Self, NameError> {
-        if typed.len() > TYPED_MAX {
-            return Err(NameError::TooLong(TYPED_MAX));
-        }
-        Self::new(&enforce(typed)?)
-    }
+/// Maps the user name that a person typed; see [`UserName::normalise`](crate::UserName::normalise).
+pub(crate) fn normalise_user_name(typed: &str) -> Result<String, NameError> {
+    if typed.len() > TYPED_MAX { Err(NameError::TooLong(TYPED_MAX)) } else { enforce(typed) }
 }
 
-/// Accepts exactly what [`UserName::normalise`] maps to itself; the caller has checked the length.
-pub(crate) fn check(name: &str) -> Result<(), NameError> {
+/// Accepts exactly what [`normalise_user_name`] maps to itself; the caller has checked the length.
+pub(crate) fn check_user_name(name: &str) -> Result<(), NameError> {
     if enforce(name)? == name { Ok(()) } else { Err(NameError::NotNormalised) }
+}
+
+/// Printable ASCII without space: nothing to normalise, nothing to misread.
+pub(crate) fn check_visible(name: &str) -> Result<(), NameError> {
+    NameError::first(name, |c| c.is_ascii_graphic()).map_or(Ok(()), Err)
 }
 
 /// Free text in a field of a registration form, composed (NFC) and on one line; may be empty.

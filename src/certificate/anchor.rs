@@ -1,8 +1,9 @@
 //! Trust anchors: the issuers that a blank token is distributed with (patent step 60).
 
 use super::{Certificate, IssuerName, item};
-use crate::id::{NameError, ServerName};
+use crate::id::ServerName;
 use crate::key::{IssuerPublicKey, KeyError, PemError, pem};
+use crate::name::NameError;
 use crate::wire::{Bytes, Problem, Put, Value, WireError, list, records};
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,6 +1,6 @@
 //! The issuer's name: a DER X.501 Name.
 
-use crate::id::NameError;
+use crate::name::NameError;
 use alloc::vec::Vec;
 use core::fmt;
 use der::asn1::{SetOfVec, Utf8StringRef};

@@ -1,7 +1,8 @@
 //! How a server asks for its certificate (patent step 70), signed by its offer key.
 
-use crate::id::{NameError, ServerName};
+use crate::id::ServerName;
 use crate::key::{KemPublicKey, KeyError, OfferKey, OfferPublicKey, PemError, pem};
+use crate::name::NameError;
 use crate::policy::SuiteList;
 use alloc::string::String;
 use alloc::vec::Vec;

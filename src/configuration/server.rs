@@ -66,7 +66,7 @@ fn check_information(information: &UserInformation) -> Result<(), WireError> {
     let values = information.attributes.values().map(|value| ("attributes", value));
     lines.chain(values).try_for_each(|(field, line)| match normalise_text(line, 255) {
         Ok(same) if same == *line => Ok(()),
-        Ok(_) => Err(at(field, Problem::Name(crate::id::NameError::NotNormalised))),
+        Ok(_) => Err(at(field, Problem::Name(crate::name::NameError::NotNormalised))),
         Err(error) => Err(at(field, Problem::Name(error))),
     })
 }

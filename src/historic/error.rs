@@ -1,8 +1,8 @@
 //! Errors of this module, and the party that can mend each.
 
 use crate::certificate::{CertificateError, RequestError};
-use crate::id::NameError;
 use crate::key::KeyError;
+use crate::name::NameError;
 use crate::port::certificate_authority::AuthorityError;
 use crate::step::Fault;
 use crate::template::TemplateError;

@@ -3,8 +3,9 @@
 
 use super::*;
 use crate::id::{
-    AccessPath, Alias, ApplicationName, Group, KeyId, NameError, OfferId, ServerName, Txn, UserId, UserName,
+    AccessPath, Alias, ApplicationName, Group, KeyId, OfferId, ServerName, Txn, UserId, UserName,
 };
+use crate::name::NameError;
 use crate::policy::SuiteList;
 use crate::template::{FieldValue, Form};
 use crate::wire::{Bytes, Codes, Ext, MAX_MESSAGE, Message, Problem, Value, WireError, encode};

@@ -1,7 +1,7 @@
 //! C0 to C2: they travel inside a session's channel, never in the clear.
 
-use crate::id::{ApplicationName, AttributeName, Digest, NameError, ServerName, UserId};
-use crate::name::normalise_text;
+use crate::id::{ApplicationName, AttributeName, Digest, ServerName, UserId};
+use crate::name::{NameError, normalise_text};
 use crate::wire::{Bytes, Problem, Put, Text, Value, WireError, map, problem};
 use alloc::collections::BTreeMap;
 use alloc::string::String;

@@ -1,48 +1,59 @@
 //! Server names as people write them.
 
-use super::{NameError, ServerName, TYPED_MAX, enforce, punycode};
+use super::{NameError, TYPED_MAX, enforce, punycode};
 use alloc::string::String;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// What separates labels, besides the full stop, on some keyboards (RFC 3490, section 3.1).
 const STOPS: [char; 4] = ['.', '\u{3002}', '\u{FF0E}', '\u{FF61}'];
 
-impl ServerName {
-    /// The server's name that a person typed: spaces around it and a final dot dropped, in lower case, its
-    /// labels in other letters as A-labels (RFC 5891): `Bücher.Example.` gives `xn--bcher-kva.example`.
-    ///
-    /// # Errors
-    /// [`NameError`] as of [`ServerName::new`], for what was typed: a port is no part of a name, for instance.
-    pub fn normalise(typed: &str) -> Result<Self, NameError> {
-        if typed.len() > TYPED_MAX {
-            return Err(NameError::TooLong(TYPED_MAX));
-        }
-        let typed = typed.trim();
-        if typed.is_empty() {
-            return Err(NameError::Empty);
-        }
-        let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-        if let Some(error) = NameError::first(typed, allowed) {
-            return Err(error);
-        }
-        let typed_labels = typed.strip_suffix(STOPS).unwrap_or(typed);
-        let mut name = String::new();
-        for label in typed_labels.split(STOPS) {
-            let label = label_of(label).map_err(|error| match error {
-                // The first that no name has by itself, if there is one.
-                NameError::Character => {
-                    let alone = |c: char| STOPS.contains(&c) || enforce(c.encode_utf8(&mut [0; 4])).is_ok();
-                    NameError::first(typed, alone).unwrap_or(NameError::Character)
-                }
-                error => error,
-            })?;
-            if !name.is_empty() {
-                name.push('.');
-            }
-            name.push_str(&label);
-        }
-        Self::new(&name)
+/// Maps the server's name that a person typed; see [`ServerName::normalise`](crate::ServerName::normalise). The
+/// outcome is yet to be checked.
+pub(crate) fn normalise_server_name(typed: &str) -> Result<String, NameError> {
+    if typed.len() > TYPED_MAX {
+        return Err(NameError::TooLong(TYPED_MAX));
     }
+    let typed = typed.trim();
+    if typed.is_empty() {
+        return Err(NameError::Empty);
+    }
+    let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    if let Some(error) = NameError::first(typed, allowed) {
+        return Err(error);
+    }
+    let typed_labels = typed.strip_suffix(STOPS).unwrap_or(typed);
+    let mut name = String::new();
+    for label in typed_labels.split(STOPS) {
+        let label = label_of(label).map_err(|error| match error {
+            // The first that no name has by itself, if there is one.
+            NameError::Character => {
+                let alone = |c: char| STOPS.contains(&c) || enforce(c.encode_utf8(&mut [0; 4])).is_ok();
+                NameError::first(typed, alone).unwrap_or(NameError::Character)
+            }
+            error => error,
+        })?;
+        if !name.is_empty() {
+            name.push('.');
+        }
+        name.push_str(&label);
+    }
+    Ok(name)
+}
+
+/// A DNS name in lower-case A-label form (RFC 5890); the caller has checked the length.
+pub(crate) fn check_server_name(name: &str) -> Result<(), NameError> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    if let Some(error) = NameError::first(name, allowed) {
+        return Err(error);
+    }
+    let label =
+        |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
+    if !name.split('.').all(label) {
+        return Err(NameError::Label);
+    }
+    // A name that ends in a number would be read as an IPv4 address (RFC 1123, section 2.1).
+    let number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    if number { Err(NameError::Number) } else { Ok(()) }
 }
 
 /// A label in lower case, as an A-label if it has letters beyond ASCII. What a U-label may have in it is what a
@@ -72,6 +83,7 @@ fn label_of(typed: &str) -> Result<String, NameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::ServerName;
 
     #[test]
     fn server_names_as_people_write_them() {

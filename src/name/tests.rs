@@ -1,4 +1,5 @@
 use super::*;
+use crate::id::UserName;
 use alloc::format;
 use alloc::string::ToString;
 use precis_profiles::UsernameCaseMapped;

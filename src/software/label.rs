@@ -1,7 +1,6 @@
 //! The user's own name for a registration.
 
-use crate::id::NameError;
-use crate::name::normalise_text;
+use crate::name::{NameError, normalise_text};
 use crate::wire::{Problem, Put, Value, WireError};
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,6 +1,7 @@
 //! Subjects of entitlements.
 
-use crate::id::{AccessPath, Group, NameError, UserId};
+use crate::id::{AccessPath, Group, UserId};
+use crate::name::NameError;
 use core::fmt;
 use core::str::FromStr;
 use thiserror::Error;

@@ -5,8 +5,8 @@
 
 mod codec;
 
-use crate::id::{NameError, UserName};
-use crate::name::normalise_text;
+use crate::id::UserName;
+use crate::name::{NameError, normalise_text};
 use crate::wire::{code_points, map};
 use alloc::collections::BTreeSet;
 use alloc::string::String;

@@ -10,7 +10,7 @@ mod record;
 pub(crate) mod stored;
 mod value;
 
-use crate::id::NameError;
+use crate::name::NameError;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;

@@ -21,7 +21,7 @@ use source::Tree;
 use std::collections::BTreeSet;
 
 /// Imports of a module that stands later in the map: the file and the module it imports.
-const UPWARD: &[(&str, &str)] = &[("name.rs", "id")];
+const UPWARD: &[(&str, &str)] = &[];
 
 /// Groups of files that import each other, directly or through others.
 const CIRCLES: &[&[&str]] = &[
@@ -41,7 +41,6 @@ const CIRCLES: &[&[&str]] = &[
         "exchange/token/settle.rs",
         "exchange/token/turn.rs",
     ],
-    &["id.rs", "name.rs"],
     &["tokio/calling.rs", "tokio/client.rs", "tokio/connector.rs"],
     &["tokio/converse.rs", "tokio/server.rs"],
     &["tokio/handle.rs", "tokio/places.rs", "tokio/session.rs", "tokio/state.rs"],

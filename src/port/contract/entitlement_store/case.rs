@@ -1,10 +1,9 @@
 //! Tools of the contract's parts.
 
 use super::{ContractViolation, Kept, Seed, ensure};
-use crate::id::{
-    AccessPath, Alias, ApplicationName, Digest, KeyId, NameError, TicketId, Txn, UserId, UserName,
-};
+use crate::id::{AccessPath, Alias, ApplicationName, Digest, KeyId, TicketId, Txn, UserId, UserName};
 use crate::message::Address;
+use crate::name::NameError;
 use crate::policy::{Policy, SuiteId};
 use crate::port::entitlement_store::{
     Admission, Admitted, Committed, Confirmed, Document, Status, UserInformation,

@@ -1,9 +1,10 @@
 //! Tools of the contract's parts: a token, and the server's side of its runs.
 
 use super::{ContractViolation, Kept, ensure, same};
-use crate::id::{AccessPath, ApplicationName, Digest, KeyId, NameError, ServerName, TicketId, Txn, UserId};
+use crate::id::{AccessPath, ApplicationName, Digest, KeyId, ServerName, TicketId, Txn, UserId};
 use crate::key::KemPrivateKey;
 use crate::message::ConfigurationSerial;
+use crate::name::NameError;
 use crate::policy::{Policy, SuiteId, SuiteList};
 use crate::port::token::JoinRequest;
 use crate::port::{Token, TokenError};
