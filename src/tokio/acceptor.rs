@@ -1,11 +1,12 @@
 //! A server: connections in, sessions out.
 
-use super::converse::{Serving, converse};
+use super::converse::converse;
 use super::error::AcceptError;
 use super::hands::{AsyncApproval, AtOnce, InTime, Keys};
 use super::limits::Limits;
 use super::places::Places;
 use super::server::ServerSession;
+use super::serving::Serving;
 use crate::driver::{Approval, Observer, Offers};
 use crate::exchange::{ServerExchange, ServerReply, ServerTurn};
 use crate::id::KeyId;

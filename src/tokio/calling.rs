@@ -1,8 +1,8 @@
 //! A client's loop over one connection, and the hands that perform a token's turns.
 
-use super::connector::Timeouts;
 use super::end::Boxed;
 use super::link::{Link, Patience};
+use super::timeouts::Timeouts;
 use crate::certificate::VerifiedServer;
 use crate::configuration::token::{Applying, Instruction};
 use crate::driver::{ConnectError, FillError, is_answer};

@@ -1,11 +1,11 @@
 //! A token's end of an open session.
 
 use super::calling::Calls;
-use super::converse::PANICKED;
-use super::end::{End, Failure, Progress, Taken};
+use super::end::{End, Failure, PANICKED, Progress, Taken};
+use super::facts::Facts;
 use super::handle::Handle;
 use super::link::{Link, Patience};
-use super::session::{Facts, Session};
+use super::session::Session;
 use crate::driver::ConnectError;
 use crate::exchange::{Configured, News, TokenExchange, TokenExchangeError, TokenReply, TokenTurn};
 use crate::id::ApplicationName;

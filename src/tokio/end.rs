@@ -92,6 +92,9 @@ pub(super) enum Failure {
     Ended(&'static str),
 }
 
+/// The failure of a turn whose task was lost.
+pub(super) const PANICKED: Failure = Failure::Ended("a port has panicked");
+
 impl From<&io::Error> for Failure {
     fn from(error: &io::Error) -> Self {
         Self::Stream(error.kind())

@@ -1,7 +1,8 @@
 //! Handles beside a session's stream: configurations, keys for other protocols, the end.
 
 use super::end::{End, Failure, Progress};
-use super::session::Facts;
+use super::ending::Ending;
+use super::facts::Facts;
 use super::state::{Core, Shared};
 use super::waiters::Role;
 use crate::session::ChannelError;
@@ -29,22 +30,6 @@ pub(super) trait Control<E: End>: Ending {
     /// Goes on reading for as long as the session goes on.
     #[doc(hidden)]
     fn poll_drive(&self, context: &Context<'_>) -> Poll<io::Error>;
-}
-
-/// A session that can be ended. Sealed.
-pub(super) trait Ending: Send + Sync {
-    /// Closes this side, and waits until that is sent.
-    #[doc(hidden)]
-    fn poll_close(&self, context: &Context<'_>) -> Poll<io::Result<()>>;
-    /// Waits until everything is sent.
-    #[doc(hidden)]
-    fn poll_flush(&self, context: &Context<'_>) -> Poll<io::Result<()>>;
-    /// Ends a server's session, and waits until the token is told how its registration stands.
-    #[doc(hidden)]
-    fn poll_end(&self, context: &Context<'_>) -> Poll<()>;
-    /// Ends the session at once.
-    #[doc(hidden)]
-    fn cut(&self, why: &'static str);
 }
 
 impl<S, E: End> Ending for Shared<S, E>

@@ -4,7 +4,7 @@
 //! the most such connections loses one first, a newcomer's own included. Among equals the one goes that came
 //! first, where a connection that has sent a frame counts as [`CREDIT`] younger than one that is silent.
 
-use super::handle::Ending;
+use super::ending::Ending;
 use crate::id::KeyId;
 use core::cmp::Reverse;
 use core::time::Duration;

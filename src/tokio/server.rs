@@ -1,12 +1,14 @@
 //! A server's end of an open session.
 
-use super::converse::{PANICKED, Serving};
-use super::end::{End, Failure, Progress, Taken};
+use super::end::{End, Failure, PANICKED, Progress, Taken};
+use super::ending::Ending;
 use super::error::AcceptError;
-use super::handle::{Ending, Handle};
+use super::facts::Facts;
+use super::handle::Handle;
 use super::link::{Link, Patience};
 use super::places::Place;
-use super::session::{Facts, Session};
+use super::serving::Serving;
+use super::session::Session;
 use crate::configuration::server::Principal;
 use crate::exchange::{ServerEvent, ServerExchange, ServerReply, ServerTurn};
 use crate::id::ApplicationName;

@@ -1,31 +1,18 @@
 //! A session as a byte stream: the same for both ends.
 
 use super::end::End;
+use super::facts::Facts;
 use super::handle::Handle;
 use super::link::{Link, Patience};
 use super::state::Shared;
 use super::waiters::Role;
-use crate::session::{ChannelError, Exporter};
+use crate::session::ChannelError;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-
-/// The facts about a session that never change.
-pub(super) struct Facts<E: End> {
-    pub(super) session_id: [u8; 32],
-    pub(super) exporter: Exporter,
-    pub(super) peer: Arc<E::Peer>,
-}
-
-impl<E: End> Clone for Facts<E> {
-    fn clone(&self) -> Self {
-        let Self { session_id, exporter, peer } = self;
-        Self { session_id: *session_id, exporter: exporter.clone(), peer: Arc::clone(peer) }
-    }
-}
 
 /// An open session over its stream: what is written is sealed, what is read has been opened.
 ///

@@ -41,9 +41,6 @@ const CIRCLES: &[&[&str]] = &[
         "exchange/token/settle.rs",
         "exchange/token/turn.rs",
     ],
-    &["tokio/calling.rs", "tokio/client.rs", "tokio/connector.rs"],
-    &["tokio/converse.rs", "tokio/server.rs"],
-    &["tokio/handle.rs", "tokio/places.rs", "tokio/session.rs", "tokio/state.rs"],
 ];
 
 /// Files that import through the re-exports of `lib.rs`.
