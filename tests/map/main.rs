@@ -24,24 +24,7 @@ use std::collections::BTreeSet;
 const UPWARD: &[(&str, &str)] = &[];
 
 /// Groups of files that import each other, directly or through others.
-const CIRCLES: &[&[&str]] = &[
-    &[
-        "exchange/server/answer.rs",
-        "exchange/server/live.rs",
-        "exchange/server/standing.rs",
-        "exchange/server/turn.rs",
-    ],
-    &[
-        "exchange/token/derive.rs",
-        "exchange/token/form.rs",
-        "exchange/token/open.rs",
-        "exchange/token/register.rs",
-        "exchange/token/reply.rs",
-        "exchange/token/session.rs",
-        "exchange/token/settle.rs",
-        "exchange/token/turn.rs",
-    ],
-];
+const CIRCLES: &[&[&str]] = &[];
 
 /// Files that import through the re-exports of `lib.rs`.
 const FACADE: &[&str] = &[];

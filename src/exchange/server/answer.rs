@@ -1,10 +1,10 @@
 //! Answers to a server's questions, and what each leads to.
 
+use super::event::ServerEvent;
 use super::live::Live;
-use super::standing::StandingAsked;
-use super::turn::OperatorTurn;
-use super::{Base, ServerEvent, ServerTurn, State};
-use crate::configuration::server::{NeedEntitlement, NeedReport};
+use super::question::{EntitlementAsked, Heard, Parked, RegressionAsked, ReportAsked, StandingAsked};
+use super::state::{Base, State};
+use super::turn::{OperatorTurn, ServerTurn};
 use crate::exchange::asked::Resume;
 use crate::port::AuthServerError;
 use crate::port::auth_server::Encapsulated;
@@ -18,8 +18,6 @@ use crate::registration::server::{
     Judged, Lookup, NeedApplicant, NeedCommit, NeedConfirm, NeedExpected, NeedOfferMaterial, NeedOutcome,
     NeedSecrets, NeedSignature,
 };
-use crate::session::OpenedRecord;
-use crate::session::park::NeedRegistrationAgain;
 use crate::session::server::{Entry, NeedAdmission, NeedRegistration};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -52,61 +50,6 @@ macro_rules! resume {
     )*};
     (@ $self:ident) => { $self.wanted() };
     (@ $self:ident, $field:ident) => { &$self.$field };
-}
-
-/// A challenge that came back in S2, and S2.
-#[derive(Debug)]
-pub struct Parked {
-    pub(super) need: NeedRegistrationAgain,
-    pub(super) response: Vec<u8>,
-}
-
-impl Parked {
-    const fn wanted(&self) -> &FindRegistration {
-        self.need.wanted()
-    }
-}
-
-/// A record of the token's, the first: only now is it certain that S3 arrived.
-#[derive(Debug)]
-pub struct Heard {
-    pub(super) question: ConfirmAlias,
-    pub(super) live: Box<Live>,
-    pub(super) record: OpenedRecord,
-}
-
-/// C0.
-#[derive(Debug)]
-pub struct EntitlementAsked {
-    pub(super) need: NeedEntitlement,
-    pub(super) live: Box<Live>,
-}
-
-impl EntitlementAsked {
-    const fn wanted(&self) -> &FindEntitlement {
-        self.need.wanted()
-    }
-}
-
-/// C0 of a token that was set back: the C1 for it waits until that is reported.
-#[derive(Debug)]
-pub struct RegressionAsked {
-    pub(super) question: TakeReport,
-    pub(super) live: Box<Live>,
-    pub(super) c1: Vec<u8>,
-}
-
-/// C2.
-#[derive(Debug)]
-pub struct ReportAsked {
-    pub(super) need: NeedReport,
-    pub(super) live: Box<Live>,
-}
-
-impl ReportAsked {
-    const fn wanted(&self) -> &TakeReport {
-        self.need.wanted()
-    }
 }
 
 resume! {

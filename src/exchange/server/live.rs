@@ -1,19 +1,13 @@
-//! An open session on the server's side: records in, and what each leads to.
+//! An open session on the server's side.
 
-use super::answer::{EntitlementAsked, Heard, RegressionAsked, ReportAsked};
-use super::standing::{StandingAsked, Then, Times};
-use super::{Base, ServerEvent, ServerReply, ServerTurn, State};
 use crate::configuration::ServerConfigurationError;
-use crate::configuration::server::{self as configuration, AwaitApplied, NeedEntitlement, Principal};
-use crate::id::ApplicationName;
-use crate::message::ConfigRequest;
-use crate::port::StoreError;
-use crate::port::entitlement_store::{Entitlement, Report};
-use crate::port::question::{ConfirmAlias, TakeReport};
+use crate::configuration::server::{AwaitApplied, NeedReport, Principal, push};
+use crate::id::{ApplicationName, ServerName};
+use crate::port::entitlement_store::Entitlement;
+use crate::session::Content;
 use crate::session::server::Established;
-use crate::session::{Content, OpenedRecord};
+use crate::settings::ServerSettings;
 use crate::time::UnixTime;
-use crate::wire::{Message, message_type};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -30,7 +24,7 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(session: Established, server_name: crate::id::ServerName, now: UnixTime) -> Box<Self> {
+    pub(super) fn new(session: Established, server_name: ServerName, now: UnixTime) -> Box<Self> {
         let principal = Principal {
             key_id: session.key_id,
             user_id: session.user_id.clone(),
@@ -46,13 +40,13 @@ impl Live {
         entitlement: &Entitlement,
         now: UnixTime,
     ) -> Result<Vec<Vec<u8>>, ServerConfigurationError> {
-        let step = configuration::push(&self.principal, application, entitlement, now)?;
+        let step = push(&self.principal, application, entitlement, now)?;
         let records = self.session.channel.seal_records(Content::Configuration, step.send.as_bytes())?;
         self.awaits(step.next);
         Ok(records)
     }
 
-    fn awaits(&mut self, awaited: AwaitApplied) {
+    pub(super) fn awaits(&mut self, awaited: AwaitApplied) {
         if self.awaited.len() >= MAX_AWAITED {
             // Its C2 will belong to no configuration.
             drop(self.awaited.remove(0));
@@ -61,118 +55,34 @@ impl Live {
     }
 
     /// Finds the configuration that a C2 reports on.
-    fn reported(&mut self, c2: &[u8]) -> Result<configuration::NeedReport, ServerConfigurationError> {
+    pub(super) fn reported(&mut self, c2: &[u8]) -> Result<NeedReport, ServerConfigurationError> {
         let place = self.awaited.iter().position(|awaited| awaited.answers(c2));
         let awaited = place.map(|place| self.awaited.remove(place));
         awaited.ok_or(ServerConfigurationError::WrongReport)?.receive_applied(c2)
     }
 }
 
-impl Base {
-    pub(super) fn record(self: Box<Self>, mut live: Box<Live>, frame: &[u8]) -> ServerTurn {
-        let record = match live.session.channel.open(frame) {
-            Ok(record) => record,
-            Err(error) => return self.over(Some(ServerEvent::ChannelFailed(error)), Vec::new()),
-        };
-        let is_due = live.times.is_due(&self.exchange.settings, self.moment.time());
-        // A peer that closes is served nothing more.
-        if is_due && !matches!(record, OpenedRecord::Closed) {
-            return self.ask(StandingAsked::new(live, Then::Serve(record)));
-        }
-        self.serve(live, record)
-    }
-
-    /// Serves a record of a peer whose registration stands well.
-    pub(super) fn serve(self: Box<Self>, mut live: Box<Live>, record: OpenedRecord) -> ServerTurn {
-        match live.session.heard() {
-            Some((key_id, address)) => {
-                self.ask(Heard { question: ConfirmAlias { key_id, address }, live, record })
-            }
-            None => self.opened(live, record),
-        }
-    }
-
-    pub(super) fn opened(self: Box<Self>, live: Box<Live>, record: OpenedRecord) -> ServerTurn {
-        match record {
-            OpenedRecord::Configuration(message) => self.configuration(live, &message),
-            OpenedRecord::Data(data) => self.with(live, |reply| reply.data = Some(data)),
-            // A server's channel opens no status.
-            OpenedRecord::Rekeyed | OpenedRecord::Status(_) => self.with(live, |_| ()),
-            OpenedRecord::Closed if live.session.channel.is_closed() => {
-                self.over(None, Vec::new()).with(|reply| reply.closed = true)
-            }
-            OpenedRecord::Closed => self.with(live, |reply| reply.closed = true),
-        }
-    }
-
-    /// C0 is answered with C1; C2 is reported.
-    fn configuration(self: Box<Self>, mut live: Box<Live>, message: &[u8]) -> ServerTurn {
-        if message_type(message) == Ok(ConfigRequest::TYPE) {
-            return match configuration::receive_request(message, &live.principal) {
-                Ok(need) => self.ask(EntitlementAsked { need, live }),
-                Err(error) => self.configuration_failed(live, error),
-            };
-        }
-        match live.reported(message) {
-            Ok(need) => self.ask(ReportAsked { need, live }),
-            Err(error) => self.configuration_failed(live, error),
-        }
-    }
-
-    pub(super) fn entitled(
-        self: Box<Self>,
-        mut live: Box<Live>,
-        need: NeedEntitlement,
-        answer: Result<Option<Entitlement>, StoreError>,
-    ) -> ServerTurn {
-        let now = self.moment.time();
-        let step = match answer.map_err(Into::into).and_then(|found| need.supply(found, now)) {
-            Ok(step) => step,
-            Err(error) => return self.configuration_failed(live, error),
-        };
-        let c1 = step.send.into_bytes();
-        let regression: Option<Report> = step.next.as_ref().and_then(AwaitApplied::regression).cloned();
-        if let Some(awaited) = step.next {
-            live.awaits(awaited);
-        }
-        match regression {
-            Some(report) => self.ask(RegressionAsked { question: TakeReport { report }, live, c1 }),
-            None => self.configure(live, &c1),
-        }
-    }
-
-    /// The token is told one word inside the session, which goes on.
-    pub(super) fn configuration_failed(
-        mut self: Box<Self>,
-        live: Box<Live>,
-        error: ServerConfigurationError,
-    ) -> ServerTurn {
-        let refusal = error.refusal().frame();
-        self.events.push(ServerEvent::ConfigurationFailed(error));
-        self.configure(live, refusal.as_bytes())
-    }
-
-    /// Sends a message of the configuration flow.
-    pub(super) fn configure(self: Box<Self>, mut live: Box<Live>, message: &[u8]) -> ServerTurn {
-        match live.session.channel.seal_records(Content::Configuration, message) {
-            Ok(send) => self.done(None, State::Open(live), send),
-            // This side has closed: it sends nothing more, and the peer may still.
-            Err(crate::session::ChannelError::Closed) => self.with(live, |_| ()),
-            Err(error) => self.over(Some(ServerEvent::ChannelFailed(error)), Vec::new()),
-        }
-    }
-
-    /// Goes on in the session, with one thing more in the reply.
-    fn with(self: Box<Self>, live: Box<Live>, change: impl FnOnce(&mut ServerReply)) -> ServerTurn {
-        self.done(None, State::Open(live), Vec::new()).with(change)
-    }
+/// Times of an open session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) opened: UnixTime,
+    /// When the registration's standing was last read.
+    pub(super) checked: UnixTime,
 }
 
-impl ServerTurn {
-    fn with(mut self, change: impl FnOnce(&mut ServerReply)) -> Self {
-        if let Self::Done(reply) = &mut self {
-            change(reply);
-        }
-        self
+impl Times {
+    /// When the standing has to be read again, or the session is too old.
+    pub(super) fn due(&self, settings: &ServerSettings) -> UnixTime {
+        let recheck = self.checked.after(settings.recheck.into());
+        recheck.min(self.opened.after(settings.session_age.into()))
+    }
+
+    /// Tells whether that time has come. It has, too, where the clock was set back before the last time.
+    pub(super) fn is_due(&self, settings: &ServerSettings, now: UnixTime) -> bool {
+        now < self.checked || self.due(settings) <= now
+    }
+
+    pub(super) fn is_too_old(&self, settings: &ServerSettings, now: UnixTime) -> bool {
+        self.opened.after(settings.session_age.into()) <= now
     }
 }

@@ -16,10 +16,14 @@
 mod answer;
 mod event;
 mod live;
+mod question;
+mod record;
 mod standing;
+mod state;
 mod turn;
 
 pub use event::{RequestKind, ServerEvent};
+pub use state::ServerExchange;
 pub use turn::{KeysTurn, OperatorTurn, ServerReply, ServerTurn, StoreTurn};
 
 use crate::configuration::ServerConfigurationError;
@@ -39,34 +43,9 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use answer::Parked;
 use live::Live;
-
-/// A server's end of one conversation.
-#[must_use]
-#[derive(Debug)]
-pub struct ServerExchange {
-    settings: Arc<ServerSettings>,
-    peer: Box<[u8]>,
-    stateless: bool,
-    state: State,
-}
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    Idle,
-    Challenged(Box<AwaitResponse>),
-    Open(Box<Live>),
-}
-
-/// Everything that goes along with the questions of one turn.
-#[derive(Debug)]
-pub struct Base {
-    exchange: ServerExchange,
-    moment: Moment,
-    events: Vec<ServerEvent>,
-}
+use question::Parked;
+use state::{Base, State};
 
 impl ServerExchange {
     /// A new conversation over a stream. `peer` is a name for the sender on this transport, at most 64 bytes, such

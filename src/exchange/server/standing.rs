@@ -1,67 +1,17 @@
 //! The standing of a registration whose session is open: read again from time to time, and the session's end.
 
-use super::live::Live;
-use super::{Base, ServerEvent, ServerExchange, ServerReply, ServerTurn, State};
-use crate::message::{Address, Status};
+use super::event::ServerEvent;
+use super::live::Times;
+use super::question::{StandingAsked, Then};
+use super::state::{Base, ServerExchange, State};
+use super::turn::{ServerReply, ServerTurn};
+use crate::message::Status;
 use crate::moment::Moment;
 use crate::port::question::{Answered, FindRegistration};
-use crate::session::OpenedRecord;
 use crate::session::server::status;
-use crate::settings::ServerSettings;
 use crate::time::UnixTime;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-
-/// Times of an open session.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
-    pub(super) opened: UnixTime,
-    /// When the registration's standing was last read.
-    pub(super) checked: UnixTime,
-}
-
-impl Times {
-    /// When the standing has to be read again, or the session is too old.
-    fn due(&self, settings: &ServerSettings) -> UnixTime {
-        let recheck = self.checked.after(settings.recheck.into());
-        recheck.min(self.opened.after(settings.session_age.into()))
-    }
-
-    /// Tells whether that time has come. It has, too, where the clock was set back before the last time.
-    pub(super) fn is_due(&self, settings: &ServerSettings, now: UnixTime) -> bool {
-        now < self.checked || self.due(settings) <= now
-    }
-
-    fn is_too_old(&self, settings: &ServerSettings, now: UnixTime) -> bool {
-        self.opened.after(settings.session_age.into()) <= now
-    }
-}
-
-/// What comes after the standing.
-#[derive(Debug)]
-pub(super) enum Then {
-    /// This record is served.
-    Serve(OpenedRecord),
-    /// Nothing: the session goes on.
-    GoOn,
-    /// The session's end, whatever the standing.
-    End,
-}
-
-/// The standing of a registration whose session is open.
-#[derive(Debug)]
-pub struct StandingAsked {
-    pub(super) question: FindRegistration,
-    live: Box<Live>,
-    then: Then,
-}
-
-impl StandingAsked {
-    pub(super) fn new(live: Box<Live>, then: Then) -> Self {
-        let address = Address::Key(live.principal.key_id);
-        Self { question: FindRegistration { address }, live, then }
-    }
-}
 
 impl ServerExchange {
     /// Returns the time from which on [`ServerExchange::check`] is due: the registration's standing was read

@@ -1,8 +1,8 @@
 //! Turns of a server's exchange: who is to do something next.
 
-use super::answer::{EntitlementAsked, Heard, Parked, RegressionAsked, ReportAsked};
-use super::standing::StandingAsked;
-use super::{Base, RequestKind, ServerEvent, ServerExchange};
+use super::event::{RequestKind, ServerEvent};
+use super::question::{EntitlementAsked, Heard, Parked, RegressionAsked, ReportAsked, StandingAsked};
+use super::state::{Base, ServerExchange};
 use crate::exchange::asked::{Asked, Resume};
 use crate::id::OfferId;
 use crate::moment::Moment;

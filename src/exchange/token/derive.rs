@@ -1,31 +1,12 @@
-//! The uses of a shared key, and what each goes on with.
+//! Answers of a shared key.
 
-use super::TokenTurn;
-use super::open::{self, Opening};
-use super::register::Renewing;
-use super::settle;
-use super::turn::asked;
+use super::then::DeriveThen;
+use super::turn::{TokenTurn, asked};
+use super::{open, settle};
 use crate::exchange::asked::Resume;
 use crate::moment::Moment;
 use crate::port::question::{Answered, Derive};
-use crate::registration::token::NeedSettle;
-use crate::secret::Secret;
-use crate::session::token::{NeedResponse, NeedSeed};
 use alloc::boxed::Box;
-
-/// Purpose of a use of a key.
-pub enum DeriveThen {
-    /// The proof of a renewal.
-    RenewalProof(Box<Renewing>),
-    /// The binder of a renewal, after the proof.
-    RenewalBinder(Box<Renewing>, Secret),
-    /// The tag of R5.
-    Settle(Box<NeedSettle>),
-    /// tag_c of S2.
-    Response(Box<NeedResponse>, Box<Opening>),
-    /// d, after S3.
-    Session(Box<NeedSeed>, Box<Opening>),
-}
 
 impl Resume for DeriveThen {
     type Question = Derive;

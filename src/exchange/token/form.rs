@@ -3,53 +3,24 @@
 //! The form is kept until R3, so that a lapsed offer costs the user nothing: a new one is fetched, and the same
 //! form goes with it.
 
-use super::register::{AbandonThen, abandon};
-use super::settle::RemoveThen;
-use super::turn::asked;
-use super::{RegisterOptions, State, TokenExchangeError, TokenTurn, reply};
+use super::error::TokenExchangeError;
+use super::state::{Filled, Registering, State};
+use super::then::{AbandonThen, DeadThen, RemoveThen};
+use super::turn::{self, TokenTurn, UserTurn, abandon, asked};
 use crate::certificate::{Revocation, TrustAnchors, VerifiedServer};
 use crate::exchange::asked::Resume;
-use crate::id::{KeyId, ServerName, Txn};
+use crate::id::{KeyId, Txn};
 use crate::moment::Moment;
 use crate::port::question::{Answered, FindAnchors, FindRegistrations, Remove};
 use crate::record::TokenRegistration;
 use crate::registration::Recoverable;
-use crate::registration::token::{self as steps, AwaitOffer, Credential, NeedForm};
+use crate::registration::token::{self as steps, AwaitOffer, Credential};
 use crate::template::{Form, Template};
 use crate::time::UnixTime;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
-
-/// A registration before its R0.
-#[derive(Debug)]
-pub struct Registering {
-    server: ServerName,
-    options: RegisterOptions,
-    /// The latest time that a server has stated, in any of the token's registrations.
-    clock_floor: UnixTime,
-    /// A form that is filled in already.
-    filled: Option<Filled>,
-}
-
-/// A form as the user filled it in.
-#[derive(Debug)]
-struct Filled {
-    template: Template,
-    form: Form,
-    credential: Credential,
-    /// The attempt that this run takes the place of, once the server has made another offer.
-    replaces: Option<Txn>,
-}
-
-/// What a run begins again with after E0 `restart`; none once it has.
-pub(super) type Again = Option<Box<Registering>>;
 
 impl Registering {
-    pub(super) fn new(server: ServerName, options: RegisterOptions) -> Box<Self> {
-        Box::new(Self { server, options, clock_floor: UnixTime::default(), filled: None })
-    }
-
     /// Begins again with the same form: the server does not know the offer of this attempt any more.
     pub(super) fn restart(mut self: Box<Self>, txn: Txn, moment: Moment) -> TokenTurn {
         if let Some(filled) = &mut self.filled {
@@ -58,9 +29,6 @@ impl Registering {
         asked(self, moment)
     }
 }
-
-/// The registrations of the token, of which those that the server has ended for good make room for another.
-pub struct DeadThen(pub(super) Box<Registering>);
 
 impl Resume for DeadThen {
     type Question = FindRegistrations;
@@ -81,7 +49,7 @@ impl Resume for DeadThen {
                 let dead = all.into_iter().filter(is_dead).map(|one| one.key_id).collect();
                 remove_dead(dead, registering, moment)
             }
-            Err(error) => reply::failed(error, None),
+            Err(error) => turn::failed(error, None),
         }
     }
 }
@@ -107,16 +75,16 @@ impl Resume for Box<Registering> {
         let (registering, mut moment) = (self, *moment);
         let anchors = match answer {
             Ok(anchors) => anchors,
-            Err(error) => return reply::failed(error, None),
+            Err(error) => return turn::failed(error, None),
         };
         match steps::hello(registering.server.clone(), registering.options.suites, &mut moment) {
             Ok(step) => {
                 let next = step.next.replacing(registering.options.replaces);
                 let next = Box::new(next.no_earlier_than(registering.clock_floor));
                 let state = State::AwaitOffer(next, anchors, registering);
-                reply::send(step.send.into_bytes(), state)
+                turn::send(step.send.into_bytes(), state)
             }
-            Err(error) => reply::failed(error, None),
+            Err(error) => turn::failed(error, None),
         }
     }
 }
@@ -132,7 +100,7 @@ pub(super) fn offer(
     let revocation: &Revocation = &registering.options.revocation;
     let need = match state.receive_offer(frame, anchors, revocation, moment.time()) {
         Ok(need) => Box::new(need),
-        Err(error) => return reply::failed(error, None),
+        Err(error) => return turn::failed(error, None),
     };
     let filled = registering.filled.take();
     let user = UserTurn { need, registering, moment };
@@ -142,20 +110,6 @@ pub(super) fn offer(
             user.go_on(filled).unwrap_or_else(|kept| TokenTurn::User(kept.state))
         }
         _ => TokenTurn::User(user),
-    }
-}
-
-/// The user is to fill the form in.
-#[must_use = "the exchange goes on with the form"]
-pub struct UserTurn {
-    need: Box<NeedForm>,
-    registering: Box<Registering>,
-    moment: Moment,
-}
-
-impl fmt::Debug for UserTurn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("UserTurn(..)")
     }
 }
 
@@ -203,7 +157,7 @@ impl UserTurn {
 
     /// Ends the registration: the user does not want to go on. Nothing has been stored.
     pub fn cancel(self) -> TokenTurn {
-        reply::failed(TokenExchangeError::Declined, None)
+        turn::failed(TokenExchangeError::Declined, None)
     }
 
     fn go_on(self, filled: Filled) -> Result<TokenTurn, Recoverable<Self>> {
@@ -214,7 +168,7 @@ impl UserTurn {
         }
         let need = match need.supply(form.clone(), credential.clone()) {
             Ok(need) => need,
-            Err(error) => return Ok(reply::failed(error, None)),
+            Err(error) => return Ok(turn::failed(error, None)),
         };
         Ok(match *replaces {
             // It has begun again once, and does not again.

@@ -55,73 +55,32 @@ mod derive;
 mod error;
 mod form;
 mod open;
+mod options;
 mod register;
 mod reply;
 mod session;
 mod settle;
+mod state;
+mod then;
 mod turn;
 
 pub use error::TokenExchangeError;
-pub use form::UserTurn;
+pub use options::RegisterOptions;
 pub use reply::{Configured, News, TokenReply};
-pub use session::ClientTurn;
-pub use turn::{DeviceTurn, TokenTurn};
+pub use state::TokenExchange;
+pub use turn::{ClientTurn, DeviceTurn, TokenTurn, UserTurn};
 
-use self::form::{Again, Registering};
-use self::open::Opening;
-use self::session::OpenSession;
-use crate::certificate::{Revocation, TrustAnchors};
+use self::state::{OpenSession, State};
 use crate::id::{ApplicationName, KeyId, ServerName};
 use crate::message::UserInformation;
 use crate::moment::Moment;
 use crate::record::{InFlight, TokenRegistration};
-use crate::registration::token::{AwaitDone, AwaitOffer, AwaitOutcome, confirm_again};
-use crate::session::token::{AwaitAccept, AwaitChallenge, Options, Session};
+use crate::registration::token::confirm_again;
+use crate::session::token::{Options, Session};
 use crate::session::{ChannelError, Content};
-use crate::suite::{SUITES, Suite};
+use crate::suite::Suite;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
-
-/// Choices of a client for its registrations.
-#[derive(Clone)]
-pub struct RegisterOptions {
-    /// The suites to offer, most wanted first. Default: all of this crate's.
-    pub suites: &'static [&'static dyn Suite],
-    /// The policy on revocation. Default: [`Revocation::Ignore`].
-    pub revocation: Revocation,
-    /// The key that the token erases once the new one is active: one that the server refuses, so that it cannot
-    /// be renewed. Default: none.
-    pub replaces: Option<KeyId>,
-}
-
-impl Default for RegisterOptions {
-    fn default() -> Self {
-        Self { suites: SUITES, revocation: Revocation::Ignore, replaces: None }
-    }
-}
-
-impl fmt::Debug for RegisterOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let suites = self.suites.iter().map(|suite| suite.id());
-        f.debug_list().entries(suites).entry(&self.revocation).finish()
-    }
-}
-
-/// The token's end of one conversation, while a frame of the server's is awaited.
-#[must_use]
-pub struct TokenExchange {
-    state: State,
-}
-
-enum State {
-    AwaitOffer(Box<AwaitOffer>, TrustAnchors, Box<Registering>),
-    AwaitOutcome(Box<AwaitOutcome>, Again),
-    AwaitDone(Box<AwaitDone>),
-    AwaitChallenge(Box<AwaitChallenge>, Box<Opening>),
-    AwaitAccept(Box<AwaitAccept>, Box<Opening>),
-    Open(Box<OpenSession>),
-}
 
 impl TokenExchange {
     /// Registers with a server: R0 (patent step 80). Attempts whose time is over are abandoned first.
@@ -139,8 +98,8 @@ impl TokenExchange {
     /// is sent.
     pub fn confirm(registration: TokenRegistration, _moment: Moment) -> TokenTurn {
         match confirm_again(registration.clone()) {
-            None => reply::news(News::Registered(Box::new(registration)), None),
-            Some(step) => reply::send(step.send.into_bytes(), State::AwaitDone(Box::new(step.next))),
+            None => turn::news(News::Registered(Box::new(registration)), None),
+            Some(step) => turn::send(step.send.into_bytes(), State::AwaitDone(Box::new(step.next))),
         }
     }
 
@@ -176,7 +135,7 @@ impl TokenExchange {
     ) -> TokenTurn {
         match self.state {
             State::Open(open) => session::configure(open, application, information, moment),
-            state => reply::failed(ChannelError::Closed, Some(state)),
+            state => turn::failed(ChannelError::Closed, Some(state)),
         }
     }
 
@@ -238,19 +197,5 @@ impl TokenExchange {
             State::Open(open) => Ok(open),
             _ => Err(ChannelError::Closed),
         }
-    }
-}
-
-/// Shows the state's name alone.
-impl fmt::Debug for TokenExchange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.state {
-            State::AwaitOffer(..) => "TokenExchange(AwaitOffer)",
-            State::AwaitOutcome(..) => "TokenExchange(AwaitOutcome)",
-            State::AwaitDone(_) => "TokenExchange(AwaitDone)",
-            State::AwaitChallenge(..) => "TokenExchange(AwaitChallenge)",
-            State::AwaitAccept(..) => "TokenExchange(AwaitAccept)",
-            State::Open(_) => "TokenExchange(Open)",
-        })
     }
 }

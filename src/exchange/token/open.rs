@@ -1,11 +1,9 @@
 //! Opening a session: S0 to S3.
 
-use super::derive::DeriveThen;
-use super::reply::{self, News};
-use super::session::{Applied, Configuring, Judging};
-use super::settle::{RemoveThen, UpdateThen, store};
-use super::turn::asked;
-use super::{State, TokenTurn};
+use super::reply::News;
+use super::state::{Opening, State};
+use super::then::{DeriveThen, RegistrationThen, RemoveThen, UpdateThen};
+use super::turn::{self, TokenTurn, asked, store};
 use crate::exchange::asked::Resume;
 use crate::id::KeyId;
 use crate::moment::Moment;
@@ -21,12 +19,6 @@ use crate::step::ErrorReason;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// A session that is being opened.
-pub struct Opening {
-    registration: TokenRegistration,
-    options: Options,
-}
-
 pub(super) fn begin(key_id: KeyId, options: Options, moment: Moment) -> TokenTurn {
     asked(RegistrationThen::Open(key_id, options), moment)
 }
@@ -34,8 +26,8 @@ pub(super) fn begin(key_id: KeyId, options: Options, moment: Moment) -> TokenTur
 /// S0.
 fn start(opening: Box<Opening>) -> TokenTurn {
     match steps::open(&opening.registration, &opening.options) {
-        Ok(step) => reply::send(step.send.into_bytes(), State::AwaitChallenge(Box::new(step.next), opening)),
-        Err(error) => reply::failed(error, None),
+        Ok(step) => turn::send(step.send.into_bytes(), State::AwaitChallenge(Box::new(step.next), opening)),
+        Err(error) => turn::failed(error, None),
     }
 }
 
@@ -57,9 +49,9 @@ pub(super) fn respond(need: NeedResponse, opening: Box<Opening>, answer: Answere
     match answer {
         Ok(tag_c) => {
             let step = need.supply(&tag_c);
-            reply::send(step.send.into_bytes(), State::AwaitAccept(Box::new(step.next), opening))
+            turn::send(step.send.into_bytes(), State::AwaitAccept(Box::new(step.next), opening))
         }
-        Err(error) => reply::failed(error, None),
+        Err(error) => turn::failed(error, None),
     }
 }
 
@@ -81,7 +73,7 @@ fn refused(error: TokenSessionError, mut opening: Box<Opening>) -> TokenTurn {
             opening.options.by_key_id = true;
             start(opening)
         }
-        error => reply::failed(error, None),
+        error => turn::failed(error, None),
     }
 }
 
@@ -95,7 +87,7 @@ pub(super) fn seeded(
     let key_id = opening.registration.key_id;
     let d = match answer {
         Ok(d) => d,
-        Err(error) => return reply::failed(error, None),
+        Err(error) => return turn::failed(error, None),
     };
     match need.supply(&d) {
         Ok(SessionOutcome::Session(mut session)) => {
@@ -109,36 +101,11 @@ pub(super) fn seeded(
         Ok(SessionOutcome::NotActive(status)) => {
             asked(RegistrationThen::NotActive(key_id, status, false), moment)
         }
-        Err(error) => reply::failed(error, None),
+        Err(error) => turn::failed(error, None),
     }
-}
-
-/// Purpose of reading a registration: always as it stands now, since another exchange may have changed it.
-pub enum RegistrationThen {
-    /// To open a session with it.
-    Open(KeyId, Options),
-    /// To write down what a session says of it.
-    Opened(KeyId, Box<Session>),
-    /// To write down a status that is not active; true within a session.
-    NotActive(KeyId, Status, bool),
-    /// To ask for a configuration.
-    Configure(Box<Configuring>),
-    /// To judge a configuration that has come.
-    Judge(Box<Judging>),
-    /// To report what was applied.
-    Applied(Box<Applied>),
 }
 
 impl RegistrationThen {
-    const fn key_id(&self) -> &KeyId {
-        match self {
-            Self::Open(key_id, _) | Self::Opened(key_id, _) | Self::NotActive(key_id, ..) => key_id,
-            Self::Configure(one) => one.open.key_id(),
-            Self::Judge(one) => one.open.key_id(),
-            Self::Applied(one) => one.open.key_id(),
-        }
-    }
-
     /// Goes on where the token has no answer. What the server has proved is told all the same.
     fn without(self, error: TokenError) -> TokenTurn {
         let state = match self {
@@ -148,7 +115,7 @@ impl RegistrationThen {
             Self::Judge(one) => Some(State::Open(one.open)),
             Self::Applied(one) => Some(State::Open(one.open)),
         };
-        reply::failed(error, state)
+        turn::failed(error, state)
     }
 }
 
@@ -195,7 +162,7 @@ fn opened(session: Session, mut registration: TokenRegistration, moment: Moment)
 /// Tells a status that is not active: at the opening of a session, or within it.
 pub(super) fn not_active(status: Status, within: bool) -> TokenTurn {
     match within {
-        true => reply::failed(SessionEnded(status), None),
-        false => reply::news(News::NotActive(status), None),
+        true => turn::failed(SessionEnded(status), None),
+        false => turn::news(News::NotActive(status), None),
     }
 }

@@ -1,10 +1,11 @@
 //! Registration, resumption and confirmation: R0 to R5.
 
-use super::derive::DeriveThen;
-use super::form::{Again, DeadThen, Registering};
-use super::reply::{self, News, TokenReply};
-use super::turn::asked;
-use super::{RegisterOptions, State, TokenExchangeError, TokenTurn};
+use super::error::TokenExchangeError;
+use super::options::RegisterOptions;
+use super::reply::{News, TokenReply};
+use super::state::{Again, Registering, State};
+use super::then::{AbandonThen, AttemptsThen, DeadThen, DeriveThen, Renewing, SaveThen, Ssk1Then};
+use super::turn::{self, TokenTurn, abandon, asked};
 use crate::exchange::asked::Resume;
 use crate::id::{ServerName, Txn};
 use crate::moment::Moment;
@@ -15,8 +16,8 @@ use crate::port::question::{
 use crate::port::token::JoinRequest;
 use crate::record::{InFlight, ProofKey};
 use crate::registration::token::{
-    self as steps, AwaitDone, AwaitOutcome, NeedEarlier, NeedHold, NeedJoin, NeedOpen, NeedSeal, NeedWait,
-    NeedWrap, Rejection, RenewalQuestions, RenewalTags, ServerDecision, UnfitGrant,
+    self as steps, AwaitDone, AwaitOutcome, NeedEarlier, NeedJoin, NeedSeal, NeedWrap, RenewalTags,
+    ServerDecision, UnfitGrant,
 };
 use crate::registration::{Recoverable, TokenRegistrationError};
 use crate::secret::Secret;
@@ -31,8 +32,8 @@ pub(super) fn begin(server: ServerName, options: RegisterOptions, moment: Moment
 
 pub(super) fn resume(attempt: InFlight, suites: &[&'static dyn Suite]) -> TokenTurn {
     match steps::resume(attempt, suites) {
-        Ok(step) => reply::send(step.send.into_bytes(), State::AwaitOutcome(Box::new(step.next), None)),
-        Err(error) => reply::failed(error, None),
+        Ok(step) => turn::send(step.send.into_bytes(), State::AwaitOutcome(Box::new(step.next), None)),
+        Err(error) => turn::failed(error, None),
     }
 }
 
@@ -54,21 +55,13 @@ pub(super) fn outcome(state: AwaitOutcome, again: Again, frame: &[u8], moment: M
 pub(super) fn done(state: AwaitDone, frame: &[u8], moment: Moment) -> TokenTurn {
     match state.receive_done(frame) {
         Ok(need) => asked(DeriveThen::Settle(Box::new(need)), moment),
-        Err(kept) => reply::failed(kept.error, Some(State::AwaitDone(Box::new(kept.state)))),
+        Err(kept) => turn::failed(kept.error, Some(State::AwaitDone(Box::new(kept.state)))),
     }
 }
 
 /// It has cost nothing: R3 is still awaited.
 fn still(error: impl Into<TokenExchangeError>, state: AwaitOutcome, again: Again) -> TokenTurn {
-    reply::failed(error, Some(State::AwaitOutcome(Box::new(state), again)))
-}
-
-/// Purpose of reading the list of attempts.
-pub enum AttemptsThen {
-    /// To abandon those whose time is over, before R0.
-    Lapsed(Box<Registering>),
-    /// To abandon the one whose ticket has been used, before this reply.
-    Ticket(Secret, Box<TokenReply>),
+    turn::failed(error, Some(State::AwaitOutcome(Box::new(state), again)))
 }
 
 impl Resume for AttemptsThen {
@@ -87,7 +80,7 @@ impl Resume for AttemptsThen {
                 let lapsed = steps::lapsed(attempts, moment.time()).collect();
                 abandon_next(lapsed, registering, moment)
             }
-            (AttemptsThen::Lapsed(_), Err(error)) => reply::failed(error, None),
+            (AttemptsThen::Lapsed(_), Err(error)) => turn::failed(error, None),
             (AttemptsThen::Ticket(ticket, reply), answer) => {
                 match answer.ok().and_then(|attempts| steps::made_with(&attempts, &ticket)) {
                     Some(txn) => abandon(txn, AbandonThen::Reply(reply), moment),
@@ -96,23 +89,6 @@ impl Resume for AttemptsThen {
             }
         }
     }
-}
-
-/// Step that follows when an attempt is abandoned.
-pub enum AbandonThen {
-    /// The others whose time is over, then R0.
-    Lapsed(Vec<Txn>, Box<Registering>),
-    /// This reply, also where the token fails: an attempt that stays behind does no harm, until its time is
-    /// over.
-    Reply(Box<TokenReply>),
-    /// The news that the server rejects the registration.
-    Rejected(Rejection),
-    /// The run that takes the attempt's place: the token needs room for one only.
-    Replaced(Box<(NeedWrap, Again)>),
-}
-
-pub(super) fn abandon(txn: Txn, then: AbandonThen, moment: Moment) -> TokenTurn {
-    asked((Abandon { txn }, then), moment)
 }
 
 fn abandon_next(mut lapsed: Vec<Txn>, registering: Box<Registering>, moment: Moment) -> TokenTurn {
@@ -141,9 +117,9 @@ impl Resume for (Abandon, AbandonThen) {
         let ((_, then), moment) = (self, *moment);
         match (then, answer) {
             (AbandonThen::Reply(reply), _) => TokenTurn::Done(*reply),
-            (_, Err(error)) => reply::failed(error, None),
+            (_, Err(error)) => turn::failed(error, None),
             (AbandonThen::Lapsed(rest, registering), Ok(())) => abandon_next(rest, registering, moment),
-            (AbandonThen::Rejected(rejection), Ok(())) => reply::news(News::Rejected(rejection), None),
+            (AbandonThen::Rejected(rejection), Ok(())) => turn::news(News::Rejected(rejection), None),
             (AbandonThen::Replaced(run), Ok(())) => asked(run, moment),
         }
     }
@@ -166,17 +142,9 @@ impl Resume for Box<(NeedWrap, Again)> {
                 Ok(need) => asked(Ssk1Then::Request(Box::new(need), again), moment),
                 Err(error) => give_up(txn, error, moment),
             },
-            Err(error) => reply::failed(error, None),
+            Err(error) => turn::failed(error, None),
         }
     }
-}
-
-/// Value derived from SSK1.
-pub enum Ssk1Then {
-    /// p_B, to seal R2.
-    Request(Box<NeedSeal>, Again),
-    /// p_G, to open R3.
-    Outcome(Box<NeedOpen>, Again),
 }
 
 impl Resume for Ssk1Then {
@@ -224,14 +192,6 @@ fn seal(
         Ok(need) => asked(SaveThen::Request(Box::new(need), again), moment),
         Err(error) => give_up(txn, error, moment),
     }
-}
-
-/// A renewal whose earlier key is asked, after p_B.
-pub struct Renewing {
-    pub(super) need: NeedSeal,
-    pub(super) again: Again,
-    pub(super) questions: RenewalQuestions,
-    pub(super) p_b: Secret,
 }
 
 impl Renewing {
@@ -283,14 +243,6 @@ fn refuse(unfit: UnfitGrant, moment: Moment) -> TokenTurn {
     give_up(unfit.txn, TokenRegistrationError::Grant(unfit.error), moment)
 }
 
-/// The attempt to save.
-pub enum SaveThen {
-    /// R2 is to leave.
-    Request(Box<NeedHold>, Again),
-    /// The server has said to wait.
-    Waiting(Box<NeedWait>),
-}
-
 impl Resume for SaveThen {
     type Question = SaveAttempt;
     type Base = Moment;
@@ -308,7 +260,7 @@ impl Resume for SaveThen {
         match (then, answer) {
             (SaveThen::Request(need, again), Ok(())) => {
                 let step = need.supply();
-                reply::send(step.send.into_bytes(), State::AwaitOutcome(Box::new(step.next), again))
+                turn::send(step.send.into_bytes(), State::AwaitOutcome(Box::new(step.next), again))
             }
             (SaveThen::Request(need, _), Err(error)) => give_up(*need.txn(), error, moment),
             (SaveThen::Waiting(need), Ok(())) => {
@@ -325,7 +277,7 @@ impl Resume for SaveThen {
 fn forget_ticket(used: ProofKey, reply: TokenReply, moment: Moment) -> TokenTurn {
     match used {
         ProofKey::Secret(ticket) => asked(AttemptsThen::Ticket(ticket, Box::new(reply)), moment),
-        ProofKey::None | ProofKey::Renewal(_) => reply::done(reply),
+        ProofKey::None | ProofKey::Renewal(_) => turn::done(reply),
     }
 }
 
@@ -346,7 +298,7 @@ impl Resume for Box<NeedJoin> {
                 let step = need.supply(tag_c);
                 let reply = TokenReply {
                     send: alloc::vec![step.send.into_bytes()],
-                    next: reply::next(State::AwaitDone(Box::new(step.next))),
+                    next: turn::next(State::AwaitDone(Box::new(step.next))),
                     ..TokenReply::default()
                 };
                 forget_ticket(used, reply, moment)

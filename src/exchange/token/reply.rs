@@ -1,6 +1,7 @@
 //! Results of a turn.
 
-use super::{State, TokenExchange, TokenExchangeError, TokenTurn};
+use super::error::TokenExchangeError;
+use super::state::TokenExchange;
 use crate::configuration::token::ConfigurationRejection;
 use crate::id::{ApplicationName, KeyId, Txn};
 use crate::port::entitlement_store::Status;
@@ -85,24 +86,4 @@ pub enum Configured {
     Refused(ConfigurationRejection),
     /// The server knows nothing of the application.
     Unknown,
-}
-
-pub(super) fn send(frame: Vec<u8>, state: State) -> TokenTurn {
-    done(TokenReply { send: alloc::vec![frame], next: next(state), ..TokenReply::default() })
-}
-
-pub(super) fn news(news: News, state: Option<State>) -> TokenTurn {
-    done(TokenReply { news: Some(news), next: state.and_then(next), ..TokenReply::default() })
-}
-
-pub(super) fn failed(error: impl Into<TokenExchangeError>, state: Option<State>) -> TokenTurn {
-    news(News::Failed(error.into()), state)
-}
-
-pub(super) fn done(reply: TokenReply) -> TokenTurn {
-    TokenTurn::Done(reply)
-}
-
-pub(super) const fn next(state: State) -> Option<TokenExchange> {
-    Some(TokenExchange { state })
 }

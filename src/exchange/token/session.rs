@@ -1,61 +1,35 @@
 //! An open session: records, and the configurations among them.
 
-use super::open::RegistrationThen;
-use super::reply::{self, Configured, News, TokenReply};
-use super::settle::{UpdateThen, sent, store};
-use super::turn::asked;
-use super::{State, TokenTurn};
+use super::reply::{Configured, News, TokenReply};
+use super::state::{OpenSession, State};
+use super::then::{Applied, Configuring, Judging, RegistrationThen, UpdateThen};
+use super::turn::{self, ClientTurn, TokenTurn, asked, sent, store};
 use crate::configuration::TokenConfigurationError as ConfigurationError;
-use crate::configuration::token::{
-    self as steps, Applying, AwaitConfiguration, Instruction, NeedApply, Verdict,
-};
-use crate::id::{ApplicationName, KeyId};
+use crate::configuration::token::{self as steps, Applying, Instruction, Verdict};
+use crate::id::ApplicationName;
 use crate::message::{Configuration, Status, StatusMessage, UserInformation};
 use crate::moment::Moment;
 use crate::record::TokenRegistration;
-use crate::session::token::Session;
 use crate::session::{ChannelError, Content, OpenedRecord, SessionEnded};
 use crate::step::{ErrorReason, Fault};
 use crate::wire::Message;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
 use core::num::NonZeroU32;
 use zeroize::Zeroizing;
 
 /// The most requests for configurations whose answers are awaited; the answer to an older one is nobody's.
 const MAX_AWAITED: usize = 64;
 
-/// An open session, and the requests in it.
-pub struct OpenSession {
-    pub(super) session: Session,
-    key_id: KeyId,
-    /// Requests made in this session.
-    requests: u32,
-    awaited: Vec<AwaitConfiguration>,
-}
-
 impl OpenSession {
-    pub(super) const fn new(session: Session, key_id: KeyId) -> Self {
-        Self { session, key_id, requests: 0, awaited: Vec::new() }
-    }
-
-    pub(super) const fn key_id(&self) -> &KeyId {
-        &self.key_id
-    }
-
-    pub(super) fn is_awaiting(&self, application: &ApplicationName) -> bool {
-        self.awaited.iter().any(|awaited| awaited.application() == application)
-    }
-
     /// Sends a message of the configuration flow, and tells the news. A side that has closed reports nothing
     /// more, and still hears the server out.
     fn send(mut self: Box<Self>, message: &[u8], news: Option<News>) -> TokenTurn {
         match (self.session.channel.seal_records(Content::Configuration, message), news) {
             (Ok(send), news) => sent(send, news, self),
-            (Err(ChannelError::Closed), Some(news)) => reply::news(news, Some(State::Open(self))),
-            (Err(error @ ChannelError::Closed), None) => reply::failed(error, Some(State::Open(self))),
-            (Err(error), _) => reply::failed(error, None),
+            (Err(ChannelError::Closed), Some(news)) => turn::news(news, Some(State::Open(self))),
+            (Err(error @ ChannelError::Closed), None) => turn::failed(error, Some(State::Open(self))),
+            (Err(error), _) => turn::failed(error, None),
         }
     }
 
@@ -76,9 +50,9 @@ impl OpenSession {
     /// A message that breaks the protocol ends the session; anything else leaves it open.
     fn fail(mut self: Box<Self>, error: ConfigurationError) -> TokenTurn {
         if error.fault() != Fault::Peer {
-            return reply::failed(error, Some(State::Open(self)));
+            return turn::failed(error, Some(State::Open(self)));
         }
-        reply::done(TokenReply {
+        turn::done(TokenReply {
             send: self.session.channel.close().into_iter().collect(),
             news: Some(News::Failed(error.into())),
             ..TokenReply::default()
@@ -94,11 +68,11 @@ pub(super) fn record(mut open: Box<OpenSession>, frame: &[u8], moment: Moment) -
         Ok(OpenedRecord::Rekeyed) => (None, false),
         Ok(OpenedRecord::Configuration(message)) => return configuration(open, message, moment),
         Ok(OpenedRecord::Status(message)) => return ended(&open, &message, moment),
-        Err(error) => return reply::failed(error, None),
+        Err(error) => return turn::failed(error, None),
     };
     let over = closed && open.session.channel.is_closed();
-    let next = (!over).then_some(State::Open(open)).and_then(reply::next);
-    reply::done(TokenReply { data, closed, next, ..TokenReply::default() })
+    let next = (!over).then_some(State::Open(open)).and_then(turn::next);
+    turn::done(TokenReply { data, closed, next, ..TokenReply::default() })
 }
 
 /// The server ends the session. A standing that is not active is stored before it is told.
@@ -108,8 +82,8 @@ fn ended(open: &OpenSession, message: &[u8], moment: Moment) -> TokenTurn {
         _ => None,
     };
     match status {
-        None => reply::failed(ChannelError::Broken, None),
-        Some(Status::Active) => reply::failed(SessionEnded(Status::Active), None),
+        None => turn::failed(ChannelError::Broken, None),
+        Some(Status::Active) => turn::failed(SessionEnded(Status::Active), None),
         Some(status) => asked(RegistrationThen::NotActive(open.key_id, status, true), moment),
     }
 }
@@ -135,13 +109,6 @@ pub(super) fn configure(
     asked(then, moment)
 }
 
-/// A request, before its C0.
-pub struct Configuring {
-    pub(super) open: Box<OpenSession>,
-    application: ApplicationName,
-    information: UserInformation,
-}
-
 impl Configuring {
     /// C0.
     pub(super) fn ask(self, registration: &TokenRegistration, moment: &Moment) -> TokenTurn {
@@ -159,12 +126,6 @@ impl Configuring {
             Err(error) => open.fail(error),
         }
     }
-}
-
-/// A C1 that has come.
-pub struct Judging {
-    pub(super) open: Box<OpenSession>,
-    message: Zeroizing<Vec<u8>>,
 }
 
 impl Judging {
@@ -213,20 +174,6 @@ fn judged(
     }
 }
 
-/// The client system is to put a configuration in force.
-#[must_use = "the exchange goes on with what was done"]
-pub struct ClientTurn {
-    open: Box<OpenSession>,
-    need: Box<NeedApply>,
-    moment: Moment,
-}
-
-impl fmt::Debug for ClientTurn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientTurn(..)")
-    }
-}
-
 impl ClientTurn {
     /// The application, and what is to be done for it, all of it or nothing.
     #[must_use]
@@ -240,13 +187,6 @@ impl ClientTurn {
         let then = RegistrationThen::Applied(Box::new(Applied { open, need, applying }));
         asked(then, moment)
     }
-}
-
-/// A configuration that the client system has dealt with.
-pub struct Applied {
-    pub(super) open: Box<OpenSession>,
-    need: Box<NeedApply>,
-    applying: Applying,
 }
 
 impl Applied {

@@ -1,19 +1,23 @@
 //! Turns: what is to be done next, and who is to do it.
 
-use super::TokenReply;
-use super::derive::DeriveThen;
-use super::form::{Again, DeadThen, Registering, UserTurn};
-use super::open::RegistrationThen;
-use super::register::{AbandonThen, AttemptsThen, SaveThen, Ssk1Then};
-use super::session::ClientTurn;
-use super::settle::{RemoveThen, UpdateThen};
-use crate::exchange::Asked;
-use crate::exchange::asked::Resume;
+use super::error::TokenExchangeError;
+use super::reply::{News, TokenReply};
+use super::state::{Again, OpenSession, Registering, State, TokenExchange};
+use super::then::{
+    AbandonThen, AttemptsThen, DeadThen, DeriveThen, RegistrationThen, RemoveThen, SaveThen, Ssk1Then,
+    UpdateThen,
+};
+use crate::configuration::token::NeedApply;
+use crate::exchange::asked::{Asked, Resume};
+use crate::id::Txn;
 use crate::moment::Moment;
 use crate::port::Token;
 use crate::port::question::{Abandon, Remove, TokenQuestion, Update};
-use crate::registration::token::{NeedEarlier, NeedJoin, NeedWrap};
+use crate::record::TokenRegistration;
+use crate::registration::token::{NeedEarlier, NeedForm, NeedJoin, NeedWrap};
 use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
 
 /// The next thing to do on the token's side, by the hand that does it.
 #[must_use = "the exchange goes on with the turn"]
@@ -27,15 +31,6 @@ pub enum TokenTurn {
     Client(ClientTurn),
     /// The turn is over: send, and wait for the server.
     Done(TokenReply),
-}
-
-/// Stops at a question for the token.
-pub(super) fn asked<N>(need: N, moment: Moment) -> TokenTurn
-where
-    N: Resume<Base = Moment>,
-    TokenTurn: From<Asked<N>>,
-{
-    Asked { need, base: Box::new(moment) }.into()
 }
 
 macro_rules! device_turn {
@@ -111,4 +106,81 @@ impl DeviceTurn {
             }
         }
     }
+}
+
+/// The user is to fill the form in.
+#[must_use = "the exchange goes on with the form"]
+pub struct UserTurn {
+    pub(super) need: Box<NeedForm>,
+    pub(super) registering: Box<Registering>,
+    pub(super) moment: Moment,
+}
+
+impl fmt::Debug for UserTurn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserTurn(..)")
+    }
+}
+
+/// The client system is to put a configuration in force.
+#[must_use = "the exchange goes on with what was done"]
+pub struct ClientTurn {
+    pub(super) open: Box<OpenSession>,
+    pub(super) need: Box<NeedApply>,
+    pub(super) moment: Moment,
+}
+
+impl fmt::Debug for ClientTurn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientTurn(..)")
+    }
+}
+
+/// Stops at a question for the token.
+pub(super) fn asked<N>(need: N, moment: Moment) -> TokenTurn
+where
+    N: Resume<Base = Moment>,
+    TokenTurn: From<Asked<N>>,
+{
+    Asked { need, base: Box::new(moment) }.into()
+}
+
+/// Asks the token to store a registration.
+pub(super) fn store(registration: TokenRegistration, then: UpdateThen, moment: Moment) -> TokenTurn {
+    asked(Box::new((Update { registration }, then)), moment)
+}
+
+/// Asks the token to abandon an attempt.
+pub(super) fn abandon(txn: Txn, then: AbandonThen, moment: Moment) -> TokenTurn {
+    asked((Abandon { txn }, then), moment)
+}
+
+/// Sends a frame and waits.
+pub(super) fn send(frame: Vec<u8>, state: State) -> TokenTurn {
+    done(TokenReply { send: alloc::vec![frame], next: next(state), ..TokenReply::default() })
+}
+
+/// Tells news; without a state the exchange is over.
+pub(super) fn news(news: News, state: Option<State>) -> TokenTurn {
+    done(TokenReply { news: Some(news), next: state.and_then(next), ..TokenReply::default() })
+}
+
+/// Does not get on; with a state nothing has been lost by it.
+pub(super) fn failed(error: impl Into<TokenExchangeError>, state: Option<State>) -> TokenTurn {
+    news(News::Failed(error.into()), state)
+}
+
+/// Ends the turn.
+pub(super) fn done(reply: TokenReply) -> TokenTurn {
+    TokenTurn::Done(reply)
+}
+
+/// The exchange to go on with.
+pub(super) const fn next(state: State) -> Option<TokenExchange> {
+    Some(TokenExchange { state })
+}
+
+/// Sends frames in an open session, which goes on.
+pub(super) fn sent(send: Vec<Vec<u8>>, news: Option<News>, open: Box<OpenSession>) -> TokenTurn {
+    done(TokenReply { send, news, next: next(State::Open(open)), ..TokenReply::default() })
 }
