@@ -2,6 +2,7 @@
 
 use crate::exchange::{RequestKind, ServerEvent};
 use crate::registration::server::{Decision, EnrolmentRequest};
+use std::sync::Arc;
 
 /// Decides on enrolment requests: the operator.
 pub trait Approval: Send + Sync {
@@ -28,3 +29,13 @@ pub trait Observer: Send + Sync {
 
 /// Admits every peer and keeps no log.
 impl Observer for () {}
+
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn admits(&self, peer: &[u8], kind: RequestKind) -> bool {
+        (**self).admits(peer, kind)
+    }
+
+    fn event(&self, peer: &[u8], event: &ServerEvent) {
+        (**self).event(peer, event);
+    }
+}

@@ -57,13 +57,14 @@ mod error;
 
 use crate::certificate::leaf::Leaf;
 use crate::certificate::{CertificateError, CertificateRequest, Chain};
+use crate::hash;
 use crate::id::ServerName;
 use crate::key::{KemPrivateKey, OfferKey, PemError, pem};
 use crate::memory;
 use crate::policy::SuiteList;
 use crate::random::RandomSource;
 use crate::secret::Secret;
-use crate::settings::ServerSettings;
+use crate::settings::{ServerOptions, ServerSettings, SettingsError};
 use crate::template::Template;
 use crate::time::UnixTime;
 use directory::Directory;
@@ -274,6 +275,36 @@ impl Ready {
     #[must_use]
     pub fn settings(&self, template: Template) -> ServerSettings {
         ServerSettings::new(self.files.name.clone(), template, &self.files.master)
+    }
+
+    /// Returns settings with these options and the master secret.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names a setting that no server can work with. A name other than the server's is refused by
+    /// [`Self::server`].
+    pub fn configured(&self, options: ServerOptions) -> Result<ServerSettings, SettingsError> {
+        options.settings(&self.files.master)
+    }
+
+    /// Gives a server that is running the certificates that it does not hold yet: what its operator, or
+    /// [`Self::install_next`], has put there since it was made. Of those that are valid it offers the one that it was
+    /// given last.
+    ///
+    /// # Errors
+    /// [`ServerFilesError`] for one that is for other keys than the server's, or has expired.
+    pub fn renew(&self, server: &memory::Server) -> Result<(), ServerFilesError> {
+        let Files { dir, kem_key, offer_key, .. } = &self.files;
+        let held = server.certificates();
+        for (chain, file) in [(Some(&self.chain), CERTIFICATE), (self.next.as_ref(), NEXT_CERTIFICATE)] {
+            let Some(chain) = chain else { continue };
+            let certificate = hash::sha256(&[chain.leaf().as_der()]);
+            if !held.iter().any(|held| held.certificate == certificate) {
+                let added =
+                    server.add_certificate(chain, kem_key.clone(), offer_key.clone(), UnixTime::now());
+                added.map_err(at(dir, file))?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the server that holds these keys.

@@ -148,6 +148,11 @@ impl Acceptor {
         &self.serving.settings
     }
 
+    /// Sets [`Limits::connections`] and [`Limits::connections_per_peer`] anew. Connections that are there stay.
+    pub fn limit_connections(&self, all: usize, per_peer: usize) {
+        self.serving.places.limit(all, per_peer);
+    }
+
     /// Ends the open sessions of a key, and returns their number. Each token is told how its registration stands;
     /// one that does not take that within [`Limits::write`] is cut off. Sessions that it opens from now on are
     /// served.

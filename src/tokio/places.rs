@@ -29,8 +29,6 @@ pub(super) enum NoPlace {
 
 /// The places of one acceptor.
 pub(super) struct Places {
-    most: usize,
-    most_per_peer: usize,
     state: Mutex<State>,
     /// Told when a place or a piece of work becomes free.
     freed: Notify,
@@ -42,6 +40,8 @@ type Rank = (Instant, u64);
 
 #[derive(Default)]
 struct State {
+    most: usize,
+    most_per_peer: usize,
     stopping: bool,
     next: u64,
     /// Turns under way.
@@ -107,7 +107,14 @@ pub(super) struct Work(Arc<Places>);
 
 impl Places {
     pub(super) fn new(most: usize, most_per_peer: usize) -> Arc<Self> {
-        Arc::new(Self { most, most_per_peer, state: Mutex::default(), freed: Notify::new() })
+        let state = State { most, most_per_peer, ..State::default() };
+        Arc::new(Self { state: Mutex::new(state), freed: Notify::new() })
+    }
+
+    /// Sets how many there are from now on. Nobody has to go for it.
+    pub(super) fn limit(&self, most: usize, most_per_peer: usize) {
+        let mut state = self.lock();
+        (state.most, state.most_per_peer) = (most, most_per_peer);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -121,10 +128,10 @@ impl Places {
             return Err(NoPlace::ShuttingDown);
         }
         let (all, own) = (state.open.len(), state.peers.get(peer).map_or(0, |peer| peer.connections));
-        if own >= self.most_per_peer {
+        if own >= state.most_per_peer {
             let victim = state.first_of(peer).ok_or(NoPlace::Full)?;
             state.send_away(victim);
-        } else if all >= self.most {
+        } else if all >= state.most {
             let victim = state.victim_for(peer).ok_or(NoPlace::Full)?;
             state.send_away(victim);
         }

@@ -1,0 +1,141 @@
+//! `halfkey-gate`: runs a gate, checks its configuration, makes a small one, shows one.
+
+use clap::{Parser, Subcommand};
+use halfkey_common::{Exit, Program, ProgramError, parse};
+use halfkey_gate::{Config, ConfigError, Gate, GateError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A gate in front of application servers: devices enrol themselves, and what each may reach is a row in a database.
+#[derive(Parser)]
+#[command(name = "halfkey-gate", version, propagate_version = true)]
+struct Arguments {
+    /// Answers in JSON, the log too.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves until it is told to stop: SIGTERM drains, SIGHUP reloads certificates, services and rates.
+    Run {
+        /// The configuration.
+        #[arg(long, short, env = "HALFKEY_GATE_CONFIG", default_value = "/etc/halfkey/gate.toml")]
+        config: PathBuf,
+    },
+    /// Shows a gate with two application servers and an agent, all on the loopback interface.
+    Demo,
+    /// Says whether a configuration is one that the gate can work with.
+    Check {
+        /// The configuration.
+        #[arg(long, short, env = "HALFKEY_GATE_CONFIG", default_value = "/etc/halfkey/gate.toml")]
+        config: PathBuf,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the demonstration")]
+    Demo(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the operating system")]
+    System(#[from] std::io::Error),
+    #[error("the metrics")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+}
+
+impl ProgramError for Failure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_)
+            | Self::Gate(GateError::Config(_) | GateError::Settings(_) | GateError::Name(_)) => Exit::Usage,
+            _ => Exit::Unavailable,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Config(_) | Self::Gate(GateError::Config(_)) => "config",
+            Self::Gate(GateError::Uncertified(_)) => "uncertified",
+            Self::Gate(GateError::Store(_)) => "store",
+            Self::Gate(_) => "gate",
+            Self::Demo(_) => "demo",
+            Self::System(_) | Self::Metrics(_) => "system",
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Arguments = match parse("halfkey-gate") {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    let program = Program { name: "halfkey-gate", json: arguments.json };
+    program.end(match arguments.command {
+        Command::Run { config } => run(program, &config),
+        Command::Demo => demo(program),
+        Command::Check { config } => check(program, &config),
+    })
+}
+
+fn check(program: Program, path: &Path) -> Result<(), Failure> {
+    Config::read(path)?;
+    program.note(&format!("{}: well", path.display()));
+    Ok(())
+}
+
+fn run(program: Program, path: &Path) -> Result<(), Failure> {
+    log(program);
+    let config = Config::read(path)?;
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let path = path.to_path_buf();
+    runtime.block_on(async {
+        let (mut end, mut again) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let gate = Gate::begin(config, program, Some(metrics), move || Config::read(&path)).await?;
+        for address in gate.addresses() {
+            tracing::info!(%address, "listens");
+        }
+        if let Some(address) = gate.operator() {
+            tracing::info!(%address, "the operator's pages");
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        loop {
+            tokio::select! {
+                _ = again.recv() => gate.reload(),
+                _ = end.recv() => break,
+                _ = interrupt.recv() => break,
+            }
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        gate.stop().await;
+        Ok(())
+    })
+}
+
+fn demo(program: Program) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let dir = std::env::temp_dir().join(format!("halfkey-demo-{}", std::process::id()));
+    std::fs::create_dir(&dir)?;
+    let say = |line: &str| {
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    };
+    let shown = runtime.block_on(halfkey_gate::demo(program, &dir, say));
+    let _ = std::fs::remove_dir_all(&dir);
+    shown.map_err(Failure::Demo)
+}
+
+fn log(program: Program) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if program.json { log.json().init() } else { log.init() }
+}
