@@ -77,6 +77,11 @@ impl ActivationCode {
         groups.join("-")
     }
 
+    /// The code without groups.
+    pub(super) fn symbols(&self) -> &str {
+        &self.0
+    }
+
     /// A, all that a server keeps of the code:
     /// `prf(Extract("", code), "halfkey/1 activation" ‖ length(4) ‖ server ‖ length(4) ‖ name)`.
     #[must_use]

@@ -61,10 +61,12 @@ mod error;
 mod padding;
 pub mod server;
 pub mod token;
+mod uri;
 
 pub use crate::record::{RejectionCause, RejectionCode};
 pub use activation::{ActivationCode, ActivationCodeError};
 pub use error::{OfferFault, Recoverable, ServerRegistrationError, TokenRegistrationError};
+pub use uri::{EnrolmentUri, EnrolmentUriError, Host};
 
 /// The longest padded form in R2, in bytes.
 pub const MAX_FORM: usize = 16_384;

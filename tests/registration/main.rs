@@ -29,4 +29,5 @@ mod secrecy;
 mod supply;
 mod tampering;
 mod tickets;
+mod uri;
 mod watched;
