@@ -9,6 +9,20 @@ use core::fmt;
 ///
 /// It is for the operator's log and never told to a peer. It must hold no secret. A clone is the same
 /// cause, and only the same cause is equal.
+///
+/// A store of one's own says why it does not answer:
+/// ```
+/// use halfkey::Cause;
+/// use halfkey::port::StoreError;
+/// use std::error::Error;
+///
+/// fn read(path: &str) -> Result<Vec<u8>, StoreError> {
+///     std::fs::read(path).map_err(|error| StoreError::Failed(Cause::new(error)))
+/// }
+///
+/// let Err(error) = read("/no/such/file") else { return };
+/// println!("{error}: {}", error.source().map(ToString::to_string).unwrap_or_default());
+/// ```
 #[derive(Clone)]
 pub struct Cause(Arc<dyn Error + Send + Sync>);
 

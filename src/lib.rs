@@ -88,13 +88,13 @@
 //!     Ok((form.fill([("name", "Alice".into())])?, Credential::None))
 //! };
 //! let outcome = connector.register(TcpStream::connect(address)?, &name, fill)?;
-//! let RegistrationOutcome::Active(registration) = outcome else { panic!("it is granted") };
+//! let RegistrationOutcome::Active(registration) = outcome else { return Err("not decided yet".into()) };
 //! let mut session = connector.open(TcpStream::connect(address)?, &registration.key_id)?;
 //! let mut text = String::new();
 //! session.read_to_string(&mut text)?;
 //! assert_eq!(text, "welcome");
 //! session.close()?;
-//! server.join().expect("the server ends")?;
+//! server.join().map_err(|_| "the server has panicked")??;
 //! # Ok(()) }
 //! # #[cfg(not(feature = "std"))] fn main() {}
 //! ```

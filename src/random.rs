@@ -5,6 +5,25 @@
 /// Steps never reach for ambient randomness; they draw from the source they are handed, so a test
 /// can fix every byte and a device can bring its own generator. A source must fill the whole buffer
 /// with unpredictable bytes or not return: SSK1, SSK2 and every nonce stand on it.
+///
+/// A microcontroller without an operating system brings its hardware generator:
+/// ```
+/// use halfkey::{RandomSource, Secret};
+/// # struct Register;
+/// # impl Register { fn read(&mut self) -> u32 { 7 } }
+///
+/// struct Hardware(Register);
+///
+/// impl RandomSource for Hardware {
+///     fn fill(&mut self, out: &mut [u8]) {
+///         for part in out.chunks_mut(4) {
+///             part.copy_from_slice(&self.0.read().to_ne_bytes()[..part.len()]);
+///         }
+///     }
+/// }
+///
+/// let secret = Secret::random(&mut Hardware(Register));
+/// ```
 pub trait RandomSource {
     /// Fills `out` completely.
     fn fill(&mut self, out: &mut [u8]);

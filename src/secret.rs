@@ -12,6 +12,15 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// [`Secret::expose`], which is easy to find in a review.
 ///
 /// The bytes lie in one allocation for as long as the secret lives, so that moving it leaves no copy behind.
+///
+/// ```
+/// use halfkey::{Secret, SystemRandom};
+///
+/// let secret = Secret::random(&mut SystemRandom);
+/// assert_eq!(format!("{secret:?}"), "Secret(..)"); // never in a log
+/// let kept: [u8; Secret::LEN] = *secret.expose(); // for the file that only this server reads
+/// let again = Secret::new(kept);
+/// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(Box<[u8; Secret::LEN]>);
 

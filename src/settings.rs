@@ -26,6 +26,25 @@ use thiserror::Error;
 /// # assert!(!settings.open_registration);
 /// # Ok(()) }
 /// ```
+///
+/// From a file, with the feature `serde`:
+/// ```
+/// # #[cfg(not(feature = "serde"))] fn main() {}
+/// # #[cfg(feature = "serde")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use halfkey::{Secret, ServerOptions};
+///
+/// let text = r#"
+///     name = "gate.example"
+///     open_registration = false
+///     [[template.fields]]
+///     name = "name"
+///     kind = "user-name"
+/// "#;
+/// let settings = toml::from_str::<ServerOptions>(text)?.settings(&Secret::new([7; 32]))?;
+/// # assert!(!settings.open_registration);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -188,6 +207,19 @@ impl ServerOptions {
 /// Replicas of one server have equal settings. With one store, any of them can then answer R0, R4, S0, a repeated R2, and
 /// with stateless challenges S2. A new R2 goes to the replica that made the offer, which alone holds the private key of
 /// `pk_e`; another answers E0 `restart`. An S2 without a cookie, and records, belong to the stream of their S1.
+///
+/// ```
+/// use halfkey::template::{Field, FieldKind, Template};
+/// use halfkey::{Secret, ServerName, ServerSettings, SystemRandom};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
+/// let master = Secret::random(&mut SystemRandom); // kept, and the same on every replica
+/// let mut settings = ServerSettings::new(ServerName::new("gate.example")?, template, &master);
+/// settings.open_registration = false; // nobody registers without an activation code
+/// settings.session_age = 8 * 3600;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ServerSettings {

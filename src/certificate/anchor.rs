@@ -72,6 +72,23 @@ pub enum AnchorError {
 /// ```
 ///
 /// Suites are numbered in order of strength: `minimumSuite` is the smallest number to be accepted.
+///
+/// ```
+/// use halfkey::ServerName;
+/// use halfkey::certificate::TrustAnchor;
+/// use halfkey::policy::SuiteId;
+/// # use halfkey::port::CertificateAuthority;
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let authority = setting::authority()?;
+/// let anchor = authority.trust_anchor()?
+///     .with_permitted(vec![ServerName::new("bank.example")?])? // and servers below it
+///     .with_minimum_suite(SuiteId::XWing.code());
+/// let text = anchor.to_pem()?; // goes into blank tokens, or is printed
+/// assert_eq!(TrustAnchor::from_pem(&text)?, anchor);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustAnchor {
     name: IssuerName,
@@ -261,6 +278,20 @@ fn permitted_by(constraints: NameConstraints) -> Result<Vec<ServerName>, AnchorE
 
 /// The anchors of a token, one to [`TrustAnchors::MAX`]: several, so that an issuer's key can be
 /// replaced while certificates under the old one are still about.
+///
+/// ```
+/// use halfkey::certificate::TrustAnchors;
+/// # use halfkey::port::CertificateAuthority;
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let (old, new) = (setting::authority()?.trust_anchor()?, setting::authority()?.trust_anchor()?);
+/// let anchors = TrustAnchors::from_pem(&old.to_pem()?)?.with(new)?; // while the issuer changes its key
+/// assert_eq!(anchors.as_slice().len(), 2);
+/// let anchors = anchors.without(&old)?; // once the last old certificate has ended
+/// # assert_eq!(anchors.as_slice().len(), 1);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustAnchors(Vec<TrustAnchor>);
 

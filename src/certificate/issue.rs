@@ -47,6 +47,17 @@ pub enum IssueError {
 }
 
 /// From when until when a certificate is valid, both ends included.
+///
+/// ```
+/// use halfkey::UnixTime;
+/// use halfkey::certificate::Validity;
+///
+/// let now = UnixTime::now();
+/// let year = Validity::lasting(now, 365 * 86_400)?;
+/// let next = Validity::new(year.not_after(), year.not_after().after(365 * 86_400))?;
+/// assert!(next.not_before() > now);
+/// # Ok::<(), halfkey::certificate::IssueError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     not_before: UnixTime,

@@ -62,6 +62,22 @@ pub enum RequestError {
 /// sender holds the offer key, and *not* that it holds P_r or may use the name; the authority must
 /// know from elsewhere whom it is dealing with. Who has somebody else's P_u certified gains nothing
 /// by it: it cannot open what comes.
+///
+/// ```
+/// use halfkey::ServerName;
+/// use halfkey::certificate::CertificateRequest;
+/// use halfkey::policy::SuiteList;
+/// # use halfkey::{SystemRandom, key::OfferKey};
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let (kem_key, offer_key) = (setting::kem_key()?, OfferKey::generate(&mut SystemRandom));
+/// let name = ServerName::new("gate.example")?;
+/// let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
+/// let text = request.to_pem()?; // to the issuer
+/// assert_eq!(CertificateRequest::from_pem(&text)?.name(), &name);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateRequest {
     name: ServerName,

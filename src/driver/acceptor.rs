@@ -19,6 +19,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Accepts connections of tokens, blocking. A clone is the same server, and may work on another thread.
+///
+/// A user with an activation code is registered at once, and any other waits for the operator:
+/// ```
+/// use halfkey::driver::Acceptor;
+/// use halfkey::registration::server::{Decision, EnrolmentProof, EnrolmentRequest, Grant};
+/// use halfkey::{AccessPath, memory::Store};
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let setting::Setting { settings, keys, .. } = setting::Setting::new()?;
+/// let access_path = AccessPath::new("/staff")?; // where the user's entitlements begin
+/// let grant = Grant { user_id: None, access_path, policy: settings.policy.clone() };
+/// let acceptor = Acceptor::builder(settings, keys, Store::new())
+///     .approval(move |request: &EnrolmentRequest| match request.proof {
+///         EnrolmentProof::None => Decision::Wait { retry_after: 3600 },
+///         _ => Decision::Grant(grant.clone()),
+///     })
+///     .build();
+/// # drop(acceptor);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Acceptor {
     hands: Arc<Hands>,
@@ -124,6 +145,24 @@ impl Acceptor {
     /// Ends the open sessions of a key, and returns their number: each when its next record comes, data is written
     /// to it or its stream's time is over. The token is told how its registration stands, and sessions that it
     /// opens from now on are served.
+    ///
+    /// A stolen token is revoked, and nothing is served to it any more:
+    /// ```
+    /// use halfkey::driver::Acceptor;
+    /// use halfkey::memory::Store;
+    /// use halfkey::store::{OperatorError, operation::Revoke};
+    /// use halfkey::{KeyId, UnixTime};
+    ///
+    /// fn revoke(key_id: KeyId, store: &Store, acceptor: &Acceptor) -> Result<usize, OperatorError> {
+    ///     store.run(&Revoke(key_id), UnixTime::now())?; // no new session
+    ///     Ok(acceptor.end_sessions(&key_id)) // and no open one
+    /// }
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    /// # fn main() -> setting::Outcome {
+    /// # let (setting, key_id) = (setting::Setting::new()?, KeyId::new([1; 16]));
+    /// # assert_eq!(revoke(key_id, &setting.store, &setting.acceptor()), Err(OperatorError::NoSuchKey));
+    /// # Ok(()) }
+    /// ```
     pub fn end_sessions(&self, key_id: &KeyId) -> usize {
         self.hands.sessions.end(key_id)
     }
@@ -145,12 +184,35 @@ impl Acceptor {
 
     /// Answers one frame, for transports of one request and one answer: begin with
     /// [`ServerExchange::stateless`].
+    ///
+    /// A token registers over HTTP with three POSTs, whose bodies are R0, R2 and R4:
+    /// ```
+    /// use halfkey::driver::Acceptor;
+    /// use halfkey::exchange::ServerExchange;
+    /// use std::sync::Arc;
+    ///
+    /// /// Answers the body of a POST by the body of a response.
+    /// fn post(acceptor: &Acceptor, peer: &str, body: &[u8]) -> Vec<u8> {
+    ///     let exchange = ServerExchange::stateless(Arc::clone(acceptor.settings()));
+    ///     acceptor.answer(exchange, peer.as_bytes(), body).send.concat()
+    /// }
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    /// # fn main() -> setting::Outcome {
+    /// # assert!(!post(&setting::Setting::new()?.acceptor(), "peer", b"not a frame").is_empty());
+    /// # Ok(()) }
+    /// ```
     pub fn answer(&self, exchange: ServerExchange, peer: &[u8], frame: &[u8]) -> ServerReply {
         let reply = self.hands.perform(exchange.receive(frame, self.hands.moment()), peer);
         if reply.events.iter().any(|event| matches!(event, ServerEvent::Offered)) {
             forget_later(&self.hands);
         }
         reply
+    }
+
+    /// The server's settings.
+    #[must_use]
+    pub fn settings(&self) -> &Arc<ServerSettings> {
+        &self.hands.settings
     }
 
     /// Erases the ephemeral keys that are due, and returns when the next one is. A thread of the acceptor's does it

@@ -187,6 +187,27 @@ impl<S: Read + Write> ClientSession<S> {
     /// Asks for the configuration of an application, has it put in force, and reports back: C0 to C2 (patent
     /// steps 360 to 390). Data that comes meanwhile is read afterwards.
     ///
+    /// ```
+    /// use halfkey::ApplicationName;
+    /// use halfkey::configuration::UserInformation;
+    /// use halfkey::driver::Configured;
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    ///
+    /// # fn main() -> setting::Outcome {
+    /// # let setting = setting::Setting::new()?;
+    /// # let (connector, address) = (halfkey::driver::Connector::builder(setting.token()?).build(), setting.serve()?);
+    /// # let registration = setting::register(&connector, &setting.name, address)?;
+    /// # let mut session = connector.open(std::net::TcpStream::connect(address)?, &registration.key_id)?;
+    /// let application = ApplicationName::new("mail")?;
+    /// let here = UserInformation { location: Some("Hartford".into()), ..UserInformation::default() };
+    /// match session.configure(&application, here)? {
+    ///     Configured::Installed => println!("the function given to `on_configuration` has put it in force"),
+    ///     Configured::Unknown => println!("the server has no configuration of that application"),
+    ///     other => println!("{other:?}"),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ConnectError`]. After an error of the stream's or the channel's the session is over.
     pub fn configure(

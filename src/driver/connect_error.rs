@@ -12,6 +12,21 @@ pub type FillError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The reason why a client does not get on. The token has lost nothing: see
 /// [`Connector::recover`](super::Connector::recover).
+///
+/// An error's own text leaves its causes out. They follow by `source`, each once, as `{:#}` of `anyhow` prints them:
+/// ```
+/// use halfkey::driver::ConnectError;
+/// use std::error::Error;
+/// use std::io;
+///
+/// fn with_causes(error: &dyn Error) -> String {
+///     let causes = std::iter::successors(error.source(), |&cause| cause.source());
+///     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+/// }
+///
+/// let error = ConnectError::from(io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens"));
+/// assert_eq!(with_causes(&error), "the connection: nobody listens");
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {

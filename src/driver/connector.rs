@@ -35,6 +35,28 @@ const TRIES: u32 = 8;
 /// another thread.
 ///
 /// The token is locked while it answers, and never while a frame is awaited.
+///
+/// ```
+/// use halfkey::configuration::token::{Applying, Instruction};
+/// use halfkey::driver::Connector;
+/// use halfkey::port::Token;
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let token = setting::Setting::new()?.token()?;
+/// let connector = Connector::builder(token)
+///     .on_configuration(|application, instruction| match instruction {
+///         Instruction::Install(document) => {
+///             println!("{application}: {} bytes of {}", document.body.len(), document.media_type);
+///             Applying::Applied
+///         }
+///         Instruction::Remove => Applying::Applied,
+///     })
+///     .build();
+/// let held = connector.token().registrations()?; // the token is still at hand
+/// # assert!(held.is_empty());
+/// # Ok(()) }
+/// ```
 pub struct Connector<T> {
     hands: Arc<Hands<T>>,
 }
@@ -129,6 +151,42 @@ impl<T: Token + 'static> Connector<T> {
     /// Registers with `server_name`: R0 to R5 (patent steps 80 to 200). `fill` shows the user who asks and
     /// for what, and gives the form filled in. Attempts whose time is over are abandoned first.
     ///
+    /// ```
+    /// use halfkey::driver::{ConnectError, Connector, RegistrationOutcome};
+    /// use halfkey::registration::{ActivationCode, token::Credential};
+    /// use halfkey::{ServerName, port::Token};
+    /// use std::net::TcpStream;
+    ///
+    /// /// Registers with an activation code that came by letter, and tells how it went.
+    /// fn register(
+    ///     connector: &Connector<impl Token + 'static>,
+    ///     server: &ServerName,
+    ///     stream: TcpStream,
+    ///     code: ActivationCode,
+    /// ) -> Result<String, ConnectError> {
+    ///     let outcome = connector.register(stream, server, |_, form| {
+    ///         Ok((form.fill([("name", "alice".into())])?, Credential::Activation(code)))
+    ///     })?;
+    ///     Ok(match outcome {
+    ///         RegistrationOutcome::Active(registration) => format!("registered as {}", registration.user_id),
+    ///         RegistrationOutcome::Waiting(waiting) => format!("ask again in {} s", waiting.retry.seconds()),
+    ///         RegistrationOutcome::Refused(rejection) => format!("refused: {:?}", rejection.code),
+    ///         RegistrationOutcome::Lost => "another was first".into(),
+    ///     })
+    /// }
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    /// # use halfkey::{SystemRandom, UnixTime, store::operation::IssueCode};
+    /// # fn main() -> setting::Outcome {
+    /// # let setting = setting::Setting::new()?;
+    /// # let (name, code) = ("alice".parse()?, ActivationCode::generate(&mut SystemRandom));
+    /// # let secret = code.secret(&setting.name, &name);
+    /// # setting.store.run(&IssueCode { name, secret, expires: None }, UnixTime::now())?;
+    /// # let (connector, address) = (Connector::builder(setting.token()?).build(), setting.serve()?);
+    /// # let told = register(&connector, &setting.name, TcpStream::connect(address)?, code)?;
+    /// # assert!(told.starts_with("registered"), "{told}");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ConnectError`]. When the connection breaks after R2, the token holds the attempt: go on with
     /// [`Connector::recover`] or [`Connector::resume`].
@@ -211,6 +269,27 @@ impl<T: Token + 'static> Connector<T> {
 
     /// Sends R4 again for a registration whose R5 was lost; one that is active stays so.
     ///
+    /// [`Connector::recover`] does this for all registrations at once; for a single one:
+    /// ```
+    /// use halfkey::driver::Connector;
+    /// use halfkey::record::Progress;
+    /// use halfkey::port::Token;
+    /// use std::net::TcpStream;
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    ///
+    /// # fn main() -> setting::Outcome {
+    /// # let setting = setting::Setting::new()?;
+    /// # let (connector, address) = (Connector::builder(setting.token()?).build(), setting.serve()?);
+    /// let held = connector.token().registrations()?;
+    /// for registration in held {
+    ///     if let Progress::Joined { .. } = registration.progress {
+    ///         let outcome = connector.confirm(TcpStream::connect(address)?, registration)?;
+    ///         println!("{outcome:?}");
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ConnectError`]; the registration is as it was.
     pub fn confirm<S: Read + Write>(
@@ -234,6 +313,28 @@ impl<T: Token + 'static> Connector<T> {
     /// or else opens a session, for each registration that is joined and not active. Attempts whose time is
     /// over are abandoned; requests that wait for the operator are left to wait. Gives one result for each:
     /// a server that is down does not stop the others.
+    ///
+    /// A program calls it when it starts:
+    /// ```
+    /// use halfkey::driver::{Connector, RegistrationOutcome};
+    /// use halfkey::port::{Token, TokenError};
+    /// use std::net::TcpStream;
+    ///
+    /// fn recover(connector: &Connector<impl Token + 'static>) -> Result<(), TokenError> {
+    ///     for end in connector.recover(|server| TcpStream::connect((server.as_str(), 4500)))? {
+    ///         match end.result {
+    ///             Ok(RegistrationOutcome::Active(_)) => println!("{}: registered", end.server_name),
+    ///             Ok(outcome) => println!("{}: {outcome:?}", end.server_name),
+    ///             Err(error) => println!("{}: later, since {error}", end.server_name),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    /// # fn main() -> setting::Outcome {
+    /// # Ok(recover(&Connector::builder(setting::Setting::new()?.token()?).build())?)
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The token's, when it does not say what it holds.
@@ -296,6 +397,27 @@ impl<T: Token + 'static> Connector<T> {
     /// Opens a session with a registration's key: S0 to S3 (patent steps 300 to 350). A joined registration
     /// becomes active by it, a lost one is removed. An alias that is refused is followed by the key id, where
     /// the policy allows that.
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::net::TcpStream;
+    /// use std::time::Duration;
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    ///
+    /// # fn main() -> setting::Outcome {
+    /// # let setting = setting::Setting::new()?;
+    /// # let (connector, address) = (halfkey::driver::Connector::builder(setting.token()?).build(), setting.serve()?);
+    /// # let registration = setting::register(&connector, &setting.name, address)?;
+    /// let stream = TcpStream::connect(address)?;
+    /// stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    /// let mut session = connector.open(stream, &registration.key_id)?;
+    /// session.write_all(b"hello")?;
+    /// let mut answer = [0; 5];
+    /// session.read_exact(&mut answer)?;
+    /// assert_eq!(&answer, b"hello");
+    /// session.close()?; // the server has read everything
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ConnectError`]; [`ConnectError::NotActive`] when the server has proved to say so.

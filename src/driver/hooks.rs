@@ -5,6 +5,27 @@ use crate::registration::server::{Decision, EnrolmentRequest};
 use std::sync::Arc;
 
 /// Decides on enrolment requests: the operator.
+///
+/// Any function of the request is one. An operator with a queue decides on the holder of a ticket, who comes back for
+/// the decision:
+/// ```
+/// use halfkey::driver::Approval;
+/// use halfkey::TicketId;
+/// use halfkey::registration::server::{Decision, EnrolmentRequest};
+/// use std::collections::HashMap;
+/// use std::sync::{Mutex, PoisonError};
+///
+/// /// Decisions that the operator has made on waiting requests (`ListRequests` lists those).
+/// struct Desk(Mutex<HashMap<TicketId, Decision>>);
+///
+/// impl Approval for Desk {
+///     fn decide(&self, request: &EnrolmentRequest) -> Decision {
+///         let decisions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         let decision = request.ticket.as_ref().and_then(|ticket| decisions.get(ticket));
+///         decision.cloned().unwrap_or(Decision::Wait { retry_after: 3600 })
+///     }
+/// }
+/// ```
 pub trait Approval: Send + Sync {
     /// Decides on a request whose proof, if it has one, has been verified.
     fn decide(&self, request: &EnrolmentRequest) -> Decision;
@@ -17,6 +38,33 @@ impl<F: Fn(&EnrolmentRequest) -> Decision + Send + Sync> Approval for F {
 }
 
 /// Looks on, and holds back peers that ask for too much.
+///
+/// A log, and a limit on what costs the server most:
+/// ```
+/// use halfkey::driver::Observer;
+/// use halfkey::exchange::{RequestKind, ServerEvent};
+/// use std::collections::HashMap;
+/// use std::sync::{Mutex, PoisonError};
+///
+/// /// Decapsulations asked for by each peer; a timer clears it every minute.
+/// #[derive(Default)]
+/// struct Watch(Mutex<HashMap<Vec<u8>, u32>>);
+///
+/// impl Observer for Watch {
+///     fn admits(&self, peer: &[u8], kind: RequestKind) -> bool {
+///         let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         let count = asked.entry(peer.to_vec()).or_default();
+///         *count += u32::from(kind == RequestKind::Request);
+///         *count <= 10
+///     }
+///     fn event(&self, peer: &[u8], event: &ServerEvent) {
+///         println!("{}: {event:?}", String::from_utf8_lossy(peer));
+///     }
+/// }
+/// # let watch = Watch::default();
+/// # assert!((0..10).all(|_| watch.admits(b"peer", RequestKind::Request)));
+/// # assert!(!watch.admits(b"peer", RequestKind::Request));
+/// ```
 pub trait Observer: Send + Sync {
     /// Tells whether `peer` may have this done now; otherwise it is told `busy`.
     fn admits(&self, _peer: &[u8], _kind: RequestKind) -> bool {

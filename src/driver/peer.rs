@@ -5,6 +5,14 @@ use std::string::String;
 
 /// Returns a name for the sender at an address, for limits and cookies: an IPv4 address as it is, also where it comes
 /// as an IPv6 one, and the first 64 bits of an IPv6 address, of which one subscriber has at least so many.
+///
+/// ```
+/// use halfkey::driver::peer_name;
+///
+/// assert_eq!(peer_name("192.0.2.7".parse()?), "192.0.2.7");
+/// assert_eq!(peer_name("2001:db8:1:2::7".parse()?), "2001:db8:1:2::/64");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[must_use]
 pub fn peer_name(address: IpAddr) -> String {
     match address.to_canonical() {

@@ -65,6 +65,30 @@ impl<S: Write, E> Shared<S, E> {
 impl<S: Read + Write, E: End> Session<S, E> {
     /// Splits the session into halves that two threads may use. `reader` is a second handle of the same
     /// stream, such as [`TcpStream::try_clone`](std::net::TcpStream::try_clone) gives.
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::net::TcpStream;
+    /// use std::thread;
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    ///
+    /// # fn main() -> setting::Outcome {
+    /// # let setting = setting::Setting::new()?;
+    /// # let (connector, address) = (halfkey::driver::Connector::builder(setting.token()?).build(), setting.serve()?);
+    /// # let registration = setting::register(&connector, &setting.name, address)?;
+    /// let stream = TcpStream::connect(address)?;
+    /// let reader = stream.try_clone()?;
+    /// let (mut read, mut write) = connector.open(stream, &registration.key_id)?.split(reader);
+    /// let writing = thread::spawn(move || {
+    ///     write.write_all(b"hello")?;
+    ///     write.shutdown()
+    /// });
+    /// let mut echo = Vec::new();
+    /// read.read_to_end(&mut echo)?; // on this thread, meanwhile
+    /// assert_eq!(echo, b"hello");
+    /// # writing.join().map_err(|_| "the writer has panicked")??;
+    /// # Ok(()) }
+    /// ```
     pub fn split(self, reader: S) -> (ReadHalf<S, E>, WriteHalf<S, E>) {
         let Self { core, stream, incoming } = self;
         let state = Mutex::new(State { core, writer: Some(stream), busy: false });

@@ -47,6 +47,47 @@ pub struct Taken {
 /// [`io::ErrorKind::UnexpectedEof`]. After a timeout of the stream's, reading and writing go on where they
 /// stopped. A session that the server has ended is [`io::ErrorKind::ConnectionAborted`] on both sides, with a
 /// [`SessionEnded`] inside that says how the registration stands.
+///
+/// ```
+/// use halfkey::driver::{ServerEnd, Session};
+/// use halfkey::session::SessionEnded;
+/// use std::io::{self, ErrorKind, Read, Write};
+///
+/// /// Answers lines until the client closes its side or the server ends the session.
+/// fn talk<S: Read + Write>(mut session: Session<S, ServerEnd>) -> io::Result<()> {
+///     let mut bytes = [0; 1024];
+///     loop {
+///         match session.read(&mut bytes) {
+///             Ok(0) => return session.close().map(drop),
+///             Ok(read) => session.write_all(&bytes[..read])?,
+///             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {
+///                 if let Some(SessionEnded(status)) = error.get_ref().and_then(|end| end.downcast_ref()) {
+///                     println!("the registration is {status}");
+///                 }
+///                 return Err(error);
+///             }
+///             Err(error) => return Err(error),
+///         }
+///     }
+/// }
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+/// # use std::net::{TcpListener, TcpStream};
+/// # fn main() -> setting::Outcome {
+/// # let setting = setting::Setting::new()?;
+/// # let connector = halfkey::driver::Connector::builder(setting.token()?).build();
+/// # let registration = setting::register(&connector, &setting.name, setting.serve()?)?;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let (address, acceptor) = (listener.local_addr()?, setting.acceptor());
+/// # let server = std::thread::spawn(move || {
+/// #     acceptor.accept(listener.accept()?.0, b"peer")?.map_or(Ok(()), talk)
+/// # });
+/// # let mut session = connector.open(TcpStream::connect(address)?, &registration.key_id)?;
+/// # session.write_all(b"hello")?;
+/// # session.read_exact(&mut [0; 5])?;
+/// # session.close()?;
+/// # server.join().map_err(|_| "the server has panicked")??;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Session<S, E> {
     pub(super) core: Core<E>,
@@ -124,6 +165,20 @@ impl<S: Read + Write, E: End> Session<S, E> {
     }
 
     /// Exports key material for another protocol, the same on both sides ([`Channel::export`]).
+    ///
+    /// A cookie that only this client and this server can know:
+    /// ```
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    /// # fn main() -> setting::Outcome {
+    /// # let setting = setting::Setting::new()?;
+    /// # let (connector, address) = (halfkey::driver::Connector::builder(setting.token()?).build(), setting.serve()?);
+    /// # let registration = setting::register(&connector, &setting.name, address)?;
+    /// # let session = connector.open(std::net::TcpStream::connect(address)?, &registration.key_id)?;
+    /// let mut cookie = [0; 16];
+    /// session.export(b"cookie", b"shop.example", &mut cookie)?;
+    /// # assert_ne!(cookie, [0; 16]);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// Those of [`Channel::export`]; [`ChannelError::Closed`] once the session is over.

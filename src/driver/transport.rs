@@ -4,6 +4,24 @@ use crate::wire::MAX_MESSAGE;
 use std::io::{self, Read, Write};
 
 /// Something that carries frames in order, both ways.
+///
+/// A transport that keeps the boundaries of messages, such as a WebSocket or a queue, needs no lengths:
+/// ```
+/// use halfkey::driver::Transport;
+/// use std::io;
+/// use std::sync::mpsc::{Receiver, Sender};
+///
+/// struct Queue(Sender<Vec<u8>>, Receiver<Vec<u8>>);
+///
+/// impl Transport for Queue {
+///     fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+///         self.0.send(frame.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+///     }
+///     fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
+///         Ok(self.1.recv().ok())
+///     }
+/// }
+/// ```
 pub trait Transport {
     /// Sends one frame.
     ///

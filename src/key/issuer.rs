@@ -81,6 +81,16 @@ enum Private {
 ///
 /// RSA signs with RSASSA-PKCS1-v1_5 and SHA-256 (RFC 8017, section 8.2), always blinded; ECDSA with SHA-256 on
 /// P-256 and with SHA-384 on P-384, and with deterministic nonces (RFC 6979).
+///
+/// ```
+/// use halfkey::SystemRandom;
+/// use halfkey::key::IssuerKey;
+///
+/// let key = IssuerKey::generate_p256(&mut SystemRandom)?;
+/// let text = key.to_pkcs8_pem()?; // erased from memory when dropped
+/// assert_eq!(IssuerKey::from_pkcs8_pem(&text)?.public(), key.public());
+/// # Ok::<(), halfkey::key::KeyError>(())
+/// ```
 #[derive(Clone)]
 pub struct IssuerKey {
     private: Private,

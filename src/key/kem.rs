@@ -107,6 +107,16 @@ impl fmt::Debug for KemPublicKey {
 }
 
 /// P_r, with which the server opens SSK1 (patent step 140). Erased from memory when dropped.
+///
+/// ```no_run
+/// use halfkey::SystemRandom;
+/// use halfkey::key::{DEFAULT_RSA_BITS, KemPrivateKey};
+///
+/// let key = KemPrivateKey::generate(DEFAULT_RSA_BITS, &mut SystemRandom)?; // takes seconds
+/// let text = key.to_pkcs8_pem()?; // erased from memory when dropped
+/// assert_eq!(KemPrivateKey::from_pkcs8_pem(&text)?.public(), key.public());
+/// # Ok::<(), halfkey::key::KeyError>(())
+/// ```
 #[derive(Clone)]
 pub struct KemPrivateKey {
     rsa: rsa::PrivateKey,

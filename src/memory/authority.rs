@@ -41,6 +41,23 @@ struct Issued {
 /// Nothing is durable by itself: after each [`CertificateAuthority::issue`],
 /// [`CertificateAuthority::revoke`] and [`CertificateAuthority::revocation_list`], save
 /// [`Self::state`]; the key, in PKCS#8, apart from it.
+///
+/// ```
+/// use halfkey::certificate::IssuerName;
+/// use halfkey::key::IssuerKey;
+/// use halfkey::memory::Authority;
+/// use halfkey::SystemRandom;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let name = IssuerName::common_name("Example Issuer")?;
+/// let key = IssuerKey::generate_ed25519(&mut SystemRandom)?;
+/// let (kept_key, authority) = (key.to_pkcs8_pem()?, Authority::root(name.clone(), key)?);
+/// let kept = authority.state()?; // after each certificate and each list
+///
+/// let again = Authority::root(name, IssuerKey::from_pkcs8_pem(&kept_key)?)?.with_state(&kept)?;
+/// assert_eq!(again.public_key(), authority.public_key());
+/// # Ok(()) }
+/// ```
 pub struct Authority {
     key: IssuerKey,
     name: IssuerName,

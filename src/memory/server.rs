@@ -27,6 +27,30 @@ const ISSUED_FOR: u64 = 60;
 /// Ephemeral keys are never anywhere else: after a restart the offers made before are not known any
 /// more, and tokens start again. One lock guards the random source and the
 /// ephemeral keys; it is not held while RSA works.
+///
+/// ```
+/// use halfkey::memory::Server;
+/// use halfkey::{Secret, ServerName, ServerSettings, SystemRandom};
+/// # use halfkey::certificate::{CertificateRequest, Validity};
+/// # use halfkey::{UnixTime, key::OfferKey, policy::SuiteList, port::CertificateAuthority};
+/// # use halfkey::template::{Field, FieldKind, Template};
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let (name, random) = (ServerName::new("gate.example")?, &mut SystemRandom);
+/// # let (kem_key, offer_key) = (setting::kem_key()?, OfferKey::generate(random));
+/// # let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
+/// # let chain = setting::authority()?.issue(&request, Validity::lasting(UnixTime::now(), 3600)?, random)?;
+/// # let template = Template::new(vec![Field::required("name", FieldKind::UserName)])?;
+/// # let master = Secret::random(random);
+/// let settings = ServerSettings::new(name, template, &master);
+/// let server = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom)?;
+/// for certificate in server.certificates() {
+///     println!("{:?} ends at {}", certificate.serial, certificate.not_after.as_secs());
+/// }
+/// # Ok(()) }
+/// ```
+/// [`ServerFiles`](crate::server_files::ServerFiles) makes one from the files of a directory.
 pub struct Server {
     inner: Mutex<Inner>,
     name: ServerName,

@@ -12,6 +12,18 @@ pub use suite::{SuiteId, SuiteList};
 
 /// Permissions of a registration. They arrive inside R3, both sides keep them, and a renewal never weakens
 /// them.
+///
+/// A key for a year, without the suites that a quantum computer breaks:
+/// ```
+/// use halfkey::policy::{Policy, SuiteId, SuiteList};
+///
+/// let policy = Policy {
+///     suites: SuiteList::only(SuiteId::XWing),
+///     lifetime: Some(365 * 86_400),
+///     ..Policy::default()
+/// };
+/// assert!(policy.no_weaker_than(&Policy::default()));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Policy {
     /// The modes allowed.

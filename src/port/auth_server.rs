@@ -84,6 +84,23 @@ pub struct Decapsulated {
 /// Methods take `&self`: one server answers many tokens at once. An implementation over an HSM may
 /// block; an asynchronous one is asked through the suspended states instead and never implements
 /// this trait.
+///
+/// Drivers erase ephemeral keys when they are due; a program that runs exchanges without a driver asks for it:
+/// ```
+/// use halfkey::UnixTime;
+/// use halfkey::port::AuthServer;
+/// use std::time::Duration;
+///
+/// /// Erases what is due, and tells how long to wait until the next time.
+/// fn tidy(keys: &dyn AuthServer) -> Duration {
+///     let now = UnixTime::now();
+///     Duration::from_secs(keys.forget(now).map_or(60, |due| due.since(now)))
+/// }
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+/// # fn main() -> setting::Outcome {
+/// # assert_eq!(tidy(&setting::Setting::new()?.keys), Duration::from_secs(60));
+/// # Ok(()) }
+/// ```
 pub trait AuthServer: Send + Sync {
     /// What to offer to a token that speaks `suites` (best first). Issues one ephemeral key for at
     /// most 60 s, and keeps its private half, in volatile memory only, until the last offer made

@@ -35,6 +35,30 @@ pub enum AuthorityError {
 /// applicant may have the name and holds P_r, the authority must know before it is asked to
 /// [`Self::issue`]; a [`CertificateRequest`] proves neither. `contract::certificate_authority` tests an
 /// implementation.
+///
+/// A server's certificate is issued and, when its keys are stolen, taken back:
+/// ```
+/// use halfkey::certificate::{CertificateError, Revocation, RevocationDepth, Validity, verify};
+/// use halfkey::port::CertificateAuthority;
+/// use halfkey::{SystemRandom, UnixTime};
+/// # use halfkey::{certificate::CertificateRequest, key::OfferKey, policy::SuiteList};
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let (mut authority, random, now) = (setting::authority()?, &mut SystemRandom, UnixTime::now());
+/// # let (name, kem_key, offer_key) = ("gate.example".parse()?, setting::kem_key()?, OfferKey::generate(random));
+/// # let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
+/// let chain = authority.issue(&request, Validity::lasting(now, 365 * 86_400)?, random)?;
+/// authority.revoke(chain.leaf().serial(), now)?;
+/// let list = authority.revocation_list(now, random)?;
+///
+/// // The server staples the list to its offers, or tokens are given it:
+/// let wanted = Revocation::lists([list.as_der()], RevocationDepth::Leaf);
+/// let anchors = authority.trust_anchor()?.into();
+/// let verified = verify(&chain.as_der(), &anchors, &name, now, &wanted);
+/// assert!(matches!(verified, Err(CertificateError::Revoked)));
+/// # Ok(()) }
+/// ```
 pub trait CertificateAuthority: Send {
     /// The name and key that tokens embed to believe this authority: its own, or those of the
     /// authority at the top of its chains. Always the same. Tokens made from a wrong answer

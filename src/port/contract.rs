@@ -1,5 +1,39 @@
 //! Contracts of the ports, for authors of implementations to run.
 //!
+//! The tests of an implementation run the contract of its port:
+//! ```
+//! use halfkey::port::contract::{self, Seed, ServerUnderTest};
+//! use halfkey::port::{EntitlementStore, Token};
+//! use halfkey::store::{Subject, operation::{Entitle, IssueCode}};
+//! use halfkey::{SystemRandom, UnixTime};
+//! # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+//!
+//! # fn main() -> setting::Outcome {
+//! # let (setting, server_key, now) = (setting::Setting::new()?, setting::kem_key()?, UnixTime::now());
+//! // A token: a blank one for each part of the contract.
+//! let mut blank = || -> Box<dyn Token> { Box::new(setting.blank()) };
+//! contract::token(&mut blank, &server_key, &mut SystemRandom)?;
+//!
+//! // A store: an empty one, but for the seed.
+//! let mut seeded = |seed: &Seed<'_>| -> Box<dyn EntitlementStore> {
+//!     let (store, (name, secret)) = (halfkey::memory::Store::new(), seed.code);
+//!     let (name, secret) = (name.clone(), secret.clone());
+//!     store.run(&IssueCode { name, secret, expires: None }, now).ok();
+//!     let (user, application, document) = seed.entitled;
+//!     let entitle = Entitle::new(Subject::User(user.clone()), application.clone(), document.clone());
+//!     store.run(&entitle, now).ok(); // a store without its seed breaks the contract soon enough
+//!     Box::new(store)
+//! };
+//! contract::entitlement_store(&mut seeded)?;
+//!
+//! // A holder of a server's keys.
+//! let (name, anchors) = (&setting.name, &setting.anchors);
+//! let (server, offer_ttl) = (&setting.keys, setting.settings.offer_ttl);
+//! let test = ServerUnderTest { server, name, anchors, offer_ttl, now };
+//! contract::auth_server(&test, &mut SystemRandom)?;
+//! # Ok(()) }
+//! ```
+//!
 //! Each function runs the whole contract of one port against implementations that it is given, and
 //! names the first clause found broken. What cannot be seen through the port (whether a write is
 //! durable, whether a comparison takes constant time) the author has to see to alone.

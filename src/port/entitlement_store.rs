@@ -181,6 +181,25 @@ pub enum ReportResult {
 ///
 /// Each method is one transaction. The price of a wrong answer stands with each; a store that
 /// cannot answer says so with [`StoreError`] rather than guess.
+///
+/// The trait is object-safe, so a program may choose its store when it starts:
+/// ```
+/// use halfkey::driver::{Acceptor, AcceptorBuilder};
+/// use halfkey::memory::Store;
+/// use halfkey::port::{AuthServer, EntitlementStore};
+/// use halfkey::ServerSettings;
+/// use std::sync::Arc;
+///
+/// fn begin(settings: ServerSettings, keys: impl AuthServer + 'static, kept: Option<Store>) -> AcceptorBuilder {
+///     let store: Arc<dyn EntitlementStore> = match kept {
+///         Some(store) => Arc::new(store), // or an `sqlite::Store`
+///         None => Arc::new(Store::new()),
+///     };
+///     Acceptor::builder(settings, keys, store)
+/// }
+/// # fn main() {}
+/// ```
+/// `examples/custom_store.rs` implements the trait.
 pub trait EntitlementStore: Send + Sync {
     /// R3 as it was sent for the request with this hash, if it was, until its `keep_until`.
     ///

@@ -4,6 +4,29 @@
 //! way: by a blocking port ([`StoreQuestion::ask`]), by an asynchronous one ([`StoreQuestion::ask_async`]),
 //! or on another thread or machine. One table spells each question of a store once: its name, the verb of
 //! the port, what it carries and what comes back.
+//!
+//! A server of its own kind, whose store is asynchronous and whose keys block:
+//! ```
+//! use halfkey::exchange::{ServerReply, ServerTurn};
+//! use halfkey::port::{AuthServer, question::AsyncEntitlementStore};
+//! use halfkey::registration::server::Decision;
+//!
+//! async fn perform(
+//!     mut turn: ServerTurn,
+//!     store: &impl AsyncEntitlementStore,
+//!     keys: &dyn AuthServer,
+//! ) -> ServerReply {
+//!     loop {
+//!         turn = match turn {
+//!             ServerTurn::Store(need) => need.ask_async(store).await,
+//!             ServerTurn::Keys(need) => need.ask(keys), // better on another thread
+//!             ServerTurn::Operator(need) => need.supply(Decision::Wait { retry_after: 3600 }),
+//!             ServerTurn::Done(reply) => return reply,
+//!         };
+//!     }
+//! }
+//! # fn main() {}
+//! ```
 
 pub use super::answered::{Answered, Question};
 use super::auth_server::{Decapsulated, OfferMaterial};

@@ -84,6 +84,31 @@ impl TokenError {
 ///
 /// Every method that changes something is one transaction: durable when it returns `Ok`, as though
 /// never called when it returns `Err`.
+///
+/// A program shows its user what is on a token:
+/// ```
+/// use halfkey::port::{Token, TokenError};
+/// use halfkey::record::{Attempt, Progress};
+///
+/// fn show(token: &dyn Token) -> Result<(), TokenError> {
+///     for registration in token.registrations()? {
+///         let active = registration.progress == Progress::Active;
+///         println!("{} {}{}", registration.server_name, registration.user_id, if active { "" } else { " ..." });
+///     }
+///     for attempt in token.attempts()? {
+///         match attempt {
+///             Attempt::InFlight(attempt) => println!("{} has not answered", attempt.server_name),
+///             Attempt::Waiting(waiting) => println!("{} has not decided", waiting.server_name),
+///         }
+///     }
+///     Ok(())
+/// }
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+/// # fn main() -> setting::Outcome {
+/// # Ok(show(&setting::Setting::new()?.token()?)?)
+/// # }
+/// ```
+/// `examples/hsm_token.rs` implements the trait over a device that keeps the keys.
 pub trait Token: Send {
     /// P_i: whom the token trusts to certify servers (patent step 60).
     ///

@@ -17,6 +17,18 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 ///
 /// The library makes the codes, so a slow hash is not needed: nobody guesses 80 random bits.
 /// Shorter codes that people choose are refused by this type; they would need a PAKE.
+///
+/// ```
+/// use halfkey::registration::{ActivationCode, token::Credential};
+/// use halfkey::SystemRandom;
+///
+/// let code = ActivationCode::generate(&mut SystemRandom);
+/// println!("{}", code.reveal()); // such as RCP1-7ZCG-GZFR-CQ3B, for a letter
+///
+/// let typed = code.reveal().to_lowercase().replace('-', " ");
+/// let credential = Credential::Activation(ActivationCode::parse(&typed)?); // goes with the form
+/// # Ok::<(), halfkey::registration::ActivationCodeError>(())
+/// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct ActivationCode(String);
 

@@ -12,6 +12,21 @@ use minicbor::{Decoder, Encoder};
 ///
 /// A label is one line of 1 to 64 bytes of UTF-8 in NFC. Spaces around it are dropped, and runs of spaces in
 /// it become one, as RFC 8266 does with nicknames. Two registrations may have the same label.
+///
+/// ```
+/// use halfkey::software::Label;
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let setting = setting::Setting::new()?;
+/// # let connector = halfkey::driver::Connector::builder(setting.token()?).build();
+/// # let registration = setting::register(&connector, &setting.name, setting.serve()?)?;
+/// let mut token = connector.token();
+/// token.rename(&registration.key_id, Some(Label::new("  Savings   account ")?))?;
+/// let label = token.label(&registration.key_id)?;
+/// assert_eq!(label.as_ref().map(Label::as_str), Some("Savings account"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label(String);
 

@@ -252,6 +252,27 @@ impl SoftwareToken {
 
     /// Replaces a forgotten or blocked PIN by `new`, and unlocks the token.
     ///
+    /// ```
+    /// # use halfkey::software::SoftwareToken;
+    /// # use halfkey::software::PinSettings;
+    /// use halfkey::software::{UnblockError, UnblockingCode};
+    /// # use halfkey::SystemRandom;
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    ///
+    /// # fn main() -> setting::Outcome {
+    /// # let (anchors, pin) = (setting::Setting::new()?.anchors, "1234".into());
+    /// # let new = SoftwareToken::new(anchors, &pin, PinSettings::for_tests(), Box::new(SystemRandom))?;
+    /// # let (mut token, code) = new;
+    /// # let typed = code.reveal().to_lowercase();
+    /// let code: UnblockingCode = typed.parse()?;
+    /// match token.unblock(&code, &"a new PIN".into()) {
+    ///     Ok(()) => assert!(!token.is_locked()),
+    ///     Err(UnblockError::WrongCode) => println!("that is the code of another token"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`UnblockError`].
     pub fn unblock(&mut self, code: &UnblockingCode, new: &SecretString) -> Result<(), UnblockError> {

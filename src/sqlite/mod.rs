@@ -1,14 +1,19 @@
 //! An entitlement store in a file of SQLite: for one machine, with any number of processes.
 //!
-//! ```no_run
+//! ```
 //! use halfkey::sqlite::Store;
 //! use halfkey::store::{StorageKeys, UniqueNames};
 //! use halfkey::{Secret, SystemRandom};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let key = Secret::random(&mut SystemRandom); // keep it, apart from the database
-//! let store = Store::create("halfkey.db", StorageKeys::new(key.clone()), UniqueNames::Always)?;
+//! # let dir = std::env::temp_dir().join(format!("halfkey-doc-{}", std::process::id()));
+//! # std::fs::create_dir(&dir)?;
+//! # let path = dir.join("halfkey.db");
+//! let store = Store::create(&path, StorageKeys::new(key.clone()), UniqueNames::Always)?; // once
 //! drop(store);
-//! let store = Store::open("halfkey.db", StorageKeys::new(key))?;
+//! let store = Store::open(&path, StorageKeys::new(key))?; // from then on
+//! # drop(store);
+//! # std::fs::remove_dir_all(&dir)?;
 //! # Ok(())
 //! # }
 //! ```

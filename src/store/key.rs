@@ -23,6 +23,16 @@ use core::fmt;
 /// 3. a minute later it performs [`Reseal`](crate::store::operation::Reseal), which is refused while a server has said so. From then on all
 ///    seal with the new key. It runs through all tables, and again until it finds no more;
 /// 4. the old key is taken away.
+///
+/// ```
+/// use halfkey::store::StorageKeys;
+/// use halfkey::{Secret, SystemRandom};
+///
+/// let (old, new) = (Secret::random(&mut SystemRandom), Secret::random(&mut SystemRandom));
+/// let keys = StorageKeys::new(old.clone()).and(new.clone()); // on every server, first
+/// let turned = StorageKeys::new(new).and(old); // in the program that announces and reseals
+/// assert_ne!(keys.current_id(), turned.current_id());
+/// ```
 #[derive(Clone)]
 pub struct StorageKeys {
     current: StorageKey,

@@ -23,6 +23,28 @@ pub use standard::{X25519, XWING};
 
 /// Cryptography for one run of the protocol. `parts` are hashed as their plain concatenation; the
 /// callers see to it that it is unambiguous.
+///
+/// A suite for private use, whose ephemeral KEM is another suite's:
+/// ```
+/// use halfkey::policy::SuiteId;
+/// use halfkey::suite::{Kem, Suite, X25519};
+///
+/// struct Ours;
+///
+/// impl Suite for Ours {
+///     fn id(&self) -> SuiteId {
+///         SuiteId::Private(0xFF01)
+///     }
+///     fn kem(&self) -> &'static dyn Kem {
+///         X25519.kem()
+///     }
+/// }
+///
+/// static SUITES: &[&dyn Suite] = &[&Ours, &X25519]; // for `ConnectorBuilder::suites` and `ServerSettings::suites`
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// halfkey::suite::conformance::check(&Ours, &mut halfkey::SystemRandom)?; // in a test, with the feature `contract`
+/// # Ok(()) }
+/// ```
 pub trait Suite: Send + Sync {
     /// Returns the code point that stands for this suite in messages and transcripts.
     fn id(&self) -> SuiteId;

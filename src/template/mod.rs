@@ -1,5 +1,24 @@
 //! The registration template and the form that fills it (patent steps 90 and 100).
 //!
+//! ```
+//! use halfkey::template::{Field, FieldKind, Template};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let template = Template::new(vec![
+//!     Field::required("name", FieldKind::UserName).labelled("Your name"),
+//!     Field::optional("branch", FieldKind::Text { max_len: 64 }).labelled("Branch"),
+//!     Field::required("terms", FieldKind::Boolean).labelled("I accept the terms"),
+//! ])?;
+//! let form = template.fill([("name", "Alice".into()), ("terms", true.into())])?;
+//! assert_eq!(template.check(&form).map(|name| name.to_string()), Ok("alice".into()));
+//!
+//! let Err(wrong) = template.fill([("name", "".into())]) else { return Err("it is wrong".into()) };
+//! for (field, error) in wrong.0 {
+//!     println!("{field}: {error}"); // ask again, field by field
+//! }
+//! # Ok(()) }
+//! ```
+//!
 //! Both sides normalise and check by the same rules: the token when the user fills the form in, the
 //! server when it arrives. What a form says is what the user meant, or it is refused field by field.
 

@@ -29,6 +29,40 @@ const RETRY_SECS: u32 = 300;
 ///
 /// Work that a frame has begun runs to its end in a task of its own, also when the future that waits for it is
 /// dropped: what was committed stays so, and the token that sends its message again gets the same answer.
+///
+/// ```
+/// use halfkey::memory::Store;
+/// use halfkey::port::AuthServer;
+/// use halfkey::registration::server::{Decision, EnrolmentRequest};
+/// use halfkey::tokio::{Acceptor, AsyncApproval, Limits, OffExecutor, peer_name};
+/// use halfkey::ServerSettings;
+/// use std::time::Duration;
+/// use tokio::net::TcpListener;
+///
+/// /// Serves until the program is told to stop, and gives open sessions ten seconds to end.
+/// async fn serve(
+///     settings: ServerSettings,
+///     keys: impl AuthServer + 'static,
+///     approval: impl AsyncApproval,
+///     listener: TcpListener,
+///     stop: impl Future,
+/// ) {
+///     let mut limits = Limits::default();
+///     limits.connections = 1_000;
+///     let acceptor = Acceptor::builder(settings, keys, OffExecutor::new(Store::new()))
+///         .approval_async(approval)
+///         .limits(limits)
+///         .build();
+///     let accepting = async {
+///         while let Ok((stream, peer)) = listener.accept().await {
+///             let acceptor = acceptor.clone();
+///             tokio::spawn(async move { acceptor.accept(stream, peer_name(peer.ip())).await.map(drop) });
+///         }
+///     };
+///     tokio::select! { _ = accepting => {}, _ = stop => {} }
+///     acceptor.shutdown(Duration::from_secs(10)).await;
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Acceptor {
     serving: Arc<Serving>,
@@ -134,6 +168,20 @@ impl Acceptor {
 
     /// Answers one frame, for transports of one request and one answer: begin each conversation with
     /// [`ServerExchange::stateless`]. The answer has no frame where a port has panicked.
+    ///
+    /// Registration by POST, with axum: R0, R2 and R4 are the bodies of requests, R1, R3 and R5 those of responses.
+    /// ```
+    /// use halfkey::exchange::ServerExchange;
+    /// use halfkey::tokio::{Acceptor, peer_name};
+    /// use std::net::SocketAddr;
+    /// use std::sync::Arc;
+    ///
+    /// // async fn register(State(acceptor): State<Acceptor>, ConnectInfo(peer): ConnectInfo<SocketAddr>, body: Bytes)
+    /// async fn register(acceptor: Acceptor, peer: SocketAddr, body: Vec<u8>) -> Vec<u8> {
+    ///     let exchange = ServerExchange::stateless(Arc::clone(acceptor.settings()));
+    ///     acceptor.answer(exchange, peer_name(peer.ip()).as_bytes(), &body).await.send.concat()
+    /// }
+    /// ```
     pub async fn answer(&self, exchange: ServerExchange, peer: &[u8], frame: &[u8]) -> ServerReply {
         let moment = Moment::at((self.serving.clock)());
         match exchange.receive(frame, moment) {

@@ -27,6 +27,29 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// The token is asked on threads for blocking work, under a lock that is held for one turn at a time. Every
 /// future may be dropped at any await point: what the token has stored by then is recovered by
 /// [`Connector::recover`].
+///
+/// ```
+/// use halfkey::configuration::token::{Applying, Instruction};
+/// use halfkey::tokio::{Connector, Timeouts};
+/// use std::time::Duration;
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let token = setting::Setting::new()?.token()?;
+/// let mut timeouts = Timeouts::default();
+/// timeouts.answer = Duration::from_secs(20);
+/// let connector = Connector::builder(token)
+///     .timeouts(timeouts)
+///     .on_configuration_async(async |application, instruction| {
+///         if let Instruction::Install(document) = instruction {
+///             println!("{application}: {} bytes", document.body.len());
+///         }
+///         Applying::Applied
+///     })
+///     .build();
+/// # drop(connector);
+/// # Ok(()) }
+/// ```
 pub struct Connector<T> {
     calling: Arc<Calling<T>>,
 }
@@ -145,6 +168,40 @@ impl<T: Token + 'static> Connector<T> {
     /// Registers with `server_name`: R0 to R5 (patent steps 80 to 200). `fill` shows the user who asks and
     /// for what, and gives the form filled in. Attempts whose time is over are abandoned first.
     ///
+    /// ```
+    /// use halfkey::ServerName;
+    /// use halfkey::port::Token;
+    /// use halfkey::registration::token::Credential;
+    /// use halfkey::tokio::{Connector, FillError, RegistrationOutcome};
+    /// use tokio::io::{AsyncRead, AsyncWrite};
+    ///
+    /// async fn register(
+    ///     connector: &Connector<impl Token + 'static>,
+    ///     server: &ServerName,
+    ///     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    /// ) -> Result<String, FillError> {
+    ///     let outcome = connector.register(stream, server, |server, form| async move {
+    ///         println!("{} asks for {} fields", server.name(), form.fields.len()); // await the user here
+    ///         Ok((form.fill([("name", "alice".into())])?, Credential::None))
+    ///     });
+    ///     Ok(match outcome.await? {
+    ///         RegistrationOutcome::Active(registration) => format!("registered as {}", registration.user_id),
+    ///         RegistrationOutcome::Waiting(waiting) => format!("ask again in {} s", waiting.retry.seconds()),
+    ///         RegistrationOutcome::Refused(rejection) => format!("refused: {:?}", rejection.code),
+    ///         RegistrationOutcome::Lost => "another was first".into(),
+    ///     })
+    /// }
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    /// # mod on_tokio { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/on_tokio.rs")); }
+    /// # #[tokio::main]
+    /// # async fn main() -> setting::Outcome {
+    /// # let setting = setting::Setting::new()?;
+    /// # let (connector, acceptor) = (Connector::builder(setting.token()?).build(), on_tokio::acceptor(&setting));
+    /// # let told = register(&connector, &setting.name, on_tokio::connect(&acceptor)).await?;
+    /// # assert!(told.starts_with("registered"), "{told}");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ConnectError`]. When the connection breaks after R2, or the future is dropped, the token holds the
     /// attempt: go on with [`Connector::recover`] or [`Connector::resume`].
@@ -251,6 +308,30 @@ impl<T: Token + 'static> Connector<T> {
     /// Gives one result for each attempt: a server that is down does not stop the others, and what is not
     /// finished is still held.
     ///
+    /// A program calls it when it starts:
+    /// ```
+    /// use halfkey::port::Token;
+    /// use halfkey::tokio::{ConnectError, Connector, RegistrationOutcome};
+    /// use tokio::net::TcpStream;
+    ///
+    /// async fn recover(connector: &Connector<impl Token + 'static>) -> Result<(), ConnectError> {
+    ///     let connect = |server: halfkey::ServerName| async move { TcpStream::connect((server.as_str(), 4500)).await };
+    ///     for end in connector.recover(connect).await? {
+    ///         match end.result {
+    ///             Ok(RegistrationOutcome::Active(_)) => println!("{}: registered", end.server_name),
+    ///             Ok(outcome) => println!("{}: {outcome:?}", end.server_name),
+    ///             Err(error) => println!("{}: later, since {error}", end.server_name),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    /// # #[tokio::main]
+    /// # async fn main() -> setting::Outcome {
+    /// # Ok(recover(&Connector::builder(setting::Setting::new()?.token()?).build()).await?)
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ConnectError::Token`] when the token does not say what it holds.
     pub async fn recover<S, C, A>(&self, mut connect: C) -> Result<Vec<Recovered>, ConnectError>
@@ -322,6 +403,28 @@ impl<T: Token + 'static> Connector<T> {
     /// Opens a session with a registration's key: S0 to S3 (patent steps 300 to 350). A joined registration
     /// becomes active by it, a lost one is removed. An alias that is refused is followed by the key id, where
     /// the policy allows that.
+    ///
+    /// ```
+    /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    /// # mod on_tokio { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/on_tokio.rs")); }
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> setting::Outcome {
+    /// # let setting = setting::Setting::new()?;
+    /// # let acceptor = on_tokio::acceptor(&setting);
+    /// # let connector = halfkey::tokio::Connector::builder(setting.token()?).build();
+    /// # let registration = on_tokio::register(&connector, &setting, &acceptor).await?;
+    /// # let stream = on_tokio::connect(&acceptor);
+    /// let mut session = connector.open(stream, &registration.key_id).await?;
+    /// session.write_all(b"hello").await?;
+    /// session.flush().await?; // writing fills a buffer
+    /// let mut answer = [0; 5];
+    /// session.read_exact(&mut answer).await?;
+    /// assert_eq!(&answer, b"hello");
+    /// session.close().await?; // the server has read everything
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ConnectError`]; [`ConnectError::NotActive`] when the server has proved to say so.

@@ -83,6 +83,32 @@ where
 ///
 /// It does not keep the session open: once the session is dropped, everything asked of it is
 /// [`io::ErrorKind::BrokenPipe`].
+///
+/// A client asks for a configuration while another task has the stream:
+/// ```
+/// use halfkey::configuration::UserInformation;
+/// use halfkey::tokio::ClientHandle;
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+/// # mod on_tokio { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/on_tokio.rs")); }
+///
+/// # #[tokio::main]
+/// # async fn main() -> setting::Outcome {
+/// # let setting = setting::Setting::new()?;
+/// # let acceptor = on_tokio::acceptor(&setting);
+/// # let connector = halfkey::tokio::Connector::builder(setting.token()?).build();
+/// # let registration = on_tokio::register(&connector, &setting, &acceptor).await?;
+/// # let stream = on_tokio::connect(&acceptor);
+/// # let mut session = connector.open(stream, &registration.key_id).await?;
+/// let handle: ClientHandle = session.handle();
+/// let asking = tokio::spawn(async move {
+///     handle.configure(&"mail".parse()?, UserInformation::default()).await.map_err(setting::Failure::from)
+/// });
+/// session.write_all(b"hello").await?; // goes on meanwhile
+/// println!("{:?}", asking.await??); // `Unknown`, unless an operator entitles the user
+/// # session.close().await?;
+/// # Ok(()) }
+/// ```
 pub struct Handle<E: End> {
     control: Weak<dyn Control<E>>,
     facts: Facts<E>,

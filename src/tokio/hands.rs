@@ -16,6 +16,23 @@ use tokio::task::spawn_blocking;
 
 /// A blocking store for asynchronous programs: each question is answered on one of tokio's threads for
 /// blocking work, and is answered to its end even when nobody waits for the answer any more.
+///
+/// ```
+/// use halfkey::memory::Store;
+/// use halfkey::store::operation::Count;
+/// use halfkey::tokio::{Acceptor, OffExecutor};
+/// use halfkey::UnixTime;
+/// use std::sync::Arc;
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let setting::Setting { settings, keys, .. } = setting::Setting::new()?;
+/// let store = Arc::new(Store::new()); // the operator's part of the program has it, too
+/// let acceptor = Acceptor::builder(settings, keys, OffExecutor::shared(store.clone())).build();
+/// println!("{:?}", store.run(&Count, UnixTime::now())?);
+/// # drop(acceptor);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct OffExecutor<S>(Arc<S>);
 
@@ -140,6 +157,28 @@ impl Keys {
 }
 
 /// Decides on enrolment requests, in its own time.
+///
+/// Any asynchronous function of the request is one:
+/// ```
+/// use halfkey::registration::server::{Decision, EnrolmentRequest};
+/// use halfkey::tokio::AsyncApproval;
+/// use tokio::sync::{mpsc, oneshot};
+///
+/// type Asked = (EnrolmentRequest, oneshot::Sender<Decision>);
+///
+/// /// Asks an operator at the other end of a channel. The token is told to come back where none answers.
+/// fn operator(desk: mpsc::Sender<Asked>) -> impl AsyncApproval {
+///     move |request| {
+///         let desk = desk.clone();
+///         async move {
+///             let (answer, decision) = oneshot::channel();
+///             let _ = desk.send((request, answer)).await;
+///             decision.await.unwrap_or(Decision::Wait { retry_after: 600 })
+///         }
+///     }
+/// }
+/// # let _ = operator;
+/// ```
 pub trait AsyncApproval: Send + Sync + 'static {
     /// Decides on a request whose proof, if it has one, has been verified.
     fn decide(&self, request: EnrolmentRequest) -> impl Future<Output = Decision> + Send;

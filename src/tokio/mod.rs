@@ -1,20 +1,15 @@
 //! Drivers for asynchronous programs on tokio: [`Acceptor`] for a server, [`Connector`] for a token, and a
 //! [`Session`] that is a byte stream.
 //!
-//! ```no_run
-//! use halfkey::memory::Store;
-//! use halfkey::port::{AuthServer, Token};
-//! use halfkey::registration::{server::Decision, token::Credential};
-//! use halfkey::tokio::{Acceptor, Connector, FillError, OffExecutor, RegistrationOutcome, peer_name};
-//! use halfkey::{ServerName, ServerSettings};
+//! ```
+//! use halfkey::registration::token::Credential;
+//! use halfkey::tokio::{Acceptor, Connector, FillError, RegistrationOutcome, peer_name};
+//! use halfkey::{ServerName, port::Token};
+//! use std::{io, net::SocketAddr};
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //! use tokio::net::{TcpListener, TcpStream};
 //!
-//! async fn serve(settings: ServerSettings, keys: impl AuthServer + 'static) -> std::io::Result<()> {
-//!     let acceptor = Acceptor::builder(settings, keys, OffExecutor::new(Store::new()))
-//!         .approval(|_: &_| Decision::Wait { retry_after: 60 })
-//!         .build();
-//!     let listener = TcpListener::bind("[::]:7711").await?;
+//! async fn serve(acceptor: Acceptor, listener: TcpListener) -> io::Result<()> {
 //!     loop {
 //!         let ((stream, peer), acceptor) = (listener.accept().await?, acceptor.clone());
 //!         tokio::spawn(async move {
@@ -26,19 +21,28 @@
 //!     }
 //! }
 //!
-//! async fn call(token: impl Token + 'static, server: ServerName) -> Result<(), FillError> {
+//! async fn call(token: impl Token + 'static, server: ServerName, at: SocketAddr) -> Result<String, FillError> {
 //!     let connector = Connector::builder(token).build();
-//!     let stream = TcpStream::connect("gate.example:7711").await?;
-//!     let outcome = connector.register(stream, &server, |_server, template| async move {
-//!         Ok((template.fill([("name", "alice".into())])?, Credential::None)) // what the user types
+//!     let outcome = connector.register(TcpStream::connect(at).await?, &server, |_server, form| async move {
+//!         Ok((form.fill([("name", "alice".into())])?, Credential::None)) // what the user types
 //!     });
 //!     let RegistrationOutcome::Active(alice) = outcome.await? else { return Err("come back later".into()) };
-//!     let mut session = connector.open(TcpStream::connect("gate.example:7711").await?, &alice.key_id).await?;
+//!     let mut session = connector.open(TcpStream::connect(at).await?, &alice.key_id).await?;
 //!     session.write_all(b"hello").await?;
 //!     session.shutdown().await?;
-//!     session.read_to_end(&mut Vec::new()).await?;
-//!     Ok(())
+//!     let mut echo = String::new();
+//!     session.read_to_string(&mut echo).await?;
+//!     Ok(echo)
 //! }
+//! # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+//! # mod on_tokio { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/on_tokio.rs")); }
+//! # #[tokio::main]
+//! # async fn main() -> setting::Outcome {
+//! # let (setting, listener) = (setting::Setting::new()?, TcpListener::bind("127.0.0.1:0").await?);
+//! # let at = listener.local_addr()?;
+//! # tokio::spawn(serve(on_tokio::acceptor(&setting), listener));
+//! # assert_eq!(call(setting.token()?, setting.name.clone(), at).await?, "hello");
+//! # Ok(()) }
 //! ```
 //!
 //! # What holds up what

@@ -139,6 +139,25 @@ impl ServerHandle {
     /// Sends a configuration unasked (patent step 390), as soon as no other turn is under way. The token's
     /// report is an event of the observer's.
     ///
+    /// A server has a new configuration put in force at once, after an operator has changed it:
+    /// ```
+    /// use halfkey::ApplicationName;
+    /// use halfkey::port::entitlement_store::Entitlement;
+    /// use halfkey::tokio::ServerHandle;
+    ///
+    /// async fn push(
+    ///     sessions: &[ServerHandle],
+    ///     application: &ApplicationName,
+    ///     entitlement: &Entitlement,
+    /// ) -> usize {
+    ///     let mut told = 0;
+    ///     for session in sessions {
+    ///         told += usize::from(session.push(application, entitlement).await.is_ok());
+    ///     }
+    ///     told
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// The stream's; [`io::ErrorKind::InvalidInput`] for a document that does not fit.
     pub async fn push(&self, application: &ApplicationName, entitlement: &Entitlement) -> io::Result<()> {

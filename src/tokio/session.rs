@@ -24,6 +24,27 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 /// Writing fills a buffer of 64 KiB and sends what the stream takes; flushing waits until the stream has taken
 /// everything. Reading, writing and flushing may be given up at any await point: nothing is lost. Without data
 /// on its way a session holds no buffer.
+///
+/// The echo of a line, and what a server knows of the user:
+/// ```
+/// use halfkey::tokio::ServerSession;
+/// use std::io;
+/// use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufStream};
+///
+/// async fn echo<S>(session: ServerSession<S>) -> io::Result<()>
+/// where
+///     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// {
+///     let greeting = format!("{} at {}\n", session.principal().user_id, session.principal().access_path);
+///     let mut stream = BufStream::new(session); // a session is a stream like any other
+///     stream.write_all(greeting.as_bytes()).await?;
+///     stream.flush().await?;
+///     let mut line = String::new();
+///     stream.read_line(&mut line).await?;
+///     stream.write_all(line.as_bytes()).await?;
+///     stream.shutdown().await
+/// }
+/// ```
 pub struct Session<S, E: End> {
     shared: Arc<Shared<S, E>>,
     facts: Facts<E>,
@@ -57,6 +78,25 @@ impl<S, E: End> Session<S, E> {
     /// Exports key material for another protocol, the same on both sides
     /// ([`Channel::export`](crate::session::Channel::export)).
     ///
+    /// A cookie that only this client and this server can know:
+    /// ```
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    /// # mod on_tokio { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/on_tokio.rs")); }
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> setting::Outcome {
+    /// # let setting = setting::Setting::new()?;
+    /// # let acceptor = on_tokio::acceptor(&setting);
+    /// # let connector = halfkey::tokio::Connector::builder(setting.token()?).build();
+    /// # let registration = on_tokio::register(&connector, &setting, &acceptor).await?;
+    /// # let stream = on_tokio::connect(&acceptor);
+    /// # let session = connector.open(stream, &registration.key_id).await?;
+    /// let mut cookie = [0; 16];
+    /// session.export(b"cookie", b"shop.example", &mut cookie)?;
+    /// # assert_ne!(cookie, [0; 16]);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ChannelError::ExportTooLong`].
     pub fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ChannelError> {
@@ -81,6 +121,31 @@ where
     }
 
     /// Splits the session into halves that two tasks may use.
+    ///
+    /// ```
+    /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+    /// # mod on_tokio { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/on_tokio.rs")); }
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> setting::Outcome {
+    /// # let setting = setting::Setting::new()?;
+    /// # let acceptor = on_tokio::acceptor(&setting);
+    /// # let connector = halfkey::tokio::Connector::builder(setting.token()?).build();
+    /// # let registration = on_tokio::register(&connector, &setting, &acceptor).await?;
+    /// # let stream = on_tokio::connect(&acceptor);
+    /// # let session = connector.open(stream, &registration.key_id).await?;
+    /// let (mut read, mut write) = session.into_split();
+    /// let writing = tokio::spawn(async move {
+    ///     write.write_all(b"hello").await?;
+    ///     write.shutdown().await
+    /// });
+    /// let mut echo = Vec::new();
+    /// read.read_to_end(&mut echo).await?; // in this task, meanwhile
+    /// assert_eq!(echo, b"hello");
+    /// # writing.await??;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn into_split(self) -> (OwnedReadHalf<S, E>, OwnedWriteHalf<S, E>) {
         let (shared, facts) = (Arc::clone(&self.shared), self.facts.clone());

@@ -10,6 +10,29 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// A server's end of one conversation.
+///
+/// A whole server, for a frame that came by any way:
+/// ```
+/// use halfkey::Moment;
+/// use halfkey::exchange::{ServerExchange, ServerTurn};
+/// use halfkey::registration::server::Decision;
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let (setting, frame) = (setting::Setting::new()?, [0; 8]);
+/// # let (settings, store, keys) = (setting.settings, setting.store, setting.keys);
+/// let mut turn = ServerExchange::stateless(settings).receive(&frame, Moment::now());
+/// let reply = loop {
+///     turn = match turn {
+///         ServerTurn::Store(need) => need.ask(&store),
+///         ServerTurn::Keys(need) => need.ask(&keys),
+///         ServerTurn::Operator(need) => need.supply(Decision::Wait { retry_after: 3600 }),
+///         ServerTurn::Done(reply) => break reply,
+///     };
+/// };
+/// println!("{} frames to send; for the log: {:?}", reply.send.len(), reply.events);
+/// # Ok(()) }
+/// ```
 #[must_use]
 #[derive(Debug)]
 pub struct ServerExchange {

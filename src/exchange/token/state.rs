@@ -14,6 +14,25 @@ use alloc::vec::Vec;
 use core::fmt;
 
 /// The token's end of one conversation, while a frame of the server's is awaited.
+///
+/// The first frame of a registration:
+/// ```
+/// use halfkey::Moment;
+/// use halfkey::exchange::{RegisterOptions, TokenExchange, TokenTurn};
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let setting = setting::Setting::new()?;
+/// # let (mut token, server) = (setting.token()?, setting.name.clone());
+/// let mut turn = TokenExchange::register(server, RegisterOptions::default(), Moment::now());
+/// while let TokenTurn::Device(need) = turn {
+///     turn = need.ask_all(&mut token);
+/// }
+/// let TokenTurn::Done(reply) = turn else { return Err("nothing else is asked before R0".into()) };
+/// assert_eq!(reply.send.len(), 1); // R0; `reply.next` takes R1
+/// # assert!(reply.next.is_some());
+/// # Ok(()) }
+/// ```
 #[must_use]
 pub struct TokenExchange {
     pub(super) state: State,

@@ -54,6 +54,20 @@ impl From<AuthorityError> for AuthorityViolation {
 /// Runs the whole contract: issues three certificates for `request`, valid for an hour from `now`,
 /// and revokes two of them.
 ///
+/// ```
+/// use halfkey::port::contract;
+/// use halfkey::{SystemRandom, UnixTime};
+/// # use halfkey::{certificate::CertificateRequest, key::OfferKey, policy::SuiteList};
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let (mut authority, name) = (setting::authority()?, "gate.example".parse()?);
+/// # let (kem_key, offer_key) = (setting::kem_key()?, OfferKey::generate(&mut SystemRandom));
+/// # let request = CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key)?;
+/// contract::certificate_authority(&mut authority, &request, UnixTime::now(), &mut SystemRandom)?;
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
 /// The first clause found violated.
 pub fn certificate_authority(

@@ -31,6 +31,22 @@ pub(super) struct Read {
 pub(super) type OpenedRequest = (RequestBody, Result<UserName, Vec<(u8, FieldError)>>);
 
 /// An application that is in order, for the operator.
+///
+/// ```
+/// use halfkey::registration::server::{EnrolmentProof, EnrolmentRequest};
+///
+/// /// One line for the operator.
+/// fn line(request: &EnrolmentRequest) -> String {
+///     let proof = match &request.proof {
+///         EnrolmentProof::None => "nobody has proved that".into(),
+///         EnrolmentProof::Activation => "with the activation code".into(),
+///         EnrolmentProof::Renewal(earlier) => format!("renews {}", earlier.key_id),
+///         _ => "with a proof of another kind".into(),
+///     };
+///     format!("{} ({proof}); {:?}", request.name, request.form)
+/// }
+/// # let _ = line;
+/// ```
 #[derive(Clone, Debug)]
 pub struct EnrolmentRequest {
     /// The name applied for.
@@ -59,6 +75,20 @@ pub enum EnrolmentProof {
 }
 
 /// Decision of the operator.
+///
+/// ```
+/// use halfkey::policy::Policy;
+/// use halfkey::registration::server::{Decision, Grant};
+/// use halfkey::{AccessPath, UserId};
+///
+/// # fn main() -> Result<(), halfkey::NameError> {
+/// let user_id = Some(UserId::new("employee-4711")?); // None: one is drawn
+/// let (access_path, policy) = (AccessPath::new("/staff/tellers")?, Policy::default());
+/// let granted = Decision::Grant(Grant { user_id, access_path, policy });
+/// let later = Decision::Wait { retry_after: 3600 }; // the token comes back with a ticket
+/// # drop((granted, later));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Decision {

@@ -13,6 +13,25 @@ use thiserror::Error;
 /// A transaction costs a store in a database its wait for the disk, whatever is done in it: some
 /// hundreds of operations at once are a hundred times faster than one by one. Other writers wait
 /// meanwhile. At most [`Batch::MAX`] operations; [`BatchError`].
+///
+/// Codes for a hundred machines at once:
+/// ```
+/// use halfkey::registration::ActivationCode;
+/// use halfkey::store::operation::{Batch, IssueCode};
+/// use halfkey::{ServerName, SystemRandom, UserName};
+/// # use halfkey::memory::Store;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, now) = (Store::new(), halfkey::UnixTime::now());
+/// let (server, mut issue) = (ServerName::new("gate.example")?, Vec::new());
+/// for number in 1..=100 {
+///     let name = UserName::normalise(&format!("machine-{number}"))?;
+///     let code = ActivationCode::generate_long(&mut SystemRandom); // goes into the machine's image
+///     issue.push(IssueCode { secret: code.secret(&server, &name), name, expires: None });
+/// }
+/// let ids = store.run(&Batch(issue), now)?;
+/// assert_eq!(ids.len(), 100);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Batch<O>(
     /// Operations.

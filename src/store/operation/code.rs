@@ -20,6 +20,21 @@ use subtle::ConstantTimeEq;
 /// requests that wait with it are removed.
 ///
 /// Fails with [`OperatorError::NameTaken`].
+///
+/// ```
+/// use halfkey::registration::ActivationCode;
+/// use halfkey::store::operation::IssueCode;
+/// use halfkey::{ServerName, SystemRandom, UserName};
+/// # use halfkey::memory::Store;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, now) = (Store::new(), halfkey::UnixTime::now());
+/// let (server, name) = (ServerName::new("gate.example")?, UserName::normalise("Alice")?);
+/// let code = ActivationCode::generate(&mut SystemRandom);
+/// let secret = code.secret(&server, &name);
+/// store.run(&IssueCode { name, secret, expires: Some(now.after(7 * 86_400)) }, now)?;
+/// println!("to be sent by letter: {}", code.reveal());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct IssueCode {
     /// User name.
@@ -49,6 +64,21 @@ operation! { IssueCode writes -> CodeId, OperatorError; |self, tables, now| {
 ///
 /// It serves where a token is lost, or where the server was restored from a backup and does not know the key that
 /// the token holds. An earlier code for the name is withdrawn, and a name that nobody holds is no error.
+///
+/// ```
+/// use halfkey::registration::ActivationCode;
+/// use halfkey::store::operation::Readmit;
+/// use halfkey::{ServerName, SystemRandom, UserName};
+/// # use halfkey::memory::Store;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, now) = (Store::new(), halfkey::UnixTime::now());
+/// let (server, name) = (ServerName::new("gate.example")?, UserName::normalise("Alice")?);
+/// let code = ActivationCode::generate(&mut SystemRandom);
+/// let secret = code.secret(&server, &name);
+/// store.run(&Readmit { name, secret, expires: Some(now.after(86_400)) }, now)?;
+/// println!("for Alice, who has lost the token: {}", code.reveal());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Readmit {
     /// User name.

@@ -18,6 +18,27 @@ use alloc::string::{String, ToString};
 /// Entitles a subject to a document. Returns the entitlement's serial, the next one.
 ///
 /// Fails with [`OperatorError::MediaType`] or [`OperatorError::DocumentTooLong`].
+///
+/// All users under an access path, and those of them who are in Hartford:
+/// ```
+/// use halfkey::configuration::UserInformation;
+/// use halfkey::port::entitlement_store::Document;
+/// use halfkey::store::operation::Entitle;
+/// use halfkey::store::{EntitlementCondition, Subject};
+/// use halfkey::{AccessPath, ApplicationName};
+/// # use halfkey::memory::Store;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, now) = (Store::new(), halfkey::UnixTime::now());
+/// let (staff, mail) = (Subject::AccessPath(AccessPath::new("/staff")?), ApplicationName::new("mail")?);
+/// let document = |body: &str| Document { media_type: "text/plain".into(), body: body.into() };
+/// store.run(&Entitle::new(staff.clone(), mail.clone(), document("server=mail.example")), now)?;
+///
+/// let hartford = UserInformation { location: Some("Hartford".into()), ..UserInformation::default() };
+/// let there = Entitle::new(staff, mail, document("server=hartford.example")).valid_for(86_400);
+/// let serial = store.run(&there.when(EntitlementCondition::new(&hartford)?), now)?;
+/// println!("tokens are given it under serial {serial:?}");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Entitle {
     /// Subject.
@@ -217,6 +238,16 @@ conditional! { ReadEntitlement, "Reads a subject's own document that is under no
 
 /// Begins a new epoch of serials, which all entitlements are in, and returns it. Run it after restoring
 /// a backup; without it, tokens refuse as rolled back whatever is older than what they hold.
+///
+/// ```
+/// use halfkey::store::operation::RaiseEpoch;
+/// # use halfkey::memory::Store;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, now) = (Store::new(), halfkey::UnixTime::now());
+/// let epoch = store.run(&RaiseEpoch, now)?; // after a backup was restored, before the server starts
+/// println!("serials begin with {epoch} from now on");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RaiseEpoch;
 

@@ -18,6 +18,17 @@ const GROUPS_MAX: u64 = 64;
 /// Adds a user to a group. It is no error where the user is a member.
 ///
 /// Fails with [`OperatorError::TooManyGroups`].
+///
+/// ```
+/// use halfkey::store::operation::JoinGroup;
+/// use halfkey::{Group, UserId};
+/// # use halfkey::memory::Store;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, now) = (Store::new(), halfkey::UnixTime::now());
+/// let (user_id, group) = (UserId::new("alice-7")?, Group::new("tellers")?);
+/// store.run(&JoinGroup { user_id, group }, now)?; // `Subject::Group` entitles all of them
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct JoinGroup {
     /// User.

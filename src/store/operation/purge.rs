@@ -22,6 +22,22 @@ const LOOKED_AT: usize = 8;
 ///
 /// An expired row counts for nothing before it is purged, so the time and frequency of a purge matter
 /// for space alone.
+///
+/// Once a day:
+/// ```
+/// use halfkey::store::operation::Purge;
+/// # use halfkey::memory::Store;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, now) = (Store::new(), halfkey::UnixTime::now());
+/// loop {
+///     let purged = store.run(&Purge { limit: 500 }, now)?;
+///     println!("{purged:?}");
+///     if !purged.more {
+///         break;
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Purge {
     /// Most rows of each kind that are removed, 1 to 1000, so that no transaction grows without bound.

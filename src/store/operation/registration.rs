@@ -35,6 +35,22 @@ async fn pass<T: Tables>(
 /// Suspends an active registration.
 ///
 /// Fails with [`OperatorError::NoSuchKey`], or [`OperatorError::OtherState`] where it is not active.
+///
+/// ```
+/// use halfkey::KeyId;
+/// use halfkey::store::OperatorError;
+/// use halfkey::store::operation::{Resume, Suspend};
+/// # use halfkey::memory::Store;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, now) = (Store::new(), halfkey::UnixTime::now());
+/// let key_id: KeyId = "8676c8f4dd3b4a0fb3c8a1d2e0f91b77".parse()?;
+/// match store.run(&Suspend(key_id), now) {
+///     Ok(()) => store.run(&Resume(key_id), now)?,
+///     Err(OperatorError::NoSuchKey) => println!("{key_id} is no key of this store"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Suspend(
     /// Key ID.
@@ -61,6 +77,21 @@ operation! { Resume writes -> (), OperatorError; |self, tables, now| {
 /// Revokes a registration for good, in whatever state it is. Its name stays taken.
 ///
 /// Fails with [`OperatorError::NoSuchKey`].
+///
+/// All keys of a user whose token was stolen:
+/// ```
+/// use halfkey::UserName;
+/// use halfkey::store::operation::{ListRegistrations, RegistrationFilter, Revoke};
+/// # use halfkey::memory::Store;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, now) = (Store::new(), halfkey::UnixTime::now());
+/// let name = Some(UserName::normalise("Alice")?);
+/// let list = ListRegistrations::of(RegistrationFilter { name, ..RegistrationFilter::default() });
+/// for entry in store.run(&list, now)?.entries {
+///     store.run(&Revoke(entry.key_id), now)?; // `Acceptor::end_sessions` ends what is open
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Revoke(
     /// Key ID.

@@ -67,6 +67,25 @@ async fn change_key<T: Tables>(tables: &mut T, now: UnixTime) -> Result<(), TxEr
 /// [`OperatorError::KeyLacking`] where a server has said since that it does not hold the key.
 ///
 /// A store in memory has nothing to do.
+///
+/// A minute after [`AnnounceKey`]:
+/// ```
+/// use halfkey::store::operation::{AnnounceKey, Reseal};
+/// # use halfkey::memory::Store;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, now) = (Store::new(), halfkey::UnixTime::now());
+/// store.run(&AnnounceKey, now)?;
+/// let (now, mut after) = (now.after(60), None);
+/// loop {
+///     let resealed = store.run(&Reseal { after, limit: 500 }, now)?;
+///     resealed.damaged.iter().for_each(|place| println!("cannot be read: {place:?}"));
+///     after = resealed.next;
+///     if after.is_none() {
+///         break;
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Reseal {
     /// Place to go on from: the `next` of an earlier answer.

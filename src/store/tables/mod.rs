@@ -30,7 +30,7 @@
 //! use halfkey::store::{StorageKeys, TableStore, UniqueNames};
 //! use halfkey::{Secret, UnixTime, UserName};
 //! use std::collections::BTreeMap;
-//! use std::sync::Mutex;
+//! use std::sync::{Mutex, PoisonError};
 //!
 //! type Rows = BTreeMap<(&'static str, Key), Row>;
 //!
@@ -41,11 +41,11 @@
 //! impl Backend for Map {
 //!     type Transaction<'b> = Copy;
 //!     async fn begin(&self, _write: bool) -> Result<Copy, TxError> {
-//!         let (committed, rows) = self.0.lock().unwrap().clone();
+//!         let (committed, rows) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
 //!         Ok(Copy { committed, rows })
 //!     }
 //!     async fn commit(&self, copy: Copy) -> Result<(), TxError> {
-//!         let mut map = self.0.lock().unwrap();
+//!         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
 //!         if map.0 != copy.committed {
 //!             return Err(TxError::Conflict);
 //!         }
