@@ -173,13 +173,18 @@ impl KeySet {
     /// [`KeyUse::sub_key`] and [`KeyUse::input`].
     #[must_use]
     pub fn derive(&self, suite: &dyn Suite, key_use: &KeyUse) -> Secret {
-        let key = match key_use.sub_key() {
+        Secret::new(suite.mac(self.sub_key(key_use.sub_key()), &key_use.parts()))
+    }
+
+    /// Returns one of the sub-keys, for a token that imports them into a device.
+    #[must_use]
+    pub const fn sub_key(&self, sub_key: SubKey) -> &Secret {
+        match sub_key {
             SubKey::Auth => &self.auth,
             SubKey::Derive => &self.derive,
             SubKey::Confirm => &self.confirm,
             SubKey::Renew => &self.renew,
-        };
-        Secret::new(suite.mac(key, &key_use.parts()))
+        }
     }
 }
 
@@ -196,10 +201,26 @@ pub enum SubKey {
     Renew,
 }
 
+impl SubKey {
+    /// The sub-keys of a shared key.
+    pub const ALL: [Self; 4] = [Self::Auth, Self::Derive, Self::Confirm, Self::Renew];
+}
+
 /// Everything that a key, once joined, is ever used for: labelled MACs and derived values.
 ///
 /// Each is `HMAC-SHA-256(sub-key, input)`, 32 bytes. A token whose keys live in a device sends
 /// [`KeyUse::input`] to the key that [`KeyUse::sub_key`] names, and copies no label of the protocol.
+///
+/// ```
+/// use halfkey::Secret;
+/// use halfkey::schedule::{KeyUse, SubKey};
+///
+/// /// `Token::derive` over a device that has HMAC and handles.
+/// fn derive(hmac: impl Fn(SubKey, &[u8]) -> [u8; 32], key_use: &KeyUse) -> Secret {
+///     Secret::new(hmac(key_use.sub_key(), &key_use.input()))
+/// }
+/// # let _ = derive(|_, input| [input.len() as u8; 32], &KeyUse::Session([0; 64]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyUse {

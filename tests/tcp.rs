@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 /// An example's program. `cargo test` builds them all; `cargo test --test tcp` does not.
 fn program(name: &str) -> PathBuf {
-    const NAMES: [&str; 5] = ["issuer", "tcp_server", "tcp_client", "custom_store", "custom_token"];
+    const NAMES: [&str; 5] = ["issuer", "tcp_server", "tcp_client", "custom_store", "hsm_token"];
     static BUILT: Once = Once::new();
     let here = std::env::current_exe().unwrap();
     let dir = here.parent().unwrap().parent().unwrap().join("examples");
@@ -395,7 +395,7 @@ fn two_processes_do_not_share_a_directory() {
 
 #[test]
 fn the_small_examples_end_well() {
-    for name in ["custom_store", "custom_token"] {
+    for name in ["custom_store", "hsm_token"] {
         let output = Command::new(program(name)).output().unwrap();
         assert!(output.status.success(), "{name}: {output:?}");
     }

@@ -1,5 +1,5 @@
-//! Tokens: the contract, implementations that fail it, a card whose keys stay in the card, and the
-//! software token's PIN and file.
+//! Tokens: the contract, implementations that fail it, and the software token's PIN and file. A token over a
+//! device that keeps its keys is the example `hsm_token`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -7,8 +7,6 @@
     reason = "a test may panic"
 )]
 
-#[path = "token/card.rs"]
-mod card;
 #[path = "token/file.rs"]
 mod file;
 #[path = "token/flaws.rs"]
@@ -66,9 +64,4 @@ fn the_software_token_keeps_the_contract() {
 #[test]
 fn a_software_token_that_restarts_before_every_call_keeps_the_contract() {
     assert_eq!(contract(|| Box::new(software::Restarting::new())), Ok(()));
-}
-
-#[test]
-fn a_card_whose_keys_stay_in_the_card_keeps_the_contract() {
-    assert_eq!(contract(|| Box::new(card::CardToken::blank(anchors()))), Ok(()));
 }
