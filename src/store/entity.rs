@@ -203,9 +203,9 @@ pub trait Tables: Send {
     /// Seals with the current storage key of this process from here on, in this transaction.
     fn seal_anew(&mut self);
 
-    /// Returns since when a storage key is announced that this process does not hold. It is known once a row was
-    /// written in this transaction.
-    fn lacking(&self) -> Option<UnixTime>;
+    /// Tells whether a storage key is announced that this process does not hold. It is known once a row was written in
+    /// this transaction.
+    fn lacks_announced(&self) -> bool;
 
     /// Tells who may hold a user name.
     fn unique(&self) -> UniqueNames;

@@ -47,7 +47,7 @@ impl AuditEvent {
     }
 
     /// Makes an id of the time, a number that rises in this process, and random bytes. It is greater than those
-    /// of all earlier events of the same key, name and subject, also where another process wrote them in the same
+    /// of all earlier events of the same key, name and subject, or about storage keys, also where another process wrote them in the same
     /// second, or by a clock that is ahead: what follows from an event comes after it in the log. Where transactions
     /// write one at a time, it is greater than those of all earlier events.
     async fn place<T: Tables>(&self, tables: &mut T, now: UnixTime) -> Result<EventId, TxError> {
@@ -61,13 +61,13 @@ impl AuditEvent {
             _ if tables.is_alone() => alloc::vec![Query::all()],
             // Anybody can cause a refusal, which follows from nothing: it meets no other transaction here.
             AuditEventKind::Refused => Vec::new(),
+            AuditEventKind::StorageKeyAnnounced | AuditEventKind::StorageKeyLacking => {
+                ASKED.iter().map(|kind| Query::all().is("kind", kind)).collect()
+            }
             _ => alike.into_iter().flatten().collect(),
         };
         for query in queries {
-            let newest = Query { backwards: true, ..query }.at_most(1);
-            let keys = tables.keys::<EventRow>(newest).await?;
-            let newest = keys.first().and_then(|key| key.parts().first()?.parse::<EventId>().ok());
-            last = last.max(newest);
+            last = last.max(newest(tables, query).await?);
         }
         let seconds = last.map_or(0, seconds_of).max(now.as_secs());
         let least = last.filter(|last| seconds_of(*last) == seconds);
@@ -107,11 +107,19 @@ impl AuditEvent {
     }
 }
 
+/// Events of asking who lacks a storage key: each comes after those before it in the log.
+const ASKED: [AuditEventKind; 2] = [AuditEventKind::StorageKeyAnnounced, AuditEventKind::StorageKeyLacking];
+
+/// Returns the newest event of those that a query is for.
+async fn newest<T: Tables>(tables: &mut T, query: Query) -> Result<Option<EventId>, TxError> {
+    let keys = tables.keys::<EventRow>(Query { backwards: true, ..query }.at_most(1)).await?;
+    Ok(keys.first().and_then(|key| key.parts().first()?.parse().ok()))
+}
+
 /// Says once for each announcement that this process does not hold the storage key that is announced. Called at
 /// the end of a transaction that has written.
 pub(super) async fn say_lacking<T: Tables>(tables: &mut T, now: UnixTime) -> Result<(), TxError> {
-    let Some(since) = tables.lacking() else { return Ok(()) };
-    if lacking_since(tables, since).await? {
+    if !tables.lacks_announced() || is_lacking(tables).await? {
         return Ok(());
     }
     let event = AuditEvent::new(AuditEventKind::StorageKeyLacking);
@@ -119,11 +127,12 @@ pub(super) async fn say_lacking<T: Tables>(tables: &mut T, now: UnixTime) -> Res
     tables.insert(entry).await
 }
 
-/// Tells whether a process has said since then that it lacks the storage key that is announced.
-pub(super) async fn lacking_since<T: Tables>(tables: &mut T, since: UnixTime) -> Result<bool, TxError> {
-    let said = Query { backwards: true, ..Query::all() };
-    let said = said.is("kind", &AuditEventKind::StorageKeyLacking).from("at", since).at_most(1);
-    Ok(!tables.keys::<EventRow>(said).await?.is_empty())
+/// Tells whether a process has said since the last announcement that it lacks the storage key: by their order in the
+/// log, since clocks of servers may be wrong.
+pub(super) async fn is_lacking<T: Tables>(tables: &mut T) -> Result<bool, TxError> {
+    let [announced, said] = ASKED.map(|kind| Query::all().is("kind", &kind));
+    let announced = newest(tables, announced).await?;
+    Ok(newest(tables, said).await?.is_some_and(|said| announced.is_none_or(|announced| announced < said)))
 }
 
 /// Returns the time in an id, in seconds.

@@ -9,7 +9,6 @@ use super::unique_names::UniqueNames;
 use crate::port::StoreError;
 use crate::random::{RandomSource, SystemRandom, draw};
 use crate::sealed;
-use crate::time::UnixTime;
 use crate::wire::stored::encode_secret;
 use crate::wire::{decode, encode};
 use alloc::string::String;
@@ -39,8 +38,8 @@ pub(crate) struct SealedTables<'s, T> {
     shared: &'s Shared,
     /// The key that seals, once it is known in this transaction.
     sealing: Option<&'s StorageKey>,
-    /// Time since when a key is announced that this process does not hold.
-    lacking: Option<UnixTime>,
+    /// True where a key is announced that this process does not hold.
+    lacks_announced: bool,
 }
 
 const fn damaged() -> TxError {
@@ -49,7 +48,7 @@ const fn damaged() -> TxError {
 
 impl<'s, T: Transaction> SealedTables<'s, T> {
     pub(crate) const fn new(transaction: T, shared: &'s Shared) -> Self {
-        Self { transaction, shared, sealing: None, lacking: None }
+        Self { transaction, shared, sealing: None, lacks_announced: false }
     }
 
     /// Returns the key that the store is sealed with. Before there is a store, it is the current one.
@@ -63,8 +62,8 @@ impl<'s, T: Transaction> SealedTables<'s, T> {
             Some(id) => keys.find(id).ok_or(StoreError::StorageKey)?,
             None => keys.current(),
         };
-        let announced = schema.and_then(|schema| schema.announced.zip(schema.announced_at));
-        self.lacking = announced.and_then(|(id, since)| keys.find(&id).is_none().then_some(since));
+        let announced = schema.and_then(|schema| schema.announced);
+        self.lacks_announced = announced.is_some_and(|id| keys.find(&id).is_none());
         self.sealing = Some(key);
         Ok(key)
     }
@@ -145,8 +144,8 @@ impl<T: Transaction> Tables for SealedTables<'_, T> {
         self.sealing = Some(self.shared.keys.current());
     }
 
-    fn lacking(&self) -> Option<UnixTime> {
-        self.lacking
+    fn lacks_announced(&self) -> bool {
+        self.lacks_announced
     }
 
     fn unique(&self) -> UniqueNames {

@@ -10,12 +10,13 @@ use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
 use halfkey::memory::{Authority, Server, ServerKeyError, Store};
 use halfkey::policy::{Policy, SuiteList};
 use halfkey::port::question::TokenQuestion;
-use halfkey::port::{CertificateAuthority, Token, TokenError};
+use halfkey::port::{CertificateAuthority, EntitlementStore, Token, TokenError};
 use halfkey::record::{Attempt, TokenRegistration};
 use halfkey::registration::server::{Decision, Grant};
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::store::Operation;
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{AccessPath, Moment, RandomSource, Secret, ServerName, ServerSettings, SystemRandom, UnixTime};
 use std::collections::VecDeque;
@@ -32,6 +33,9 @@ pub struct World {
     pub settings: Arc<ServerSettings>,
     pub keys: Server,
     pub store: Store,
+    /// A store in a file, in the place of the other.
+    #[cfg(feature = "sqlite")]
+    pub file: Option<halfkey::sqlite::Store>,
     pub decision: Mutex<Decision>,
     pub anchors: TrustAnchors,
     /// Seconds by which the server's clock is ahead of [`NOW`]; one that is behind wraps around.
@@ -74,6 +78,8 @@ impl World {
             keys: Server::new(&settings, &chain, kem_key, offer_key, server).unwrap(),
             settings: Arc::new(settings),
             store: Store::new(),
+            #[cfg(feature = "sqlite")]
+            file: None,
             decision: Mutex::new(grant()),
             ahead: AtomicU64::new(0),
             down: AtomicBool::new(false),
@@ -104,6 +110,23 @@ impl World {
         self.keys.add_certificate(&chain, kem_key(), offer_key, self.time())
     }
 
+    /// Performs an operator's operation, at the server's time.
+    pub fn run<O: Operation>(&self, operation: &O) -> Result<O::Answer, O::Error> {
+        #[cfg(feature = "sqlite")]
+        if let Some(file) = &self.file {
+            return file.run(operation, self.time());
+        }
+        self.store.run(operation, self.time())
+    }
+
+    fn port(&self) -> &dyn EntitlementStore {
+        #[cfg(feature = "sqlite")]
+        if let Some(file) = &self.file {
+            return file;
+        }
+        &self.store
+    }
+
     pub fn decide(&self, decision: Decision) {
         *self.decision.lock().unwrap() = decision;
     }
@@ -125,6 +148,12 @@ impl World {
 
     pub fn connection(&self) -> Peer<'_> {
         let exchange = ServerExchange::new(Arc::clone(&self.settings), b"peer");
+        Peer { world: self, exchange: Some(exchange), frames: VecDeque::new() }
+    }
+
+    /// A connection to a server that keeps no challenges.
+    pub fn stateless(&self) -> Peer<'_> {
+        let exchange = ServerExchange::stateless(Arc::clone(&self.settings));
         Peer { world: self, exchange: Some(exchange), frames: VecDeque::new() }
     }
 
@@ -165,7 +194,7 @@ impl Peer<'_> {
     }
 
     fn play(&mut self, mut turn: ServerTurn) -> ServerReply {
-        let World { keys, store, decision, .. } = self.world;
+        let (World { keys, decision, .. }, store) = (self.world, self.world.port());
         let mut reply = loop {
             turn = match turn {
                 ServerTurn::Store(need) if self.world.down.load(Ordering::Relaxed) => need.refuse(),

@@ -13,7 +13,7 @@ use halfkey::registration::token::Credential;
 use halfkey::sqlite::{OpenError, Store};
 use halfkey::store::operation::*;
 use halfkey::store::{AuditEventKind, StorageKeys, Subject, UniqueNames};
-use halfkey::{AccessPath, ApplicationName, KeyId, Secret, UnixTime, UserName};
+use halfkey::{AccessPath, ApplicationName, Group, KeyId, Secret, UnixTime, UserName};
 use std::collections::HashSet;
 use std::fs;
 use std::sync::LazyLock;
@@ -68,6 +68,51 @@ fn a_user_travels_without_registering_again() {
     travel::there_and_back(&store, &|entitle, now| {
         store.run(entitle, now).unwrap();
     });
+}
+
+/// Whichever clock is wrong, of whom announces the key or of whom lacks it: the key seals when nobody lacks it who has
+/// been asked, and not before.
+#[test]
+fn wrong_clocks_change_no_storage_key_too_early_and_hold_none_up() {
+    let directory = Directory::new("rotation-clocks");
+    let path = directory.0.join("store");
+    let now = UnixTime::from_secs(2_000_000_000);
+    let (before, later) = (UnixTime::from_secs(now.as_secs() - 86_400), now.after(30 * 365 * 86_400));
+    let reseal = |store: &Store, at: UnixTime| {
+        store.run(&Reseal { after: None, limit: 100 }, at).map(|resealed| resealed.next.is_some())
+    };
+    let says = |store: &Store, at: UnixTime| {
+        let document = Document { media_type: "text/plain".into(), body: b"x".to_vec() };
+        let subject = Subject::Group(Group::new("staff").unwrap());
+        store.run(&Entitle::new(subject, ApplicationName::new("mail").unwrap(), document), at).unwrap();
+    };
+    for (n, clock) in [before, now, later].into_iter().enumerate() {
+        let path = path.with_extension(n.to_string());
+        let server = Store::create(&path, StorageKeys::new(OLD.clone()), UniqueNames::Always).unwrap();
+        let admin = Store::open(&path, StorageKeys::new(NEW.clone()).and(OLD.clone())).unwrap();
+        let lacking = |at: UnixTime| {
+            let kind = Some(AuditEventKind::StorageKeyLacking);
+            let filter = EventFilter { kind, ..EventFilter::default() };
+            admin.run(&ListEvents::of(filter), at).unwrap().entries.len()
+        };
+        // Announced by a clock that is ahead, and asked again when it is right.
+        admin.run(&AnnounceKey, later).unwrap();
+        says(&server, now);
+        says(&server, now);
+        assert_eq!(lacking(now), 1, "once for each announcement");
+        assert_eq!(reseal(&admin, now.after(60)), Err(OperatorError::KeyNotAnnounced));
+        admin.run(&AnnounceKey, now).unwrap();
+        // The server's clock.
+        says(&server, clock);
+        says(&server, clock);
+        assert_eq!((lacking(now), reseal(&admin, now.after(60))), (2, Err(OperatorError::KeyLacking)));
+        drop(server);
+        let server = Store::open(&path, StorageKeys::new(OLD.clone()).and(NEW.clone())).unwrap();
+        admin.run(&AnnounceKey, now).unwrap();
+        says(&server, clock);
+        assert_eq!((lacking(now), reseal(&admin, now.after(60))), (2, Ok(false)));
+        says(&server, clock);
+    }
 }
 
 #[test]

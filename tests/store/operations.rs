@@ -103,7 +103,8 @@ macro_rules! contract {
             log: every_refusal_is_logged sessions_are_logged a_fork_of_aliases_is_logged the_log_is_filtered
                 the_log_is_in_order the_log_is_read_backwards nothing_secret_is_shown;
             purging: what_is_over_goes no_outcome_takes_a_code_away nothing_that_counts_goes a_purge_is_bounded what_stays_is_in_nothings_way the_log_is_purged
-                a_store_with_one_key_has_nothing_to_reseal;
+                a_store_with_one_key_has_nothing_to_reseal
+                a_spent_challenge_stays_spent_when_a_clock_is_set_back;
             random: whatever_happens_the_rules_hold;
         );
     };

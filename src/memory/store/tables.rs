@@ -6,9 +6,9 @@ use crate::store::UniqueNames;
 use crate::store::cell::Cell;
 use crate::store::entity::{Entity, Tables, Versioned};
 use crate::store::log::tick_of;
+use crate::store::operation::CLOCKS;
 use crate::store::rows::EventRow;
 use crate::store::tables::{Condition, Field, Key, Query, TxError};
-use crate::time::UnixTime;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -164,15 +164,18 @@ impl State {
     }
 
     /// Removes the oldest log entry of the same kind as a new one, where there are too many: refusals,
-    /// which anybody can cause, push out nothing that the operator did.
+    /// which anybody can cause, push out nothing that the operator did. One that a clock has written which was
+    /// ahead goes first.
     fn trim(&mut self, new: &Key) {
         let log = self.table::<EventRow>();
-        let kind = log.place("kind").and_then(|place| log.rows.get(new)?.get(place));
-        let Some(Cell::Text(kind)) = kind else { return };
-        let alike = Query::all().and("kind", Condition::Is(kind.clone()));
+        let Some(row) = log.rows.get(new).cloned().and_then(EventRow::get) else { return };
+        let alike = Query::all().is("kind", &row.kind);
         if log.count(&alike) > EVENTS {
-            let oldest = log.select(&alike).next().map(|(key, _)| key.clone());
-            oldest.map(|key| log.put(&key, None));
+            let early = log.select(&alike).last().filter(|(_, last)| {
+                EventRow::get((*last).clone()).is_some_and(|last| last.at > row.at.after(CLOCKS))
+            });
+            let gone = early.or_else(|| log.select(&alike).next()).map(|(key, _)| key.clone());
+            gone.map(|key| log.put(&key, None));
         }
     }
 }
@@ -281,8 +284,8 @@ impl Tables for Draft<'_> {
 
     fn seal_anew(&mut self) {}
 
-    fn lacking(&self) -> Option<UnixTime> {
-        None
+    fn lacks_announced(&self) -> bool {
+        false
     }
 
     fn unique(&self) -> UniqueNames {

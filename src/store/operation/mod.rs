@@ -50,6 +50,7 @@ pub use list::{List, ListFilter};
 pub use page::{Cursor, Page};
 pub use perform::Operation;
 pub(crate) use perform::operation;
+pub(crate) use purge::CLOCKS;
 pub(super) use purge::tidy;
 pub use purge::{Purge, PurgeEvents, Purged};
 pub use registration::{

@@ -10,14 +10,17 @@ use crate::store::tables::{Query, TxError};
 use crate::time::UnixTime;
 
 /// Seconds by which the clocks of servers may differ.
-const CLOCKS: u64 = 300;
+pub(crate) const CLOCKS: u64 = 300;
 /// Most refusals in the log: anybody can cause them.
 const REFUSALS: u64 = 10_000;
+/// Spent challenges that stay although they are over, the latest of them: under a clock that is set back they could be
+/// answered again.
+const SPENT: u64 = 1024;
 /// Rows looked at for each that may be removed: some expired rows stay.
 const LOOKED_AT: usize = 8;
 
-/// Removes expired rows: stored R3s, lost registrations, waiting requests, used challenges, and expired
-/// activation codes by which nothing is pending or waits. Pending registrations whose time is over
+/// Removes expired rows: stored R3s, lost registrations, waiting requests, used challenges but the latest 1024, and
+/// expired activation codes by which nothing is pending or waits. Pending registrations whose time is over
 /// become lost. Returns how many there were.
 ///
 /// An expired row counts for nothing before it is purged, so the time and frequency of a purge matter
@@ -86,12 +89,11 @@ pub(in crate::store) async fn tidy<T: Tables>(
     limit: usize,
     now: UnixTime,
 ) -> Result<Purged, TxError> {
-    let late = late(now);
     let mut purged = Purged {
         outcomes: delete_where::<OutcomeRow, _>(tables, over("keep_until", limit, now)).await?,
         applications: delete_where::<RequestRow, _>(tables, over("hold_until", limit, now)).await?,
-        challenges: delete_where::<ChallengeRow, _>(tables, over("lapses", limit, late)).await?,
-        events: drop_strangers(tables, limit).await?,
+        challenges: drop_spent(tables, SPENT, limit, late(now)).await?,
+        events: drop_strangers(tables, REFUSALS, limit, now).await?,
         ..Purged::default()
     };
     let look = limit.saturating_mul(LOOKED_AT);
@@ -179,15 +181,44 @@ fn over(column: &'static str, limit: usize, now: UnixTime) -> Query {
     Query::all().until(column, before).earliest(column).at_most(limit)
 }
 
-/// Removes the oldest refusals from the log, where there are too many: anybody can cause them.
-async fn drop_strangers<T: Tables>(tables: &mut T, limit: usize) -> Result<usize, TxError> {
+/// Removes spent challenges that are over, the earliest first, and keeps the latest `most`.
+async fn drop_spent<T: Tables>(
+    tables: &mut T,
+    most: u64,
+    limit: usize,
+    now: UnixTime,
+) -> Result<usize, TxError> {
+    let over = over("lapses", limit, now);
+    let excess = tables.count::<ChallengeRow>(over.clone()).await?.saturating_sub(most);
+    match excess_of(excess, limit) {
+        0 => Ok(0),
+        limit => delete_where::<ChallengeRow, _>(tables, over.at_most(limit)).await,
+    }
+}
+
+/// Removes refusals from the log, where there are more than `most`: anybody can cause them. Those that a clock has
+/// written which was ahead go first, since they would otherwise be the newest for as long as it was; then the oldest.
+async fn drop_strangers<T: Tables>(
+    tables: &mut T,
+    most: u64,
+    limit: usize,
+    now: UnixTime,
+) -> Result<usize, TxError> {
     let alike = || Query::all().is("kind", &AuditEventKind::Refused);
-    let excess = tables.count::<EventRow>(alike()).await?.saturating_sub(REFUSALS);
-    let limit = limit.min(usize::try_from(excess).unwrap_or(limit));
+    let excess = tables.count::<EventRow>(alike()).await?.saturating_sub(most);
+    let limit = excess_of(excess, limit);
     if limit == 0 {
         return Ok(0);
     }
-    delete_where::<EventRow, _>(tables, alike().at_most(limit)).await
+    let early = alike().from("at", now.after(CLOCKS.saturating_add(1))).at_most(limit);
+    let early = delete_where::<EventRow, _>(tables, early).await?;
+    let left = limit.saturating_sub(early);
+    let oldest = delete_where::<EventRow, _>(tables, alike().at_most(left)).await?;
+    Ok(early.saturating_add(oldest))
+}
+
+fn excess_of(excess: u64, limit: usize) -> usize {
+    usize::try_from(excess).map_or(limit, |excess| excess.min(limit))
 }
 
 /// Removes entries of the log, the oldest first. Returns how many there were; run it again until there
@@ -203,3 +234,92 @@ pub struct PurgeEvents {
 operation! { PurgeEvents writes -> usize, OperatorError; |self, tables, _now| {
     Ok(delete_where::<EventRow, _>(tables, over("at", self.limit.clamp(1, LIMIT_MAX).into(), self.before)).await?)
 } }
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    #![allow(clippy::indexing_slicing, reason = "a test may panic")]
+
+    use super::*;
+    use crate::id::ChallengeId;
+    use crate::memory::Store;
+    use crate::record::{RejectionCause, RejectionRecord};
+    use crate::store::event::AuditEvent;
+    use crate::store::operation::ListEvents;
+    use std::vec::Vec;
+
+    struct Refuse;
+    operation! { Refuse writes -> (), OperatorError; |self, tables, now| {
+        let cause = RejectionCause::Declined;
+        let refusal = RejectionRecord { cause, code: cause.code(), name: None };
+        Ok(AuditEvent::refused(&refusal).log(tables, now).await?)
+    } }
+
+    struct Drop(usize);
+    operation! { Drop writes -> usize, OperatorError; |self, tables, now| {
+        Ok(drop_strangers(tables, 4, self.0, now).await?)
+    } }
+
+    struct Spend(u8);
+    operation! { Spend writes -> (), OperatorError; |self, tables, now| {
+        Ok(tables.insert(ChallengeRow { id: ChallengeId([self.0; 16]), lapses: now }).await?)
+    } }
+
+    /// Drops, and tells which challenges are left.
+    struct DropSpent(usize);
+    operation! { DropSpent writes -> (usize, Vec<u8>), OperatorError; |self, tables, now| {
+        let dropped = drop_spent(tables, 4, self.0, now).await?;
+        let mut left = tables.select::<ChallengeRow>(Query::all()).await?;
+        left.sort_by_key(|row| row.id);
+        Ok((dropped, left.iter().map(|row| row.id.0[0]).collect()))
+    } }
+
+    #[test]
+    fn the_latest_spent_challenges_stay() {
+        let (store, now) = (Store::new(), UnixTime::from_secs(1_000_000));
+        for (n, seconds) in (1..).zip([5, 1, 2, 3, 4, 0, 100]) {
+            store.run(&Spend(n), now.after(seconds)).unwrap();
+        }
+        let at = now.after(99);
+        assert_eq!(store.run(&DropSpent(1), at), Ok((1, [1, 2, 3, 4, 5, 7].into())));
+        assert_eq!(store.run(&DropSpent(9), at), Ok((1, [1, 3, 4, 5, 7].into())));
+        assert_eq!(store.run(&DropSpent(9), at), Ok((0, [1, 3, 4, 5, 7].into())));
+        assert_eq!(store.run(&DropSpent(9), now.after(101)), Ok((1, [1, 4, 5, 7].into())));
+    }
+
+    #[test]
+    fn refusals_of_a_clock_that_was_ahead_push_no_others_out() {
+        let (store, now) = (Store::new(), UnixTime::from_secs(1_000_000));
+        let at = |seconds: u64| now.after(seconds);
+        let years = 30 * 365 * 86_400;
+        for seconds in [0, years, years, 301, 1, 300, 2] {
+            store.run(&Refuse, at(seconds)).unwrap();
+        }
+        let log = || -> Vec<u64> {
+            let page = store.run(&ListEvents::default(), now).unwrap();
+            page.entries.iter().map(|entry| entry.at.since(now)).collect()
+        };
+        assert_eq!(store.run(&Drop(1), now), Ok(1));
+        assert_eq!(log(), [0, 1, 2, 300, years, years][..].iter().copied().collect::<Vec<_>>());
+        assert_eq!(store.run(&Drop(9), now), Ok(2));
+        assert_eq!(log(), [0, 1, 2, 300]);
+        store.run(&Refuse, at(3)).unwrap();
+        assert_eq!((store.run(&Drop(9), now), log()), (Ok(1), [1, 2, 3, 300].into()));
+        assert_eq!(store.run(&Drop(9), now), Ok(0));
+    }
+
+    /// The store in memory keeps 1024 entries of a kind.
+    #[test]
+    fn nor_do_they_in_memory() {
+        let (store, now) = (Store::new(), UnixTime::from_secs(1_000_000));
+        for n in 0..1030 {
+            store.run(&Refuse, now.after(30 * 365 * 86_400 + n)).unwrap();
+        }
+        let honest = [0, 1, 2].map(|n| now.after(n));
+        for at in honest {
+            store.run(&Refuse, at).unwrap();
+        }
+        let page = store.run(&ListEvents::default(), now).unwrap();
+        let first: Vec<_> = page.entries.iter().take(3).map(|entry| entry.at).collect();
+        assert_eq!(first, honest);
+    }
+}

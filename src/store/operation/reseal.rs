@@ -4,7 +4,7 @@ use super::page::{Cursor, LIMIT_MAX};
 use super::{Operation, OperatorError, operation};
 use crate::store::entity::{Entity, Tables, Versioned};
 use crate::store::event::{AuditEvent, AuditEventKind};
-use crate::store::log::lacking_since;
+use crate::store::log::is_lacking;
 use crate::store::rows::{self, SchemaRow, every_table};
 use crate::store::rules::get_by_key;
 use crate::store::tables::TxError;
@@ -47,10 +47,10 @@ async fn change_key<T: Tables>(tables: &mut T, now: UnixTime) -> Result<(), TxEr
         return Ok(());
     }
     let announced = schema.announced_at.filter(|_| schema.announced.as_ref() == Some(&current));
-    let since = announced
-        .filter(|since| since.after(ANNOUNCED) <= now)
-        .ok_or(TxError::Error(OperatorError::KeyNotAnnounced))?;
-    if lacking_since(tables, since).await? {
+    if announced.is_none_or(|since| since.after(ANNOUNCED) > now) {
+        return Err(OperatorError::KeyNotAnnounced.into());
+    }
+    if is_lacking(tables).await? {
         return Err(OperatorError::KeyLacking.into());
     }
     tables.seal_anew();
@@ -63,7 +63,8 @@ async fn change_key<T: Tables>(tables: &mut T, now: UnixTime) -> Result<(), TxEr
 /// other keys sealed. Once a pass from the beginning finds no row, not even a damaged one, the other keys are
 /// not needed any more: no server seals with them (see the storage keys of the store).
 ///
-/// Fails with [`OperatorError::KeyNotAnnounced`] where [`AnnounceKey`] was not performed a minute ago, and with
+/// Fails with [`OperatorError::KeyNotAnnounced`] where [`AnnounceKey`] was not performed a minute ago, or by a clock that
+/// was ahead (perform it again), and with
 /// [`OperatorError::KeyLacking`] where a server has said since that it does not hold the key.
 ///
 /// A store in memory has nothing to do.

@@ -123,6 +123,11 @@ impl<S: Run> Desk<S> {
         self.now.set(self.now.get() + seconds);
     }
 
+    /// Sets the clock.
+    pub fn set(&self, now: UnixTime) {
+        self.now.set(now.as_secs());
+    }
+
     pub fn port(&self) -> &dyn EntitlementStore {
         self.store.port()
     }
@@ -214,6 +219,17 @@ impl<S: Run> Desk<S> {
             address: Address::Key(key(n)),
             next_alias: Alias::new([alias; 16]),
             spend: spend.map(|challenge| ([challenge; 16], self.now().after(60))),
+        };
+        self.port().admit(&admission, self.now()).unwrap()
+    }
+
+    /// A session of key `n`, opened with a challenge that was parked, and lapses then.
+    pub fn spend(&self, n: u8, challenge: [u8; 16], lapses: UnixTime) -> Admitted {
+        let admission = Admission {
+            key_id: key(n),
+            address: Address::Key(key(n)),
+            next_alias: Alias::new(challenge),
+            spend: Some((challenge, lapses)),
         };
         self.port().admit(&admission, self.now()).unwrap()
     }
