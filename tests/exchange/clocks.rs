@@ -106,7 +106,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Wait),
         2 => Just(Act::ComeBack),
         1 => Just(Act::Challenge),
-        1 => Just(Act::Park),
+        2 => Just(Act::Park),
         3 => Just(Act::Respond),
         2 => Just(Act::Replay),
         2 => prop_oneof![Just(600), Just(3600), Just(100_000)].prop_map(Act::Configure),
@@ -157,6 +157,39 @@ fn a_time_on_which_both_clocks_agreed_is_no_trap() {
     live(World::new(), &[Act::Jump(Clock::Both, decades), Act::Configure(3600), Act::Right(Clock::Both)]);
     live(World::new(), &[Act::Jump(Clock::Server, decades), Act::Configure(3600), Act::Right(Clock::Both)]);
     live(World::new(), &[Act::Jump(Clock::Both, -decades), Act::Configure(3600), Act::Right(Clock::Both)]);
+}
+
+/// A challenge that was answered is not answered again when its minute comes again.
+#[test]
+fn no_challenge_is_answered_twice() {
+    let day = DAY as i64;
+    for tidy in [Act::Register, Act::Purge] {
+        let ahead = [Act::Park, Act::Respond, Act::Jump(Clock::Server, day), tidy, Act::Right(Clock::Server)];
+        let back = [Act::Park, Act::Respond, Act::Pass(DAY), tidy, Act::Jump(Clock::Server, -day)];
+        for acts in [ahead, back] {
+            live(World::new(), &[&acts[..], &[Act::Replay]].concat());
+        }
+    }
+}
+
+/// Ends that operators set are ends by the server's clock, and no others.
+#[test]
+fn dates_are_kept_and_a_wrong_clock_ends_nothing_for_good() {
+    let decades = DAY as i64 * 365 * 30;
+    for acts in [
+        [Act::Issue(3000), Act::Jump(Clock::Server, decades), Act::Redeem, Act::Register],
+        [Act::Issue(3000), Act::Pass(3001), Act::Jump(Clock::Server, -2), Act::Redeem],
+        [Act::Issue(3000), Act::Pass(3001), Act::Redeem, Act::Register],
+        [Act::Expire(3000), Act::Jump(Clock::Server, decades), Act::Open, Act::Register],
+        [Act::Expire(10), Act::Jump(Clock::Server, -decades), Act::Open, Act::End],
+        [Act::Expire(10), Act::Open, Act::Jump(Clock::Both, decades), Act::Configure(600)],
+        [Act::Join, Act::Jump(Clock::Server, 2999), Act::Confirm, Act::Open],
+        [Act::Join, Act::Pass(3001), Act::Confirm, Act::Open],
+        [Act::Join, Act::Pass(3001), Act::Open, Act::Confirm],
+        [Act::Join, Act::Jump(Clock::Both, decades), Act::Confirm, Act::Right(Clock::Both)],
+    ] {
+        live(World::new(), &acts);
+    }
 }
 
 /// A device whose clock says 1970 registers with a certificate of today, and not with one that had expired when its
