@@ -164,14 +164,8 @@ fn a_new_certificate_is_offered_and_the_old_one_still_opens() {
     server.add_certificate(&second, kem_key(1), offer_keys[1].clone(), NOW).unwrap();
     let now = NOW.after(10);
     assert_ne!(server.offer_material(&suites, now).unwrap().certificate, old.certificate);
-    let sealed = Encapsulated {
-        suite: SuiteId::XWing,
-        certificate: old.certificate,
-        ephemeral: old.ephemeral,
-        ct,
-        ct_e,
-        fallback: Secret::absent(),
-    };
+    let sealed =
+        Encapsulated::new(SuiteId::XWing, old.certificate, old.ephemeral, ct, ct_e, Secret::absent());
     // Many threads at once, as a server's are.
     std::thread::scope(|scope| {
         for _ in 0..4 {

@@ -137,8 +137,7 @@ fn of_many_threads_one_wins_the_name_and_one_the_challenge() {
     let winner = store.run(&active, NOW).unwrap().entries[0].key_id;
     let admitted = count(&|n| {
         let (address, next_alias) = (Address::Key(winner), Alias::new([100 + n; 16]));
-        let admission =
-            Admission { key_id: winner, address, next_alias, spend: Some(([1; 16], NOW.after(60))) };
+        let admission = Admission::new(winner, address, next_alias, Some(([1; 16], NOW.after(60))));
         store.admit(&admission, NOW) == Ok(Admitted::As(Status::Active))
     });
     assert_eq!(admitted, 1);
@@ -151,12 +150,7 @@ fn the_operator_rules_over_registrations() {
     assert_eq!(store.run(&Suspend(key(1)), NOW), Err(OperatorError::OtherState));
     store.confirm(&key(1), NOW).unwrap();
     store.run(&Suspend(key(1)), NOW).unwrap();
-    let admission = |next: u8| Admission {
-        key_id: key(1),
-        address: Address::Key(key(1)),
-        next_alias: Alias::new([next; 16]),
-        spend: None,
-    };
+    let admission = |next: u8| Admission::new(key(1), Address::Key(key(1)), Alias::new([next; 16]), None);
     assert_eq!(store.admit(&admission(50), NOW), Ok(Admitted::As(Status::Suspended)));
     // A suspended key has no heir, and its owner was not told that the registration is lost.
     grant(&store, 2, "ann", Some(Takes::Place(key(1)))).unwrap();

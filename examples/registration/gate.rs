@@ -183,14 +183,12 @@ impl Gate {
         for line in lines {
             let mut session = lock(&line.session);
             let Some(session) = session.as_mut() else { continue };
-            let query = EntitlementQuery {
-                key_id: session.key_id,
-                user_id: session.user_id.clone(),
-                access_path: session.access_path.clone(),
-                application: application.clone(),
-                information: Default::default(),
-                held: None,
-            };
+            let query = EntitlementQuery::new(
+                session.key_id,
+                session.user_id.clone(),
+                session.access_path.clone(),
+                application.clone(),
+            );
             let now = self.inside.clock.now();
             let Some(entitlement) = self.store().entitlement(&query, now)? else { continue };
             session.writer.push(application, &entitlement)?;

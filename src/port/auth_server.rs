@@ -55,6 +55,7 @@ pub struct OfferMaterial {
 
 /// Two ciphertexts to open: SSK1 under P_u and ss_e under pk_e.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Encapsulated {
     /// The suite.
     pub suite: SuiteId,
@@ -68,6 +69,21 @@ pub struct Encapsulated {
     pub ct_e: Vec<u8>,
     /// Answer in place of an SSK1 that does not decapsulate: implicit rejection.
     pub fallback: Secret,
+}
+
+impl Encapsulated {
+    /// Makes the question from the two ciphertexts and the names of the keys that open them.
+    #[must_use]
+    pub const fn new(
+        suite: SuiteId,
+        certificate: Digest,
+        ephemeral: [u8; 16],
+        ct: Vec<u8>,
+        ct_e: Vec<u8>,
+        fallback: Secret,
+    ) -> Self {
+        Self { suite, certificate, ephemeral, ct, ct_e, fallback }
+    }
 }
 
 /// Contents of the two ciphertexts.

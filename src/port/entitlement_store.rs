@@ -75,6 +75,7 @@ pub enum Confirmed {
 
 /// A session whose token has proved itself, about to be let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Admission {
     /// Key ID of the session.
     pub key_id: KeyId,
@@ -84,6 +85,19 @@ pub struct Admission {
     pub next_alias: Alias,
     /// For a parked challenge, its id and when it lapses: good for one admission, ever.
     pub spend: Option<([u8; 16], UnixTime)>,
+}
+
+impl Admission {
+    /// Makes an admission, as the exchange asks for it.
+    #[must_use]
+    pub const fn new(
+        key_id: KeyId,
+        address: Address,
+        next_alias: Alias,
+        spend: Option<([u8; 16], UnixTime)>,
+    ) -> Self {
+        Self { key_id, address, next_alias, spend }
+    }
 }
 
 /// The answer to [`EntitlementStore::admit`].
@@ -98,6 +112,7 @@ pub enum Admitted {
 /// A question for the entitlements of a user (patent step 380). Who is asking comes from the
 /// session's key, never from what the token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EntitlementQuery {
     /// The key.
     pub key_id: KeyId,
@@ -112,6 +127,20 @@ pub struct EntitlementQuery {
     pub information: UserInformation,
     /// The serial of the configuration that the token holds.
     pub held: Option<ConfigurationSerial>,
+}
+
+impl EntitlementQuery {
+    /// Makes a query, as for a token that tells nothing and holds nothing.
+    #[must_use]
+    pub fn new(
+        key_id: KeyId,
+        user_id: UserId,
+        access_path: AccessPath,
+        application: ApplicationName,
+    ) -> Self {
+        let information = UserInformation::default();
+        Self { key_id, user_id, access_path, application, information, held: None }
+    }
 }
 
 /// Entitlement of a user, for one application.
@@ -147,6 +176,7 @@ impl core::fmt::Debug for Document {
 
 /// Report on a configuration by the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// The key.
     pub key_id: KeyId,
@@ -156,6 +186,19 @@ pub struct Report {
     pub serial: ConfigurationSerial,
     /// Applied, or why not.
     pub result: ReportResult,
+}
+
+impl Report {
+    /// Makes a report, as the exchange hands it to the store.
+    #[must_use]
+    pub const fn new(
+        key_id: KeyId,
+        application: ApplicationName,
+        serial: ConfigurationSerial,
+        result: ReportResult,
+    ) -> Self {
+        Self { key_id, application, serial, result }
+    }
 }
 
 /// Applied, or why not.

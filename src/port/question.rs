@@ -92,6 +92,7 @@ macro_rules! declare {
         $(
             $(#[$doc])*
             #[derive(Clone, Debug)]
+            #[non_exhaustive]
             pub struct $name {
                 $(#[doc = "The argument of the verb."] pub $field: $type),+
             }
@@ -152,6 +153,7 @@ pub trait KeysQuestion: Question<Error = AuthServerError> {
 
 /// Asks for the material of an offer, for these suites ([`AuthServer::offer_material`]).
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct FindOfferMaterial {
     /// The suites that the token speaks, best first.
     pub suites: SuiteList,
@@ -159,6 +161,7 @@ pub struct FindOfferMaterial {
 
 /// Asks for a signature on an offer ([`AuthServer::sign_offer`]).
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct SignOffer {
     /// SHA-256 of the certificate whose offer key is to sign.
     pub certificate: Digest,

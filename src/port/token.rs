@@ -193,6 +193,7 @@ pub trait Token: Send {
 
 /// Everything that goes into a join besides SSK1: a question that [`Token::join`] answers with the tag of R4.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct JoinRequest {
     /// The attempt whose SSK1 it is.
     pub txn: Txn,
@@ -224,6 +225,21 @@ pub struct Joined {
 }
 
 impl JoinRequest {
+    /// Makes a join under the registration's suite.
+    #[must_use]
+    pub const fn new(
+        txn: Txn,
+        transcript: Digest,
+        ssk2: Secret,
+        ss_e: Secret,
+        proof_key: ProofKey,
+        tag_s: [u8; 32],
+        registration: TokenRegistration,
+    ) -> Self {
+        let suite = registration.suite;
+        Self { txn, suite, ssk2, transcript, ss_e, proof_key, tag_s, registration }
+    }
+
     /// The whole join for a token that has SSK1 at hand: makes the sub-keys, checks the server's
     /// proof in constant time, and writes the registration. `earlier` answers for the key that a
     /// renewal names.

@@ -29,6 +29,7 @@ macro_rules! token_questions {
         $(
             $(#[$doc])*
             #[derive(Clone, Debug)]
+            #[non_exhaustive]
             pub struct $name {
                 $($(#[$field_doc])* pub $field: $type),*
             }

@@ -136,12 +136,7 @@ pub fn wanted(n: u64) -> halfkey::UserName {
 }
 
 pub fn session(n: u64) -> Admission {
-    Admission {
-        key_id: key(n),
-        address: Address::Alias(alias(n)),
-        next_alias: Alias::new(id(n, 8)),
-        spend: Some((id(n, 9), NOW.after(60))),
-    }
+    Admission::new(key(n), Address::Alias(alias(n)), Alias::new(id(n, 8)), Some((id(n, 9), NOW.after(60))))
 }
 
 pub fn application() -> ApplicationName {

@@ -81,12 +81,12 @@ fn one_of_a_crowd_uses_a_challenge() {
     });
     // The registration is pending: the first session confirms it.
     let admitted = on_two_servers(&database, CROWD, |store, n| async move {
-        let admission = Admission {
-            key_id: key(1),
-            address: Address::Key(key(1)),
-            next_alias: Alias::new(id(n, 77)),
-            spend: Some(([9; 16], NOW.after(60))),
-        };
+        let admission = Admission::new(
+            key(1),
+            Address::Key(key(1)),
+            Alias::new(id(n, 77)),
+            Some(([9; 16], NOW.after(60))),
+        );
         insist!(store.admit(&admission, NOW))
     });
     let count = |wanted: Admitted| admitted.iter().filter(|admitted| **admitted == wanted).count() as u64;
@@ -114,7 +114,7 @@ fn many_sessions_of_one_key_keep_its_aliases_in_bounds() {
     on_two_servers(&database, 60, |store, n| async move {
         let (address, next_alias) = (Address::Key(key(1)), Alias::new(id(n, 77)));
         let spend = Some((id(n, 78), NOW.after(60)));
-        let admission = Admission { key_id: key(1), address, next_alias, spend };
+        let admission = Admission::new(key(1), address, next_alias, spend);
         let admitted = insist!(store.admit(&admission, NOW));
         // Asked again after an answer that was lost on the way, it says that the challenge is spent.
         assert!(matches!(admitted, Admitted::As(Status::Active) | Admitted::Spent));
@@ -197,14 +197,12 @@ fn serials_rise_and_none_is_given_twice() {
         let all = whole(&store, ListEntitlements::default(), |list, next| list.after = Some(next)).await;
         assert_eq!(all.len(), newest.len());
         for (user_id, (serial, n)) in newest {
-            let query = EntitlementQuery {
-                key_id: key(1),
+            let query = EntitlementQuery::new(
+                key(1),
                 user_id,
-                access_path: halfkey::AccessPath::new("/staff").unwrap(),
-                application: application.clone(),
-                information: UserInformation::default(),
-                held: None,
-            };
+                halfkey::AccessPath::new("/staff").unwrap(),
+                application.clone(),
+            );
             let held = store.entitlement(&query, NOW).await.unwrap().unwrap();
             assert_eq!(held.document.unwrap().body, n.to_be_bytes(), "the newest is the one that counts");
             assert!(held.serial >= serial);

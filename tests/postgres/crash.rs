@@ -87,18 +87,12 @@ async fn check(store: &Store, n: u64, stages: &[Stage]) {
     }
     let mut fresh = [0; 16];
     SystemRandom.fill(&mut fresh);
-    let next = Admission { next_alias: Alias::new(fresh), spend: Some((fresh, NOW.after(60))), ..session(n) };
+    let mut next = session(n);
+    (next.next_alias, next.spend) = (Alias::new(fresh), Some((fresh, NOW.after(60))));
     let status = if confirmed == Confirmed::Active { Status::Active } else { Status::Lost };
     assert_eq!(store.admit(&next, NOW).await, Ok(Admitted::As(status)), "{n}: {stages:?}");
     if let Some(Stage::Entitled(number)) = stages.iter().find(|stage| matches!(stage, Stage::Entitled(_))) {
-        let query = EntitlementQuery {
-            key_id: key(n),
-            user_id: user(n),
-            access_path: AccessPath::new("/staff").unwrap(),
-            application: application(),
-            information: UserInformation::default(),
-            held: None,
-        };
+        let query = EntitlementQuery::new(key(n), user(n), AccessPath::new("/staff").unwrap(), application());
         let held = store.entitlement(&query, NOW).await.unwrap().unwrap();
         assert!(held.serial.number >= *number, "{n}: {stages:?}");
         assert_eq!(held.document.unwrap().body, n.to_be_bytes());

@@ -134,15 +134,11 @@ fn what_becomes_of_a_commit_that_is_not_answered_is_not_guessed() {
         assert_eq!(committed, unknown.clone().map(|()| Committed::Stored));
         let ((), confirmed) = both(cut("IPCSyncRep"), store.confirm(&key(2), NOW)).await;
         assert_eq!(confirmed, unknown.clone().map(|()| Confirmed::Active));
-        let parked = Admission {
-            key_id: key(1),
-            address: Address::Key(key(1)),
-            next_alias: Alias::new([9; 16]),
-            spend: Some(([9; 16], NOW.after(60))),
-        };
+        let parked =
+            Admission::new(key(1), Address::Key(key(1)), Alias::new([9; 16]), Some(([9; 16], NOW.after(60))));
         let ((), admitted) = both(cut("IPCSyncRep"), store.admit(&parked, NOW)).await;
         assert_eq!(admitted, unknown.clone().map(|()| Admitted::Spent));
-        let unparked = Admission { next_alias: Alias::new([10; 16]), spend: None, ..parked };
+        let unparked = Admission::new(parked.key_id, parked.address, Alias::new([10; 16]), None);
         let ((), admitted) = both(cut("IPCSyncRep"), store.admit(&unparked, NOW)).await;
         assert_eq!(admitted, unknown.clone().map(|()| Admitted::Spent));
         standby("").await;

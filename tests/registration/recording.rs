@@ -100,7 +100,9 @@ impl AuthServer for RecordingServer<'_> {
 
     fn decapsulate(&self, sealed: &Encapsulated, now: UnixTime) -> Result<Decapsulated, AuthServerError> {
         let suite = if let SuiteId::Private(_) = sealed.suite { SuiteId::XWing } else { sealed.suite };
-        let opened = self.inner.decapsulate(&Encapsulated { suite, ..sealed.clone() }, now)?;
+        let mut sealed = sealed.clone();
+        sealed.suite = suite;
+        let opened = self.inner.decapsulate(&sealed, now)?;
         self.opened.lock().unwrap().push(opened.clone());
         Ok(opened)
     }

@@ -129,14 +129,14 @@ fn p5_registration_is_forward_secret() {
     // The ephemeral key is gone when the last offer made with it has ended.
     for (passes, gone) in [(660, false), (1, true)] {
         world.pass(passes);
-        let sealed = Encapsulated {
-            suite: SuiteId::XWing,
-            certificate: held.certificate,
-            ephemeral: ephemeral(&content(&content(&applied.r2, 1), 3)),
-            ct: ct.clone(),
-            ct_e: content(&content(&applied.r2, 1), 5),
-            fallback: Secret::absent(),
-        };
+        let sealed = Encapsulated::new(
+            SuiteId::XWing,
+            held.certificate,
+            ephemeral(&content(&content(&applied.r2, 1), 3)),
+            ct.clone(),
+            content(&content(&applied.r2, 1), 5),
+            Secret::absent(),
+        );
         assert_eq!(world.server.decapsulate(&sealed, world.now()).is_err(), gone);
     }
 }

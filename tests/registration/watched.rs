@@ -145,7 +145,8 @@ impl<T: Token> Token for WatchedToken<T> {
     fn join(&mut self, join: &JoinRequest) -> Result<[u8; 32], TokenError> {
         let suite = known(join.suite);
         let registration = TokenRegistration { suite, ..join.registration.clone() };
-        let join = JoinRequest { suite, registration, ..join.clone() };
+        let mut join = join.clone();
+        (join.suite, join.registration) = (suite, registration);
         self.power.call("join", OUT, || self.inner.join(&join))
     }
     fn derive(&mut self, key_id: &KeyId, question: &KeyUse) -> Result<Secret, TokenError> {

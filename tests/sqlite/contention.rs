@@ -66,7 +66,7 @@ fn confirms(store: &impl Run, rival: u8, n: u8) -> bool {
 /// Everybody opens a session with the one challenge of the one token.
 fn enters(store: &impl Run, rival: u8, token: KeyId) -> bool {
     let (address, next_alias) = (Address::Key(token), Alias::new(key(rival, 200)));
-    let admission = Admission { key_id: token, address, next_alias, spend: Some(([1; 16], NOW.after(60))) };
+    let admission = Admission::new(token, address, next_alias, Some(([1; 16], NOW.after(60))));
     store.port().admit(&admission, NOW).unwrap() == Admitted::As(Status::Active)
 }
 

@@ -230,12 +230,12 @@ pub(super) fn live(gate: &Gate, store: &Store) -> [Value; 3] {
     invite("heidi", &code, None);
 
     let (key_id, next_alias) = (alice.only().key_id, Alias::new([0xA1; 16]));
-    let admission = halfkey::port::entitlement_store::Admission {
+    let admission = halfkey::port::entitlement_store::Admission::new(
         key_id,
-        address: Address::Key(key_id),
+        Address::Key(key_id),
         next_alias,
-        spend: Some(([0xC1; 16], now.after(60))),
-    };
+        Some(([0xC1; 16], now.after(60))),
+    );
     store.admit(&admission, now).unwrap();
 
     let rows = super::survey::every(|after| {

@@ -177,7 +177,8 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
         }
         if self.has(Flaw::SpendsForgeries) && admission.spend.is_some() {
             let again = self.inner.reach(|store| store.admit(&admission, now))?;
-            let lured = Admission { spend: None, ..admission };
+            let mut lured = admission;
+            lured.spend = None;
             return match again {
                 Admitted::Spent => self.inner.reach(|store| store.admit(&lured, now)).map(|_| again),
                 admitted => Ok(admitted),

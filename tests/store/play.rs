@@ -103,7 +103,7 @@ impl Play {
                 let known = port.registration(&Address::Key(key_id), now).unwrap().is_some();
                 let spend = (known && dice.roll(2) == 0).then(|| (id(n - n % 5), now.after(21)));
                 let next_alias = Alias::new(id(n));
-                said(port.admit(&Admission { key_id, address, next_alias, spend }, now))
+                said(port.admit(&Admission::new(key_id, address, next_alias, spend), now))
             }
             12 => {
                 let key_id = dice.key(n);
@@ -112,7 +112,7 @@ impl Play {
             13 => {
                 let serial = ConfigurationSerial { epoch: 0, number: u64::from(dice.roll(9)) };
                 let result = [ReportResult::Applied, ReportResult::Failed][dice.roll(2) as usize];
-                let report = Report { key_id: dice.key(n), application: application(), serial, result };
+                let report = Report::new(dice.key(n), application(), serial, result);
                 said(port.report(&report, now))
             }
             14 => {

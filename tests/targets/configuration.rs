@@ -126,14 +126,12 @@ impl Scene {
     fn ask(&mut self, play: &mut Play<'_>, id: u32) {
         let (c0, awaits) = self.question(play, id);
         let application = application(play);
-        let query = EntitlementQuery {
-            key_id: self.principal.key_id,
-            user_id: self.principal.user_id.clone(),
-            access_path: self.principal.access_path.clone(),
-            application: application.clone(),
-            information: UserInformation::default(),
-            held: None,
-        };
+        let query = EntitlementQuery::new(
+            self.principal.key_id,
+            self.principal.user_id.clone(),
+            self.principal.access_path.clone(),
+            application.clone(),
+        );
         let pushed = self.store.entitlement(&query, self.now).unwrap();
         let c1 = match pushed.filter(|_| play.byte() % 3 == 1) {
             Some(entitlement) => push(&self.principal, &application, &entitlement, self.now).unwrap().send,

@@ -110,13 +110,13 @@ impl Token for Flawed {
             (Err(TokenError::WrongProof), Flaw::TakesAnyProof) => Ok([0; 32]),
             (Err(TokenError::WrongProof), Flaw::ComparesHalfTheProof) => {
                 // As though the second half of the proof were not looked at.
-                let mut tag_s = join.tag_s;
+                let mut join = join.clone();
                 for place in 16..32 {
-                    tag_s[place] ^= 0x80;
-                    if let Ok(tag_c) = self.inner.join(&JoinRequest { tag_s, ..join.clone() }) {
+                    join.tag_s[place] ^= 0x80;
+                    if let Ok(tag_c) = self.inner.join(&join) {
                         return Ok(tag_c);
                     }
-                    tag_s[place] ^= 0x80;
+                    join.tag_s[place] ^= 0x80;
                 }
                 Err(TokenError::WrongProof)
             }

@@ -125,16 +125,7 @@ pub(crate) fn renew(
     let absent = Secret::absent();
     let keys = KeySet::join(&XWING, &ssk1, &ssk2, &transcript, &absent, &absent, &context);
     let tag_s = *keys.derive(&XWING, &KeyUse::Grant(transcript)).expose();
-    token.join(&JoinRequest {
-        txn,
-        suite: SuiteId::XWing,
-        ssk2,
-        transcript,
-        ss_e: absent,
-        proof_key: ProofKey::None,
-        tag_s,
-        registration,
-    })
+    token.join(&JoinRequest::new(txn, transcript, ssk2, absent, ProofKey::None, tag_s, registration))
 }
 
 pub(crate) fn form() -> Form {

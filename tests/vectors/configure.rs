@@ -105,14 +105,13 @@ impl Talk<'_> {
         let now = self.stage.now();
         let principal = self.principal();
         let application = ApplicationName::new(APPLICATION).unwrap();
-        let query = EntitlementQuery {
-            key_id: principal.key_id,
-            user_id: principal.user_id.clone(),
-            access_path: principal.access_path.clone(),
-            application: application.clone(),
-            information: Self::information(),
-            held: None,
-        };
+        let mut query = EntitlementQuery::new(
+            principal.key_id,
+            principal.user_id.clone(),
+            principal.access_path.clone(),
+            application.clone(),
+        );
+        query.information = Self::information();
         let entitlement = self.stage.store.entitlement(&query, now).unwrap().unwrap();
         let step = serving::push(&principal, &application, &entitlement, now).unwrap();
         self.down(c1, step.send.as_bytes());

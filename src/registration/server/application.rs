@@ -48,6 +48,7 @@ pub(super) type OpenedRequest = (RequestBody, Result<UserName, Vec<(u8, FieldErr
 /// # let _ = line;
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct EnrolmentRequest {
     /// The name applied for.
     pub name: UserName,
@@ -60,6 +61,14 @@ pub struct EnrolmentRequest {
     /// What the operator has decided on a waiting application is for the holder of its ticket:
     /// anybody may come without one and apply for the same name.
     pub ticket: Option<TicketId>,
+}
+
+impl EnrolmentRequest {
+    /// Makes a request that follows up no other, as an operator's tests need one.
+    #[must_use]
+    pub const fn new(name: UserName, form: Form, proof: EnrolmentProof) -> Self {
+        Self { name, form, proof, ticket: None }
+    }
 }
 
 /// Why an applicant should be expected.

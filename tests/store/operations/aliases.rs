@@ -80,8 +80,7 @@ pub fn an_alias_is_of_one_key_and_one_address<S: Run>(make: Make<'_, S>) {
     let desk = active(make);
     desk.active(&grant(2, "ben"));
     desk.admit(1, 50, None);
-    let admission =
-        |n: u8, address| Admission { key_id: key(n), address, next_alias: Alias::new([50; 16]), spend: None };
+    let admission = |n: u8, address| Admission::new(key(n), address, Alias::new([50; 16]), None);
     // The same again, after its answer was lost, changes nothing.
     assert_eq!(desk.admit(1, 50, None), Admitted::As(Status::Active));
     let before = desk.everything();

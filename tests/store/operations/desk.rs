@@ -6,7 +6,7 @@ use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::{
     Admission, Admitted, Committed, ConfigurationSerial, Confirmed, Document, EntitlementQuery, Report,
-    ReportResult, UserInformation,
+    ReportResult,
 };
 use halfkey::record::{
     Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ProofId,
@@ -214,12 +214,12 @@ impl<S: Run> Desk<S> {
 
     /// A session of key `n`, with a challenge of this number if it was parked.
     pub fn admit(&self, n: u8, alias: u8, spend: Option<u8>) -> Admitted {
-        let admission = Admission {
-            key_id: key(n),
-            address: Address::Key(key(n)),
-            next_alias: Alias::new([alias; 16]),
-            spend: spend.map(|challenge| ([challenge; 16], self.now().after(60))),
-        };
+        let admission = Admission::new(
+            key(n),
+            Address::Key(key(n)),
+            Alias::new([alias; 16]),
+            spend.map(|challenge| ([challenge; 16], self.now().after(60))),
+        );
         self.port().admit(&admission, self.now()).unwrap()
     }
 
@@ -238,7 +238,7 @@ impl<S: Run> Desk<S> {
     pub fn admit_by(&self, n: u8, by: u8, alias: u8) -> Admitted {
         let address = Address::Alias(Alias::new([by; 16]));
         let next_alias = Alias::new([alias; 16]);
-        let admission = Admission { key_id: key(n), address, next_alias, spend: None };
+        let admission = Admission::new(key(n), address, next_alias, None);
         self.port().admit(&admission, self.now()).unwrap()
     }
 
@@ -255,7 +255,7 @@ impl<S: Run> Desk<S> {
     }
 
     pub fn report(&self, n: u8, serial: ConfigurationSerial, result: ReportResult) {
-        let report = Report { key_id: key(n), application: app("mail"), serial, result };
+        let report = Report::new(key(n), app("mail"), serial, result);
         self.port().report(&report, self.now()).unwrap();
     }
 
@@ -266,14 +266,7 @@ impl<S: Run> Desk<S> {
         user: &UserId,
         access: &str,
     ) -> Option<(ConfigurationSerial, Option<String>, Option<ConfigurationSerial>)> {
-        let query = EntitlementQuery {
-            key_id: key(n),
-            user_id: user.clone(),
-            access_path: path(access),
-            application: app("mail"),
-            information: UserInformation::default(),
-            held: None,
-        };
+        let query = EntitlementQuery::new(key(n), user.clone(), path(access), app("mail"));
         let text = |document: Document| String::from_utf8(document.body).unwrap();
         let found = self.port().entitlement(&query, self.now()).unwrap()?;
         Some((found.serial, found.document.map(text), found.last_applied))

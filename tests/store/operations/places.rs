@@ -52,14 +52,9 @@ impl<'d, S: Run> Client<'d, S> {
     }
 
     fn ask(&mut self, place: &str) -> Given {
-        let query = EntitlementQuery {
-            key_id: key(self.n),
-            user_id: user(self.user),
-            access_path: path("/staff"),
-            application: app("mail"),
-            information: said(place),
-            held: self.held,
-        };
+        let mut query = EntitlementQuery::new(key(self.n), user(self.user), path("/staff"), app("mail"));
+        query.information = said(place);
+        query.held = self.held;
         let found = self.desk.port().entitlement(&query, self.desk.now()).unwrap()?;
         self.held = Some(found.serial);
         Some((found.serial, found.document.map(|document| String::from_utf8(document.body).unwrap())))

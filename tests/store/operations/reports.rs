@@ -64,7 +64,7 @@ pub fn what_nobody_is_entitled_to_is_not_kept<S: Run>(make: Make<'_, S>) {
     let serial = desk.entitle(&staff(), "one");
     desk.pending(&grant(2, "ann").renews(1));
     let say = |n: u8, application: ApplicationName| {
-        let report = Report { key_id: key(n), application, serial, result: ReportResult::Failed };
+        let report = Report::new(key(n), application, serial, ReportResult::Failed);
         desk.port().report(&report, desk.now()).unwrap();
     };
     let logged = desk.logged(|| {
@@ -83,8 +83,7 @@ pub fn a_renewal_carries_them_over<S: Run>(make: Make<'_, S>) {
     let door = Entitle::new(staff(), app("door"), document("x"));
     let opened = desk.run(&door);
     desk.report(1, first, ReportResult::Applied);
-    let failed =
-        Report { key_id: key(1), application: app("door"), serial: opened, result: ReportResult::Failed };
+    let failed = Report::new(key(1), app("door"), opened, ReportResult::Failed);
     desk.port().report(&failed, desk.now()).unwrap();
     desk.pending(&grant(2, "ann").renews(1));
     let before = reports(&desk, &ReportFilter::default());
@@ -115,7 +114,7 @@ pub fn reports_are_filtered<S: Run>(make: Make<'_, S>) {
         (1, "mail", ReportResult::Applied),
         (1, "door", ReportResult::Failed),
     ] {
-        let report = Report { key_id: key(n), application: app(application), serial, result };
+        let report = Report::new(key(n), app(application), serial, result);
         desk.port().report(&report, desk.now()).unwrap();
     }
     let list = |n: Option<u8>, application: Option<&str>, result: Option<ReportResult>| {

@@ -203,7 +203,7 @@ impl Desk {
     /// The key reports a configuration as applied.
     pub(crate) fn applied(&self, key_id: KeyId, application: &str, serial: ConfigurationSerial) {
         let application = application.parse().unwrap();
-        let report = Report { key_id, application, serial, result: ReportResult::Applied };
+        let report = Report::new(key_id, application, serial, ReportResult::Applied);
         self.store().report(&report, UnixTime::now()).unwrap();
     }
 }
