@@ -2,7 +2,8 @@
 
 use super::{ActivationCode, ActivationCodeError};
 use crate::certificate::{AnchorError, TrustAnchor};
-use crate::id::{NameError, ServerName, UserName};
+use crate::id::{ServerName, UserName};
+use crate::name::NameError;
 use alloc::string::String;
 use alloc::vec::Vec;
 use base64ct::{Base64UrlUnpadded, Encoding};

@@ -95,14 +95,10 @@ impl<K: Kept> Access<K> {
     async fn ask(&self, who: &Principal, information: UserInformation) -> Result<Entitled, OperatorError> {
         // What is no place at all entitles to nothing that depends on one.
         let information = information.normalised().unwrap_or_default();
-        let query = EntitlementQuery {
-            key_id: who.key_id,
-            user_id: who.user_id.clone(),
-            access_path: who.access_path.clone(),
-            application: self.application.clone(),
-            information,
-            held: None,
-        };
+        let (user_id, path, application) =
+            (who.user_id.clone(), who.access_path.clone(), self.application.clone());
+        let mut query = EntitlementQuery::new(who.key_id, user_id, path, application);
+        query.information = information;
         let now = UnixTime::now();
         let entitlement = self.store.entitlement(&query, now).await?;
         let entry = self.store.run(InspectRegistration(who.key_id), now).await?;
