@@ -4,7 +4,7 @@ use super::server;
 use super::world::*;
 use halfkey::message::Address;
 use halfkey::port::entitlement_store::{
-    Admission, Admitted, Committed, Confirmed, Document, EntitlementQuery, Status, UserInformation,
+    Admission, Admitted, Committed, Confirmed, Document, EntitlementQuery, Status,
 };
 use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::record::{Lifecycle, Takes};

@@ -8,9 +8,7 @@ use super::child::{Stage, Worker, application, session, wanted};
 use super::server::{self, Server, block_on};
 use super::world::*;
 use halfkey::message::Address;
-use halfkey::port::entitlement_store::{
-    Admission, Admitted, Committed, Confirmed, EntitlementQuery, Status, UserInformation,
-};
+use halfkey::port::entitlement_store::{Admitted, Committed, Confirmed, EntitlementQuery, Status};
 use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::postgres::Store;
 use halfkey::record::Lifecycle;

@@ -225,12 +225,8 @@ impl<S: Run> Desk<S> {
 
     /// A session of key `n`, opened with a challenge that was parked, and lapses then.
     pub fn spend(&self, n: u8, challenge: [u8; 16], lapses: UnixTime) -> Admitted {
-        let admission = Admission {
-            key_id: key(n),
-            address: Address::Key(key(n)),
-            next_alias: Alias::new(challenge),
-            spend: Some((challenge, lapses)),
-        };
+        let admission =
+            Admission::new(key(n), Address::Key(key(n)), Alias::new(challenge), Some((challenge, lapses)));
         self.port().admit(&admission, self.now()).unwrap()
     }
 
