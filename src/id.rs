@@ -199,6 +199,14 @@ impl ServerName {
     /// The server's name that a person typed: spaces around it and a final dot dropped, in lower case, its
     /// labels in other letters as A-labels (RFC 5891): `Bücher.Example.` gives `xn--bcher-kva.example`.
     ///
+    /// ```
+    /// use halfkey::ServerName;
+    ///
+    /// assert_eq!(ServerName::normalise(" Bücher.Example. ")?.as_str(), "xn--bcher-kva.example");
+    /// assert!(ServerName::normalise("gate.example:4500").is_err());
+    /// # Ok::<(), halfkey::NameError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NameError`] as of [`ServerName::new`], for what was typed: a port is no part of a name, for instance.
     pub fn normalise(typed: &str) -> Result<Self, NameError> {
@@ -210,6 +218,14 @@ impl UserName {
     /// The user name that a person typed: width and case mapped, composed (NFC) and checked.
     ///
     /// Nothing is trimmed. Two spellings that give the same name are the same user.
+    ///
+    /// ```
+    /// use halfkey::UserName;
+    ///
+    /// assert_eq!(UserName::normalise("Alice")?, "alice".parse()?);
+    /// assert!(UserName::normalise("alice smith").is_err()); // no spaces
+    /// # Ok::<(), halfkey::NameError>(())
+    /// ```
     ///
     /// # Errors
     /// [`NameError::Empty`]; [`NameError::TooLong`] for more than 1,024 bytes typed or more than

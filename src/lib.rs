@@ -188,7 +188,7 @@ pub use step::{ErrorReason, Fault, Step};
 pub use time::{Period, UnixTime};
 pub use wire::{Frame, Problem, WireError};
 
-/// Compiles the README's examples, one of which wants tokio.
-#[cfg(all(doctest, feature = "tokio"))]
+/// Compiles the examples of the README, which want tokio and SQLite.
+#[cfg(all(doctest, feature = "sqlite", feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -14,6 +14,15 @@ use rand_core::{Rng, SeedableRng};
 /// All draws of the turn are expanded from one seed of 32 bytes with ChaCha20 (RFC 8439), each from a
 /// stream of its own that its [`Purpose`] names. A turn that draws nothing asks the source for nothing
 /// where the moment is [`Moment::now`].
+///
+/// ```
+/// use halfkey::{Moment, SystemRandom, UnixTime};
+///
+/// let moment = Moment::now(); // the system's clock and generator
+/// let elsewhere = Moment::new(UnixTime::from_secs(1_800_000_000), &mut SystemRandom); // a device's own
+/// assert_eq!(elsewhere.time().as_secs(), 1_800_000_000);
+/// # drop(moment);
+/// ```
 #[must_use]
 pub struct Moment {
     now: UnixTime,

@@ -15,6 +15,21 @@ pub struct Step<M, N> {
 }
 
 /// The party at fault for an error, which is the one that can mend it.
+///
+/// ```
+/// use halfkey::Fault;
+/// use halfkey::port::TokenError;
+///
+/// fn hint(error: &TokenError) -> &'static str {
+///     match error.fault() {
+///         Fault::User => "type it again",
+///         Fault::Peer => "tell the server's operator",
+///         Fault::Operator => "look at the device",
+///         _ => "a fault of the program",
+///     }
+/// }
+/// assert_eq!(hint(&TokenError::UnfitPin), "type it again");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The peer broke the protocol, is not who it should be, or somebody meddled on the way.
