@@ -8,6 +8,14 @@ use der::DateTime;
 ///
 /// Every step that depends on time is handed `now`. Times on the wire are relative, so the clocks
 /// of token and server need not agree, except where a certificate's validity is checked.
+///
+/// ```
+/// use halfkey::UnixTime;
+///
+/// let now = UnixTime::now();
+/// let expires = now.after(7 * 86_400);
+/// assert_eq!((expires.since(now), now.since(expires)), (604_800, 0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);
 

@@ -9,6 +9,46 @@ use crate::registration::token::Rejection;
 use crate::session::TokenSessionError;
 
 /// How a registration ended for now.
+///
+/// A user whom the operator has kept waiting comes back with the ticket, and the same form:
+/// ```
+/// use halfkey::driver::{ConnectError, Connector, RegistrationOutcome};
+/// use halfkey::port::Token;
+/// use halfkey::record::Attempt;
+/// use halfkey::registration::token::Credential;
+/// use std::net::TcpStream;
+///
+/// fn come_back(
+///     connector: &Connector<impl Token + 'static>,
+///     stream: TcpStream,
+/// ) -> Result<Option<RegistrationOutcome>, ConnectError> {
+///     let held = connector.token().attempts()?;
+///     for attempt in held {
+///         if let Attempt::Waiting(waiting) = attempt {
+///             let (server, form) = (waiting.server_name.clone(), waiting.form.clone());
+///             let fill = |_: &_, _: &_| Ok((form, Credential::Ticket(waiting)));
+///             return connector.register(stream, &server, fill).map(Some);
+///         }
+///     }
+///     Ok(None) // nobody waits
+/// }
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+/// # use halfkey::driver::Acceptor;
+/// # use halfkey::registration::server::{Decision, EnrolmentRequest};
+/// # fn main() -> setting::Outcome {
+/// # let setting = setting::Setting::new()?;
+/// # let once = |request: &EnrolmentRequest| match request.ticket {
+/// #     None => Decision::Wait { retry_after: 0 },
+/// #     Some(_) => setting::grant(request),
+/// # };
+/// # let (settings, keys) = (setting.settings.clone(), setting.keys.clone());
+/// # let address = setting::serve(Acceptor::builder(settings, keys, setting.store.clone()).approval(once).build())?;
+/// # let connector = Connector::builder(setting.token()?).build();
+/// # assert!(setting::register(&connector, &setting.name, address).is_err());
+/// # let outcome = come_back(&connector, TcpStream::connect(address)?)?;
+/// # assert!(matches!(outcome, Some(RegistrationOutcome::Active(_))), "{outcome:?}");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one, and it is moved once")]
 pub enum RegistrationOutcome {

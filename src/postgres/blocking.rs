@@ -19,6 +19,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// driving. Within asynchronous code use [`Store`] itself. Called there all the same, this holds up
 /// the thread it is called on; where that is the runtime's only one, or the runtime is shut down, the
 /// answer is [`StoreError::Unavailable`]`(0)`, after 20 seconds at most.
+///
+/// ```
+/// use halfkey::UnixTime;
+/// use halfkey::postgres::{Blocking, Store};
+/// use halfkey::store::operation::Count;
+///
+/// fn count(store: Store) -> Result<(), Box<dyn std::error::Error>> {
+///     let runtime = tokio::runtime::Runtime::new()?; // on threads of its own, for as long as the store is used
+///     let store = Blocking::new(store, runtime.handle().clone()); // for `driver::Acceptor`
+///     println!("{:?}", store.run(&Count, UnixTime::now())?);
+///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug)]
 pub struct Blocking {
     store: Store,

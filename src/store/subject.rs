@@ -10,6 +10,15 @@ use thiserror::Error;
 /// groups, then that of the user's access path. Of those under conditions, the ones whose condition holds
 /// take part; in each of these three steps the most precise condition counts, before the newest
 /// entitlement.
+///
+/// ```
+/// use halfkey::store::Subject;
+/// use halfkey::{AccessPath, Group};
+///
+/// assert_eq!("group:tellers".parse(), Ok(Subject::Group(Group::new("tellers")?)));
+/// assert_eq!(Subject::AccessPath(AccessPath::new("/staff")?).to_string(), "path:/staff");
+/// # Ok::<(), halfkey::NameError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Subject {

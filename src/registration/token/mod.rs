@@ -30,6 +30,25 @@ use crate::id::KeyId;
 use crate::record::Waiting;
 
 /// Why the server should expect this applicant.
+///
+/// The key that a token holds is renewed before it expires, and the user keeps identification code and rights:
+/// ```
+/// use halfkey::registration::token::Credential;
+/// # use halfkey::port::Token;
+/// use std::net::TcpStream;
+/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
+///
+/// # fn main() -> setting::Outcome {
+/// # let setting = setting::Setting::new()?;
+/// # let (connector, address) = (halfkey::driver::Connector::builder(setting.token()?).build(), setting.serve()?);
+/// # let (held, server) = (setting::register(&connector, &setting.name, address)?, setting.name.clone());
+/// let renewed = connector.register(TcpStream::connect(address)?, &server, |_, form| {
+///     Ok((form.fill([("name", "alice".into())])?, Credential::Renewal(held.key_id)))
+/// })?;
+/// # let halfkey::driver::RegistrationOutcome::Active(renewed) = renewed else { return Err("not renewed".into()) };
+/// # assert_eq!((renewed.user_id, connector.token().registrations()?.len()), (held.user_id, 1));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Credential {

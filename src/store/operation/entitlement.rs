@@ -88,6 +88,18 @@ operation! { Entitle writes -> ConfigurationSerial, OperatorError; |self, tables
 /// Revokes a subject's entitlement, also before there is one. Returns the revocation's serial, the next
 /// one. A user's own revocation counts before the entitlements of the user's groups and access path,
 /// until [`ClearUserEntitlement`].
+///
+/// A user loses a right that the user's group keeps:
+/// ```
+/// use halfkey::store::{Subject, operation::RevokeEntitlement};
+/// use halfkey::{ApplicationName, UserId};
+/// # use halfkey::memory::Store;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, now) = (Store::new(), halfkey::UnixTime::now());
+/// let (user, mail) = (Subject::User(UserId::new("alice-7")?), ApplicationName::new("mail")?);
+/// store.run(&RevokeEntitlement::new(user, mail), now)?; // the token is told with its next request, or by a push
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RevokeEntitlement {
     /// Subject.

@@ -9,6 +9,23 @@ use crate::time::UnixTime;
 ///
 /// Every store in this crate performs it with its method `run`: as a whole, durably, or not at all. The
 /// operations are fixed by this crate.
+///
+/// A program that writes down what it does, for any operation:
+/// ```
+/// use halfkey::UnixTime;
+/// use halfkey::memory::Store;
+/// use halfkey::store::{Operation, operation::Count};
+/// use std::fmt::Debug;
+///
+/// fn run<O: Operation<Answer: Debug> + Debug>(store: &Store, operation: &O) -> Result<O::Answer, O::Error> {
+///     let answer = store.run(operation, UnixTime::now())?;
+///     println!("{operation:?}: {answer:?}");
+///     Ok(answer)
+/// }
+/// # fn main() -> Result<(), halfkey::store::OperatorError> {
+/// run(&Store::new(), &Count)?;
+/// # Ok(()) }
+/// ```
 pub trait Operation: Send + Sync {
     /// Answer.
     type Answer: Send;
