@@ -4,7 +4,7 @@ use crate::tcp::link::Mortal;
 use crate::tcp::{Arguments, Outcome, replace, say};
 use halfkey::certificate::{TrustAnchors, VerifiedServer};
 use halfkey::configuration::token::{Applying, Instruction};
-use halfkey::driver::{ClientSession, ConnectError, Connector, RegistrationOutcome};
+use halfkey::driver::{ClientSession, ConnectError, Connector, RegisterOptions, RegistrationOutcome};
 use halfkey::exchange::TokenExchangeError;
 use halfkey::port::Token;
 use halfkey::port::entitlement_store::Status as Word;
@@ -153,10 +153,8 @@ impl Holder {
             Ok((fill(form)?, credential))
         };
         let stream = self.connect()?;
-        self.ended(match replaces {
-            Some(refused) => self.connector.register_replacing(stream, &self.server, refused, filled)?,
-            None => self.connector.register(stream, &self.server, filled)?,
-        })
+        let options = RegisterOptions { replaces, ..self.connector.options().clone() };
+        self.ended(self.connector.register_with(stream, &self.server, options, filled)?)
     }
 
     /// Goes on with what an earlier run left unfinished: half a registration, one that waits for the

@@ -2,7 +2,7 @@
 
 use super::client_end::{ClientSession, Perform, TokenEnd};
 use super::connect_error::{ConnectError, FillError};
-use super::outcome::{Recovered, RegistrationOutcome, is_answer, outcome, unexpected};
+use super::outcome::{RegistrationOutcome, is_answer, outcome, unexpected};
 use super::stream::Session;
 use super::{Framed, Transport};
 use crate::certificate::{Revocation, VerifiedServer};
@@ -12,17 +12,16 @@ use crate::exchange::{
 };
 use crate::id::{ApplicationName, KeyId, ServerName};
 use crate::moment::Moment;
-use crate::port::entitlement_store::Status;
-use crate::port::{Token, TokenError};
-use crate::record::{Attempt, InFlight, Progress, TokenRegistration};
+use crate::port::Token;
+use crate::record::TokenRegistration;
 use crate::registration::TokenRegistrationError;
-use crate::registration::token::{Credential, abandon_lapsed};
+use crate::registration::token::Credential;
 use crate::session::token::Options;
 use crate::suite::Suite;
 use crate::template::{Form, Template};
 use crate::time::UnixTime;
 use core::fmt;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -58,14 +57,14 @@ const TRIES: u32 = 8;
 /// # Ok(()) }
 /// ```
 pub struct Connector<T> {
-    hands: Arc<Hands<T>>,
+    pub(super) hands: Arc<Hands<T>>,
 }
 
 /// The token, the client system, and what the program has chosen.
-struct Hands<T> {
+pub(super) struct Hands<T> {
     token: Arc<Mutex<T>>,
-    options: RegisterOptions,
-    clock: Box<dyn Fn() -> UnixTime + Send + Sync>,
+    pub(super) options: RegisterOptions,
+    pub(super) clock: Box<dyn Fn() -> UnixTime + Send + Sync>,
     apply: Box<Apply>,
     configured: Box<Tell>,
 }
@@ -148,6 +147,12 @@ impl<T: Token + 'static> Connector<T> {
         self.hands.token()
     }
 
+    /// The options with which registrations are made, as the builder has set them.
+    #[must_use]
+    pub fn options(&self) -> &RegisterOptions {
+        &self.hands.options
+    }
+
     /// Registers with `server_name`: R0 to R5 (patent steps 80 to 200). `fill` shows the user who asks and
     /// for what, and gives the form filled in. Attempts whose time is over are abandoned first.
     ///
@@ -206,30 +211,11 @@ impl<T: Token + 'static> Connector<T> {
         self.register_with(stream, server_name, self.hands.options.clone(), fill)
     }
 
-    /// Registers beside a key that the server refuses, as [`Connector::register`] does. The token keeps that key
-    /// until the new one is active, and erases it then.
-    ///
-    /// A server that was restored from a backup does not know the keys that were made since. Their users register
-    /// with a new activation code, since a key that is not known cannot be renewed.
+    /// Registers as [`Connector::register`] does, with other options: change a clone of [`Connector::options`].
     ///
     /// # Errors
     /// Those of [`Connector::register`].
-    pub fn register_replacing<S, F>(
-        &self,
-        stream: S,
-        server_name: &ServerName,
-        refused: KeyId,
-        fill: F,
-    ) -> Result<RegistrationOutcome, ConnectError>
-    where
-        S: Read + Write,
-        F: FnOnce(&VerifiedServer, &Template) -> Result<(Form, Credential), FillError>,
-    {
-        let options = RegisterOptions { replaces: Some(refused), ..self.hands.options.clone() };
-        self.register_with(stream, server_name, options, fill)
-    }
-
-    fn register_with<S, F>(
+    pub fn register_with<S, F>(
         &self,
         stream: S,
         server_name: &ServerName,
@@ -251,147 +237,6 @@ impl<T: Token + 'static> Connector<T> {
             Ok(turn.map_err(|kept| TokenExchangeError::from(kept.error))?)
         })?;
         outcome(news)
-    }
-
-    /// Goes on with an attempt whose R3 was lost: sends the same R2 again.
-    ///
-    /// # Errors
-    /// [`ConnectError`]; the attempt is still held, until it is abandoned or its time is over. After
-    /// `restart` the offer is not known any more: abandon it and register again.
-    pub fn resume<S: Read + Write>(
-        &self,
-        stream: S,
-        attempt: InFlight,
-    ) -> Result<RegistrationOutcome, ConnectError> {
-        let turn = TokenExchange::resume(attempt, self.hands.options.suites, self.hands.moment());
-        outcome(self.converse(&mut Framed(stream), turn, |need| Ok(need.cancel()))?.0)
-    }
-
-    /// Sends R4 again for a registration whose R5 was lost; one that is active stays so.
-    ///
-    /// [`Connector::recover`] does this for all registrations at once; for a single one:
-    /// ```
-    /// use halfkey::driver::Connector;
-    /// use halfkey::record::Progress;
-    /// use halfkey::port::Token;
-    /// use std::net::TcpStream;
-    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
-    ///
-    /// # fn main() -> setting::Outcome {
-    /// # let setting = setting::Setting::new()?;
-    /// # let (connector, address) = (Connector::builder(setting.token()?).build(), setting.serve()?);
-    /// let held = connector.token().registrations()?;
-    /// for registration in held {
-    ///     if let Progress::Joined { .. } = registration.progress {
-    ///         let outcome = connector.confirm(TcpStream::connect(address)?, registration)?;
-    ///         println!("{outcome:?}");
-    ///     }
-    /// }
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ConnectError`]; the registration is as it was.
-    pub fn confirm<S: Read + Write>(
-        &self,
-        stream: S,
-        registration: TokenRegistration,
-    ) -> Result<RegistrationOutcome, ConnectError> {
-        self.confirm_over(&mut Framed(stream), registration)
-    }
-
-    fn confirm_over<S: Read + Write>(
-        &self,
-        link: &mut Framed<S>,
-        registration: TokenRegistration,
-    ) -> Result<RegistrationOutcome, ConnectError> {
-        let turn = TokenExchange::confirm(registration, self.hands.moment());
-        outcome(self.converse(link, turn, |need| Ok(need.cancel()))?.0)
-    }
-
-    /// Finishes what a crash or a lost message left open: sends R2 again for each attempt under way, and R4,
-    /// or else opens a session, for each registration that is joined and not active. Attempts whose time is
-    /// over are abandoned; requests that wait for the operator are left to wait. Gives one result for each:
-    /// a server that is down does not stop the others.
-    ///
-    /// A program calls it when it starts:
-    /// ```
-    /// use halfkey::driver::{Connector, RegistrationOutcome};
-    /// use halfkey::port::{Token, TokenError};
-    /// use std::net::TcpStream;
-    ///
-    /// fn recover(connector: &Connector<impl Token + 'static>) -> Result<(), TokenError> {
-    ///     for end in connector.recover(|server| TcpStream::connect((server.as_str(), 4500)))? {
-    ///         match end.result {
-    ///             Ok(RegistrationOutcome::Active(_)) => println!("{}: registered", end.server_name),
-    ///             Ok(outcome) => println!("{}: {outcome:?}", end.server_name),
-    ///             Err(error) => println!("{}: later, since {error}", end.server_name),
-    ///         }
-    ///     }
-    ///     Ok(())
-    /// }
-    /// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
-    /// # fn main() -> setting::Outcome {
-    /// # Ok(recover(&Connector::builder(setting::Setting::new()?.token()?).build())?)
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// The token's, when it does not say what it holds.
-    pub fn recover<S: Read + Write>(
-        &self,
-        mut connect: impl FnMut(&ServerName) -> io::Result<S>,
-    ) -> Result<Vec<Recovered>, TokenError> {
-        let (attempts, registrations) = {
-            let mut token = self.token();
-            abandon_lapsed(&mut *token, (self.hands.clock)())?;
-            (token.attempts()?, token.registrations()?)
-        };
-        let mut ends = Vec::new();
-        for attempt in attempts {
-            if let Attempt::InFlight(attempt) = attempt {
-                let server_name = attempt.server_name.clone();
-                let stream = connect(&server_name).map_err(ConnectError::from);
-                let result = stream.and_then(|stream| self.resume(stream, attempt));
-                ends.push(Recovered { server_name, result });
-            }
-        }
-        for registration in registrations {
-            if let Progress::Joined { .. } = registration.progress {
-                let server_name = registration.server_name.clone();
-                let stream = connect(&server_name).map_err(ConnectError::from);
-                let result = stream.and_then(|stream| self.settle(&mut Framed(stream), registration));
-                ends.push(Recovered { server_name, result });
-            }
-        }
-        Ok(ends)
-    }
-
-    /// Sends R4 again; where the server does not want it, the first session proves the key as R4 does.
-    fn settle<S: Read + Write>(
-        &self,
-        link: &mut Framed<S>,
-        registration: TokenRegistration,
-    ) -> Result<RegistrationOutcome, ConnectError> {
-        let key_id = registration.key_id;
-        match self.confirm_over(link, registration) {
-            Err(ConnectError::Exchange(TokenExchangeError::Registration(
-                TokenRegistrationError::ErrorMessage(_),
-            ))) => {}
-            confirmed => return confirmed,
-        }
-        match self.open_over(link, key_id, self.hands.session_options()) {
-            Ok((mut exchange, registration)) => {
-                exchange
-                    .close()
-                    .map_err(ConnectError::from)?
-                    .iter()
-                    .try_for_each(|frame| link.send(frame))?;
-                Ok(RegistrationOutcome::Active(registration))
-            }
-            Err(ConnectError::NotActive(Status::Lost)) => Ok(RegistrationOutcome::Lost),
-            Err(error) => Err(error),
-        }
     }
 
     /// Opens a session with a registration's key: S0 to S3 (patent steps 300 to 350). A joined registration
@@ -441,7 +286,7 @@ impl<T: Token + 'static> Connector<T> {
         Ok(Session::new(TokenEnd::new(hands, exchange, registration), link))
     }
 
-    fn open_over<S: Read + Write>(
+    pub(super) fn open_over<S: Read + Write>(
         &self,
         link: &mut Framed<S>,
         key_id: KeyId,
@@ -456,7 +301,7 @@ impl<T: Token + 'static> Connector<T> {
 
     /// Plays turns and carries frames until there is news. A forged answer is passed over, a few times and for as
     /// long as an answer may take: the same message is sent again, since the right answer may have been damaged.
-    fn converse<S: Read + Write>(
+    pub(super) fn converse<S: Read + Write>(
         &self,
         link: &mut Framed<S>,
         mut turn: TokenTurn,
@@ -501,7 +346,7 @@ impl<T: Token> Hands<T> {
         self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn session_options(&self) -> Options {
+    pub(super) fn session_options(&self) -> Options {
         Options { suites: self.options.suites, ..Options::default() }
     }
 }

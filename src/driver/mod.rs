@@ -72,12 +72,13 @@ mod hooks;
 mod offers;
 mod outcome;
 mod peer;
+mod recover;
 mod server_end;
 mod split;
 mod stream;
 mod transport;
 
-pub use crate::exchange::Configured;
+pub use crate::exchange::{Configured, RegisterOptions};
 pub use acceptor::{Acceptor, AcceptorBuilder};
 pub use client_end::{ClientSession, TokenEnd};
 pub use connect_error::{ConnectError, FillError};

@@ -43,11 +43,12 @@
 //!    have seen before with other contents.
 //! 2. What was suspended, revoked or expired since is so once more: the operator's own records say what.
 //! 3. A user whose key is refused gets a code by [`operation::Readmit`], and registers beside that key
-//!    (`driver::Connector::register_replacing`): the token erases it once the new one is active.
+//!    (`exchange::RegisterOptions::replaces`): the token erases it once the new one is active.
 
 mod at_once;
 pub(crate) mod cell;
 mod condition;
+mod convert;
 pub(crate) mod entity;
 mod event;
 mod key;

@@ -11,12 +11,9 @@ use crate::id::{
     AccessPath, Alias, ApplicationName, ChallengeId, CodeId, Digest, EventId, Group, KeyId, ServerName,
     TicketId, UserId, UserName,
 };
-use crate::policy::{Modes, Policy, SuiteId, SuiteList};
-use crate::port::entitlement_store::{Document, ReportResult, Status};
-use crate::record::{
-    ExpectedTags, Lifecycle, NewRegistration, RejectionCause, ServerRegistration, StoredKeys, Takes,
-    WaitingRequest,
-};
+use crate::policy::{Modes, SuiteId, SuiteList};
+use crate::port::entitlement_store::{ReportResult, Status};
+use crate::record::{ExpectedTags, RejectionCause, StoredKeys};
 use crate::secret::Secret;
 use crate::template::Form;
 use crate::time::UnixTime;
@@ -24,21 +21,21 @@ use crate::wire::stored::stored;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// State of a registration: a [`Lifecycle`] without its time.
+/// State of a registration: a [`Lifecycle`](crate::record::Lifecycle) without its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RegistrationState {
-    /// [`Lifecycle::Pending`].
+    /// [`Lifecycle::Pending`](crate::record::Lifecycle::Pending).
     Pending,
-    /// [`Lifecycle::Active`].
+    /// [`Lifecycle::Active`](crate::record::Lifecycle::Active).
     Active,
-    /// [`Lifecycle::Lost`].
+    /// [`Lifecycle::Lost`](crate::record::Lifecycle::Lost).
     Lost,
-    /// [`Lifecycle::Superseded`].
+    /// [`Lifecycle::Superseded`](crate::record::Lifecycle::Superseded).
     Superseded,
-    /// [`Lifecycle::Suspended`].
+    /// [`Lifecycle::Suspended`](crate::record::Lifecycle::Suspended).
     Suspended,
-    /// [`Lifecycle::Revoked`].
+    /// [`Lifecycle::Revoked`](crate::record::Lifecycle::Revoked).
     Revoked,
 }
 
@@ -295,148 +292,5 @@ impl Table {
     #[must_use]
     pub const fn all() -> &'static [&'static Self] {
         every_table!(tables)
-    }
-}
-
-impl RegistrationRow {
-    pub(super) fn granted(new: &NewRegistration, request: Digest, now: UnixTime) -> Self {
-        let ServerRegistration {
-            key_id,
-            user_id,
-            name,
-            access_path,
-            suite,
-            policy,
-            lifecycle,
-            expires,
-            keys,
-        } = new.registered.clone();
-        let Policy { modes, suites, lifetime, allow_key_id } = policy;
-        let (state, confirm_by) = match lifecycle {
-            Lifecycle::Pending { confirm_by } => (RegistrationState::Pending, Some(confirm_by)),
-            Lifecycle::Active => (RegistrationState::Active, None),
-            Lifecycle::Lost => (RegistrationState::Lost, None),
-            Lifecycle::Superseded => (RegistrationState::Superseded, None),
-            Lifecycle::Suspended => (RegistrationState::Suspended, None),
-            Lifecycle::Revoked => (RegistrationState::Revoked, None),
-        };
-        let (code, renews) = parts(new.takes);
-        Self {
-            key_id,
-            user_id,
-            name,
-            access_path,
-            suite,
-            modes,
-            suites,
-            lifetime,
-            allow_key_id,
-            state,
-            confirm_by,
-            expires,
-            keys,
-            tags: Some(new.expected.clone()),
-            request: Some(request),
-            code,
-            renews,
-            ticket: new.ticket,
-            forget_at: None,
-            granted_at: Some(now),
-            confirmed_at: None,
-            last_seen: None,
-            crowd: None,
-        }
-    }
-
-    pub(super) const fn policy(&self) -> Policy {
-        Policy {
-            modes: self.modes,
-            suites: self.suites,
-            lifetime: self.lifetime,
-            allow_key_id: self.allow_key_id,
-        }
-    }
-
-    pub(super) fn lifecycle(&self) -> Lifecycle {
-        match self.state {
-            RegistrationState::Pending => {
-                Lifecycle::Pending { confirm_by: self.confirm_by.unwrap_or_default() }
-            }
-            RegistrationState::Active => Lifecycle::Active,
-            RegistrationState::Lost => Lifecycle::Lost,
-            RegistrationState::Superseded => Lifecycle::Superseded,
-            RegistrationState::Suspended => Lifecycle::Suspended,
-            RegistrationState::Revoked => Lifecycle::Revoked,
-        }
-    }
-
-    pub(super) fn registered(self) -> ServerRegistration {
-        ServerRegistration {
-            policy: self.policy(),
-            lifecycle: self.lifecycle(),
-            key_id: self.key_id,
-            user_id: self.user_id,
-            name: self.name,
-            access_path: self.access_path,
-            suite: self.suite,
-            expires: self.expires,
-            keys: self.keys,
-        }
-    }
-
-    /// Tells whether the registration may renew an earlier one: an active one, with the same name.
-    /// After a renaming, a renewal under the old name is none.
-    pub(super) fn may_renew(&self, earlier: &Self) -> bool {
-        earlier.state == RegistrationState::Active && earlier.name == self.name
-    }
-
-    /// Tells whether the registration has no proof, not even through a ticket.
-    pub(super) const fn is_open(&self) -> bool {
-        self.code.is_none() && self.renews.is_none() && self.ticket.is_none()
-    }
-}
-
-impl RequestRow {
-    pub(super) fn new(application: &WaitingRequest, since: UnixTime) -> Self {
-        let WaitingRequest { ticket_id, ticket, name, form, takes, hold_until } = application.clone();
-        let (code, renews) = parts(takes);
-        let content = RequestContent { ticket, form };
-        Self { ticket_id, name, code, renews, since, hold_until, content, crowd: None }
-    }
-
-    pub(super) fn application(self) -> WaitingRequest {
-        WaitingRequest {
-            takes: self.takes(),
-            ticket_id: self.ticket_id,
-            ticket: self.content.ticket,
-            name: self.name,
-            form: self.content.form,
-            hold_until: self.hold_until,
-        }
-    }
-
-    pub(super) fn takes(&self) -> Option<Takes> {
-        self.code.map(Takes::Code).or(self.renews.map(Takes::Place))
-    }
-}
-
-const fn parts(takes: Option<Takes>) -> (Option<CodeId>, Option<KeyId>) {
-    match takes {
-        None => (None, None),
-        Some(Takes::Code(code)) => (Some(code), None),
-        Some(Takes::Place(key_id)) => (None, Some(key_id)),
-    }
-}
-
-impl CodeRow {
-    /// Tells whether the code has expired.
-    pub(super) fn is_over(&self, now: UnixTime) -> bool {
-        self.expires.is_some_and(|end| end < now)
-    }
-}
-
-impl EntitlementRow {
-    pub(super) fn document(self) -> Option<Document> {
-        self.media_type.zip(self.body).map(|(media_type, body)| Document { media_type, body })
     }
 }

@@ -175,6 +175,7 @@ mod hands;
 mod limits;
 mod link;
 mod places;
+mod recover;
 mod server;
 mod serving;
 mod session;
@@ -185,6 +186,7 @@ mod waiters;
 
 pub use crate::driver::Recovered;
 pub use crate::driver::{ConnectError, FillError, RegistrationOutcome, peer_name};
+pub use crate::exchange::RegisterOptions;
 pub use acceptor::{Acceptor, AcceptorBuilder};
 pub use client::{ClientHandle, ClientSession, TokenEnd};
 pub use connector::{Connector, ConnectorBuilder};

@@ -1,7 +1,9 @@
 //! Registration, and what is left of one that was interrupted.
 
 use crate::world::*;
-use halfkey::driver::{ConnectError, Connector, Framed, Recovered, RegistrationOutcome, Transport};
+use halfkey::driver::{
+    ConnectError, Connector, Framed, Recovered, RegisterOptions, RegistrationOutcome, Transport,
+};
 use halfkey::exchange::TokenExchangeError;
 use halfkey::port::Token;
 use halfkey::record::{Attempt, Progress};
@@ -147,7 +149,8 @@ fn a_key_that_is_refused_is_replaced_once_the_new_one_is_active() {
     // R5 is lost: the token holds both keys until the new one is known to be active.
     let lost = Cut { stream: world.connect(), after: 3 };
     let filled = fill(Credential::Activation(code));
-    let error = connector.register_replacing(lost, &world.name, old, filled).unwrap_err();
+    let options = RegisterOptions { replaces: Some(old), ..connector.options().clone() };
+    let error = connector.register_with(lost, &world.name, options, filled).unwrap_err();
     assert!(matches!(error, ConnectError::Ended), "{error:?}");
     assert_eq!(registrations(&connector).len(), 2);
     let ends = connector.recover(|_| Ok(world.connect())).unwrap();

@@ -14,7 +14,7 @@ use halfkey::registration::token::Credential;
 use halfkey::store::Subject;
 use halfkey::store::operation::{DeleteRegistration, Entitle, InspectRegistration, Readmit, Revoke};
 use halfkey::template::Template;
-use halfkey::tokio::{ConnectError, Connector, Limits};
+use halfkey::tokio::{ConnectError, Connector, Limits, RegisterOptions};
 use halfkey::{AccessPath, ApplicationName, SystemRandom, UnixTime};
 use std::io;
 use std::pin::Pin;
@@ -338,7 +338,8 @@ async fn a_key_that_is_refused_is_replaced_once_the_new_one_is_active() {
     let fill = move |_, template: Template| async move {
         Ok((template.fill([("name", name.as_str().into())])?, Credential::Activation(code)))
     };
-    let outcome = connector.register_replacing(stream, &world.name, old, fill).await.unwrap();
+    let options = RegisterOptions { replaces: Some(old), ..connector.options().clone() };
+    let outcome = connector.register_with(stream, &world.name, options, fill).await.unwrap();
     let RegistrationOutcome::Active(new) = outcome else { panic!("{outcome:?}") };
     let held = connector.token().registrations().unwrap();
     assert_eq!(held.iter().map(|one| one.key_id).collect::<Vec<_>>(), [new.key_id]);

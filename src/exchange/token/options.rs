@@ -12,8 +12,11 @@ pub struct RegisterOptions {
     pub suites: &'static [&'static dyn Suite],
     /// The policy on revocation. Default: [`Revocation::Ignore`].
     pub revocation: Revocation,
-    /// The key that the token erases once the new one is active: one that the server refuses, so that it cannot
-    /// be renewed. Default: none.
+    /// The key that the token erases once the new one is active, and keeps until then: one that the server refuses,
+    /// so that it cannot be renewed. Default: none.
+    ///
+    /// A server that was restored from a backup does not know the keys that were made since. Their users register
+    /// with a new activation code, since a key that is not known cannot be renewed.
     pub replaces: Option<KeyId>,
 }
 

@@ -221,8 +221,8 @@ pub fn an_application_is_dismissed<S: Run>(make: Make<'_, S>) {
     desk.fails(&RejectRequest(two), OperatorError::NoSuchTicket);
 }
 
-/// Two grants for one application that waited, as when its token was copied: one counts, also where others
-/// may have the same name.
+/// Grants for one application that waited, as when its token was copied: one counts, also where others may have
+/// the same name, and whatever the names are.
 pub fn a_ticket_is_good_once<S: Run>(make: Make<'_, S>) {
     for unique in [UniqueNames::Always, UniqueNames::Proven] {
         let desk = Desk::with(make, unique);
@@ -231,9 +231,11 @@ pub fn a_ticket_is_good_once<S: Run>(make: Make<'_, S>) {
         desk.pending(&grant(2, "ann").ticket(9));
         desk.waits(8, "ben", None);
         desk.pending(&grant(3, "ben").ticket(8));
+        desk.pending(&grant(4, "cid").ticket(9));
         let logged = desk.logged(|| assert_eq!(desk.confirm(2), Confirmed::Active));
-        assert_eq!(logged, ["confirmed key=2 user-2 ann", "lost key=1 user-1 ann"], "{unique:?}");
-        assert_eq!(desk.confirm(1), Confirmed::Lost);
+        let lost = ["lost key=1 user-1 ann", "lost key=4 user-4 cid"];
+        assert_eq!(logged, [&["confirmed key=2 user-2 ann"], &lost[..]].concat(), "{unique:?}");
+        assert_eq!([desk.confirm(1), desk.confirm(4)], [Confirmed::Lost, Confirmed::Lost]);
         assert!(!desk.waiting(9) && desk.waiting(8));
         assert_eq!(desk.confirm(3), Confirmed::Active, "another's ticket is untouched");
     }
