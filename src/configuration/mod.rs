@@ -42,13 +42,14 @@
 //! `valid_for` is in seconds from the moment C0 was sent (a push: from its receipt), so that a token without a
 //! clock can keep to it and a delayed answer lives no longer. `server_time` only ever raises the
 //! registration's `clock_floor`, and only from an answer that came at most [`FRESH_SECS`] seconds after its C0 by
-//! the token's own reckoning: never from a push. Validity is judged by [`TokenRegistration::clock`].
+//! the token's own reckoning: never from a push. Whether a document may still be used says
+//! [`HeldConfiguration::in_force`].
 //!
 //! An attacker may still delay or drop messages, which keeps an old configuration in force until its validity
 //! ends; and whoever can restore a token's record can roll its configuration back, which the server learns at
 //! the next C0 ([`ReportResult::Regressed`]).
 //!
-//! [`TokenRegistration::clock`]: crate::record::TokenRegistration::clock
+//! [`HeldConfiguration::in_force`]: crate::record::HeldConfiguration::in_force
 //! [`ReportResult::Regressed`]: crate::port::entitlement_store::ReportResult::Regressed
 
 mod apply;

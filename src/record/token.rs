@@ -216,12 +216,6 @@ impl TokenRegistration {
         matches!(self.not_active, Some(Status::Revoked | Status::Lost))
     }
 
-    /// Returns the latest time known: the token's own, or the server's where the token's is behind it.
-    #[must_use]
-    pub fn clock(&self, now: UnixTime) -> UnixTime {
-        now.max(self.clock_floor)
-    }
-
     /// Returns the configuration held for an application.
     #[must_use]
     pub fn configuration(&self, application: &ApplicationName) -> Option<&HeldConfiguration> {
