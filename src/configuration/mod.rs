@@ -52,11 +52,9 @@
 //! [`HeldConfiguration::in_force`]: crate::record::HeldConfiguration::in_force
 //! [`ReportResult::Regressed`]: crate::port::entitlement_store::ReportResult::Regressed
 
-mod apply;
 mod document;
 mod error;
-mod judge;
-mod report;
+mod limit;
 pub mod server;
 pub mod token;
 
@@ -65,9 +63,4 @@ pub use crate::message::{ConfigurationSerial, InformationError, UserInformation}
 pub(crate) use document::check;
 pub use document::{MAX_BODY, MAX_MEDIA_TYPE, digest};
 pub use error::{ServerConfigurationError, TokenConfigurationError};
-
-/// The most seconds between C0 and C1 for the server's time to count.
-pub const FRESH_SECS: u64 = 60;
-
-/// The most applications for which one registration holds a configuration, revoked ones among them.
-pub const MAX_HELD: usize = 64;
+pub use limit::{FRESH_SECS, MAX_HELD};

@@ -56,8 +56,8 @@
 //! ```
 
 mod activation;
-mod cookie;
 mod error;
+mod limit;
 mod padding;
 pub mod server;
 pub mod token;
@@ -66,9 +66,5 @@ mod uri;
 pub use crate::record::{RejectionCause, RejectionCode};
 pub use activation::{ActivationCode, ActivationCodeError};
 pub use error::{OfferFault, Recoverable, ServerRegistrationError, TokenRegistrationError};
+pub use limit::{MAX_FORM, RESEND_SECS};
 pub use uri::{EnrolmentUri, EnrolmentUriError, Host};
-
-/// The longest padded form in R2, in bytes.
-pub const MAX_FORM: usize = 16_384;
-/// How long a token resends R2, in seconds.
-pub const RESEND_SECS: u64 = 600;

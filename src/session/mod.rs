@@ -66,12 +66,10 @@
 //! ```
 
 mod channel;
-mod decoy;
 mod direction;
 mod error;
 mod keys;
 mod limit;
-pub mod park;
 pub mod server;
 pub mod token;
 
@@ -82,6 +80,7 @@ pub use channel::{
     Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, OpenedRecord, RECORDS_PER_KEY,
 };
 pub use error::{ServerSessionError, SessionEnded, TokenSessionError};
+pub use server::park;
 
 use core::fmt;
 

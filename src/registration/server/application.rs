@@ -1,13 +1,13 @@
 //! An application as it goes from step to step: what R2 carried, whose expectation it meets, and what
 //! the operator is shown and answers.
 
+use super::cookie::Cookie;
 use crate::id::{AccessPath, Digest, TicketId, UserId, UserName};
 use crate::message::RequestBody;
 use crate::policy::Policy;
 use crate::port::auth_server::Decapsulated;
 use crate::record::{Activation, ServerRegistration, Takes, WaitingRequest};
 use crate::registration::RejectionCode;
-use crate::registration::cookie::Cookie;
 use crate::schedule::{Envelope, KeyUse, binder};
 use crate::secret::Secret;
 use crate::suite::Suite;

@@ -17,6 +17,7 @@
 
 mod application;
 mod confirm;
+mod cookie;
 mod decide;
 mod grant;
 mod judge;

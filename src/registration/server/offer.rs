@@ -1,12 +1,12 @@
 //! R0 and R1: offer certificate and template (patent step 90).
 
+use super::cookie::Cookie;
 use crate::id::{Digest, OfferId, Txn};
 use crate::message::{EXT_CRL, Hello, Offer, OfferCore, VERSION};
 use crate::port::auth_server::OfferMaterial;
 use crate::port::question::{FindOfferMaterial, SignOffer};
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::registration::ServerRegistrationError;
-use crate::registration::cookie::Cookie;
 use crate::settings::ServerSettings;
 use crate::time::UnixTime;
 use crate::transcript::{Item, transcript};

@@ -1,6 +1,7 @@
 //! R2: recover SSK1 (patent step 140).
 
 use super::application::Read;
+use super::cookie::Cookie;
 use super::judge::NeedApplicant;
 use super::offer::template_digest;
 use crate::id::{Digest, OfferId, Txn};
@@ -8,7 +9,6 @@ use crate::message::{Outcome, Request, RequestBody};
 use crate::port::AuthServerError;
 use crate::port::auth_server::{Decapsulated, Encapsulated};
 use crate::port::question::FindOutcome;
-use crate::registration::cookie::Cookie;
 use crate::registration::{OfferFault, ServerRegistrationError, padding};
 use crate::schedule::{Envelope, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;

@@ -1,6 +1,6 @@
 //! The client system's part on the token's side: a configuration is applied whole or not at all.
 
-use super::error::TokenConfigurationError;
+use crate::configuration::error::TokenConfigurationError;
 use crate::id::{ApplicationName, KeyId};
 use crate::message::{Applied, ConfigurationSerial, Held};
 use crate::port::entitlement_store::Document;

@@ -1,9 +1,9 @@
 //! The token's judgement of a C1: a rule for each of its fields, and nothing changed by a C1 that breaks one.
 
 use super::apply::{Instruction, NeedApply, c2, version, with_floor};
-use super::document::{News, content};
-use super::error::TokenConfigurationError;
-use super::{FRESH_SECS, MAX_HELD};
+use crate::configuration::document::{News, content};
+use crate::configuration::error::TokenConfigurationError;
+use crate::configuration::limit::{FRESH_SECS, MAX_HELD};
 use crate::id::ApplicationName;
 use crate::message::{Applied, Configuration, ConfigurationSerial, Scope};
 use crate::port::entitlement_store::Document;

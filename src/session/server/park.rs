@@ -7,9 +7,8 @@
 //! of the S2 that answers it, used before the honest one, costs the token that attempt and gains a
 //! session that nobody can read: every S3 is made with fresh input of the server's.
 
-use super::ServerSessionError;
+use super::challenge::{AwaitResponse, NeedRegistration, Parked, has_lapsed};
 use super::decoy::Claimant;
-use super::server::{AwaitResponse, NeedRegistration, Parked};
 use crate::hash;
 use crate::id::Digest;
 use crate::message::{Address, Challenge, Response};
@@ -17,6 +16,7 @@ use crate::policy::Mode;
 use crate::port::question::FindRegistration;
 use crate::random::{Purpose, RandomSource, draw_for};
 use crate::record::ServerRegistration;
+use crate::session::ServerSessionError;
 use crate::settings::ServerSettings;
 use crate::suite::Suite;
 use crate::time::UnixTime;
@@ -123,7 +123,7 @@ fn take_up(
     }
     let ticket: Ticket = crate::wire::decode(ticket, "parked challenge", 256)?;
     let lapses = UnixTime::from_secs(ticket.lapses);
-    if super::server::has_lapsed(lapses, now) {
+    if has_lapsed(lapses, now) {
         return Err(ServerSessionError::Lapsed);
     }
     Ok(NeedRegistrationAgain {

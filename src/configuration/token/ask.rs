@@ -1,8 +1,8 @@
 //! The token's side: asks, judges what comes, and has it applied.
 
 use super::apply::version;
-use super::error::TokenConfigurationError;
-use super::judge::judge;
+use super::judge::{Verdict, judge};
+use crate::configuration::error::TokenConfigurationError;
 use crate::id::{ApplicationName, KeyId};
 use crate::message::{ConfigRequest, Configuration, UserInformation};
 use crate::record::TokenRegistration;
@@ -10,9 +10,6 @@ use crate::step::{ErrorReason, Step};
 use crate::time::UnixTime;
 use crate::wire::Message;
 use core::num::NonZeroU32;
-
-pub use super::apply::{Applying, Instruction, NeedApply};
-pub use super::judge::{ConfigurationRejection, Verdict};
 
 /// Asks for the configuration of an application (patent step 370). `request_id` is one not used before in
 /// this session; `now` begins the measure of how old the answer is.

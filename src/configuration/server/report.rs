@@ -1,6 +1,6 @@
 //! The end of a configuration's way on the server's side: what became of it on the token.
 
-use super::error::ServerConfigurationError;
+use crate::configuration::error::ServerConfigurationError;
 use crate::id::{ApplicationName, KeyId};
 use crate::message::{Applied, ConfigurationSerial};
 use crate::port::entitlement_store::{Report, ReportResult};

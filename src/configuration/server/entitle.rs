@@ -1,7 +1,8 @@
 //! The server's side: asks the store what the user is entitled to, and sends it.
 
-use super::document::{DOCUMENT, REVOKED, UNCHANGED, UNKNOWN, check, digest};
-use super::error::ServerConfigurationError;
+use super::report::AwaitApplied;
+use crate::configuration::document::{DOCUMENT, REVOKED, UNCHANGED, UNKNOWN, check, digest};
+use crate::configuration::error::ServerConfigurationError;
 use crate::id::{AccessPath, ApplicationName, KeyId, ServerName, UserId};
 use crate::message::{ConfigRequest, Configuration, Held, Scope, UserInformation};
 use crate::name::normalise_text;
@@ -10,8 +11,6 @@ use crate::port::question::FindEntitlement;
 use crate::step::Step;
 use crate::time::UnixTime;
 use crate::wire::{Bytes, Frame, Message, Problem, Text, WireError};
-
-pub use super::report::{AwaitApplied, NeedReport};
 
 /// Who is at the other end of a session, and with whom: all of it from the session's key and this server's
 /// settings, none of it from what the token says.

@@ -1,21 +1,15 @@
-//! The server's side of a session: S0 in, S1 out, S2 in, S3 out.
-//!
-//! An address that nobody has is no error here. It gets a decoy, the decoy gets a challenge, and
-//! fails like any wrong proof. Only who proves a key costs the store a write.
+//! S0, S1 and S2: a challenge, and the proof that answers it.
 
-use super::ServerSessionError;
-use super::channel::{Channel, ChannelError};
-use super::decoy::{Claimant, Person};
-use super::keys::{self, SessionKeys};
-use crate::id::{AccessPath, Alias, Digest, KeyId, UserId};
-use crate::message::{Accept, Address, Challenge, ChallengeCore, Open, Response, StatusMessage, VERSION};
+use super::admit::NeedAdmission;
+use super::decoy::Claimant;
+use crate::id::{Alias, Digest};
+use crate::message::{Address, Challenge, ChallengeCore, Open, Response, VERSION};
 use crate::policy::Mode;
-use crate::port::entitlement_store::{Admission, Admitted, Status};
+use crate::port::entitlement_store::Admission;
 use crate::port::question::{Admit, FindRegistration};
 use crate::random::{Purpose, RandomSource, draw_for};
-use crate::record::{Lifecycle, ServerRegistration};
-use crate::schedule::{KeySet, KeyUse};
-use crate::secret::Secret;
+use crate::record::ServerRegistration;
+use crate::session::{ServerSessionError, keys};
 use crate::settings::ServerSettings;
 use crate::step::Step;
 use crate::suite::Suite;
@@ -216,129 +210,4 @@ impl AwaitResponse {
 fn misplaced(field: &'static str, present: bool) -> ServerSessionError {
     let problem = if present { Problem::UnexpectedKey } else { Problem::Missing };
     WireError { message: "S2 Response", field, problem }.into()
-}
-
-/// Has verified S2 and wants the store to let the session in.
-#[must_use = "the token waits for S3"]
-pub struct NeedAdmission {
-    suite: &'static dyn Suite,
-    mode: Mode,
-    keys: KeySet,
-    person: Person,
-    /// d.
-    asked: KeyUse,
-    ss_e: Option<Secret>,
-    x: Vec<u8>,
-    question: Admit,
-}
-
-impl NeedAdmission {
-    /// The question: a session to admit ([`EntitlementStore::admit`](crate::port::EntitlementStore::admit)).
-    #[must_use]
-    pub const fn wanted(&self) -> &Admit {
-        &self.question
-    }
-
-    /// Goes on with the store's answer. S3 says how the registration stands; it opens a channel only
-    /// when that is in order.
-    ///
-    /// # Errors
-    /// [`ServerSessionError::Spent`].
-    pub fn supply(
-        self,
-        admitted: Admitted,
-        now: UnixTime,
-    ) -> Result<Step<Accept<'static>, Entry>, ServerSessionError> {
-        let Self { suite, mode, keys, person, asked, ss_e, x, question: Admit { admission } } = self;
-        let status = match admitted {
-            Admitted::Spent => return Err(ServerSessionError::Spent),
-            Admitted::As(Status::Active) if person.expires.is_some_and(|at| at <= now) => Status::Expired,
-            Admitted::As(status) => status,
-        };
-        let d = keys.derive(suite, &asked);
-        let ses = SessionKeys::derive(suite, &d, ss_e.as_ref());
-        let tag_s = ses.tag_s;
-        let mut channel = Channel::of_server(suite, ses);
-        let alias = (status == Status::Active).then_some(admission.next_alias);
-        let record = channel.seal_status(&encode(&StatusMessage { status: status.code(), alias }))?;
-        let accept = Accept { x: Bytes(&x), tag_s, record: Bytes(&record) };
-        let send = Frame::stored(encode(&accept));
-
-        let Person { key_id, user_id, access_path, .. } = person;
-        let next = if status == Status::Active {
-            let address = admission.address;
-            Entry::Session(Established { key_id, user_id, access_path, address, mode, channel, heard: false })
-        } else {
-            Entry::NotActive { key_id, status }
-        };
-        Ok(Step { send, next })
-    }
-}
-
-/// Outcome for a proven key.
-#[must_use]
-#[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "there is one, it is moved once, and most are sessions")]
-pub enum Entry {
-    /// A session.
-    Session(Established),
-    /// An S3 that says why not, and nothing else.
-    NotActive {
-        /// The key.
-        key_id: KeyId,
-        /// How its registration stands; never `Active`.
-        status: Status,
-    },
-}
-
-/// Returns how a registration stands, as the store holds it; one that it does not hold any more is revoked.
-pub(crate) fn status(registration: Option<&ServerRegistration>, now: UnixTime) -> Status {
-    let Some(registration) = registration else { return Status::Revoked };
-    match registration.lifecycle {
-        Lifecycle::Active if registration.expires.is_some_and(|expires| expires <= now) => Status::Expired,
-        Lifecycle::Active => Status::Active,
-        Lifecycle::Superseded => Status::Expired,
-        Lifecycle::Suspended => Status::Suspended,
-        Lifecycle::Revoked => Status::Revoked,
-        Lifecycle::Pending { .. } | Lifecycle::Lost => Status::Lost,
-    }
-}
-
-/// The server's end of a session.
-#[must_use]
-#[derive(Debug)]
-pub struct Established {
-    /// The key that was proved.
-    pub key_id: KeyId,
-    /// User of the key.
-    pub user_id: UserId,
-    /// Where the user's entitlements begin.
-    pub access_path: AccessPath,
-    /// How S0 named the registration.
-    pub address: Address,
-    /// How the session's key was made.
-    pub mode: Mode,
-    /// The channel; the server may send at once after S3.
-    pub channel: Channel,
-    heard: bool,
-}
-
-impl Established {
-    /// What to tell the store with [`EntitlementStore::confirm_alias`](crate::port::EntitlementStore::confirm_alias): once, after the first record of the
-    /// token's has opened, for only then is it certain that S3 arrived.
-    #[must_use]
-    pub fn heard(&mut self) -> Option<(KeyId, Address)> {
-        let first = self.channel.has_heard() && !self.heard;
-        self.heard |= first;
-        first.then_some((self.key_id, self.address))
-    }
-
-    /// Makes the record that ends the session and says how the registration stands. Nothing is sent after it.
-    ///
-    /// # Errors
-    /// [`ChannelError::Closed`] where this side has closed already; another
-    /// [`ChannelError`].
-    pub fn end(&mut self, status: Status) -> Result<Vec<u8>, ChannelError> {
-        self.channel.seal_status(&encode(&StatusMessage { status: status.code(), alias: None }))
-    }
 }
