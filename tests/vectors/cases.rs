@@ -13,7 +13,7 @@ use halfkey::record::TokenRegistration;
 use halfkey::registration::server::Decision;
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RejectionCode};
-use halfkey::store::operation::IssueCode;
+use halfkey::store::operation::{IssueCode, WithdrawCode};
 use halfkey::suite::{Suite, X25519, XWING};
 use halfkey::{ServerName, UserName};
 use serde_json::{Map, Value, json};
@@ -30,6 +30,7 @@ pub(crate) fn all() -> Vec<Case> {
         ("x25519-renewal.json", renewal()),
         ("x25519-wait-ticket.json", ticket()),
         ("x25519-refused.json", refused()),
+        ("x25519-lost.json", lost()),
         ("x25519-key-id-cookie.json", key_id_and_cookie()),
         ("xwing-activation-psk-kem.json", xwing_with_a_code()),
     ]
@@ -130,6 +131,22 @@ fn refused() -> Value {
     assert!(matches!(end, End::Refused));
     let (run, _) = registration_run(&stage, &record, ProofKey::None);
     file("Suite 1, a registration that the operator declines (reason 3)", &stage, None, [run])
+}
+
+/// The operator withdraws the code when R3 is on its way.
+fn lost() -> Value {
+    let (mut stage, code) = invited(&X25519);
+    stage.probe = Some(Box::new(|stage, message| {
+        if message == "R4" {
+            let name = UserName::new(stage::USER).unwrap();
+            stage.store.run(&WithdrawCode(name), stage.now()).unwrap();
+        }
+    }));
+    let (record, end) = stage.register(Credential::Activation(code), &psk());
+    assert!(matches!(end, End::Lost));
+    let (run, _) = registration_run(&stage, &record, ProofKey::Activation(CODE));
+    let about = "Suite 1, a registration whose activation code is withdrawn before R4 comes: R5 says lost";
+    file(about, &stage, Some(CODE), [run])
 }
 
 fn xwing_with_a_code() -> Value {

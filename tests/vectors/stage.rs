@@ -59,6 +59,7 @@ pub(crate) enum End {
     Active(TokenRegistration),
     Waiting(Waiting),
     Refused,
+    Lost,
 }
 
 /// A token and a server, and all that they stand on.
@@ -253,8 +254,10 @@ impl Stage {
                 self.before("R5");
                 let settled = step.next.receive_done(&r5).unwrap().supply_from(&mut self.token).unwrap();
                 record.messages.extend([("R4", r4), ("R5", r5)]);
-                let Settled::Done(registration) = settled else { panic!("{settled:?}") };
-                End::Active(registration)
+                match settled {
+                    Settled::Done(registration) => End::Active(registration),
+                    Settled::Lost { .. } => End::Lost,
+                }
             }
         };
         for party in [0, 1] {
