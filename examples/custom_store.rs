@@ -15,8 +15,8 @@ use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
 use halfkey::session::Address;
 use halfkey::software::{PinSettings, SoftwareToken};
-use halfkey::store::Subject;
 use halfkey::store::operation::{Entitle, IssueCode};
+use halfkey::store::{EntitlementCondition, Subject};
 use halfkey::{Digest, KeyId, SystemRandom, UnixTime};
 use setting::{Outcome, Setting, say};
 use std::fmt::Debug;
@@ -76,10 +76,15 @@ fn seeded(seed: &Seed<'_>) -> Box<dyn EntitlementStore> {
     let (name, secret) = (seed.code.0.clone(), seed.code.1.clone());
     let (user, application, document) = seed.entitled;
     let (application, document) = (application.clone(), document.clone());
-    let subject = Subject::User(user.clone());
+    let (subject, now) = (Subject::User(user.clone()), UnixTime::now());
     // A store that cannot be seeded breaks the contract soon enough.
-    let _ = store.run(&IssueCode { name, secret, expires: None }, UnixTime::now());
-    let _ = store.run(&Entitle::new(subject, application, document), UnixTime::now());
+    let _ = store.run(&IssueCode { name, secret, expires: None }, now);
+    let _ = store.run(&Entitle::new(subject.clone(), application, document), now);
+    let (application, places) = seed.by_place;
+    for (said, document) in places {
+        let entitle = Entitle::new(subject.clone(), application.clone(), document.clone());
+        let _ = EntitlementCondition::new(said).map(|place| store.run(&entitle.when(place), now));
+    }
     Box::new(Audited(store, Mutex::default()))
 }
 

@@ -45,7 +45,7 @@ mod token;
 
 pub use auth_server::{ServerUnderTest, auth_server};
 pub use certificate_authority::{AuthorityViolation, certificate_authority};
-pub use entitlement_store::{Seed, entitlement_store};
+pub use entitlement_store::{Seed, entitlement_store, entitlement_store_without_conditions};
 pub use token::token;
 
 use crate::port::{AuthServerError, StoreError, TokenError};

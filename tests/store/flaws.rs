@@ -3,7 +3,9 @@
 use super::{KEY, NOW, fixed, operations, row, seeded};
 use halfkey::memory::store::Store;
 use halfkey::message::Address;
-use halfkey::port::contract::{Seed, entitlement_store};
+use halfkey::port::contract::{
+    ContractViolation, Seed, entitlement_store, entitlement_store_without_conditions,
+};
 use halfkey::port::entitlement_store::{
     Admission, Admitted, Committed, ConfigurationSerial, Confirmed, Entitlement, EntitlementQuery, Report,
     UserInformation,
@@ -286,4 +288,22 @@ fn the_contract_notices_each_flaw() {
         let violation = entitlement_store(&mut |seed| flawed(seeded(Store::new(), seed), flaw));
         assert_eq!(violation.map_err(|violation| violation.clause()), Err(clause), "{flaw:?}");
     }
+}
+
+/// A store that is not given the entitlements under conditions does not pass for one that keeps them.
+#[test]
+fn a_store_without_conditions_says_so() {
+    let blind = |seed: &Seed<'_>| -> Box<dyn EntitlementStore> {
+        let (code, [everywhere, ..]) = operations::seeds(seed);
+        let store = Store::new();
+        store.run(&code, NOW).unwrap();
+        store.run(&everywhere, NOW).unwrap();
+        Box::new(store)
+    };
+    let clause = |kept: Result<(), ContractViolation>| kept.map_err(|violation| violation.clause());
+    let chosen = "a user is given the document for what the client says, and none where there is none";
+    assert_eq!(clause(entitlement_store(&mut { blind })), Err(chosen));
+    assert_eq!(clause(entitlement_store_without_conditions(&mut { blind })), Ok(()));
+    let whole = entitlement_store_without_conditions(&mut |seed| Box::new(seeded(Store::new(), seed)));
+    assert_eq!(clause(whole), Err("a store that looks at what the client says keeps the whole contract"));
 }

@@ -23,10 +23,6 @@ pub(super) fn entitlements_by_place(case: &Case<'_>) -> Kept {
     Grant::to(&case.seeds.ann, 1).commit(case)?;
     case.activate(1)?;
     let mut asking = Asking { case, n: 1, held: None };
-    if asking.ask(here)?.is_none() {
-        // This store does not look at what the client says.
-        return Ok(());
-    }
     let (mut at, mut last) = (here, asking.given(here, Some(this))?);
     for (place, document) in [
         (here, Some(this)),
@@ -54,6 +50,17 @@ pub(super) fn entitlements_by_place(case: &Case<'_>) -> Kept {
     ensure(renewed >= last, "a serial is not below the one that a renewed key was given")?;
     let given = asking.given(here, Some(this))?;
     ensure(given > renewed, RISES)
+}
+
+/// A store that was not given the entitlements under conditions, because it does not look at what the client says.
+pub(super) fn no_entitlement_by_place(case: &Case<'_>) -> Kept {
+    Grant::to(&case.seeds.ann, 1).commit(case)?;
+    case.activate(1)?;
+    let asking = Asking { case, n: 1, held: None };
+    case.seeds.places.iter().try_for_each(|(place, _)| {
+        let blind = "a store that looks at what the client says keeps the whole contract";
+        ensure(asking.ask(place)?.is_none(), blind)
+    })
 }
 
 impl Asking<'_> {
