@@ -35,7 +35,9 @@ use halfkey::store::operation::{
     Entitle, IssueCode, ListRegistrations, ListRequests, RequestFilter, Revoke, RevokeEntitlement,
 };
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{AccessPath, ApplicationName, ErrorReason, ServerName, ServerSettings, SystemRandom, UserName};
+use halfkey::{
+    AccessPath, ApplicationName, ErrorReason, ServerName, ServerSettings, SystemRandom, UnixTime, UserName,
+};
 use kept::Kept;
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -107,6 +109,9 @@ fn main() -> std::process::ExitCode {
             )
             .into());
         };
+        if let Some(why) = files.expired(UnixTime::now()) {
+            say(format_args!("nobody can register: {why}"));
+        }
         let gate = Arc::new(Gate::open(dir, &arguments, &files)?);
         gate.operate(&arguments)?;
         let listener = TcpListener::bind(arguments.value("--listen").unwrap_or("127.0.0.1:4400"))?;

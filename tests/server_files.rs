@@ -15,7 +15,7 @@ use common::{Counting, Issuer, template};
 use halfkey::certificate::{CertificateError, Chain, Validity};
 use halfkey::key::{IssuerKey, KeyError, PemError};
 use halfkey::policy::SuiteList;
-use halfkey::port::{AuthServer, CertificateAuthority};
+use halfkey::port::{AuthServer, AuthServerError, CertificateAuthority};
 use halfkey::server_files::{FileProblem, Ready, ServerFiles, ServerFilesError, Uncertified};
 use halfkey::{ServerName, SystemRandom, UnixTime};
 use std::fs;
@@ -237,8 +237,7 @@ fn the_next_certificate_waits_beside_the_first() {
     assert!(matches!(error.problem, FileProblem::Certificate(CertificateError::Expired { .. })), "{error}");
     assert!(!place.at("certificate.pem").exists());
     place.put("certificate.pem", &expired.to_pem().unwrap());
-    let problem = place.problem("certificate.pem");
-    assert!(matches!(problem, FileProblem::Certificate(CertificateError::Expired { .. })));
+    assert!(place.ready().expired(now).is_some());
     fs::remove_file(place.at("certificate.pem")).unwrap();
 
     let first = certified(past(day), now.after(day));
@@ -261,6 +260,38 @@ fn the_next_certificate_waits_beside_the_first() {
     // A third: the second moves up.
     ready.install_next(&next).unwrap();
     assert_eq!(place.ready().chain(), &current);
+}
+
+/// Sessions need no certificate: only who registers has to wait for another.
+#[test]
+fn a_server_starts_when_every_certificate_has_ended() {
+    let place = Place::with_key("ended");
+    let mut issuer = Issuer::new(1);
+    let request = place.uncertified().request().clone();
+    let now = UnixTime::now();
+    let at = |seconds: i64| UnixTime::from_secs(now.as_secs().saturating_add_signed(seconds));
+    let mut certified = |from: i64, to: i64| {
+        let validity = Validity::new(at(from), at(to)).unwrap();
+        issuer.authority.issue(&request, validity, &mut SystemRandom).unwrap()
+    };
+    place.put("certificate.pem", &certified(-9000, -600).to_pem().unwrap());
+    place.put("next-certificate.pem", &certified(-9000, -500).to_pem().unwrap());
+    let mut ready = place.ready();
+    let expired = |ready: &Ready, seconds| ready.expired(at(seconds));
+    let ended = |seconds| Some(CertificateError::Expired { not_after: at(-500), now: at(seconds) });
+    assert_eq!(
+        (expired(&ready, -500), expired(&ready, -499), expired(&ready, 0)),
+        (None, ended(-499), ended(0))
+    );
+    let server = ready.server(&ready.settings(template()), SystemRandom).unwrap();
+    let offered = server.offer_material(&SuiteList::all(), now).map(drop);
+    assert_eq!(offered, Err(AuthServerError::NoCertificate));
+
+    ready.install_next(&certified(-60, 9000)).unwrap();
+    assert_eq!(expired(&ready, 0), None);
+    let ready = place.ready();
+    let server = ready.server(&ready.settings(template()), SystemRandom).unwrap();
+    assert!(server.offer_material(&SuiteList::all(), now).is_ok());
 }
 
 /// What people have in their files.

@@ -119,7 +119,8 @@ impl ServerFiles {
 
     /// Reads the files in `dir` and makes those that are missing: the directory itself, the master secret, the
     /// two keys and the certificate request. The certificate comes from the issuer, either through
-    /// [`Uncertified::install`] or as the file `certificate.pem` that somebody puts there.
+    /// [`Uncertified::install`] or as the file `certificate.pem` that somebody puts there. One that has expired is
+    /// read too: [`Ready::expired`] says so.
     ///
     /// An RSA key that is made here has 3072 bits, which takes a second, and ten in a program without
     /// optimisation. A key of one's own may be put there beforehand as `kem-key.pem`.
@@ -174,12 +175,6 @@ impl ServerFiles {
             return Ok(Self::Uncertified(Uncertified(files)));
         };
         let next = files.certificate(NEXT_CERTIFICATE)?;
-        // One that has expired is no trouble if the next has taken its place.
-        let now = UnixTime::now();
-        if chain.leaf().not_after() < now && next.as_ref().is_none_or(|next| next.leaf().not_after() < now) {
-            let not_after = chain.leaf().not_after();
-            return Err(at(&files.dir, CERTIFICATE)(CertificateError::Expired { not_after, now }));
-        }
         Ok(Self::Ready(Ready { files, chain, next }))
     }
 }
@@ -241,6 +236,16 @@ impl Ready {
     #[must_use]
     pub const fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// Returns the error that every certificate has expired, if it has: with the end of the last one. Such a server
+    /// opens sessions as ever, since they need no certificate; nobody can register
+    /// ([`AuthServerError::NoCertificate`](crate::port::AuthServerError::NoCertificate)) until there is another.
+    #[must_use]
+    pub fn expired(&self, now: UnixTime) -> Option<CertificateError> {
+        let ends = [Some(&self.chain), self.next.as_ref()].into_iter().flatten();
+        let not_after = ends.map(|chain| chain.leaf().not_after()).max()?;
+        (not_after < now).then_some(CertificateError::Expired { not_after, now })
     }
 
     /// Takes a renewed certificate for the same keys, valid now or later, and writes it to
