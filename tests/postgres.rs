@@ -29,12 +29,17 @@ mod desk;
 mod dialect;
 #[path = "store/gate.rs"]
 mod gate;
+#[path = "postgres/guide.rs"]
+mod guide;
 #[path = "store/keeper.rs"]
 mod keeper;
 #[path = "postgres/lost.rs"]
 mod lost;
 #[path = "store/operations.rs"]
 mod operations;
+#[path = "support/sections.rs"]
+#[allow(dead_code, reason = "the program's tests use the rest")]
+mod sections;
 #[path = "postgres/server.rs"]
 mod server;
 #[path = "postgres/story.rs"]

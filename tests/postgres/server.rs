@@ -87,6 +87,19 @@ impl Server {
     }
 
     fn installed() -> Option<Self> {
+        let server = Self::empty()?;
+        let made = server
+            .program("initdb")
+            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        server.start();
+        Some(server)
+    }
+
+    /// A place for a server, whose data (`data`) somebody puts there.
+    pub fn empty() -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(env::var_os("CI").is_none_or(|ci| ci.is_empty()), "PostgreSQL is missing");
             skipped("PostgreSQL is missing");
@@ -115,20 +128,32 @@ impl Server {
             chown(&directory, Some(user), Some(group)).unwrap();
         }
         let warden = Mutex::new(warden);
-        let server = Self { directory, programs, owner, port: port(made), running: None.into(), warden };
-        let made = server
-            .program("initdb")
-            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"])
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        server.start();
-        Some(server)
+        Some(Self { directory, programs, owner, port: port(made), running: None.into(), warden })
     }
 
     fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(self.programs.join(name));
-        command.arg("-D").arg(self.directory.join("data")).current_dir(&self.directory).stdin(Stdio::null());
+        let mut command = self.command(self.programs.join(name));
+        command.arg("-D").arg(self.directory.join("data"));
+        command
+    }
+
+    /// Runs a script in its directory, as its owner, with the programs of PostgreSQL.
+    pub fn shell(&self, script: &str, variables: &[(&str, &str)]) {
+        let path = env::var_os("PATH").unwrap();
+        let path = [self.programs.clone()].into_iter().chain(env::split_paths(&path));
+        let mut shell = self.command("sh");
+        shell
+            .args(["-c", script])
+            .env("PATH", env::join_paths(path).unwrap())
+            .envs(variables.iter().copied());
+        let ran = shell.output().unwrap();
+        let said = [ran.stdout, ran.stderr].concat();
+        assert!(ran.status.success(), "{script}\n{}", String::from_utf8_lossy(&said));
+    }
+
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.directory).stdin(Stdio::null());
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
             command.env_remove(name);
         }
@@ -157,7 +182,7 @@ impl Server {
             let mut log = String::new();
             for line in stderr.split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line);
-                if line.contains("ready to accept connections") {
+                if line.contains("ready to accept ") {
                     let _ = ready.send(());
                 }
                 log.extend([&*line, "\n"]);
@@ -205,6 +230,11 @@ impl Server {
     /// How to connect over its socket to a database made for the caller.
     pub fn database(&self) -> String {
         create(&format!("host={} port={} user=postgres", self.directory.display(), self.port))
+    }
+
+    /// The directory of its socket, which is a host to its clients.
+    pub fn host(&self) -> &str {
+        self.directory.to_str().unwrap()
     }
 
     /// Its port on 127.0.0.1.
