@@ -2,15 +2,18 @@
 
 use crate::memory::{Draws, Known, Needle, Search, on_a_known_stack};
 use crate::world::*;
-use halfkey::exchange::DeviceTurn;
+use halfkey::exchange::{DeviceTurn, News, RegisterOptions, TokenExchange};
 use halfkey::policy::{Mode, Modes, Policy, SuiteList};
 use halfkey::port::token::JoinRequest;
 use halfkey::port::{AuthServer, Token};
+use halfkey::record::{Record, WaitingRequest};
 use halfkey::registration::server::{Decision, Grant};
 use halfkey::schedule::KeyUse;
+use halfkey::session::token::Options;
 use halfkey::software::{PinSettings, SoftwareToken};
-use halfkey::suite::{Suite, find};
-use halfkey::{AccessPath, KeyId, Secret};
+use halfkey::suite::{SUITES, Suite, find};
+use halfkey::template::{Field, FieldKind, Template};
+use halfkey::{AccessPath, Moment, Purpose, RandomSource, Secret, TicketId, UserName};
 use std::sync::{Arc, Mutex};
 
 /// A token whose draws are known.
@@ -155,28 +158,40 @@ fn a_locked_token_has_no_key_in_memory() {
     });
 }
 
+/// Registers and opens a session in mode `psk`, of which the keys are known.
+fn psk_session<'w>(
+    world: &'w World,
+    hands: &mut Hands,
+    options: Options,
+) -> (Vec<Needle>, TokenExchange, Peer<'w>) {
+    let policy = Policy { modes: Modes::only(Mode::Psk), ..Policy::default() };
+    let access_path = AccessPath::new("/staff").unwrap();
+    world.decide(Decision::Grant(Grant { user_id: None, access_path, policy }));
+    let registration = hands.register(world);
+    let question: Arc<Mutex<Option<KeyUse>>> = Arc::default();
+    let seen = Arc::clone(&question);
+    hands.watch = Some(Box::new(move |need| {
+        if let DeviceTurn::Derive(need) = need
+            && let KeyUse::Session(_) = need.wanted().key_use
+        {
+            *seen.lock().unwrap() = Some(need.wanted().key_use);
+        }
+    }));
+    let mut peer = world.connection();
+    let turn = TokenExchange::open(registration.key_id, options, moment());
+    let (News::Opened(_), Some(exchange)) = hands.talk(turn, &mut peer) else { panic!("no session") };
+    let question = question.lock().unwrap().take().unwrap();
+    let suite = find(registration.suite).unwrap();
+    let d = hands.token.derive(&registration.key_id, &question).unwrap();
+    (session_keys(suite, &d), exchange, peer)
+}
+
 #[test]
 fn a_session_leaves_no_key_behind() {
     on_a_known_stack(|search| {
         let world = World::new();
-        let policy = Policy { modes: Modes::only(Mode::Psk), ..Policy::default() };
-        let access_path = AccessPath::new("/staff").unwrap();
-        world.decide(Decision::Grant(Grant { user_id: None, access_path, policy }));
         let (mut hands, _) = hands(&world, 5);
-        hands.register(&world);
-        let question: Arc<Mutex<Option<(KeyId, KeyUse)>>> = Arc::default();
-        let seen = Arc::clone(&question);
-        hands.watch = Some(Box::new(move |need| {
-            if let DeviceTurn::Derive(need) = need
-                && let KeyUse::Session(_) = need.wanted().key_use
-            {
-                *seen.lock().unwrap() = Some((need.wanted().key_id, need.wanted().key_use));
-            }
-        }));
-        let (mut exchange, mut peer) = hands.open(&world);
-        let (key_id, question) = question.lock().unwrap().take().unwrap();
-        let suite = find(hands.token.registrations().unwrap()[0].suite).unwrap();
-        let needles = session_keys(suite, &hands.token.derive(&key_id, &question).unwrap());
+        let (needles, mut exchange, mut peer) = psk_session(&world, &mut hands, Options::default());
         search.finds(&needles);
 
         let record = exchange.send(b"hello").unwrap().remove(0);
@@ -186,6 +201,96 @@ fn a_session_leaves_no_key_behind() {
         peer.take(&exchange.close().unwrap()[0]);
         drop((exchange, peer));
         search.finds_none_of(&needles);
+    });
+}
+
+/// What was sent before stays secret if a session is seized after it has changed its keys.
+#[test]
+fn a_change_of_keys_leaves_none_of_the_old_ones() {
+    on_a_known_stack(|search| {
+        let mut world = World::new();
+        Arc::get_mut(&mut world.settings).unwrap().rekey_after = 1;
+        let (mut hands, _) = hands(&world, 6);
+        let options = Options { rekey_after: 1, ..Options::default() };
+        let (needles, mut exchange, mut peer) = psk_session(&world, &mut hands, options);
+        search.finds(&needles);
+        for _ in 0..2 {
+            for record in exchange.send(b"to the server").unwrap() {
+                drop(peer.receive(&record));
+            }
+            peer.send(b"to the token");
+            while let Some(record) = peer.frames.pop_front() {
+                exchange = hands.play(exchange.receive(&record, moment())).next.unwrap();
+            }
+        }
+        search.finds_none_of(&needles);
+        drop((exchange, peer));
+    });
+}
+
+/// In mode `psk-kem` forward secrecy rests on this key, which the token draws for each session.
+#[test]
+fn a_token_erases_the_ephemeral_key_of_a_session() {
+    on_a_known_stack(|search| {
+        for (seed, suite) in [(7, 1), (8, 2)] {
+            let world = World::new();
+            let (mut hands, _) = hands(&world, seed);
+            let suites = if suite == 1 { &SUITES[1..] } else { &SUITES[..1] };
+            assert_eq!(suites[0].id().code(), suite);
+            hands.user = format!("user{suite}");
+            let (policy, access_path) = (Policy::default(), AccessPath::new("/staff").unwrap());
+            world.decide(Decision::Grant(Grant { user_id: None, access_path, policy }));
+            let registering = RegisterOptions { suites, ..RegisterOptions::default() };
+            let turn = TokenExchange::register(world.name(), registering, moment());
+            let (News::Registered(one), _) = hands.talk(turn, &mut world.connection()) else { panic!() };
+
+            let mut peer = world.connection();
+            let options = Options { suites, modes: Modes::only(Mode::PskKem), ..Options::default() };
+            let reply = hands.play(TokenExchange::open(one.key_id, options, moment()));
+            peer.take(&reply.send[0]);
+            // The same draws as of the moment at which S1 is received.
+            let drawn = || Moment::new(NOW, &mut Known::new(seed + 100).0);
+            let mut key = Box::new([0; 32]);
+            drawn().fill_for(Purpose::Kem, &mut *key);
+            let needles = [Needle::take("sk_e", &mut key)];
+            let reply = hands.play(reply.next.unwrap().receive(&peer.pop(), drawn()));
+            peer.take(&reply.send[0]);
+            search.finds(&needles);
+            let reply = hands.play(reply.next.unwrap().receive(&peer.pop(), moment()));
+            assert!(matches!(reply.news, Some(News::Opened(_))));
+            search.finds_none_of(&needles);
+            drop((reply, peer));
+        }
+    });
+}
+
+/// What is written into a buffer that has to grow is left in none of the smaller ones.
+#[test]
+fn a_buffer_that_grows_leaves_no_copy() {
+    on_a_known_stack(|search| {
+        let field = |n: u8| Field::optional(&format!("note{n}"), FieldKind::Text { max_len: 4000 });
+        let fields = [Field::required("name", FieldKind::UserName), field(1), field(2), field(3)];
+        let long = "x".repeat(4000);
+        let notes = ["note1", "note2", "note3"].map(|note| (note, long.as_str().into()));
+        let name = [("name", "alice".into())];
+        let form = Template::new(fields.into()).unwrap().fill(name.into_iter().chain(notes)).unwrap();
+        let (ticket, needle) = {
+            let (mut random, draws) = Known::new(9);
+            (Secret::random(&mut random), draw(&draws, 0, "the ticket"))
+        };
+        let request = WaitingRequest {
+            ticket_id: TicketId::new([1; 16]),
+            ticket,
+            name: UserName::new("alice").unwrap(),
+            form,
+            takes: None,
+            hold_until: NOW,
+        };
+        let bytes = request.to_bytes();
+        assert!(bytes.len() > 12_000, "it has grown");
+        search.finds(std::slice::from_ref(&needle));
+        drop((request, bytes));
+        search.finds_none_of(&[needle]);
     });
 }
 
