@@ -21,7 +21,7 @@ pub(crate) enum PlaceError {
     InUse,
     /// There is something of that name that is no file.
     NotAFile,
-    /// Others than the owner may read or write it.
+    /// Users may read or write it who are not meant to.
     Exposed,
     /// It has more than one name (hard links).
     Linked,
@@ -39,11 +39,39 @@ impl From<io::Error> for PlaceError {
     }
 }
 
+/// Users who may read and write a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FileAccess {
+    /// Its owner alone: mode 0600.
+    #[default]
+    Owner,
+    /// Its owner, and the group of its directory: mode 0660. Every member of the group can copy the file, and replace
+    /// it by an earlier one. For volumes whose owner is not the user of the program, such as those that Kubernetes
+    /// mounts with an `fsGroup`.
+    Group,
+}
+
+#[cfg(unix)]
+impl FileAccess {
+    const fn mode(self) -> u32 {
+        match self {
+            Self::Owner => 0o600,
+            Self::Group => 0o660,
+        }
+    }
+
+    /// Tells whether a file has rights beside these.
+    const fn is_exceeded_by(self, mode: u32) -> bool {
+        mode & 0o077 & !self.mode() != 0
+    }
+}
+
 /// The path of a file, and of the one beside it that replaces it.
 pub(crate) struct Place {
     path: PathBuf,
     beside: PathBuf,
     dir: PathBuf,
+    access: FileAccess,
     held: Option<File>,
 }
 
@@ -57,7 +85,13 @@ impl Place {
         };
         let mut beside = name.to_owned();
         beside.push(".new");
-        Ok(Self { path: dir.join(name), beside: dir.join(beside), dir, held: None })
+        let access = FileAccess::Owner;
+        Ok(Self { path: dir.join(name), beside: dir.join(beside), dir, access, held: None })
+    }
+
+    /// Lets others than the owner read and write it.
+    pub(crate) fn with(self, access: FileAccess) -> Self {
+        Self { access, ..self }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -73,7 +107,7 @@ impl Place {
         }
     }
 
-    /// Checks that it is a file, and that only its owner may read or write it. It is looked at before it is
+    /// Checks that it is a file, and that nobody may read or write it who is not meant to. It is looked at before it is
     /// opened, because opening a pipe waits.
     pub(crate) fn readable(&self) -> Result<(), PlaceError> {
         let metadata = fs::metadata(&self.path)?;
@@ -83,7 +117,7 @@ impl Place {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;
-            if metadata.mode() & 0o077 != 0 {
+            if self.access.is_exceeded_by(metadata.mode()) {
                 return Err(PlaceError::Exposed);
             }
             // Each name would have a lock of its own.
@@ -119,17 +153,21 @@ impl Place {
     fn lock(&self) -> Result<File, PlaceError> {
         let mut name = self.path.clone().into_os_string();
         name.push(".lock");
-        let mut options = OpenOptions::new();
-        match owners(options.read(true).write(true).create_new(true)).open(&name) {
-            Ok(lock) => {
-                // Known before anything is made that would be refused when it is read.
-                #[cfg(unix)]
-                if std::os::unix::fs::MetadataExt::mode(&lock.metadata()?) & 0o077 != 0 {
-                    let _ = fs::remove_file(&name);
-                    return Err(PlaceError::NoModes);
-                }
-                return Ok(lock);
+        let made = self.make(Path::new(&name), OpenOptions::new().read(true)).and_then(|lock| {
+            #[cfg(unix)]
+            let mode = std::os::unix::fs::MetadataExt::mode(&lock.metadata()?);
+            #[cfg(not(unix))]
+            let mode = ();
+            Ok((lock, mode))
+        });
+        match made {
+            // Known before anything is made that would be refused when it is read.
+            #[cfg(unix)]
+            Ok((_, mode)) if self.access.is_exceeded_by(mode) => {
+                let _ = fs::remove_file(&name);
+                return Err(PlaceError::NoModes);
             }
+            Ok((lock, _)) => return Ok(lock),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error.into()),
         }
@@ -147,6 +185,24 @@ impl Place {
             }
         }
         Ok(lock)
+    }
+
+    /// Makes a file, which must not be there: nobody's link is followed. A group gets its rights when the file is the
+    /// group's, and not before.
+    fn make(&self, path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+        let file = owners(options.write(true).create_new(true)).open(path)?;
+        #[cfg(unix)]
+        if self.access == FileAccess::Group {
+            use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+            let (group, own) = (fs::metadata(&self.dir)?.gid(), file.metadata()?.gid());
+            let given = if group == own { Ok(()) } else { fchown(&file, None, Some(group)) };
+            let mode = fs::Permissions::from_mode(self.access.mode());
+            if let Err(error) = given.and_then(|()| file.set_permissions(mode)) {
+                let _ = fs::remove_file(path);
+                return Err(error);
+            }
+        }
+        Ok(file)
     }
 
     fn clear(&self) -> io::Result<()> {
@@ -180,8 +236,7 @@ impl Place {
         // Whoever may not read it cannot synchronise it: better known now than when all is done.
         let dir = Directory::open(&self.dir)?;
         self.clear()?;
-        // It must not be there: nobody's link is followed.
-        let mut file = owners(OpenOptions::new().write(true).create_new(true)).open(&self.beside)?;
+        let mut file = self.make(&self.beside, &mut OpenOptions::new())?;
         file.write_all(bytes)?;
         file.sync_all()?;
         drop(file);
@@ -215,7 +270,7 @@ impl Directory {
     }
 }
 
-/// For files that only their owner may read.
+/// For files that only their owner may read, as yet.
 fn owners(options: &mut OpenOptions) -> &OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);

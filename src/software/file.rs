@@ -18,6 +18,7 @@
 use super::{LoadError, MAX_FILE, PinSettings, SecretString, SoftwareToken, UnblockingCode};
 use crate::cause::Numbered;
 use crate::certificate::TrustAnchors;
+pub use crate::durable::FileAccess;
 use crate::durable::{Place, PlaceError};
 use crate::port::TokenError;
 use crate::random::RandomSource;
@@ -42,8 +43,8 @@ pub enum FileError {
     /// The caller's: another process, or this one, has the token open.
     #[error("the token is in use")]
     InUse,
-    /// The user's: users other than the owner may read or write the file, and may have done so. Remove their
-    /// permission (mode 0600). An attacker that has a copy and finds its PIN can open later files too,
+    /// The user's: users other than the owner, or with [`FileAccess::Group`] than the owner and the group, may read or
+    /// write the file, and may have done so. Remove their permission (mode 0600, or 0660). An attacker that has a copy and finds its PIN can open later files too,
     /// whatever their PIN. If that is possible, register on a new token and have these registrations revoked.
     #[error("others than its owner may read or write the token file")]
     Exposed,
@@ -160,7 +161,22 @@ impl SoftwareToken {
         settings: PinSettings,
         random: Box<dyn RandomSource + Send>,
     ) -> Result<(Self, UnblockingCode), FileError> {
-        let mut place = Place::new(path.as_ref()).map_err(|error| FileError::of(&error))?;
+        Self::create_for(FileAccess::Owner, path, anchors, pin, settings, random)
+    }
+
+    /// Creates a token as [`SoftwareToken::create`] does, in a file that others may read too.
+    ///
+    /// # Errors
+    /// [`FileError`]; [`FileError::Denied`] where the caller may not give a file to the directory's group.
+    pub fn create_for(
+        access: FileAccess,
+        path: impl AsRef<Path>,
+        anchors: TrustAnchors,
+        pin: &SecretString,
+        settings: PinSettings,
+        random: Box<dyn RandomSource + Send>,
+    ) -> Result<(Self, UnblockingCode), FileError> {
+        let mut place = Place::new(path.as_ref()).map_err(|error| FileError::of(&error))?.with(access);
         place.vacant()?;
         place.save_attempt()?;
         place.vacant()?;
@@ -183,9 +199,22 @@ impl SoftwareToken {
         settings: PinSettings,
         random: Box<dyn RandomSource + Send>,
     ) -> Result<Self, FileError> {
+        Self::open_for(FileAccess::Owner, path, settings, random)
+    }
+
+    /// Opens a token as [`SoftwareToken::open`] does, in a file that others may read too, and keeps it so.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn open_for(
+        access: FileAccess,
+        path: impl AsRef<Path>,
+        settings: PinSettings,
+        random: Box<dyn RandomSource + Send>,
+    ) -> Result<Self, FileError> {
         // Symbolic links are resolved first, so that all names of a token share one lock.
         let path = fs::canonicalize(path).map_err(|error| FileError::of(&error))?;
-        let mut place = Place::new(&path).map_err(|error| FileError::of(&error))?;
+        let mut place = Place::new(&path).map_err(|error| FileError::of(&error))?.with(access);
         place.readable()?;
         place.save_attempt()?;
         let token = Self::load(&place.read(MAX_FILE)?, settings, random)?;

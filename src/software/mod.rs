@@ -41,7 +41,7 @@ mod trust;
 
 pub use code::{UnblockingCode, UnblockingCodeError};
 pub use error::LoadError;
-pub use file::FileError;
+pub use file::{FileAccess, FileError};
 pub use label::Label;
 pub use pin::PinSettings;
 /// PIN, erased from memory when dropped and never printed: `SecretString::from("2468")`.

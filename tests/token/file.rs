@@ -83,6 +83,54 @@ fn what_is_answered_is_in_the_file() {
     assert_eq!(dir.names(), ["t", "t.lock"]);
 }
 
+/// A file that a group may read is made and opened by those who say so, and by nobody else.
+#[cfg(unix)]
+#[test]
+fn a_group_has_a_token_where_it_is_said_to() {
+    use halfkey::software::FileAccess;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+    let dir = Dir::new("group");
+    let (path, quick) = (dir.of("t"), PinSettings::for_tests);
+    let set = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let found = |name: &str| {
+        let metadata = fs::metadata(dir.of(name)).unwrap();
+        (metadata.mode() & 0o777, metadata.gid())
+    };
+    // Only root may give the directory to another group; it is that of this process otherwise.
+    let _ = chown(&dir.0, None, Some(fs::metadata(&dir.0).unwrap().gid() + 1));
+    let group = fs::metadata(&dir.0).unwrap().gid();
+    set(&dir.0, 0o770);
+
+    let (access, random) = (FileAccess::Group, || Box::new(SystemRandom));
+    let made = SoftwareToken::create_for(access, &path, anchors(), &pin("1234"), quick(), random());
+    let (mut token, _) = made.unwrap();
+    assert_eq!((found("t"), found("t.lock")), ((0o660, group), (0o660, group)));
+    register(&mut token, 1).unwrap();
+    assert_eq!(found("t"), (0o660, group), "each change keeps it so");
+    drop(token);
+    assert_eq!(open(&path).err(), Some(FileError::Exposed), "nobody has said that it may be");
+    let open_for = || SoftwareToken::open_for(access, &path, quick(), random());
+    drop(open_for().unwrap());
+    for mode in [0o664, 0o662, 0o661, 0o607] {
+        set(&path, mode);
+        assert_eq!(open_for().err(), Some(FileError::Exposed), "{mode:o}");
+    }
+    // One that was its owner's becomes the group's with its next change.
+    set(&path, 0o600);
+    let mut token = open_for().unwrap();
+    token.unlock(&pin("1234")).unwrap();
+    assert_eq!(found("t"), (0o660, group));
+    drop(token);
+    set(&dir.0, 0o777);
+    assert_eq!(open_for().err(), Some(FileError::OpenDirectory));
+    set(&dir.0, 0o770);
+
+    let (token, _) = create(&dir.of("own")).unwrap();
+    drop(token);
+    assert_eq!(found("own").0, 0o600, "the default");
+}
+
 #[test]
 fn registrations_have_labels() {
     let dir = Dir::new("labels");
