@@ -78,6 +78,13 @@ impl fmt::Display for Numbered {
             // Those of the software token (`software::DAMAGED`, `software::STRETCHING_FAILED`).
             0x8000_0001 => return f.write_str("its contents are damaged"),
             0x8000_0002 => return f.write_str("there is too little memory to stretch a PIN"),
+            // Those of the store in PostgreSQL (`postgres::error`).
+            0x8000_0011 => {
+                return f.write_str("the connection was lost during the commit, which may have been done");
+            }
+            0x8000_0012 => {
+                return f.write_str("the database did not answer in time; a change may have been done");
+            }
             _ => {}
         }
         if self.0 >= SQLSTATE {
@@ -144,6 +151,7 @@ mod tests {
         assert_eq!(state("08006"), "SQLSTATE 08006: the connection failed");
         assert_eq!(state("22021"), "SQLSTATE 22021");
         assert_eq!(state("ZZZZZ"), "SQLSTATE ZZZZZ");
+        assert!(Numbered(0x8000_0011).to_string().contains("may have been done"));
         assert!(Numbered(28).to_string().starts_with("No space left on device"));
         let starting = StoreError::Unavailable(8_757_075);
         assert_eq!(

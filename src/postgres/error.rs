@@ -9,9 +9,9 @@ use std::error::Error as _;
 /// [`StoreError::Unavailable`]: no connection could be had.
 pub(super) const NO_CONNECTION: u32 = 0;
 /// [`StoreError::Unavailable`]: it is not known whether a transaction was committed.
-pub(super) const UNKNOWN: u32 = 1;
+pub(super) const UNKNOWN: u32 = 0x8000_0011;
 /// [`StoreError::Unavailable`]: no answer came in time.
-pub(super) const NO_ANSWER: u32 = 2;
+pub(super) const NO_ANSWER: u32 = 0x8000_0012;
 
 /// Judges the error of a statement, whose transaction has no effect. It is run again, on another
 /// connection, when another transaction was quicker or this connection was lost.

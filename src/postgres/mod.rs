@@ -54,8 +54,8 @@
 //! | number | |
 //! | --- | --- |
 //! | 0 | there was no connection to be had in time, or the pool is closed |
-//! | 1 | the connection was lost while the transaction was being committed: it may have been |
-//! | 2 | the database did not answer in time: what was being written may have been |
+//! | 0x8000_0011 | the connection was lost while the transaction was being committed: it may have been |
+//! | 0x8000_0012 | the database did not answer in time: what was being written may have been |
 
 mod blocking;
 mod connection;

@@ -117,7 +117,7 @@ fn what_becomes_of_a_commit_that_is_not_answered_is_not_guessed() {
         };
         admin.batch_execute("CREATE TABLE probe (n int)").await.unwrap();
         standby("nobody").await;
-        let unknown = Err(StoreError::Unavailable(1));
+        let unknown = Err(StoreError::Unavailable(0x8000_0011));
         let cut = async |kind: &'static str| {
             is_waiting(&admin, kind).await;
             terminate(&admin, "AND wait_event = 'SyncRep'").await;
