@@ -143,6 +143,8 @@ pub mod driver;
 pub mod exchange;
 #[cfg(feature = "historic")]
 pub mod historic;
+#[cfg(feature = "std")]
+pub mod issuer_files;
 pub mod key;
 pub mod memory;
 #[doc(hidden)]

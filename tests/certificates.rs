@@ -10,6 +10,8 @@
 
 #[path = "certificates/common.rs"]
 mod common;
+#[path = "certificates/files.rs"]
+mod files;
 #[path = "certificates/hostile.rs"]
 mod hostile;
 #[path = "certificates/issuing.rs"]

@@ -7,6 +7,7 @@ use crate::time::UnixTime;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::str::FromStr;
 use der::Decode;
 
 const CERTIFICATE: &str = "CERTIFICATE";
@@ -63,6 +64,27 @@ impl SerialNumber {
 impl fmt::Display for SerialNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Reads hexadecimal digits in either case, with or without colons between bytes, as `Display` and openssl write them.
+impl FromStr for SerialNumber {
+    type Err = CertificateError;
+    fn from_str(text: &str) -> Result<Self, CertificateError> {
+        let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
+        // A serial number of 20 bytes and a zero byte before it has 42.
+        if digits.is_empty() || digits.len() > 42 {
+            return Err(CertificateError::SerialNumber);
+        }
+        let mut bytes = [0_u8; 21];
+        for digit in digits {
+            let digit = char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            let mut carried = digit.ok_or(CertificateError::SerialNumber)?;
+            for byte in bytes.iter_mut().rev() {
+                (*byte, carried) = ((*byte << 4) | carried, *byte >> 4);
+            }
+        }
+        Self::new(&bytes)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::random::RandomSource;
 use crate::time::UnixTime;
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use der::asn1::{OctetString, Uint};
@@ -29,11 +30,32 @@ pub enum StateError {
     OtherAuthority,
 }
 
-/// A certificate that was issued.
-#[derive(Clone, Copy)]
+/// A certificate in the register of an [`Authority`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IssuedCertificate {
+    /// Serial number.
+    pub serial: SerialNumber,
+    /// Name of the server, or of the authority, that was certified.
+    pub name: String,
+    /// Last second in which it is valid.
+    pub not_after: UnixTime,
+    /// Time of its revocation, if it was revoked.
+    pub revoked: Option<UnixTime>,
+}
+
+#[derive(Clone)]
 struct Issued {
+    name: String,
     not_after: UnixTime,
     revoked: Option<UnixTime>,
+}
+
+/// What was issued and revoked, and the number of the last revocation list.
+#[derive(Clone, Default)]
+pub(crate) struct Register {
+    issued: BTreeMap<SerialNumber, Issued>,
+    list_number: u64,
 }
 
 /// A [`CertificateAuthority`] in memory: a root, or one certified by another.
@@ -65,8 +87,7 @@ pub struct Authority {
     /// Its own certificate and those above it; none for a root.
     above: Vec<Certificate>,
     anchor: TrustAnchor,
-    issued: BTreeMap<SerialNumber, Issued>,
-    list_number: u64,
+    register: Register,
     list_lifetime: u64,
 }
 
@@ -112,8 +133,8 @@ impl Authority {
         above: Vec<Certificate>,
         anchor: TrustAnchor,
     ) -> Self {
-        let (issued, list_number, list_lifetime) = (BTreeMap::new(), 0, Self::LIST_LIFETIME);
-        Self { key, name, key_id, above, anchor, issued, list_number, list_lifetime }
+        let (register, list_lifetime) = (Register::default(), Self::LIST_LIFETIME);
+        Self { key, name, key_id, above, anchor, register, list_lifetime }
     }
 
     /// The same authority, whose revocation lists go stale after `seconds`.
@@ -162,7 +183,7 @@ impl Authority {
         random: &mut dyn RandomSource,
     ) -> Result<Certificate, IssueError> {
         let certificate = self.issuer().authority(name, key, Some(path_length), validity, random)?;
-        self.remember(&certificate)?;
+        self.remember(&certificate, name.to_string())?;
         Ok(certificate)
     }
 
@@ -170,14 +191,30 @@ impl Authority {
         Issuer { name: &self.name, key: &self.key, key_id: self.key_id.as_slice() }
     }
 
-    fn remember(&mut self, certificate: &Certificate) -> Result<(), IssueError> {
-        match self.issued.entry(certificate.serial().clone()) {
+    fn remember(&mut self, certificate: &Certificate, name: String) -> Result<(), IssueError> {
+        match self.register.issued.entry(certificate.serial().clone()) {
             Entry::Occupied(_) => Err(IssueError::RandomSource),
             Entry::Vacant(row) => {
-                row.insert(Issued { not_after: certificate.not_after(), revoked: None });
+                row.insert(Issued { name, not_after: certificate.not_after(), revoked: None });
                 Ok(())
             }
         }
+    }
+
+    /// Returns the certificates that were issued, in the order of their serial numbers.
+    pub fn issued(&self) -> impl Iterator<Item = IssuedCertificate> {
+        self.register.issued.iter().map(|(serial, Issued { name, not_after, revoked })| IssuedCertificate {
+            serial: serial.clone(),
+            name: name.clone(),
+            not_after: *not_after,
+            revoked: *revoked,
+        })
+    }
+
+    /// Returns the register, to be put back should it not be saved.
+    #[cfg(feature = "std")]
+    pub(crate) const fn register(&mut self) -> &mut Register {
+        &mut self.register
     }
 
     /// The register: what was issued and revoked, and the number of the last revocation list. No key.
@@ -188,14 +225,15 @@ impl Authority {
         let row = |(serial, issued): (&SerialNumber, &Issued)| {
             Ok(Row {
                 serial: Uint::new(serial.as_bytes())?,
+                name: issued.name.clone(),
                 not_after: issued.not_after.as_secs(),
                 revoked: issued.revoked.map(UnixTime::as_secs),
             })
         };
         let state = || {
-            let rows = self.issued.iter().map(row).collect::<der::Result<_>>()?;
+            let rows = self.register.issued.iter().map(row).collect::<der::Result<_>>()?;
             let name = OctetString::new(self.name.as_der())?;
-            State { version: VERSION, name, list_number: self.list_number, rows }.to_der()
+            State { version: VERSION, name, list_number: self.register.list_number, rows }.to_der()
         };
         state().map_err(|_| StateError::Malformed)
     }
@@ -215,15 +253,16 @@ impl Authority {
         let row = |row: Row| {
             let serial = SerialNumber::new(row.serial.as_bytes()).map_err(|_| StateError::Malformed)?;
             let revoked = row.revoked.map(UnixTime::from_secs);
-            Ok((serial, Issued { not_after: UnixTime::from_secs(row.not_after), revoked }))
+            let not_after = UnixTime::from_secs(row.not_after);
+            Ok((serial, Issued { name: row.name, not_after, revoked }))
         };
-        self.issued = state.rows.into_iter().map(row).collect::<Result<_, _>>()?;
-        self.list_number = state.list_number;
+        let issued = state.rows.into_iter().map(row).collect::<Result<_, _>>()?;
+        self.register = Register { issued, list_number: state.list_number };
         Ok(self)
     }
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[derive(Sequence)]
 struct State {
@@ -236,6 +275,7 @@ struct State {
 #[derive(Sequence)]
 struct Row {
     serial: Uint,
+    name: String,
     not_after: u64,
     revoked: Option<u64>,
 }
@@ -252,13 +292,13 @@ impl CertificateAuthority for Authority {
         random: &mut dyn RandomSource,
     ) -> Result<Chain, AuthorityError> {
         let certificate = self.issuer().server(request, validity, random)?;
-        self.remember(&certificate)?;
+        self.remember(&certificate, request.name().to_string())?;
         let too_long = |_: CertificateError| IssueError::TooLong;
         Ok(Chain::new(certificate, self.above.clone()).map_err(too_long)?)
     }
 
     fn revoke(&mut self, serial: &SerialNumber, now: UnixTime) -> Result<(), AuthorityError> {
-        let issued = self.issued.get_mut(serial).ok_or(AuthorityError::UnknownSerial)?;
+        let issued = self.register.issued.get_mut(serial).ok_or(AuthorityError::UnknownSerial)?;
         issued.revoked.get_or_insert(now);
         Ok(())
     }
@@ -271,19 +311,20 @@ impl CertificateAuthority for Authority {
         // An entry stays for one list beyond its certificate's expiry (RFC 5280, section 3.3). It is
         // left out, not forgotten: a clock that runs ahead once must not undo a revocation.
         let lifetime = self.list_lifetime;
-        let number = self.list_number.saturating_add(1);
-        let current = self.issued.iter().filter(|(_, issued)| issued.not_after.after(lifetime) >= now);
+        let number = self.register.list_number.saturating_add(1);
+        let current =
+            self.register.issued.iter().filter(|(_, issued)| issued.not_after.after(lifetime) >= now);
         let mut revoked = current.filter_map(|(serial, issued)| Some((serial, issued.revoked?)));
         let fields =
             CrlFields { number, this_update: now, next_update: now.after(lifetime), revoked: &mut revoked };
         let list = self.issuer().revocation_list(fields, random)?;
-        self.list_number = number;
+        self.register.list_number = number;
         Ok(list)
     }
 }
 
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Authority({}, {} issued)", self.name, self.issued.len())
+        write!(f, "Authority({}, {} issued)", self.name, self.register.issued.len())
     }
 }

@@ -1,6 +1,6 @@
 //! Ports held in memory: for tests, examples and small installations.
 
-mod authority;
+pub(crate) mod authority;
 #[cfg(feature = "std")]
 mod identities;
 #[cfg(feature = "std")]
@@ -8,7 +8,7 @@ mod server;
 #[cfg(feature = "std")]
 pub mod store;
 
-pub use authority::{Authority, StateError};
+pub use authority::{Authority, IssuedCertificate, StateError};
 #[cfg(feature = "std")]
 pub use identities::HeldCertificate;
 #[cfg(feature = "std")]

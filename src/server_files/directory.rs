@@ -1,23 +1,25 @@
-//! The directory with a server's files: read strictly, written atomically.
+//! The directory with the files of a server or an issuer: read strictly, written atomically.
 
 use super::error::{FileProblem, ServerFilesError};
 use crate::durable::{Place, PlaceError};
 use crate::key::PemError;
+use std::format;
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::string::String;
+use std::vec::Vec;
 use zeroize::Zeroizing;
 
 /// Longest file that is read, in bytes.
 const MOST: usize = 64 * 1024;
 
 /// A directory that only its owner may write to.
-pub(super) struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
     /// Makes the directory where it is missing.
-    pub(super) fn open(path: &Path) -> Result<Self, ServerFilesError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, ServerFilesError> {
         let at = |problem: FileProblem| ServerFilesError::at(path, problem);
         let mut builder = DirBuilder::new();
         builder.recursive(true);
@@ -37,30 +39,44 @@ impl Directory {
 
     /// Keeps other processes from making the same files until the returned value is dropped. A file system
     /// without access rights is found out here, before there is a secret in it.
-    pub(super) fn save_attempt(&self) -> Result<Place, ServerFilesError> {
-        let held = |problem: FileProblem| ServerFilesError::at(&self.path("server.lock"), problem);
-        let mut place = self.place("server")?;
+    pub(crate) fn save_attempt(&self, whose: &str) -> Result<Place, ServerFilesError> {
+        let lock = format!("{whose}.lock");
+        let held = |problem: FileProblem| ServerFilesError::at(&self.path(&lock), problem);
+        let mut place = self.place(whose)?;
         place.save_attempt().map_err(|error| held(error.into()))?;
-        self.place("server.lock")?.readable().map_err(|error| held(error.into()))?;
+        self.place(&lock)?.readable().map_err(|error| held(error.into()))?;
         Ok(place)
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// Returns whether there is something of that name.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         fs::symlink_metadata(self.path(name)).is_ok()
     }
 
     /// Reads a file with a PEM block, if it is there. A secret one must be its owner's alone.
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         name: &str,
         wanted: &'static str,
         secret: bool,
     ) -> Result<Option<Zeroizing<String>>, ServerFilesError> {
+        let at = |problem: FileProblem| ServerFilesError::at(&self.path(name), problem);
+        let Some(bytes) = self.read_bytes(name, secret, MOST)? else { return Ok(None) };
+        let text = core::str::from_utf8(&bytes).map_err(|_| at(PemError::Missing { wanted }.into()))?;
+        Ok(Some(Zeroizing::new(text.into())))
+    }
+
+    /// Reads a file of at most `most` bytes, if it is there. A secret one must be its owner's alone.
+    pub(crate) fn read_bytes(
+        &self,
+        name: &str,
+        secret: bool,
+        most: usize,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, ServerFilesError> {
         let at = |problem: FileProblem| ServerFilesError::at(&self.path(name), problem);
         let place = self.place(name)?;
         let absent =
@@ -70,18 +86,17 @@ impl Directory {
             Err(PlaceError::Exposed | PlaceError::Linked) if !secret => {}
             other => other.map_err(|error| at(error.into()))?,
         }
-        let bytes = place.read(MOST.saturating_add(1)).map_err(|error| at(error.into()))?;
-        if bytes.len() > MOST {
+        let bytes = place.read(most.saturating_add(1)).map_err(|error| at(error.into()))?;
+        if bytes.len() > most {
             return Err(at(FileProblem::TooLong));
         }
-        let text = core::str::from_utf8(&bytes).map_err(|_| at(PemError::Missing { wanted }.into()))?;
-        Ok(Some(Zeroizing::new(text.into())))
+        Ok(Some(bytes))
     }
 
     /// Writes a file, durably and whole; only its owner may read it.
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<(), ServerFilesError> {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<(), ServerFilesError> {
         let at = |problem: FileProblem| ServerFilesError::at(&self.path(name), problem);
-        self.place(name)?.replace(text.as_bytes()).map_err(|error| at(error.into()))
+        self.place(name)?.replace(bytes.as_ref()).map_err(|error| at(error.into()))
     }
 
     fn place(&self, name: &str) -> Result<Place, ServerFilesError> {

@@ -1,15 +1,15 @@
-//! Errors of a server's files.
+//! Errors of the files of a server or an issuer.
 
-use crate::certificate::{CertificateError, RequestError};
+use crate::certificate::{AnchorError, CertificateError, RequestError};
 use crate::durable::PlaceError;
 use crate::key::{KeyError, PemError};
-use crate::memory::ServerKeyError;
+use crate::memory::{ServerKeyError, StateError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::string::String;
 use thiserror::Error;
 
-/// One of a server's files is not as it must be. Nothing was changed, except that files which had been missing
+/// One of the files of a server or an issuer is not as it must be. Nothing was changed, except that files which had been missing
 /// may have been made.
 #[derive(Debug, Error)]
 #[error("{}: {problem}", .path.display())]
@@ -21,7 +21,7 @@ pub struct ServerFilesError {
     pub problem: FileProblem,
 }
 
-/// A problem with one of a server's files.
+/// A problem with one of the files of a server or an issuer.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FileProblem {
@@ -63,6 +63,15 @@ pub enum FileProblem {
     /// The certificate in it is not one for the server's name, or not of the profile.
     #[error("{0}")]
     Certificate(CertificateError),
+    /// There is an issuer in this directory already.
+    #[error("there is an issuer already")]
+    AlreadyExists,
+    /// The root certificate in it is none of an authority.
+    #[error("{0}")]
+    Root(AnchorError),
+    /// The register in it is malformed, or another issuer's.
+    #[error("{0}")]
+    Register(StateError),
     /// It is about other keys than those in this directory.
     #[error("is about other keys than those in this directory")]
     OtherKeys,
@@ -76,7 +85,7 @@ pub enum FileProblem {
 }
 
 impl ServerFilesError {
-    pub(super) fn at(path: &Path, problem: impl Into<FileProblem>) -> Self {
+    pub(crate) fn at(path: &Path, problem: impl Into<FileProblem>) -> Self {
         Self { path: path.into(), problem: problem.into() }
     }
 }
@@ -118,6 +127,18 @@ impl From<KeyError> for FileProblem {
 impl From<RequestError> for FileProblem {
     fn from(error: RequestError) -> Self {
         Self::Request(error)
+    }
+}
+
+impl From<AnchorError> for FileProblem {
+    fn from(error: AnchorError) -> Self {
+        Self::Root(error)
+    }
+}
+
+impl From<StateError> for FileProblem {
+    fn from(error: StateError) -> Self {
+        Self::Register(error)
     }
 }
 

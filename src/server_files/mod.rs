@@ -52,7 +52,7 @@
 //! # }
 //! ```
 
-mod directory;
+pub(crate) mod directory;
 mod error;
 
 use crate::certificate::leaf::Leaf;
@@ -74,6 +74,8 @@ use zeroize::Zeroizing;
 
 pub use error::{FileProblem, ServerFilesError};
 
+/// Name before `.lock` of the file that keeps other processes off.
+const LOCK: &str = "server";
 const MASTER: &str = "master-secret.pem";
 const KEM_KEY: &str = "kem-key.pem";
 const OFFER_KEY: &str = "offer-key.pem";
@@ -146,7 +148,7 @@ impl ServerFiles {
         random: &mut dyn RandomSource,
     ) -> Result<Self, ServerFilesError> {
         let dir = Directory::open(dir.as_ref())?;
-        let _held = dir.save_attempt()?;
+        let _held = dir.save_attempt(LOCK)?;
         // What rests on the secrets and keys is made after them.
         let certified = dir.has(CERTIFICATE);
         let complete = certified || dir.has(REQUEST);
@@ -347,7 +349,7 @@ impl Ready {
         if !(1..=64).contains(&name.len()) || !name.bytes().all(fits) || own {
             return Err(at(&self.files.dir, name)(FileProblem::Name));
         }
-        let _held = self.files.dir.save_attempt()?;
+        let _held = self.files.dir.save_attempt(LOCK)?;
         secret(&self.files.dir, &file, false, random)
     }
 }

@@ -16,11 +16,11 @@ use std::process::Command;
 use zeroize::Zeroizing;
 
 /// A directory of its own for one test, removed at its end.
-struct Bench(PathBuf);
+pub(super) struct Bench(pub(super) PathBuf);
 
 impl Bench {
     /// None, and a line saying so, where there is no openssl; in CI that is a failure.
-    fn new(test: &str) -> Option<Self> {
+    pub(super) fn new(test: &str) -> Option<Self> {
         if Command::new("openssl").arg("version").output().is_err() {
             assert!(std::env::var_os("CI").is_none(), "openssl is missing");
             println!("SKIPPED: {test}: openssl is missing");
@@ -31,7 +31,7 @@ impl Bench {
         Some(Self(path))
     }
 
-    fn write(&self, file: &str, text: impl AsRef<[u8]>) {
+    pub(super) fn write(&self, file: &str, text: impl AsRef<[u8]>) {
         fs::write(self.0.join(file), text).unwrap();
     }
 
@@ -40,7 +40,7 @@ impl Bench {
     }
 
     /// Runs openssl with the words of `line`; gives what it printed.
-    fn run(&self, line: &str) -> String {
+    pub(super) fn run(&self, line: &str) -> String {
         let output = Command::new("openssl")
             .args(line.split_whitespace())
             .env("OPENSSL_CONF", self.0.join("openssl.cnf"))
