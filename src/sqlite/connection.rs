@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, ErrorCode, MAIN_DB, OpenFlags, ToSql, ffi, params_from_iter};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -112,6 +112,20 @@ pub(super) fn log(connection: &Connection) -> Result<(), StoreError> {
     // Some file systems have no shared memory, and then no write-ahead log.
     let no_log = || Cause::new("this file system has no shared memory, which a write-ahead log needs");
     if mode.eq_ignore_ascii_case("wal") { Ok(()) } else { Err(StoreError::Failed(no_log())) }
+}
+
+/// Writes all of the database into an empty file, and that to the disk.
+pub(super) fn copy(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let io = |error| StoreError::Failed(Cause::new(error));
+    let absolute = std::path::absolute(path).map_err(io)?;
+    let name = absolute.to_str().ok_or_else(|| StoreError::Failed(Cause::new("the path is not UTF-8")))?;
+    connection.execute("VACUUM INTO ?1", [name]).map_err(|error| trouble(&error))?;
+    File::open(path).and_then(|file| file.sync_all()).map_err(io)?;
+    // Not every system opens directories.
+    match absolute.parent().filter(|_| cfg!(unix)) {
+        Some(parent) => File::open(parent).and_then(|parent| parent.sync_all()).map_err(io),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn application_id(connection: &Connection) -> Result<i32, StoreError> {

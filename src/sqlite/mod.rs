@@ -147,6 +147,21 @@ impl Store {
         Ok(shared)
     }
 
+    /// Copies the store into a new file, for its owner's eyes, as the store is at one moment; others go on meanwhile.
+    /// The copy is durable when this returns, and sealed under the same storage keys.
+    ///
+    /// # Errors
+    /// [`OpenError::Exists`] when there is such a file; [`OpenError::Store`], with no file left behind.
+    pub fn backup(&self, path: impl AsRef<Path>) -> Result<(), OpenError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        connection::new_file(path.as_ref())?;
+        let copied = connection::copy(&connection, path.as_ref());
+        if copied.is_err() {
+            let _ = std::fs::remove_file(path);
+        }
+        Ok(copied?)
+    }
+
     /// Performs an operation: as a whole, durably, or not at all.
     ///
     /// # Errors
