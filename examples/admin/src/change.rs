@@ -3,13 +3,13 @@
 use crate::failure::{Failure, about_key, operator};
 use crate::registration::name;
 use crate::which::Which;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::{
     DeleteRegistration, InspectName, Operation, OperatorError, ReleaseName, Rename, Resume, Revoke,
     SetExpiry, Suspend,
 };
 use halfkey::{KeyId, UnixTime, UserId, UserName};
 use halfkey_common::Output;
+use halfkey_common::store::Store;
 use halfkey_common::time::{Span, When, written};
 use serde::Serialize;
 
@@ -47,7 +47,7 @@ impl Keys {
         done: &'static str,
     ) -> Result<(), Failure>
     where
-        O: Operation<Answer = (), Error = OperatorError>,
+        O: Operation<Answer = (), Error = OperatorError> + Clone + 'static,
     {
         let mut failed = 0u64;
         let key_ids = self.which.iter().map(|which| which.find(store)).collect::<Result<Vec<_>, _>>()?;

@@ -4,16 +4,18 @@ use crate::change::Until;
 use crate::failure::Failure;
 use crate::paging::Paging;
 use crate::registration::name;
+use crate::uri::{self, UriArguments};
 use halfkey::registration::ActivationCode;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::{
     CodeEntry, Count, InspectName, IssueCode, ListCodes, OperatorError, Readmit, SetCodeExpiry, WithdrawCode,
 };
 use halfkey::{CodeId, Secret, ServerName, SystemRandom, UnixTime, UserName};
 use halfkey_common::Output;
 use halfkey_common::output::{Entry, Unwritten};
+use halfkey_common::store::Store;
 use halfkey_common::time::written;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 /// What is done with activation codes.
 #[derive(clap::Subcommand)]
@@ -57,6 +59,8 @@ pub(crate) struct Issue {
     pub(crate) form: Form,
     #[command(flatten)]
     until: Until,
+    #[command(flatten)]
+    uri: UriArguments,
 }
 
 /// What a code looks like, and for which server it is.
@@ -90,6 +94,8 @@ struct Issued<'a> {
     name: &'a str,
     code: &'a str,
     expires: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uri: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -194,11 +200,22 @@ impl Issue {
     ) -> Result<(), Failure> {
         self.form.check(store)?;
         let (name, code) = (self.name, self.form.draw());
+        // All that may be refused is, before the code is issued.
+        let uri = self.uri.uri(&self.form.server)?.map(|uri| uri::text(uri, &name, &code)).transpose()?;
+        let qr =
+            uri.as_ref().filter(|_| self.uri.qr).map(|uri| uri::qr(uri)).transpose()?.map(Zeroizing::new);
         issue(name.clone(), code.secret(&self.form.server, &name))?;
-        let code = zeroize::Zeroizing::new(code.reveal());
-        let issued = Issued { name: name.as_str(), code: &code, expires: expires.map(written) };
+        let code = Zeroizing::new(code.reveal());
+        let issued = Issued {
+            name: name.as_str(),
+            code: &code,
+            expires: expires.map(written),
+            uri: uri.as_ref().map(|uri| uri.as_str()),
+        };
         // Whoever reads on does not matter here: a code that is not told is lost.
-        let told = out.object(&issued).and_then(|()| out.flush());
+        let qr = qr.filter(|_| !out.is_json());
+        let drawn = |out: &mut Output| qr.map_or(Ok(()), |qr| out.bytes(qr.as_bytes()));
+        let told = out.object(&issued).and_then(|()| drawn(out)).and_then(|()| out.flush());
         told.map_err(|Unwritten(error)| Unwritten(std::io::Error::other(error)).into())
     }
 }

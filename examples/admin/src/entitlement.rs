@@ -7,7 +7,6 @@ use crate::report::serial;
 use base64ct::{Base64, Encoding};
 use halfkey::configuration::ConfigurationSerial;
 use halfkey::port::entitlement_store::Document;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::{
     ClearConditionalEntitlement, ClearUserEntitlement, Entitle, EntitlementEntry, EntitlementFilter,
     ListEntitlements, OperatorError, RaiseEpoch, ReadEntitlement, RevokeEntitlement,
@@ -16,6 +15,7 @@ use halfkey::store::{EntitlementCondition, Subject};
 use halfkey::{ApplicationName, UnixTime, UserId};
 use halfkey_common::Output;
 use halfkey_common::output::Entry;
+use halfkey_common::store::Store;
 use halfkey_common::time::{Span, written};
 use serde::Serialize;
 use std::fs::File;

@@ -3,12 +3,12 @@
 use crate::failure::Failure;
 use crate::paging::{Paging, every};
 use crate::registration::name;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::{EventFilter, ListEvents};
 use halfkey::store::{AuditEvent, AuditEventKind};
 use halfkey::{EventId, KeyId, UnixTime, UserName};
 use halfkey_common::Output;
 use halfkey_common::output::{Entry, Table};
+use halfkey_common::store::Store;
 use halfkey_common::time::{When, written};
 use serde::Serialize;
 use std::collections::BTreeSet;

@@ -5,11 +5,11 @@ use crate::paging::every;
 use crate::progress::Progress;
 use crate::{entitlement, group, registration};
 use halfkey::UnixTime;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::{
     EntitlementFilter, ListEntitlements, ListMembers, ListRegistrations, RegistrationFilter,
 };
 use halfkey_common::Output;
+use halfkey_common::store::Store;
 use serde::Serialize;
 
 /// A line.

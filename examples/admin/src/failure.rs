@@ -1,9 +1,14 @@
 //! Why a command is not done, in one sentence for people and one word for scripts.
 
-use halfkey::KeyId;
-use halfkey::sqlite::OpenError;
+use halfkey::certificate::{AnchorError, CertificateError, IssueError};
+use halfkey::port::certificate_authority::AuthorityError;
+use halfkey::registration::EnrolmentUriError;
+use halfkey::server_files::{FileProblem, ServerFilesError};
+use halfkey::store::OpenError;
 use halfkey::store::operation::{Cursor, OperatorError};
+use halfkey::{KeyId, NameError};
 use halfkey_common::output::Unwritten;
+use halfkey_common::store::{Place, PlaceError};
 use halfkey_common::{About, Exit, ProgramError, file, words};
 use std::io;
 use std::path::Path;
@@ -15,18 +20,47 @@ pub(crate) enum Failure {
     /// The store refuses, or does not answer.
     #[error(transparent)]
     Operator(#[from] OperatorError),
+    /// The issuer refuses, or its files are of no use.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// A certificate, a list or an anchor cannot be made as it is asked for.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// A certificate or a list cannot be written as text.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// An anchor cannot be made, or cannot be permitted what is asked.
+    #[error(transparent)]
+    Anchor(#[from] AnchorError),
+    /// The name is none for an issuer.
+    #[error("the issuer's name: {0}")]
+    IssuerName(NameError),
+    /// An enrolment URI cannot be made of what is given.
+    #[error(transparent)]
+    Uri(#[from] EnrolmentUriError),
+    /// It is longer than a QR code.
+    #[error("the enrolment URI is too long for a QR code; give an anchor with a shorter key, or none")]
+    Qr,
+    /// The text that should say where the store is does not.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// The store is not opened.
     #[error("{path}")]
     Open {
-        /// The file.
+        /// The store's place.
         path: String,
         /// Why not.
         #[source]
         error: OpenError,
     },
-    /// A store is made in a new file and in no other, be there a store in that or not.
-    #[error("{0}: there is a file already")]
-    Exists(String),
+    /// A store is made in a new file, or in a database that has none.
+    #[error("{place}: there is a {what} already")]
+    Exists {
+        /// Where.
+        place: String,
+        /// What is there.
+        what: &'static str,
+    },
     /// Some rows of a list are left out, each of which has been told.
     #[error("what the store holds there {UNREADABLE}")]
     Unreadable,
@@ -90,19 +124,32 @@ pub(crate) enum FileError {
         "line {0} has a semicolon or a tab and no comma: nothing is taken from the file; say --delimiter ';', or --delimiter , if names are written so"
     )]
     Delimiter(u64),
-    /// More than any document has.
-    #[error("it is longer than any document may be")]
+    /// More than any document, request or anchor has.
+    #[error("it is longer than any such file may be")]
     TooLong,
+    /// Its PEM is not of what is wanted.
+    #[error("{0}")]
+    Pem(String),
 }
 
 impl Failure {
-    pub(crate) fn open(path: &Path, error: OpenError) -> Self {
-        Self::Open { path: path.display().to_string(), error }
+    pub(crate) fn open(place: &Place, error: OpenError) -> Self {
+        Self::Open { path: place.to_string(), error }
+    }
+
+    pub(crate) fn pem(path: &Path, error: impl std::error::Error) -> Self {
+        Self::file(path, FileError::Pem(error.to_string()))
     }
 
     pub(crate) fn file(path: &Path, error: impl Into<FileError>) -> Self {
         Self::File { path: path.display().to_string(), error: error.into() }
     }
+}
+
+/// Returns the file and the problem with it, if those are what the authority failed for.
+fn files_of(error: &AuthorityError) -> Option<&FileProblem> {
+    let AuthorityError::Failed(cause) = error else { return None };
+    cause.get().downcast_ref::<ServerFilesError>().map(|error| &error.problem)
 }
 
 impl ProgramError for Failure {
@@ -117,8 +164,22 @@ impl ProgramError for Failure {
             | Self::OtherServer(_)
             | Self::Which(_)
             | Self::Some { .. }
-            | Self::Exists(_) => Exit::Refused,
-            Self::Usage(_) | Self::File { .. } | Self::SecretFile(_) => Exit::Usage,
+            | Self::Exists { .. } => Exit::Refused,
+            Self::Usage(_)
+            | Self::Place(_)
+            | Self::File { .. }
+            | Self::SecretFile(_)
+            | Self::IssuerName(_)
+            | Self::Anchor(_)
+            | Self::Uri(_)
+            | Self::Qr
+            | Self::Issue(IssueError::Validity) => Exit::Usage,
+            Self::Authority(AuthorityError::UnknownSerial | AuthorityError::Refused) => Exit::Refused,
+            Self::Authority(error) => match files_of(error) {
+                Some(FileProblem::AlreadyExists) => Exit::Refused,
+                _ => Exit::Unavailable,
+            },
+            Self::Issue(_) | Self::Certificate(_) => Exit::Unavailable,
         }
     }
 
@@ -126,13 +187,22 @@ impl ProgramError for Failure {
         match self {
             Self::Operator(error) => operator(error),
             Self::Open { error, .. } => words::open(error),
-            Self::Exists(_) => "exists",
+            Self::Exists { .. } => "exists",
             Self::Unreadable => UNREADABLE_CODE,
             Self::CodeExists => "code-exists",
             Self::OtherServer(_) => "other-server",
             Self::Which(_) => "which",
             Self::Some { .. } => "some-failed",
-            Self::Usage(_) => "usage",
+            Self::Usage(_) | Self::Place(_) | Self::IssuerName(_) | Self::Anchor(_) => "usage",
+            Self::Uri(_) | Self::Qr | Self::Issue(IssueError::Validity) => "usage",
+            Self::Authority(AuthorityError::UnknownSerial) => "no-such-certificate",
+            Self::Authority(error) => match files_of(error) {
+                Some(FileProblem::AlreadyExists) => "exists",
+                Some(FileProblem::InUse) => "busy",
+                Some(_) => "issuer-files",
+                None => "issuer",
+            },
+            Self::Issue(_) | Self::Certificate(_) => "issuer",
             Self::File { .. } | Self::SecretFile(_) => "file",
             Self::Output(_) => "output",
         }

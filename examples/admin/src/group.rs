@@ -2,11 +2,11 @@
 
 use crate::failure::Failure;
 use crate::paging::Paging;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::{JoinGroup, LeaveGroup, ListMembers, MemberEntry, MemberFilter};
 use halfkey::{Group, UnixTime, UserId};
 use halfkey_common::Output;
 use halfkey_common::output::Entry;
+use halfkey_common::store::Store;
 use halfkey_common::time::written;
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! `admin`: what an operator does with a store in a file of SQLite.
+//! `admin`: what an operator does with a store, in a file of SQLite or a database of PostgreSQL.
 //!
 //! Each command is one or more of [`halfkey::store::operation`], with tables for people and JSON for
 //! scripts. Exit codes: 0 done; 1 refused by the store's state; 2 the arguments, or a file named in
@@ -13,28 +13,30 @@ mod export;
 mod failure;
 mod group;
 mod import;
+mod issuer;
+mod manual;
 mod paging;
 mod progress;
 mod registration;
 mod report;
 mod rollout;
 mod show;
-mod turn;
+mod text_file;
 mod upkeep;
+mod uri;
 mod waiting;
 mod which;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
-use halfkey::port::StoreError;
-use halfkey::sqlite::{OpenError, Store};
 use halfkey::store::StorageKeys;
 use halfkey_common::file::Readers;
+use halfkey_common::store::Place;
 use halfkey_common::{Output, Program, key_file, parse};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Looks after halfkey's store in a file of SQLite.
+/// Looks after halfkey's store, in a file of SQLite or a database of PostgreSQL.
 ///
 /// Exit codes: 0 done; 1 refused by the store's state; 2 the arguments, or a file named in them, are of
 /// no use; 3 the store does not answer, or is damaged.
@@ -45,7 +47,7 @@ use std::process::ExitCode;
 #[command(name = "admin", version)]
 struct Cli {
     #[command(flatten)]
-    place: Place,
+    place: StoreArguments,
     /// Answers in JSON: an object, or one a line.
     #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
@@ -55,10 +57,19 @@ struct Cli {
 
 /// Where the store is, and what opens it.
 #[derive(clap::Args)]
-struct Place {
-    /// The file of the store.
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE", env = "HALFKEY_DB")]
-    db: Option<PathBuf>,
+struct StoreArguments {
+    /// The store: a file, or postgres://USER@HOST:PORT,HOST:PORT/DATABASE with as many hosts as there are.
+    ///
+    /// A password may stand in PGPASSWORD. The connection is not encrypted.
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_name = "FILE|URL",
+        env = "HALFKEY_DB",
+        hide_env_values = true
+    )]
+    db: Option<String>,
     /// The file of the storage key, which `keygen` makes.
     #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE", env = "HALFKEY_KEY_FILE")]
     key_file: Option<PathBuf>,
@@ -77,8 +88,12 @@ enum Command {
         /// The file.
         file: PathBuf,
     },
-    /// Makes a store in a new file.
+    /// Makes a store in a new file, or in a database that has none.
     Init(upkeep::Init),
+    /// Brings the tables of a database to this version. A file's are brought there whenever it is opened.
+    ///
+    /// Stop the servers of the earlier version before: they do not know the new tables.
+    Migrate,
     /// Counts what is there.
     Status,
     /// Lists registrations.
@@ -120,6 +135,11 @@ enum Command {
     Rollout(rollout::List),
     /// Lists the log.
     Events(event::List),
+    /// Copies the store in a file into another, while servers go on. A database has its own program: pg_dump.
+    Backup {
+        /// The new file.
+        file: PathBuf,
+    },
     /// Lets go of what has expired.
     Purge(upkeep::Purging),
     /// Announces the storage key of --key-file, which is to seal later. Every server is to hold it before.
@@ -128,9 +148,21 @@ enum Command {
     ///
     /// It is refused unless the key was announced a minute ago, and while a server says that it lacks it.
     Reseal,
+    /// The issuer of a small installation, in a directory: certifies servers, and takes it back.
+    Issuer(issuer::Issuer),
     /// Takes many things from a file.
     #[command(subcommand)]
     Import(import::Command),
+    /// Writes the completions for a shell to standard output.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Writes a page for `man` for each command into a directory.
+    Man {
+        /// The directory, which is there.
+        dir: PathBuf,
+    },
     /// Writes registrations, entitlements (without their bodies) and groups, as JSON lines.
     Export,
 }
@@ -151,15 +183,25 @@ fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
     let Cli { place, command, .. } = cli;
     match command {
         Command::Keygen { file } => return upkeep::keygen(&file, out),
-        Command::Init(init) => return init.run(place.db()?, place.keys(out.program())?, out),
+        Command::Init(init) => return init.run(&place.db()?, place.keys(out.program())?, out),
+        Command::Issuer(issuer) => return issuer.run(out),
+        Command::Completions { shell } => return manual::completions::<Cli>(shell, out),
+        Command::Man { dir } => return manual::man::<Cli>(&dir, out),
+        Command::Migrate => return upkeep::migrate(&place.db()?, place.keys(out.program())?, out),
         _ => {}
     }
     let keys = place.keys(out.program())?;
     let key_id = keys.current_id();
-    let store = &open(place.db()?, keys)?;
+    let db = place.db()?;
+    let store = &db.open(keys).map_err(|error| Failure::open(&db, error))?;
     match command {
         // Done above, and wanting no store.
-        Command::Keygen { .. } | Command::Init(_) => Ok(()),
+        Command::Keygen { .. }
+        | Command::Init(_)
+        | Command::Migrate
+        | Command::Issuer(_)
+        | Command::Completions { .. }
+        | Command::Man { .. } => Ok(()),
         Command::Status => upkeep::status(store, out),
         Command::List(list) => list.run(store, out),
         Command::Show(show) => show.run(store, out),
@@ -178,6 +220,7 @@ fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
         Command::Reports(list) => list.run(store, out),
         Command::Rollout(list) => list.run(store, out),
         Command::Events(list) => list.run(store, out),
+        Command::Backup { file } => upkeep::backup(store, &file, out),
         Command::Purge(purging) => purging.run(store, out),
         Command::AnnounceKey => upkeep::announce(store, key_id, out),
         Command::Reseal => upkeep::reseal(store, key_id, out),
@@ -186,18 +229,11 @@ fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
     }
 }
 
-/// Opens the store; where it cannot be written, to read it.
-fn open(path: &Path, keys: StorageKeys) -> Result<Store, Failure> {
-    let store = match Store::open(path, keys.clone()) {
-        Err(OpenError::Store(StoreError::ReadOnly)) => Store::open_read_only(path, keys),
-        opened => opened,
-    };
-    store.map_err(|error| Failure::open(path, error))
-}
-
-impl Place {
-    fn db(&self) -> Result<&Path, Failure> {
-        self.db.as_deref().ok_or(Failure::Usage("which store? Give --db FILE or set HALFKEY_DB"))
+impl StoreArguments {
+    /// It is read here and not with the arguments, whose errors repeat them: there may be a password in it.
+    fn db(&self) -> Result<Place, Failure> {
+        let db = self.db.as_deref().ok_or(Failure::Usage("which store? Give --db FILE or set HALFKEY_DB"))?;
+        Ok(db.parse::<Place>()?)
     }
 
     fn keys(&self, program: Program) -> Result<StorageKeys, Failure> {

@@ -4,11 +4,11 @@ use crate::failure::Failure;
 use crate::paging::Paging;
 use halfkey::configuration::ConfigurationSerial;
 use halfkey::port::entitlement_store::ReportResult;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::{ListReports, ReportEntry, ReportFilter};
 use halfkey::{ApplicationName, KeyId, UnixTime};
 use halfkey_common::Output;
 use halfkey_common::output::Entry;
+use halfkey_common::store::Store;
 use halfkey_common::time::written;
 use serde::Serialize;
 

@@ -3,11 +3,11 @@
 use crate::failure::Failure;
 use crate::paging::Paging;
 use crate::report::serial;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::{ListRollout, RolloutEntry, RolloutFilter};
 use halfkey::{ApplicationName, UnixTime};
 use halfkey_common::Output;
 use halfkey_common::output::Entry;
+use halfkey_common::store::Store;
 use halfkey_common::time::written;
 use serde::Serialize;
 

@@ -7,12 +7,12 @@ use crate::registration;
 use crate::report;
 use crate::which::Which;
 use halfkey::UnixTime;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::{
     EventFilter, InspectRegistration, ListEvents, ListReports, OperatorError, ReportFilter,
 };
 use halfkey_common::Output;
 use halfkey_common::output::Table;
+use halfkey_common::store::Store;
 use serde::Serialize;
 
 /// Which registration.

@@ -3,14 +3,14 @@
 use crate::failure::Failure;
 use crate::paging::{all_read, tell};
 use crate::progress::Progress;
-use crate::turn::in_turn;
 use clap::ValueEnum;
-use halfkey::sqlite::{OpenError, Store};
+use halfkey::store::OpenError;
 use halfkey::store::operation::{AnnounceKey, Count, Purge, PurgeEvents, Reseal, SetServerName};
 use halfkey::store::{StorageKeys, UniqueNames};
 use halfkey::{ServerName, UnixTime};
 use halfkey_common::Output;
 use halfkey_common::key_file;
+use halfkey_common::store::{Place, Store};
 use halfkey_common::time::When;
 use halfkey_common::time::written;
 use serde::Serialize;
@@ -55,23 +55,38 @@ struct Made {
 }
 
 impl Init {
-    pub(crate) fn run(self, path: &Path, keys: StorageKeys, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, place: &Place, keys: StorageKeys, out: &mut Output) -> Result<(), Failure> {
         let unique = match self.names {
             Names::Always => UniqueNames::Always,
             Names::Proven => UniqueNames::Proven,
         };
         let storage_key = keys.current_id();
-        let store = Store::create(path, keys, unique).map_err(|error| match error {
-            OpenError::Exists => Failure::Exists(path.display().to_string()),
-            error => Failure::open(path, error),
+        let what = if place.file().is_some() { "file" } else { "store" };
+        let store = place.create(keys, unique).map_err(|error| match error {
+            OpenError::Exists => Failure::Exists { place: place.to_string(), what },
+            error => Failure::open(place, error),
         })?;
         if let Some(server) = self.server {
             store.run(&SetServerName(server), UnixTime::now())?;
         }
-        let db = path.display().to_string();
+        let db = place.to_string();
         let sentence = format!("{db} is a store, sealed under storage key {storage_key}");
         Ok(out.done(&Made { db, names: unique.word(), storage_key }, &sentence)?)
     }
+}
+
+#[derive(Serialize)]
+struct Migrated {
+    db: String,
+    done: &'static str,
+}
+
+/// Opens the store, which brings its tables to this version.
+pub(crate) fn migrate(place: &Place, keys: StorageKeys, out: &mut Output) -> Result<(), Failure> {
+    place.migrate(keys).map_err(|error| Failure::open(place, error))?;
+    let db = place.to_string();
+    let sentence = format!("{db} has the tables of this version");
+    Ok(out.done(&Migrated { db, done: "migrated" }, &sentence)?)
 }
 
 #[derive(Serialize)]
@@ -124,6 +139,26 @@ pub(crate) fn status(store: &Store, out: &mut Output) -> Result<(), Failure> {
     })?)
 }
 
+#[derive(Serialize)]
+struct Copied {
+    file: String,
+    done: &'static str,
+}
+
+/// Copies a store in a file.
+pub(crate) fn backup(store: &Store, path: &Path, out: &mut Output) -> Result<(), Failure> {
+    let Store::Sqlite(store) = store else {
+        return Err(Failure::Usage("a database is backed up by pg_dump, which sees one moment of it"));
+    };
+    store.backup(path).map_err(|error| match error {
+        OpenError::Exists => Failure::Exists { place: path.display().to_string(), what: "file" },
+        error => Failure::open(&Place::File(path.into()), error),
+    })?;
+    let file = path.display().to_string();
+    let sentence = format!("{file} is a copy; it wants the same storage key, which is kept apart from it");
+    Ok(out.done(&Copied { file, done: "copied" }, &sentence)?)
+}
+
 /// What goes.
 #[derive(clap::Args)]
 pub(crate) struct Purging {
@@ -160,7 +195,7 @@ impl Purging {
         let progress = Progress::open();
         let (mut gone, mut rounds) = (Gone::default(), 0u64);
         loop {
-            let purged = in_turn(|| store.run(&Purge { limit: AT_ONCE }, UnixTime::now()))?;
+            let purged = store.run_in_turn(&Purge { limit: AT_ONCE }, UnixTime::now())?;
             for (sum, part) in [
                 (&mut gone.outcomes, purged.outcomes),
                 (&mut gone.lost, purged.lost),
@@ -181,7 +216,7 @@ impl Purging {
             }
         }
         while let Some(When(before)) = self.events_before {
-            let went = in_turn(|| store.run(&PurgeEvents { before, limit: AT_ONCE }, UnixTime::now()))?;
+            let went = store.run_in_turn(&PurgeEvents { before, limit: AT_ONCE }, UnixTime::now())?;
             gone.events = gone.events.saturating_add(went);
             progress.at(rounds, u64::try_from(gone.events).unwrap_or(u64::MAX), "entries of the log");
             if went < usize::from(AT_ONCE) {
@@ -219,8 +254,7 @@ pub(crate) fn reseal(store: &Store, storage_key: String, out: &mut Output) -> Re
     let (mut rows, mut found, mut after, mut damaged) = (0usize, 0usize, None, Vec::new());
     // Through all tables, until there is nothing to be found from the beginning.
     loop {
-        let sealed =
-            in_turn(|| store.run(&Reseal { after: after.clone(), limit: AT_ONCE }, UnixTime::now()))?;
+        let sealed = store.run_in_turn(&Reseal { after: after.clone(), limit: AT_ONCE }, UnixTime::now())?;
         (rows, found) = (rows.saturating_add(sealed.rows), found.saturating_add(sealed.rows));
         progress.at(0, u64::try_from(rows).unwrap_or(u64::MAX), "rows");
         damaged.extend(sealed.damaged);

@@ -2,9 +2,9 @@
 
 use crate::failure::Failure;
 use halfkey::record::Lifecycle;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::{ListRegistrations, OperatorError, RegistrationEntry, RegistrationFilter};
 use halfkey::{KeyId, NameError, UnixTime, UserName};
+use halfkey_common::store::Store;
 use std::str::FromStr;
 
 /// Fewest digits that stand for a key id.

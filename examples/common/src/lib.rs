@@ -4,6 +4,7 @@
 //! * [`output`]: tables and sentences for people, JSON for scripts.
 //! * [`time`]: points in time and spans as people write them.
 //! * [`file`] and [`key_file`]: files with secrets, which only their owner may use.
+//! * `store`, with the feature of that name: the store in a file or a database, named by one text.
 //! * [`secret`]: a secret from a descriptor, a file, standard input or a person at a terminal.
 
 mod colour;
@@ -12,6 +13,8 @@ pub mod key_file;
 pub mod output;
 mod program;
 pub mod secret;
+#[cfg(feature = "store")]
+pub mod store;
 pub mod time;
 pub mod words;
 

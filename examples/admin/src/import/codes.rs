@@ -7,13 +7,13 @@ use crate::change::Until;
 use crate::code::Form;
 use crate::failure::Failure;
 use halfkey::registration::ActivationCode;
-use halfkey::sqlite::Store;
 use halfkey::store::AuditEventKind;
 use halfkey::store::operation::{
     Batch, CheckCode, CodeEntry, EventFilter, InspectName, IssueCode, ListEvents, OperatorError,
 };
 use halfkey::{UnixTime, UserName};
 use halfkey_common::Output;
+use halfkey_common::store::Store;
 use halfkey_common::time::When;
 use serde::Deserialize;
 use std::path::PathBuf;

@@ -3,9 +3,9 @@
 use super::lines::{Lines, fields};
 use super::{BadLine, CHUNK, Csv, Tally, perform};
 use crate::failure::Failure;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::JoinGroup;
 use halfkey_common::Output;
+use halfkey_common::store::Store;
 use serde::Deserialize;
 use std::path::PathBuf;
 

@@ -8,10 +8,9 @@ mod lines;
 
 use crate::failure::{Failure, about_line, operator};
 use crate::progress::Progress;
-use crate::turn::in_turn;
-use halfkey::sqlite::Store;
 use halfkey::store::operation::{Batch, BatchError, Operation, OperatorError};
 use halfkey::{NameError, UnixTime};
+use halfkey_common::store::Store;
 use halfkey_common::{About, Output, Program};
 use lines::Lines;
 use serde::Serialize;
@@ -194,7 +193,7 @@ impl Tally {
 
 /// Performs operations in as few transactions as it takes; what is refused is handed to `refuse`, and
 /// the rest is done. It answers with how many were done.
-fn perform<O: Operation<Error = OperatorError>>(
+fn perform<O: Operation<Answer: 'static, Error = OperatorError> + Clone + 'static>(
     store: &Store,
     operations: Vec<(u64, O)>,
     mut refuse: impl FnMut(u64, OperatorError),
@@ -207,7 +206,7 @@ fn perform<O: Operation<Error = OperatorError>>(
         }
         let (mut lines, operations): (Vec<u64>, Vec<O>) = part.into_iter().unzip();
         let batch = Batch(operations);
-        let (place, error) = match in_turn(|| store.run(&batch, UnixTime::now())) {
+        let (place, error) = match store.run_in_turn(&batch, UnixTime::now()) {
             Ok(answers) => {
                 done = done.saturating_add(answers.len());
                 continue;

@@ -2,18 +2,17 @@
 
 use halfkey::configuration::ConfigurationSerial;
 use halfkey::policy::{Policy, SuiteId};
-use halfkey::port::EntitlementStore;
 use halfkey::port::entitlement_store::{Report, ReportResult};
 use halfkey::record::{
     Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ServerRegistration, StoredKeys,
     WaitingRequest,
 };
 use halfkey::session::Address;
-use halfkey::sqlite::Store;
 use halfkey::store::StorageKeys;
 use halfkey::store::operation::IssueCode;
 use halfkey::template::{Field, FieldKind, Template};
 use halfkey::{Alias, Digest, KeyId, Secret, TicketId, Txn, UnixTime};
+use halfkey_common::store::{Place, Store};
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,6 +24,8 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 /// A directory with a store, which goes with it.
 pub(crate) struct Desk {
     pub(crate) directory: PathBuf,
+    /// Where the store is.
+    pub(crate) db: String,
 }
 
 impl Drop for Desk {
@@ -80,9 +81,14 @@ impl Desk {
     /// A directory with a key and an empty store.
     pub(crate) fn new() -> Self {
         let desk = Self::bare();
-        desk.run(&["keygen", &desk.path("key")]).ok();
-        desk.run(&["init"]).ok();
+        desk.make();
         desk
+    }
+
+    /// Makes a key and an empty store.
+    pub(crate) fn make(&self) {
+        self.run(&["keygen", &self.path("key")]).ok();
+        self.run(&["init"]).ok();
     }
 
     /// A directory with nothing in it.
@@ -92,7 +98,8 @@ impl Desk {
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("admin-{}-{made}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir(&directory).unwrap();
-        Self { directory }
+        let db = directory.join("db").to_str().unwrap().into();
+        Self { directory, db }
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
@@ -108,7 +115,7 @@ impl Desk {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_admin"));
         command.args(arguments).stdin(Stdio::null());
-        command.env("HALFKEY_DB", self.path("db")).env("HALFKEY_KEY_FILE", self.path("key"));
+        command.env("HALFKEY_DB", &self.db).env("HALFKEY_KEY_FILE", self.path("key"));
         command.env("HALFKEY_SERVER", "gate.example");
         command
     }
@@ -125,7 +132,11 @@ impl Desk {
 
     /// The store as a server has it.
     pub(crate) fn store(&self) -> Store {
-        Store::open(self.path("db"), self.keys("key")).unwrap()
+        self.place().open(self.keys("key")).unwrap()
+    }
+
+    fn place(&self) -> Place {
+        self.db.parse().unwrap()
     }
 
     pub(crate) fn keys(&self, file: &str) -> StorageKeys {
@@ -150,7 +161,7 @@ impl Desk {
         if let Some(other) = other {
             keys = keys.and(self.key(other));
         }
-        Store::open(self.path("db"), keys).unwrap()
+        self.place().open(keys).unwrap()
     }
 
     /// Registers the `n`th user under a name; every id and secret is made of `n`.
@@ -177,6 +188,7 @@ impl Desk {
         };
         let alias = Alias::new([n; 16]);
         let new = NewRegistration { registered, alias, expected, takes: None, ticket: None };
+        let store = store.port();
         store.commit(&outcome(n, Effect::Granted(Box::new(new)), now), now).unwrap();
         store.confirm(&key_id, now).unwrap();
         store.confirm_alias(&key_id, &Address::Alias(alias), now).unwrap();
@@ -197,14 +209,14 @@ impl Desk {
             hold_until: now.after(3600),
         };
         let effect = Effect::Waiting { application: Box::new(waiting), instead_of: None };
-        self.store().commit(&outcome(n, effect, now), now).unwrap();
+        self.store().port().commit(&outcome(n, effect, now), now).unwrap();
     }
 
     /// The key reports a configuration as applied.
     pub(crate) fn applied(&self, key_id: KeyId, application: &str, serial: ConfigurationSerial) {
         let application = application.parse().unwrap();
         let report = Report::new(key_id, application, serial, ReportResult::Applied);
-        self.store().report(&report, UnixTime::now()).unwrap();
+        self.store().port().report(&report, UnixTime::now()).unwrap();
     }
 }
 

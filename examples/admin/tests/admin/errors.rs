@@ -71,6 +71,11 @@ fn key_files_that_are_none() {
 #[test]
 fn stores_that_are_none() {
     let desk = Desk::new();
+    for file in [desk.db.clone(), desk.file("letter", "dear Ann")] {
+        let run = desk.json(&["init", "--db", &file]);
+        run.fails(1, "exists");
+        assert!(run.err.contains(&file) && run.err.contains("a file already"), "{run:?}");
+    }
     let nowhere = desk.json(&["status", "--db", &desk.path("nowhere")]);
     nowhere.fails(3, "not-a-store");
     assert!(nowhere.err.contains("nowhere: there is no store"), "{nowhere:?}");
@@ -125,4 +130,17 @@ fn readers_that_go() {
     drop(reader);
     let run = Run::of(command.stdout(writer).output().unwrap());
     assert_eq!(run.exit, Some(3), "{run:?}");
+}
+
+#[test]
+fn a_store_is_copied_once() {
+    let desk = Desk::new();
+    desk.register(1, "ann");
+    let copy = desk.path("copy");
+    desk.run(&["backup", &copy]).ok();
+    desk.register(2, "ben");
+    assert_eq!(desk.json(&["list", "--db", &copy]).ok().one()["name"], "ann");
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    desk.json(&["backup", &copy]).fails(1, "exists");
+    desk.json(&["backup", &desk.path("nowhere/copy")]).fails(3, "unavailable");
 }

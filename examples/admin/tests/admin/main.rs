@@ -4,11 +4,18 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::panic,
+    clippy::expect_used,
+    clippy::duplicate_mod,
+    unreachable_pub,
     reason = "a test may panic"
 )]
 
-mod commands;
+#[cfg(unix)]
+mod database;
 mod desk;
 mod errors;
-mod imports;
-mod rotation;
+mod file;
+mod issuer;
+#[cfg(unix)]
+#[path = "../../../../tests/postgres/server.rs"]
+mod server;
