@@ -1,6 +1,7 @@
 //! The gate's configuration: one file of TOML.
 
 use halfkey::{AccessPath, ServerOptions};
+use halfkey_common::store::Place;
 use halfkey_service::ServiceName;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -39,10 +40,9 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// A file of SQLite.
-    pub file: Option<PathBuf>,
-    /// The address of a PostgreSQL database, with several hosts if there are standbys; as libpq has it.
-    pub postgres: Option<String>,
+    /// A file of SQLite, or `postgres://…` with several hosts if there are standbys.
+    #[serde(deserialize_with = "place")]
+    pub place: Place,
     /// The file with the storage key, as `admin` makes it.
     pub key_file: PathBuf,
     /// Files with keys that the store had before, or is to have.
@@ -243,6 +243,10 @@ impl TryFrom<RawService> for Service {
     }
 }
 
+fn place<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Place, D::Error> {
+    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+}
+
 /// Takes `host:port`.
 fn checked(address: String) -> Result<String, &'static str> {
     let fine = address.rsplit_once(':').is_some_and(|(host, port)| {
@@ -288,9 +292,6 @@ impl Config {
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         if self.listen.is_empty() {
             return Err(("listen", "at least one address"));
-        }
-        if self.store.file.is_some() == self.store.postgres.is_some() {
-            return Err(("store", "one of file and postgres"));
         }
         if !(1..=1000).contains(&self.store.pool) {
             return Err(("store.pool", "1 to 1000 connections"));

@@ -1,24 +1,22 @@
 //! Everything on the loopback interface in one command: issuer, gate, two application servers and an agent.
 
-use crate::{Config, Gate};
-use halfkey::certificate::{IssuerName, TrustAnchor, Validity};
+use crate::{Config, Gate, Plan, Upstream, init};
+use halfkey::certificate::TrustAnchors;
 use halfkey::configuration::UserInformation;
-use halfkey::key::IssuerKey;
-use halfkey::memory::Authority;
-use halfkey::port::CertificateAuthority;
 use halfkey::port::entitlement_store::Document;
 use halfkey::record::TokenRegistration;
 use halfkey::registration::ActivationCode;
 use halfkey::registration::token::Credential;
-use halfkey::server_files::ServerFiles;
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::store::operation::{Entitle, IssueCode, Revoke};
-use halfkey::store::{StorageKeys, Subject, UniqueNames};
+use halfkey::store::{StorageKeys, Subject};
 use halfkey::template::{FieldValue, Template};
 use halfkey::tokio::{ClientSession, ConnectError, Connector, FillError, RegistrationOutcome};
 use halfkey::{ApplicationName, KeyId, ServerName, SystemRandom, UnixTime, UserName, sqlite};
+use halfkey_common::file::Readers;
 use halfkey_common::{Program, key_file};
 use halfkey_service::{APPLICATION, Answer, MEDIA_TYPE, Opening, Service, ServiceName, Services};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -38,12 +36,16 @@ const PIN: &str = "2468";
 /// # Errors
 /// Anything that is not as it should be.
 pub async fn demo(program: Program, dir: &Path, say: impl Fn(&str)) -> Outcome {
-    say("An issuer certifies the gate. Its own key stays with it: neither gate nor agent has it.");
+    say("An issuer certifies the gate. Its key stays with it: neither gate nor agent has it.");
     let name = ServerName::new("gate.example")?;
-    let anchor = certify(&dir.join("gate"), &name)?;
+    // An RSA key of 2048 bits here, so that nobody waits for it.
+    let listen = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+    let made = init(&Plan { directory: dir.join("demo"), name: name.clone(), listen, rsa_bits: 2048 })?;
+    let anchors = TrustAnchors::from_pem(&std::fs::read_to_string(&made.anchor)?)?;
 
-    say("The operator makes a store, entitles all staff to the wiki, and issues a code for alice.");
-    let store = make_store(dir)?;
+    say("The operator entitles all staff to the wiki, and issues a code for alice.");
+    let key = key_file::read(program, &made.key, Readers::Owner)?;
+    let store = sqlite::Store::open(&made.store, StorageKeys::new(key))?;
     entitle(&store, &["wiki"])?;
     let (user, code) = (UserName::normalise("alice")?, ActivationCode::generate(&mut SystemRandom));
     let secret = code.secret(&name, &user);
@@ -53,15 +55,22 @@ pub async fn demo(program: Program, dir: &Path, say: impl Fn(&str)) -> Outcome {
     let (wiki, payroll) = (application("wiki").await?, application("payroll").await?);
 
     say("The gate listens in front of them.");
-    let config = Config::parse(&toml(&name, wiki, payroll)?, &dir.join("gate.toml"))?;
-    let config = Config { directory: dir.join("gate"), ..config };
+    let mut config = Config::read(&made.config)?;
+    config.operator.listen = None;
+    let service = |address: SocketAddr| {
+        let upstream = Upstream::Http { address: address.to_string() };
+        crate::Service { upstream, connect: TWO_SECONDS }
+    };
+    config.services = BTreeMap::from([
+        ("wiki".parse()?, service(wiki)), ("payroll".parse()?, service(payroll)),
+    ]);
     let again = config.clone();
     let gate = Gate::begin(config, program, None, move || Ok(again.clone())).await?;
     let address = *gate.addresses().first().ok_or("the gate has no address")?;
 
     say("An agent with a blank token, which knows the issuer's public key alone, enrols with the code.");
     let (lists, mut listed) = mpsc::unbounded_channel();
-    let agent = Agent::enrol(address, &name, anchor, (user, code), lists).await?;
+    let agent = Agent::enrol(address, &name, anchors, (user, code), lists).await?;
     say(&format!("It is registered: the server calls its key {}.", agent.key_id));
 
     let control = agent.control().await?;
@@ -112,29 +121,6 @@ async fn next(listed: &mut mpsc::UnboundedReceiver<Vec<String>>) -> Outcome<Vec<
     Ok(list.map_err(|_| "the agent is told nothing")?.ok_or("the agent is gone")?)
 }
 
-fn certify(dir: &Path, name: &ServerName) -> Outcome<TrustAnchor> {
-    let (issuer_name, key) =
-        (IssuerName::common_name("Demo Issuer")?, IssuerKey::generate_ed25519(&mut SystemRandom)?);
-    let anchor = TrustAnchor::new(issuer_name.clone(), key.public().clone());
-    let mut issuer = Authority::root(issuer_name, key)?;
-    // Of 2048 bits here, so that nobody waits for it.
-    let ServerFiles::Uncertified(files) =
-        ServerFiles::load_or_create_sized(dir, name, 2048, &mut SystemRandom)?
-    else {
-        return Err("the directory is in use".into());
-    };
-    let validity = Validity::lasting(UnixTime::now(), 86_400)?;
-    let chain = issuer.issue(files.request(), validity, &mut SystemRandom)?;
-    files.install(&chain)?;
-    Ok(anchor)
-}
-
-fn make_store(dir: &Path) -> Outcome<sqlite::Store> {
-    let key = key_file::make(&dir.join("gate").join("storage.key"))?;
-    let file = dir.join("gate").join("store.db");
-    Ok(sqlite::Store::create(file, StorageKeys::new(key), UniqueNames::Always)?)
-}
-
 /// Entitles all staff to these services.
 fn entitle(store: &sqlite::Store, names: &[&str]) -> Outcome {
     let services =
@@ -144,28 +130,6 @@ fn entitle(store: &sqlite::Store, names: &[&str]) -> Outcome {
     let subject = Subject::AccessPath(halfkey::AccessPath::new("/staff")?);
     store.run(&Entitle::new(subject, ApplicationName::new(APPLICATION)?, document), UnixTime::now())?;
     Ok(())
-}
-
-fn toml(name: &ServerName, wiki: SocketAddr, payroll: SocketAddr) -> Outcome<String> {
-    Ok(format!(
-        r#"
-directory = "gate"
-listen = ["127.0.0.1:0"]
-[server]
-name = "{name}"
-policy.modes = ["psk-kem", "psk"]
-template.fields = [{{ name = "name", kind = "user-name" }}]
-[store]
-file = "store.db"
-key_file = "storage.key"
-[registration]
-access_path = "/staff"
-[services.wiki]
-http = "{wiki}"
-[services.payroll]
-http = "{payroll}"
-"#
-    ))
 }
 
 /// An application server: answers each request with its own name and what it was told of the user.
@@ -215,13 +179,13 @@ impl Agent {
     async fn enrol(
         address: SocketAddr,
         server: &ServerName,
-        anchor: TrustAnchor,
+        anchors: TrustAnchors,
         (user, code): (UserName, ActivationCode),
         lists: mpsc::UnboundedSender<Vec<String>>,
     ) -> Outcome<Self> {
         let pin = PIN.into();
         let (mut token, _) =
-            SoftwareToken::new(anchor.into(), &pin, PinSettings::default(), Box::new(SystemRandom))?;
+            SoftwareToken::new(anchors, &pin, PinSettings::default(), Box::new(SystemRandom))?;
         token.unlock(&pin)?;
         let connector = Connector::builder(token).on_configuration(move |_, instruction| {
             use halfkey::configuration::token::{Applying, Instruction};

@@ -16,6 +16,7 @@ use halfkey::tokio::{Acceptor, Limits};
 use halfkey::{SystemRandom, UnixTime};
 use halfkey_common::Program;
 use halfkey_common::file::FileError;
+use halfkey_common::store::Place;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::io;
 use std::net::SocketAddr;
@@ -104,14 +105,13 @@ impl Gate {
         reread: impl Fn() -> Result<Config, ConfigError> + Send + 'static,
     ) -> Result<Self, GateError> {
         let keys = store::keys(&config, program)?;
-        match (&config.store.file, &config.store.postgres) {
-            (Some(file), _) => {
-                let store = store::sqlite(config.path(file), keys)?;
+        match config.store.place.clone() {
+            Place::File(file) => {
+                let store = store::sqlite(&config.path(&file), keys)?;
                 Self::over(config, store, metrics, reread).await
             }
-            (None, address) => {
-                let address = address.as_deref().unwrap_or_default();
-                let store = store::postgres(&config.store, address, keys).await?;
+            Place::Database(settings) => {
+                let store = store::postgres(&config.store, &settings, keys).await?;
                 Self::over(config, store, metrics, reread).await
             }
         }

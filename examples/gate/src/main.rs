@@ -2,8 +2,11 @@
 
 use clap::{Parser, Subcommand};
 use halfkey_common::{Exit, Program, ProgramError, parse};
-use halfkey_gate::{Config, ConfigError, Gate, GateError};
+use halfkey::server_files::ServerFiles;
+use halfkey::{NameError, ServerName};
+use halfkey_gate::{Config, ConfigError, Gate, GateError, InitError, Made, Plan, init};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +30,17 @@ enum Command {
         #[arg(long, short, env = "HALFKEY_GATE_CONFIG", default_value = "/etc/halfkey/gate.toml")]
         config: PathBuf,
     },
+    /// Makes a small installation: an issuer, the gate's keys and certificate, a store and a configuration.
+    Init {
+        /// The directory, which is made; it may not hold anything.
+        directory: PathBuf,
+        /// The gate's name, as its certificate has it; usually that of the machine.
+        #[arg(long)]
+        name: String,
+        /// Where it listens.
+        #[arg(long, default_value = "[::]:4400")]
+        listen: SocketAddr,
+    },
     /// Shows a gate with two application servers and an agent, all on the loopback interface.
     Demo,
     /// Says whether a configuration is one that the gate can work with.
@@ -39,6 +53,10 @@ enum Command {
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
+    #[error(transparent)]
+    Init(#[from] InitError),
+    #[error(transparent)]
+    Name(#[from] NameError),
     #[error("the demonstration")]
     Demo(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
@@ -66,6 +84,8 @@ impl ProgramError for Failure {
             Self::Gate(GateError::Uncertified(_)) => "uncertified",
             Self::Gate(GateError::Store(_)) => "store",
             Self::Gate(_) => "gate",
+            Self::Init(_) => "init",
+            Self::Name(_) => "name",
             Self::Demo(_) => "demo",
             Self::System(_) | Self::Metrics(_) => "system",
         }
@@ -80,9 +100,23 @@ fn main() -> ExitCode {
     let program = Program { name: "halfkey-gate", json: arguments.json };
     program.end(match arguments.command {
         Command::Run { config } => run(program, &config),
+        Command::Init { directory, name, listen } => make(program, directory, &name, listen),
         Command::Demo => demo(program),
         Command::Check { config } => check(program, &config),
     })
+}
+
+fn make(program: Program, directory: PathBuf, name: &str, listen: SocketAddr) -> Result<(), Failure> {
+    let name = ServerName::normalise(name)?;
+    program.note("making keys; this takes some seconds ...");
+    let Made { config, anchor, store, key, services, .. } =
+        init(&Plan { directory, name, listen, rsa_bits: ServerFiles::RSA_BITS })?;
+    let (config, anchor, services) = (config.display(), anchor.display(), services.display());
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "configuration  {config}\nanchor         {anchor}\nservices       {services}");
+    let _ = writeln!(out, "store          {}\nstorage key    {}", store.display(), key.display());
+    program.note("the issuer's directory beside them belongs on another machine");
+    Ok(())
 }
 
 fn check(program: Program, path: &Path) -> Result<(), Failure> {

@@ -2,13 +2,14 @@
 
 use crate::config::{self, Config};
 use halfkey::port::question::AsyncEntitlementStore;
-use halfkey::postgres::{deadpool_postgres, tokio_postgres};
+use halfkey::postgres::tokio_postgres;
 use halfkey::store::{OpenError, Operation, StorageKeys};
 use halfkey::tokio::OffExecutor;
 use halfkey::{UnixTime, postgres, sqlite};
 use halfkey_common::file::{FileError, Readers};
+use halfkey_common::store::Place;
 use halfkey_common::{Program, key_file};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A store that serves, and performs operations.
@@ -37,26 +38,17 @@ impl Kept for OffExecutor<sqlite::Store> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeptError {
-    /// The storage key.
+    /// A storage key.
     #[error("the storage key")]
     Key(#[from] FileError),
     /// The store's own.
-    #[error("the store in {0}", .path.display())]
-    File {
-        /// Its file.
-        path: PathBuf,
+    #[error("the store {place}")]
+    Open {
+        /// Where it is.
+        place: String,
         /// The cause.
         source: OpenError,
     },
-    /// The database's address.
-    #[error("the address of the database")]
-    Address(#[source] tokio_postgres::Error),
-    /// The pool's settings.
-    #[error("the pool of connections")]
-    Pool(#[from] deadpool_postgres::BuildError),
-    /// The database's.
-    #[error("the store in PostgreSQL")]
-    Database(#[source] OpenError),
 }
 
 /// Reads the storage keys.
@@ -73,28 +65,25 @@ pub(crate) fn keys(config: &Config, program: Program) -> Result<StorageKeys, Fil
 ///
 /// # Errors
 /// [`KeptError`].
-pub(crate) fn sqlite(path: PathBuf, keys: StorageKeys) -> Result<OffExecutor<sqlite::Store>, KeptError> {
-    let opened = sqlite::Store::open(&path, keys);
-    Ok(OffExecutor::new(opened.map_err(|source| KeptError::File { path, source })?))
+pub(crate) fn sqlite(path: &Path, keys: StorageKeys) -> Result<OffExecutor<sqlite::Store>, KeptError> {
+    let opened = sqlite::Store::open(path, keys);
+    Ok(OffExecutor::new(
+        opened.map_err(|source| KeptError::Open { place: path.display().to_string(), source })?,
+    ))
 }
 
-/// Opens a store in PostgreSQL.
+/// Opens a store in PostgreSQL, on the one of several hosts that may be written to.
 ///
 /// # Errors
 /// [`KeptError`].
 pub(crate) async fn postgres(
     store: &config::Store,
-    address: &str,
+    settings: &tokio_postgres::Config,
     keys: StorageKeys,
 ) -> Result<postgres::Store, KeptError> {
-    let mut settings: tokio_postgres::Config = address.parse().map_err(KeptError::Address)?;
-    // Of several hosts, the one that may be written to; a server that does not answer is passed over.
+    let open = |source| KeptError::Open { place: store.place.to_string(), source };
+    let mut settings = settings.clone();
     settings.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-    if settings.get_connect_timeout().is_none() {
-        settings.connect_timeout(std::time::Duration::from_secs(3));
-    }
-    let manager = deadpool_postgres::Manager::new(settings, tokio_postgres::NoTls);
-    let runtime = deadpool_postgres::Runtime::Tokio1;
-    let pool = deadpool_postgres::Pool::builder(manager).max_size(store.pool).runtime(runtime).build()?;
-    postgres::Store::open(pool, keys).await.map_err(KeptError::Database)
+    let pool = Place::pool(&settings, store.pool).map_err(|error| open(error.into()))?;
+    postgres::Store::open(pool, keys).await.map_err(open)
 }
