@@ -4,7 +4,7 @@
 //! ```
 //! use halfkey::port::contract::{self, Seed, ServerUnderTest};
 //! use halfkey::port::{EntitlementStore, Token};
-//! use halfkey::store::{Subject, operation::{Entitle, IssueCode}};
+//! use halfkey::store::{EntitlementCondition, Subject, operation::{Entitle, IssueCode}};
 //! use halfkey::{SystemRandom, UnixTime};
 //! # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
 //!
@@ -14,14 +14,19 @@
 //! let mut blank = || -> Box<dyn Token> { Box::new(setting.blank()) };
 //! contract::token(&mut blank, &server_key, &mut SystemRandom)?;
 //!
-//! // A store: an empty one, but for the seed.
+//! // A store: an empty one, but for the seed. One that cannot be seeded breaks the contract soon enough.
 //! let mut seeded = |seed: &Seed<'_>| -> Box<dyn EntitlementStore> {
 //!     let (store, (name, secret)) = (halfkey::memory::Store::new(), seed.code);
 //!     let (name, secret) = (name.clone(), secret.clone());
 //!     store.run(&IssueCode { name, secret, expires: None }, now).ok();
 //!     let (user, application, document) = seed.entitled;
-//!     let entitle = Entitle::new(Subject::User(user.clone()), application.clone(), document.clone());
-//!     store.run(&entitle, now).ok(); // a store without its seed breaks the contract soon enough
+//!     let user = Subject::User(user.clone());
+//!     store.run(&Entitle::new(user.clone(), application.clone(), document.clone()), now).ok();
+//!     let (application, places) = seed.by_place;
+//!     for (said, document) in places {
+//!         let there = Entitle::new(user.clone(), application.clone(), document.clone());
+//!         EntitlementCondition::new(said).map(|place| store.run(&there.when(place), now)).ok();
+//!     }
 //!     Box::new(store)
 //! };
 //! contract::entitlement_store(&mut seeded)?;
