@@ -73,7 +73,7 @@ impl<K: Kept> Access<K> {
         })
     }
 
-    /// What a user is entitled to, as the store has it or had it at the last look at its log.
+    /// What a user is entitled to, as the store has it or had it at the last look at its log: enough to let somebody in.
     ///
     /// # Errors
     /// The store's.
@@ -82,13 +82,24 @@ impl<K: Kept> Access<K> {
         who: &Principal,
         opening: &Opening,
     ) -> Result<Arc<Entitled>, OperatorError> {
-        let key = (who.key_id, (opening.location.clone(), opening.system.clone()));
-        let known = lock(&self.known).get(&key).map(Arc::clone);
-        if let Some(known) = known {
-            return Ok(known);
+        let known = lock(&self.known).get(&key_of(who, opening)).map(Arc::clone);
+        match known {
+            Some(known) => Ok(known),
+            None => self.entitled_now(who, opening).await,
         }
+    }
+
+    /// What a user is entitled to, as the store has it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn entitled_now(
+        &self,
+        who: &Principal,
+        opening: &Opening,
+    ) -> Result<Arc<Entitled>, OperatorError> {
         let entitled = Arc::new(self.ask(who, opening.information()).await?);
-        lock(&self.known).insert(key, Arc::clone(&entitled));
+        lock(&self.known).insert(key_of(who, opening), Arc::clone(&entitled));
         Ok(entitled)
     }
 
@@ -158,8 +169,15 @@ impl<K: Kept> Access<K> {
     /// The store's; then nothing is ended.
     pub(crate) async fn judge(self: &Arc<Self>, key_id: &KeyId) -> Result<(), OperatorError> {
         let lives = lock(&self.live).get(key_id).cloned().unwrap_or_default();
+        // Where the agent is now, it says in its control session.
+        let now = lives.iter().rev().find(|live| live.opening.service.is_none());
+        let now = now.map(|control| control.opening.clone());
         for live in lives {
-            let entitled = self.entitled(&live.principal, &live.opening).await?;
+            let place = now.as_ref().unwrap_or(&live.opening);
+            let entitled = match live.opening.service {
+                Some(_) => self.entitled(&live.principal, place).await?,
+                None => self.entitled_now(&live.principal, place).await?,
+            };
             match &live.opening.service {
                 Some(service) if entitled.services.find(service).is_none() => {
                     tracing::info!(
@@ -211,7 +229,7 @@ impl<K: Kept> Present<K> {
         opening: Opening,
         first: bool,
     ) -> Result<(), OperatorError> {
-        let entitled = self.access.entitled(who, &opening).await?;
+        let entitled = self.access.entitled_now(who, &opening).await?;
         let serial = entitled.entitlement.as_ref().map(|entitlement| entitlement.serial);
         self.access.note(&self.key_id, self.id, |live| {
             live.opening = opening;
@@ -234,6 +252,10 @@ impl<K: Kept> Drop for Present<K> {
             }
         }
     }
+}
+
+fn key_of(who: &Principal, opening: &Opening) -> (KeyId, Place) {
+    (who.key_id, (opening.location.clone(), opening.system.clone()))
 }
 
 /// Locks what no panic leaves in disorder.

@@ -61,9 +61,8 @@ pub async fn demo(program: Program, dir: &Path, say: impl Fn(&str)) -> Outcome {
         let upstream = Upstream::Http { address: address.to_string() };
         crate::Service { upstream, connect: TWO_SECONDS }
     };
-    config.services = BTreeMap::from([
-        ("wiki".parse()?, service(wiki)), ("payroll".parse()?, service(payroll)),
-    ]);
+    config.services =
+        BTreeMap::from([("wiki".parse()?, service(wiki)), ("payroll".parse()?, service(payroll))]);
     let again = config.clone();
     let gate = Gate::begin(config, program, None, move || Ok(again.clone())).await?;
     let address = *gate.addresses().first().ok_or("the gate has no address")?;

@@ -111,7 +111,9 @@ pub fn init(plan: &Plan) -> Result<Made, InitError> {
     certify(directory, name, *rsa_bits)?;
     let keys = StorageKeys::new(key_file::make(&made.key)?);
     let created = sqlite::Store::create(&made.store, keys, UniqueNames::Always);
-    created.map_err(|source| GateError::Store(KeptError::Open { place: made.store.display().to_string(), source }))?;
+    created.map_err(|source| {
+        GateError::Store(KeptError::Open { place: made.store.display().to_string(), source })
+    })?;
     file::write_new(&made.config, config(name, *listen).as_bytes())?;
     file::write_new(&made.services, SERVICES.as_bytes())?;
     // What was written must be read.

@@ -1,9 +1,9 @@
 //! `halfkey-gate`: runs a gate, checks its configuration, makes a small one, shows one.
 
 use clap::{Parser, Subcommand};
-use halfkey_common::{Exit, Program, ProgramError, parse};
 use halfkey::server_files::ServerFiles;
 use halfkey::{NameError, ServerName};
+use halfkey_common::{Exit, Program, ProgramError, parse};
 use halfkey_gate::{Config, ConfigError, Gate, GateError, InitError, Made, Plan, init};
 use std::io::Write;
 use std::net::SocketAddr;

@@ -129,11 +129,16 @@ impl<K: Kept> Serving<K> {
         opening: &Opening,
         name: &ServiceName,
     ) -> Result<(Service, Arc<Entitled>), Answer> {
-        let entitled = self.access.entitled(who, opening).await.map_err(|error| {
+        let failed = |error: OperatorError| {
             metrics::counter!("halfkey_gate_store_errors_total").increment(1);
             tracing::error!(error = halfkey_common::sentence(&error), "the store");
             Answer::Busy
-        })?;
+        };
+        let mut entitled = self.access.entitled(who, opening).await.map_err(failed)?;
+        if entitled.services.find(name).is_none() {
+            // It may have been given a moment ago.
+            entitled = self.access.entitled_now(who, opening).await.map_err(failed)?;
+        }
         let service = self.services.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         let service = service.filter(|_| entitled.services.find(name).is_some());
         service.map(|service| (service, entitled)).ok_or_else(|| {

@@ -1,5 +1,5 @@
 //! Configurations: the one of the documentation is one, and every kind of mistake is told with its place.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use halfkey_gate::{Config, ConfigError, Upstream};
 use std::path::Path;
@@ -21,7 +21,12 @@ fn the_documented_configuration_is_one() {
         Some(rest) if rest.contains(" = ") && !rest.starts_with("place") => rest.to_owned(),
         _ => line.to_owned(),
     };
-    let all = DOCUMENTED.lines().map(line).collect::<Vec<_>>().join("\n").replace("# [services.mail]", "[services.mail]");
+    let all = DOCUMENTED
+        .lines()
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace("# [services.mail]", "[services.mail]");
     let config = read(&all).unwrap();
     assert_eq!(config.services.len(), 3);
     assert_eq!(config.limits.connections, 20_000);
@@ -60,7 +65,7 @@ fn mistakes_are_told_with_their_place() {
     ] {
         let text = DOCUMENTED.replacen(right, wrong, 1);
         assert_ne!(text, DOCUMENTED, "{right}");
-        let error = read(&text).map(drop).unwrap_err().to_string();
+        let error = read(&text).map(drop).expect_err(wrong).to_string();
         assert!(error.starts_with("gate.toml: "), "{error}");
         assert!(error.contains(told), "{wrong}: {error}");
     }

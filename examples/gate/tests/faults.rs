@@ -58,7 +58,9 @@ async fn nobody_reaches_what_the_store_does_not_say() {
         assert_eq!(agent.reach(service).await.unwrap_err(), Answer::Refused, "{service}");
     }
     // What is no opening ends the session, and nothing else.
-    for bytes in [&b"\0\0"[..], b"\xff\xff", b"\0\x02{}}", b"\0\x0e{\"user\":\"bob\"}", b"GET / HTTP/1.1\r\n\r\n"] {
+    for bytes in
+        [&b"\0\0"[..], b"\xff\xff", b"\0\x02{}}", b"\0\x0e{\"user\":\"bob\"}", b"GET / HTTP/1.1\r\n\r\n"]
+    {
         let mut session = agent.connect().await.unwrap();
         session.write_all(bytes).await.unwrap();
         session.flush().await.unwrap();
@@ -133,6 +135,8 @@ async fn where_the_user_is_decides_as_soon_as_it_changes() {
     Opening::default().write(&mut control.write).await.unwrap();
     control.write.flush().await.unwrap();
     agent.told(&["wiki"]).await;
+    // What she may not reach from there is cut.
+    assert!(timeout(SOON, press.read_u8()).await.unwrap().is_err());
     world.gate.stop().await;
 }
 
@@ -163,7 +167,8 @@ async fn identity_is_the_gates_to_tell() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_header_says_who_is_there() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let upstream = Upstream::Tcp { address: listener.local_addr().unwrap().to_string(), proxy_protocol: true };
+    let upstream =
+        Upstream::Tcp { address: listener.local_addr().unwrap().to_string(), proxy_protocol: true };
     let world = World::with(&[("wiki", upstream)]).await;
     world.entitle(&["wiki"], None);
     let agent = world.agent("alice").await;
@@ -176,7 +181,8 @@ async fn a_proxy_header_says_who_is_there() {
     assert_eq!(agent.exchange("wiki", "data").await, "");
     let came = took.await.unwrap();
     let header = ppp::v2::Header::try_from(came.as_slice()).unwrap();
-    let tlvs: Vec<_> = header.tlvs().map(|tlv| tlv.unwrap()).map(|tlv| (tlv.kind, tlv.value.to_vec())).collect();
+    let tlvs: Vec<_> =
+        header.tlvs().map(|tlv| tlv.unwrap()).map(|tlv| (tlv.kind, tlv.value.to_vec())).collect();
     assert!(tlvs.contains(&(0xE1, b"alice".to_vec())), "{tlvs:?}");
     assert!(tlvs.contains(&(0xE2, agent.key_id.to_string().into_bytes())), "{tlvs:?}");
     assert!(tlvs.contains(&(0xE3, b"/staff".to_vec())), "{tlvs:?}");

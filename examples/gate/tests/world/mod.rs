@@ -25,18 +25,18 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-pub const PROGRAM: Program = Program { name: "test", json: false };
+pub(crate) const PROGRAM: Program = Program { name: "test", json: false };
 /// Within which a change takes effect.
-pub const SOON: Duration = Duration::from_secs(2);
+pub(crate) const SOON: Duration = Duration::from_secs(2);
 
 /// A gate, its store in another handle, and where its configuration is.
-pub struct World {
-    pub gate: Gate,
-    pub store: sqlite::Store,
-    pub config: Arc<Mutex<Config>>,
-    pub address: SocketAddr,
-    pub anchors: TrustAnchors,
-    pub name: ServerName,
+pub(crate) struct World {
+    pub(crate) gate: Gate,
+    pub(crate) store: sqlite::Store,
+    pub(crate) config: Arc<Mutex<Config>>,
+    pub(crate) address: SocketAddr,
+    pub(crate) anchors: TrustAnchors,
+    pub(crate) name: ServerName,
 }
 
 /// An installation that was made once for all tests of this program: making an RSA key takes a while.
@@ -73,7 +73,7 @@ fn copy(from: &Path, to: &Path) {
 
 impl World {
     /// A gate with these services.
-    pub async fn with(services: &[(&str, Upstream)]) -> Self {
+    pub(crate) async fn with(services: &[(&str, Upstream)]) -> Self {
         let directory = scratch();
         copy(made(), &directory);
         let mut config = Config::read(&directory.join("gate.toml")).unwrap();
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    pub fn run<O: Operation>(&self, operation: &O) -> O::Answer
+    pub(crate) fn run<O: Operation>(&self, operation: &O) -> O::Answer
     where
         O::Error: std::fmt::Debug,
     {
@@ -106,7 +106,7 @@ impl World {
     }
 
     /// Entitles all staff to these services, where `at` is where they are, if that matters.
-    pub fn entitle(&self, services: &[&str], at: Option<&str>) {
+    pub(crate) fn entitle(&self, services: &[&str], at: Option<&str>) {
         let listed = |name: &&str| Listed {
             name: name.parse().unwrap(),
             listen: format!("unix:{name}").parse().unwrap(),
@@ -123,7 +123,7 @@ impl World {
     }
 
     /// An agent that has registered by a code.
-    pub async fn agent(&self, name: &str) -> Agent {
+    pub(crate) async fn agent(&self, name: &str) -> Agent {
         let (user, code) = (UserName::normalise(name).unwrap(), ActivationCode::generate(&mut SystemRandom));
         let secret = code.secret(&self.name, &user);
         self.run(&IssueCode { name: user.clone(), secret, expires: None });
@@ -151,30 +151,34 @@ impl World {
         };
         let stream = TcpStream::connect(self.address).await.unwrap();
         let outcome = connector.register(stream, &self.name, fill).await.unwrap();
-        let RegistrationOutcome::Active(TokenRegistration { key_id, .. }) = outcome else { panic!("{outcome:?}") };
+        let RegistrationOutcome::Active(TokenRegistration { key_id, .. }) = outcome else {
+            panic!("{outcome:?}")
+        };
         Agent { connector, address: self.address, key_id, lists, location: None }
     }
 }
 
 /// Services of a configuration.
-pub fn list(services: &[(&str, Upstream)]) -> std::collections::BTreeMap<halfkey_service::ServiceName, Service> {
+pub(crate) fn list(
+    services: &[(&str, Upstream)],
+) -> std::collections::BTreeMap<halfkey_service::ServiceName, Service> {
     let service = |upstream: &Upstream| Service { upstream: upstream.clone(), connect: SOON };
     services.iter().map(|(name, upstream)| (name.parse().unwrap(), service(upstream))).collect()
 }
 
 /// An agent made of the library alone.
-pub struct Agent {
-    pub connector: Connector<SoftwareToken>,
-    pub address: SocketAddr,
-    pub key_id: KeyId,
-    pub lists: Arc<Mutex<Vec<Vec<String>>>>,
-    pub location: Option<String>,
+pub(crate) struct Agent {
+    pub(crate) connector: Connector<SoftwareToken>,
+    pub(crate) address: SocketAddr,
+    pub(crate) key_id: KeyId,
+    pub(crate) lists: Arc<Mutex<Vec<Vec<String>>>>,
+    pub(crate) location: Option<String>,
 }
 
-pub type Session = ClientSession<TcpStream>;
+pub(crate) type Session = ClientSession<TcpStream>;
 
 impl Agent {
-    pub async fn connect(&self) -> Result<Session, ConnectError> {
+    pub(crate) async fn connect(&self) -> Result<Session, ConnectError> {
         let stream = TcpStream::connect(self.address).await?;
         self.connector.open(stream, &self.key_id).await
     }
@@ -184,7 +188,7 @@ impl Agent {
     }
 
     /// Opens a connection to a service, or gives the gate's answer.
-    pub async fn reach(&self, service: &str) -> Result<Session, Answer> {
+    pub(crate) async fn reach(&self, service: &str) -> Result<Session, Answer> {
         let mut session = self.connect().await.unwrap();
         let opening = Opening::new(Some(service.parse().unwrap()), &self.information());
         opening.write(&mut session).await.unwrap();
@@ -196,7 +200,7 @@ impl Agent {
     }
 
     /// Sends text to a service, ends it, and gives all that comes back.
-    pub async fn exchange(&self, service: &str, text: &str) -> String {
+    pub(crate) async fn exchange(&self, service: &str, text: &str) -> String {
         let mut session = self.reach(service).await.unwrap();
         session.write_all(text.as_bytes()).await.unwrap();
         session.shutdown().await.unwrap();
@@ -206,7 +210,7 @@ impl Agent {
     }
 
     /// Opens a control session, and goes on reading it: whoever does not read is told nothing.
-    pub async fn control(&self) -> Control {
+    pub(crate) async fn control(&self) -> Control {
         let mut session = self.connect().await.unwrap();
         Opening::new(None, &self.information()).write(&mut session).await.unwrap();
         session.flush().await.unwrap();
@@ -219,7 +223,7 @@ impl Agent {
     }
 
     /// Waits until the last list that the agent was told is this one.
-    pub async fn told(&self, services: &[&str]) {
+    pub(crate) async fn told(&self, services: &[&str]) {
         let told = async {
             while self.lists.lock().unwrap().last().is_none_or(|last| last != services) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -230,13 +234,13 @@ impl Agent {
     }
 }
 
-pub struct Control {
-    pub reads: tokio::task::JoinHandle<std::io::Result<usize>>,
-    pub write: halfkey::tokio::OwnedWriteHalf<TcpStream, halfkey::tokio::TokenEnd>,
+pub(crate) struct Control {
+    pub(crate) reads: tokio::task::JoinHandle<std::io::Result<usize>>,
+    pub(crate) write: halfkey::tokio::OwnedWriteHalf<TcpStream, halfkey::tokio::TokenEnd>,
 }
 
 /// An application server that says back what it is told, after `greeting`.
-pub async fn echo(greeting: &'static str) -> SocketAddr {
+pub(crate) async fn echo(greeting: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -254,12 +258,13 @@ pub async fn echo(greeting: &'static str) -> SocketAddr {
 
 /// An application server that speaks HTTP: answers with the request's own headers as its body, and echoes those of
 /// the identity as headers.
-pub async fn mirror() -> SocketAddr {
+pub(crate) async fn mirror() -> SocketAddr {
     use axum::http::HeaderMap;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let answer = |headers: HeaderMap| async move {
-        let lines = headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap_or("?")));
+        let lines =
+            headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap_or("?")));
         let body = lines.collect::<String>();
         let echoed = headers.into_iter().filter(|(name, _)| {
             name.as_ref().is_some_and(|name| name.as_str().replace('_', "-").starts_with("halfkey-"))
@@ -273,6 +278,6 @@ pub async fn mirror() -> SocketAddr {
     address
 }
 
-pub fn tcp(address: SocketAddr) -> Upstream {
+pub(crate) fn tcp(address: SocketAddr) -> Upstream {
     Upstream::Tcp { address: address.to_string(), proxy_protocol: false }
 }
