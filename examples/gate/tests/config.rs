@@ -46,7 +46,7 @@ fn mistakes_are_told_with_their_place() {
         ("modes = [\"psk-kem\", \"psk\"]", "modes = [\"tls\"]", "unknown variant `tls`"),
         ("key_file = \"storage.key\"", "", "missing field `key_file`"),
         ("grant = \"code\"", "grant = \"all\"", "unknown variant `all`"),
-        ("access_path = \"/staff\"", "access_path = \"staff\"", "access_path"),
+        ("access_path = \"/staff\"", "access_path = \"\"", "access_path"),
         ("127.0.0.1:4480", "0.0.0.0:4480", "operator.listen: a loopback address"),
         ("[services.wiki]", "[services.\"The Wiki\"]", "a service's name"),
         ("http = \"127.0.0.1:8080\"", "http = \"127.0.0.1\"", "host:port"),
