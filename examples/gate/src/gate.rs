@@ -124,6 +124,9 @@ impl Gate {
         reread: impl Fn() -> Result<Config, ConfigError> + Send + 'static,
     ) -> Result<Self, GateError> {
         let files = Self::files(&config)?;
+        if let Some(error) = files.expired(UnixTime::now()) {
+            tracing::warn!(error = halfkey_common::sentence(&error), "nobody can register");
+        }
         let options = config.server.clone();
         let settings = files.configured(options)?;
         let server = Arc::new(files.server(&settings, SystemRandom)?);
