@@ -1,14 +1,15 @@
 //! Registrations: put on hold, ended, renamed.
 
 use crate::failure::{Failure, about_key, operator};
-use crate::registration::name;
+use crate::registration::{Shown, name};
 use crate::which::Which;
 use halfkey::store::operation::{
-    DeleteRegistration, InspectName, Operation, OperatorError, ReleaseName, Rename, Resume, Revoke,
-    SetExpiry, Suspend,
+    DeleteRegistration, InspectName, InspectRegistration, Operation, OperatorError, ReleaseName, Rename,
+    Resume, Revoke, SetExpiry, Suspend,
 };
 use halfkey::{KeyId, UnixTime, UserId, UserName};
 use halfkey_common::Output;
+use halfkey_common::output::Table;
 use halfkey_common::store::Store;
 use halfkey_common::time::{Span, When, written};
 use serde::Serialize;
@@ -29,6 +30,9 @@ pub(crate) struct Marked {
     /// Yes, more than one.
     #[arg(long)]
     yes: bool,
+    /// Lists which registrations are meant and in which state, and changes nothing.
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Serialize)]
@@ -85,11 +89,27 @@ impl Marked {
         Err(Failure::Usage("there is no way back for so many at once; add --yes if it is meant"))
     }
 
+    /// Lists what would be changed.
+    fn list(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        let mut meant = Vec::new();
+        for which in &self.keys.which {
+            let found = store.run(&InspectRegistration(which.find(store)?), UnixTime::now())?;
+            meant.push(Shown::from(found.ok_or(OperatorError::NoSuchKey)?));
+        }
+        Ok(Table::default().page(out, &meant)?)
+    }
+
     pub(crate) fn revoke(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        if self.dry_run {
+            return self.list(store, out);
+        }
         self.meant()?.each(store, out, Revoke, "revoked")
     }
 
     pub(crate) fn forget(&self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+        if self.dry_run {
+            return self.list(store, out);
+        }
         self.meant()?.each(store, out, DeleteRegistration, "forgotten")
     }
 }

@@ -152,6 +152,10 @@ fn many_at_once_are_meant() {
     run.fails(1, "some-failed");
     let about: Value = serde_json::from_str(run.err.lines().next().unwrap()).unwrap();
     assert_eq!((&about["key_id"], &about["code"]), (&json!(stranger), &json!("no-such-key")));
+    let meant = desk.json(&["revoke", "ann1", &keys[1], "--dry-run"]).ok().lines();
+    assert_eq!((&meant[0]["key_id"], &meant[1]["name"]), (&json!(keys[0]), &json!("ann2")));
+    assert_eq!((&meant[0]["state"], meant.len()), (&json!("suspended"), 2));
+    assert_eq!(desk.json(&["status"]).ok().one()["revoked"], 0);
     desk.json(&["revoke", &keys[0], &keys[1], "--yes"]).ok();
     assert_eq!(desk.json(&["status"]).ok().one()["revoked"], 2);
 }

@@ -138,8 +138,8 @@ fn a_uri_is_drawn() {
     assert!(rows.iter().all(|row| row.len() == width), "{told}");
     let light = |x: usize, y: usize| match rows[y / 2].get(x) {
         Some('█') => true,
-        Some('▀') => y % 2 == 0,
-        Some('▄') => y % 2 == 1,
+        Some('▀') => y.is_multiple_of(2),
+        Some('▄') => !y.is_multiple_of(2),
         _ => false,
     };
     let scale = 4;
