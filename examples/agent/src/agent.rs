@@ -7,10 +7,18 @@ use crate::place::Place;
 use crate::state::State;
 use halfkey::port::{Token, TokenError};
 use halfkey::record::Attempt;
-use halfkey::software::{PinSettings, SecretString, SoftwareToken};
+use halfkey::software::{FileError, PinSettings, SecretString, SoftwareToken};
 use halfkey::{ServerName, SystemRandom};
 use std::collections::BTreeSet;
+use std::fs;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Time that another command may have the token: not the agent that runs, which has it for long.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two attempts to open it meanwhile.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The token, opened, and what goes with it. No other process has them.
 #[derive(Clone)]
@@ -28,9 +36,27 @@ impl Agent {
         if !path.exists() {
             return Ok(None);
         }
-        let token = SoftwareToken::open(&path, PinSettings::default(), Box::new(SystemRandom));
-        let token = token.map_err(|error| Failure::token_file(&path, error))?;
+        let begun = Instant::now();
+        let opened = loop {
+            match SoftwareToken::open(&path, PinSettings::default(), Box::new(SystemRandom)) {
+                Err(FileError::InUse) if begun.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+                opened => break opened,
+            }
+        };
+        let token = opened.map_err(|error| Failure::token_file(&path, error))?;
         Self::with(place, token, dialer).map(Some)
+    }
+
+    /// Reads how many tries are left for the PIN, without holding the token. `None` where there is none.
+    pub(crate) fn tries_left(place: &Place) -> Result<Option<u8>, Failure> {
+        let path = place.token();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Failure::file(&path, error)),
+        };
+        let token = SoftwareToken::load(&bytes, PinSettings::default(), Box::new(SystemRandom))?;
+        Ok(Some(token.tries_left()))
     }
 
     /// Goes with a token that is open.

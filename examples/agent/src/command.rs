@@ -79,9 +79,8 @@ pub(crate) async fn status(
 /// What is known where no agent runs: without the PIN no more than addresses.
 async fn off(place: &Place, dialer: Dialer, pins: &Pins) -> Result<Report, Failure> {
     let mut gates = Vec::new();
-    let Some(agent) = Agent::open(place, dialer)? else { return Ok(Report::default()) };
     if pins.is_given() {
-        agent.token().unlock(&pins.pin()?)?;
+        let agent = Agent::unlocked(place, dialer, || pins.pin())?;
         for server in agent.servers()? {
             gates.push(report(&agent.gate(&server)).await?);
         }
@@ -99,8 +98,7 @@ async fn off(place: &Place, dialer: Dialer, pins: &Pins) -> Result<Report, Failu
             services: Vec::new(),
         }));
     }
-    let tries_left = Some(agent.token().tries_left());
-    Ok(Report { running: false, tries_left, gates })
+    Ok(Report { running: false, tries_left: Agent::tries_left(place)?, gates })
 }
 
 /// Performs `renew`.

@@ -1,0 +1,12 @@
+//! The agent's binary against a gate in this process.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests")]
+
+mod agent;
+mod gate;
+mod proxy;
+
+mod enrolling;
+mod life;
+mod token;
+mod ways;
