@@ -145,15 +145,18 @@ impl Attendant {
     }
 
     /// When the key is to be renewed: when two thirds of its time are over, or at once where it is not known when it
-    /// was made, or it came from another machine.
+    /// was made, or it came from another machine. One that was given to another machine is that one's to renew.
     fn renewal(&self, registration: &TokenRegistration) -> Option<UnixTime> {
         let known = self.gate.state.known(&self.gate.server).unwrap_or_default();
+        if known.given {
+            return None;
+        }
         if known.moved {
             return Some(UnixTime::default());
         }
         let lifetime = u64::from(registration.policy.lifetime?);
         let made = known.made_at(&registration.key_id);
-        Some(made.map_or_else(UnixTime::default, |made| made.after(lifetime / 3 * 2)))
+        Some(made.map_or_else(UnixTime::default, |made| made.after(lifetime.saturating_sub(lifetime / 3))))
     }
 
     /// Renews the key; what fails is tried again.

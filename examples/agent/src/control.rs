@@ -116,3 +116,39 @@ pub(crate) fn is_ours(place: &Place, stream: &UnixStream) -> io::Result<bool> {
     let peer = stream.peer_cred()?.uid();
     Ok(peer == owner(&place.services())?)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_strictly() {
+        let read = |text: &str| serde_json::from_str::<Request>(text);
+        assert!(matches!(read(r#""status""#), Ok(Request::Status)));
+        assert!(matches!(
+            read(r#"{"forget": {"server": "gate.example"}}"#),
+            Ok(Request::Forget { server: Some(_) })
+        ));
+        for bad in [
+            r#"{"status": {}}"#,
+            r#""halt""#,
+            r#"{"forget": {"server": "gate.example", "all": true}}"#,
+            r#"{"forget": {"server": "no name"}}"#,
+            r#"{"pin": {"old": "1234"}}"#,
+            r#""status" "stop""#,
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_is_bounded_and_whole() {
+        for (text, whole) in [(&b"\"status\"\n"[..], true), (b"\"status\"", false), (&[b'x'; 99], false)] {
+            let (mut near, mut far) = UnixStream::pair().unwrap();
+            near.write_all(text).await.unwrap();
+            near.shutdown().await.unwrap();
+            assert_eq!(read_line(&mut far, 50).await.is_ok(), whole);
+        }
+    }
+}

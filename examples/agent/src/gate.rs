@@ -170,7 +170,7 @@ impl Gate {
             RegistrationOutcome::Active(registration) => {
                 let made = Made { key_id: registration.key_id, at: UnixTime::now().as_secs() };
                 self.state.note(&self.server, |known| {
-                    (known.made, known.moved) = (Some(made), false);
+                    (known.made, known.moved, known.given) = (Some(made), false, false);
                 })?;
                 Ok(Standing::Active(Box::new(registration)))
             }

@@ -41,7 +41,7 @@ struct Open {
     listen: Listen,
     at: Result<String, String>,
     connections: Arc<AtomicUsize>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Listeners {
@@ -84,11 +84,12 @@ impl Listeners {
     async fn reconcile(self: &Arc<Self>, services: Vec<Service>) -> bool {
         let mut wanted: BTreeMap<_, _> =
             services.into_iter().map(|service| (service.name, service.listen)).collect();
-        let gone: Vec<_> = {
+        let gone = {
             let mut open = self.open();
-            let stays =
-                |name: &ServiceName, open: &Open| open.at.is_ok() && wanted.get(name) == Some(&open.listen);
-            let gone = open.extract_if(.., |name, open| !stays(name, open)).collect();
+            let (stay, gone): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut *open)
+                .into_iter()
+                .partition(|(name, open)| open.at.is_ok() && wanted.get(name) == Some(&open.listen));
+            *open = stay;
             wanted.retain(|name, _| !open.contains_key(name));
             gone
         };
@@ -105,7 +106,7 @@ impl Listeners {
     }
 
     async fn close(&self, name: &ServiceName, mut gone: Open) {
-        gone._tasks.shutdown().await;
+        gone.tasks.shutdown().await;
         if let (Listen::Unix(socket), Ok(_)) = (&gone.listen, &gone.at) {
             let _ = std::fs::remove_file(self.directory.join(socket.as_str()));
         }
@@ -137,7 +138,7 @@ impl Listeners {
                 Err(error.to_string())
             }
         };
-        Open { listen, at, connections, _tasks: tasks }
+        Open { listen, at, connections, tasks }
     }
 
     async fn accept(self: Arc<Self>, name: ServiceName, listener: Listener, count: Arc<AtomicUsize>) {

@@ -16,6 +16,7 @@ mod failure;
 mod forward;
 mod gate;
 mod listen;
+mod moving;
 mod place;
 mod presence;
 mod report;
@@ -85,6 +86,8 @@ enum Command {
     Pin(command::Pin),
     /// Forgets a gate.
     Forget(command::Forget),
+    /// Moves the token's registrations to another machine.
+    Move(moving::Move),
     /// Stops the agent that runs.
     Stop,
 }
@@ -122,6 +125,7 @@ fn perform(cli: Cli, program: Program, out: &mut Output) -> Result<(), Failure> 
         Command::Renew(command) => runtime.block_on(command::renew(&place, dialer, &pins, command, out)),
         Command::Pin(command) => runtime.block_on(command::pin(&place, dialer, &pins, command, out)),
         Command::Forget(command) => runtime.block_on(command::forget(&place, dialer, &pins, command, out)),
+        Command::Move(command) => moving::perform(&place, dialer, &pins, &command, out),
         Command::Stop => runtime.block_on(command::stop(&place, out)),
     }
 }

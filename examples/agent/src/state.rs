@@ -32,6 +32,9 @@ pub(crate) struct Known {
     /// Set where the key came from another machine, and is to be renewed before it is used.
     #[serde(default)]
     pub(crate) moved: bool,
+    /// Set where the key was given to another machine, which is to renew it first.
+    #[serde(default)]
+    pub(crate) given: bool,
     /// The last list of services, which the token has the digest of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) services: Option<String>,
@@ -88,6 +91,11 @@ impl State {
 
     fn lock(&self) -> MutexGuard<'_, Gates> {
         self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All gates, as they stand now.
+    pub(crate) fn gates(&self) -> Gates {
+        self.lock().clone()
     }
 
     /// One gate, as it stands now.

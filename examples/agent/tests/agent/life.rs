@@ -88,8 +88,8 @@ async fn a_gate_may_go_and_come_back() {
     let cut = within(10, open.read(&mut [0; 8])).await;
     assert_eq!(cut.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
     machine.linked("retrying").await;
-    let status = machine.status().await;
-    assert!(status["gates"][0]["reason"].as_str().unwrap().contains("refused"), "{status}");
+    let refused = || async { machine.status().await["gates"][0]["reason"].to_string().contains("refused") };
+    until("refused", 10, refused).await;
 
     gate.start().await;
     machine.connected().await;
@@ -130,8 +130,8 @@ async fn the_last_list_counts_without_a_gate_for_as_long_as_it_is_valid() {
 
     let child = machine.up(&[]).await;
     machine.linked("retrying").await;
-    let address = machine.listening("echo").await;
-    until("lapsed", 20, || async { TcpStream::connect(&address).await.is_err() }).await;
+    machine.listening("echo").await;
+    until("lapsed", 20, || async { machine.listens("echo").await.is_none() }).await;
     machine.stop(child).await;
     let child = machine.up(&[]).await;
     machine.linked("retrying").await;
