@@ -10,7 +10,7 @@ use halfkey::port::{Token, TokenError};
 use halfkey::record::{Attempt, Progress, TokenRegistration, Waiting};
 use halfkey::registration::token::Credential;
 use halfkey::software::SoftwareToken;
-use halfkey::tokio::{ClientSession, ConnectError, Connector, RegistrationOutcome};
+use halfkey::tokio::{ClientSession, ConnectError, Connector, RegisterOptions, RegistrationOutcome};
 use halfkey::{ApplicationName, KeyId, ServerName, UnixTime};
 use halfkey_service::{APPLICATION, MEDIA_TYPE, Services};
 use std::future::ready;
@@ -104,7 +104,9 @@ impl Gate {
         let enrolled = match refused.filter(|one| one.progress == Progress::Active) {
             None => self.connector.enrol(stream, &self.server, fill).await,
             Some(refused) => {
-                let replacing = self.connector.register_replacing(stream, &self.server, refused.key_id, fill);
+                let replaces = Some(refused.key_id);
+                let options = RegisterOptions { replaces, ..self.connector.options().clone() };
+                let replacing = self.connector.register_with(stream, &self.server, options, fill);
                 replacing.await.map(|outcome| (outcome, None))
             }
         };
