@@ -209,14 +209,9 @@ impl Inner {
         who: &Principal,
         opening: &Opening,
     ) -> Option<halfkey::port::entitlement_store::Entitlement> {
-        let query = EntitlementQuery {
-            key_id: who.key_id,
-            user_id: who.user_id.clone(),
-            access_path: who.access_path.clone(),
-            application: application(),
-            information: opening.information(),
-            held: None,
-        };
+        let (user_id, path) = (who.user_id.clone(), who.access_path.clone());
+        let mut query = EntitlementQuery::new(who.key_id, user_id, path, application());
+        query.information = opening.information();
         self.store.entitlement(&query, UnixTime::now()).unwrap()
     }
 }
