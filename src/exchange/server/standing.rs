@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 impl ServerExchange {
     /// Returns the time from which on [`ServerExchange::check`] is due: the registration's standing was read
-    /// [`ServerSettings::recheck`] seconds before, or the session is [`ServerSettings::session_age`] seconds old.
+    /// [`ServerSettings::recheck`](crate::ServerSettings::recheck) seconds before, or the session is [`ServerSettings::session_age`](crate::ServerSettings::session_age) seconds old.
     /// `None` where no session is open. A frame that is received then is checked by itself; what is sent is not.
     #[must_use]
     pub fn due(&self) -> Option<UnixTime> {
