@@ -255,6 +255,26 @@ fn a_ticket_is_saved_used_and_forgotten() {
 }
 
 #[test]
+fn a_used_ticket_leaves_other_attempts_as_they_are() {
+    let world = World::new();
+    let mut hands = Hands::new(&world);
+    world.decide(Decision::Wait { retry_after: 60 });
+    let mut waits = |user: &str| {
+        hands.user = user.into();
+        let News::Waiting(waiting) = hands.talk(world.register(), &mut world.connection()).0 else {
+            panic!("the operator has not decided")
+        };
+        *waiting
+    };
+    let (alice, bob) = (waits("Alice"), waits("Bob"));
+    world.decide(grant());
+    hands.credential = Some(Credential::Ticket(bob));
+    hands.register(&world);
+    let attempts = hands.token.attempts().unwrap();
+    assert!(matches!(attempts.as_slice(), [Attempt::Waiting(one)] if one.txn == alice.txn), "{attempts:?}");
+}
+
+#[test]
 fn a_rejection_ends_the_attempt() {
     let world = World::new();
     let mut hands = Hands::new(&world);

@@ -62,9 +62,11 @@ fn r0_is_refused_or_its_offer_is() {
             assert!(Hello::decode(&bytes).is_err(), "{what}");
             assert_eq!(refusal(&answer(world, &bytes)), REFUSED, "{what}");
         }
+        let name = place(world.settings.name.as_str().as_bytes(), &r0);
         for (place, bytes) in flipped(&r0) {
             let answered = answer(world, &bytes);
             if is::<Offer<'_>>(&answered) {
+                assert!(!name.contains(&place), "byte {place}: another server was called");
                 let error = receives(world, &applicant, &answered).unwrap_err();
                 let known =
                     matches!(error, TokenRegistrationError::Signature(_) | TokenRegistrationError::Downgrade);

@@ -14,10 +14,11 @@ use halfkey::port::question::KeysQuestion;
 use halfkey::port::{AuthServer, AuthServerError, CertificateAuthority, EntitlementStore, Token};
 use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::server::receive_hello;
-use halfkey::registration::token::{Credential, hello};
+use halfkey::registration::token::{Credential, ServerDecision, hello};
 use halfkey::schedule::{KeyContext, KeySet, KeyUse};
 use halfkey::suite::{SUITES, Suite, XWING};
 use halfkey::{Digest, ErrorReason, KeyId, Secret, ServerName, UnixTime, UserId};
+use std::collections::BTreeSet;
 
 const TH: Digest = Digest::new([0xAB; 32]);
 
@@ -77,6 +78,25 @@ fn p1_agreement_is_injective() {
     assert!(is::<Outcome<'_>>(&again));
     assert_eq!(world.registrations().len(), 1);
     applicant.settled(&world);
+}
+
+#[test]
+fn p2_both_contributions_and_the_code_are_drawn_each_time() {
+    let (issuer, world) = setting();
+    let server = crate::recording::RecordingServer::new(&world.server);
+    let mut applicant = Applicant::new(&issuer, 7);
+    let (mut contributions, mut codes) = (BTreeSet::new(), BTreeSet::new());
+    for user in ["alice", "bob", "carol"] {
+        let applied = applicant.applied(&world, user, Credential::None);
+        let r3 = answer_through(&world, &server, &world.store, b"peer", &applied.r2);
+        let ServerDecision::Granted(need) = applicant.opens(&world, &applied.half, &r3).unwrap() else {
+            panic!("not granted")
+        };
+        contributions.insert(*server.opened.lock().unwrap().last().unwrap().ssk1.expose());
+        contributions.insert(*need.wanted().ssk2.expose());
+        codes.insert(need.registration().user_id.to_string());
+    }
+    assert_eq!((contributions.len(), codes.len()), (6, 3));
 }
 
 #[test]

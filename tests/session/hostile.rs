@@ -64,6 +64,13 @@ fn nothing_replayed_or_swapped_between_sessions_gets_in() {
                 .token_is_in()
         );
 
+        // A peer that has nothing but all that one side of an old session said.
+        let token = world.open().1;
+        let token = world.respond(token, &old[1]).unwrap().1;
+        assert_eq!(world.finish(token, &old[3]).unwrap_err(), TokenSessionError::WrongProof);
+        let server = world.challenge(&old[0]).unwrap().1;
+        assert_eq!(world.accept(server, &old[2]).unwrap_err(), ServerSessionError::WrongProof);
+
         // Two sessions at once, each side of one with the other side of the other.
         let (s0, one) = world.open();
         let (_, two) = world.open();
