@@ -11,7 +11,7 @@ use halfkey::certificate::{TrustAnchors, VerifiedServer};
 use halfkey::driver::RegistrationOutcome;
 use halfkey::exchange::{RegisterOptions, TokenExchange, TokenReply, TokenTurn};
 use halfkey::memory::Store;
-use halfkey::port::EntitlementStore;
+use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::registration::token::Credential;
 use halfkey::session::token::Options;
 use halfkey::software::SoftwareToken;
@@ -51,10 +51,9 @@ struct Ammunition {
     anchors: TrustAnchors,
 }
 
-struct Target<S> {
+struct Target {
     acceptor: Acceptor,
     ammunition: Ammunition,
-    _store: Arc<S>,
 }
 
 /// Few places, so that strangers can take them all.
@@ -64,9 +63,9 @@ fn limits() -> Limits {
     limits
 }
 
-async fn target<S: EntitlementStore + 'static>(store: S) -> Target<S> {
+async fn target(store: impl AsyncEntitlementStore + 'static) -> Target {
     let (settings, keys, anchors) = parts();
-    let (name, store) = (settings.name.clone(), Arc::new(store));
+    let name = settings.name.clone();
     // A registration at another server of that name gives a key that this one does not know.
     let keys = Arc::new(keys);
     let elsewhere = Acceptor::builder(settings.clone(), Arc::clone(&keys), OffExecutor::new(Store::new()))
@@ -82,9 +81,8 @@ async fn target<S: EntitlementStore + 'static>(store: S) -> Target<S> {
     let open = connector
         .with_token(move |token| play(token, TokenExchange::open(key_id, Options::default(), Moment::now())));
     let open = open.await.unwrap().send.remove(0);
-    let builder = Acceptor::builder(settings, keys, OffExecutor::shared(Arc::clone(&store)));
-    let acceptor = builder.approval(grant).limits(limits()).build();
-    Target { acceptor, ammunition: Ammunition { name, open, anchors }, _store: store }
+    let acceptor = Acceptor::builder(settings, keys, store).approval(grant).limits(limits()).build();
+    Target { acceptor, ammunition: Ammunition { name, open, anchors } }
 }
 
 type Filled = Result<(Form, Credential), FillError>;
@@ -223,10 +221,10 @@ fn p99(mut times: Vec<Duration>) -> Duration {
     times[(times.len() * 99).div_ceil(100).saturating_sub(1)]
 }
 
-/// Runs each flood for so long, and prints.
-async fn run<S: EntitlementStore + 'static>(store: &str, make: impl Fn() -> S, lasts: Duration) {
+/// Runs each flood for so long, on a store of its own, and prints.
+async fn run<S: AsyncEntitlementStore + 'static>(store: &str, mut make: impl AsyncFnMut() -> S, lasts: Duration) {
     for kind in Flood::ALL {
-        let target = target(make()).await;
+        let target = target(make().await).await;
         let flooding: Vec<_> = (0..40)
             .map(|_| tokio::spawn(flood(kind, target.acceptor.clone(), target.ammunition.clone())))
             .collect();
@@ -259,7 +257,7 @@ async fn run<S: EntitlementStore + 'static>(store: &str, make: impl Fn() -> S, l
 }
 
 async fn every_store(lasts: Duration) {
-    run("memory", Store::new, lasts).await;
+    run("memory", async || OffExecutor::new(Store::new()), lasts).await;
     #[cfg(feature = "sqlite")]
     {
         use halfkey::Secret;
@@ -267,19 +265,40 @@ async fn every_store(lasts: Duration) {
         let directory = std::env::temp_dir().join(format!("halfkey-flood-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let number = std::sync::atomic::AtomicU32::new(0);
-        let make = || {
+        let make = async || {
             let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let keys = StorageKeys::new(Secret::new([9; 32]));
-            halfkey::sqlite::Store::create(
-                directory.join(format!("{number}.db")),
-                keys,
-                UniqueNames::default(),
-            )
-            .unwrap()
+            let file = directory.join(format!("{number}.db"));
+            OffExecutor::new(halfkey::sqlite::Store::create(file, keys, UniqueNames::default()).unwrap())
         };
         run("sqlite", make, lasts).await;
         std::fs::remove_dir_all(&directory).unwrap();
     }
+}
+
+/// The same over PostgreSQL, where there is one.
+#[cfg(all(unix, feature = "postgres"))]
+fn on_postgresql(lasts: Duration) {
+    use crate::server::database;
+    use halfkey::Secret;
+    use halfkey::postgres::deadpool_postgres::{Manager, Pool, Runtime};
+    use halfkey::postgres::{Store, tokio_postgres::NoTls};
+    use halfkey::store::{StorageKeys, UniqueNames};
+    // Each makes a database with a runtime of its own.
+    let databases: Option<Vec<_>> = Flood::ALL.iter().map(|_| database()).collect();
+    let Some(mut databases) = databases else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let make = async || {
+        let manager = Manager::new(databases.pop().unwrap().parse().unwrap(), NoTls);
+        let pool = Pool::builder(manager).max_size(8).runtime(Runtime::Tokio1).build().unwrap();
+        Store::create(pool, StorageKeys::new(Secret::new([9; 32])), UniqueNames::default()).await.unwrap()
+    };
+    runtime.block_on(run("postgresql", make, lasts));
+}
+
+fn seconds() -> Duration {
+    let seconds = std::env::var("HALFKEY_FLOOD").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(10))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -287,9 +306,21 @@ async fn honest_clients_get_through_every_flood() {
     every_store(Duration::ZERO).await;
 }
 
+#[cfg(all(unix, feature = "postgres"))]
+#[test]
+fn honest_clients_get_through_every_flood_on_postgresql() {
+    on_postgresql(Duration::ZERO);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: HALFKEY_FLOOD is the number of seconds for each flood"]
 async fn a_long_flood() {
-    let seconds = std::env::var("HALFKEY_FLOOD").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
-    every_store(Duration::from_secs(seconds)).await;
+    every_store(seconds()).await;
+}
+
+#[cfg(all(unix, feature = "postgres"))]
+#[test]
+#[ignore = "long: HALFKEY_FLOOD is the number of seconds for each flood"]
+fn a_long_flood_on_postgresql() {
+    on_postgresql(seconds());
 }
