@@ -11,12 +11,15 @@ use std::collections::BTreeMap;
 fn configure<C: Cipher>(at_client: &Key<C>, at_server: &Key<C>) -> BTreeMap<String, String> {
     let random = &mut fixed(80);
     let request = configuration::request(at_client, "at home, on a laptop", random);
+    let shows = |sent: &[u8], text: &str| sent.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(!shows(&request.encrypted, "laptop"), "user information travels encrypted (step 370)");
     let need = configuration::receive_request(at_server, &request).unwrap();
     assert_eq!(need.wanted(), "at home, on a laptop");
     // Step 380: the access control database says what goes with that.
     let entitled = [("role", "guest"), ("proxy", "gate.example:1080")];
     let entitled = entitled.map(|(setting, value)| Instruction::new(setting, value).unwrap());
     let instructions = need.supply(&entitled, random);
+    assert!(!shows(&instructions.encrypted, "guest"), "and so do instructions (step 390)");
     let mut settings = BTreeMap::new();
     let mut system = |instruction: &Instruction| {
         settings.insert(instruction.setting().into(), instruction.value().into());

@@ -96,7 +96,11 @@ fn a_server_is_assigned_a_key_and_a_signed_certificate() {
     assert_eq!(format!("{keys:?}"), "AssignedKeys(new.example)");
     let server = Server::new(keys, template());
     let call = embed(&issuer).unwrap().call(&name("new.example"));
-    assert!(call.next.receive_offer(&server.receive_call(&call.send), NOW).is_ok());
+    let need = call.next.receive_offer(&server.receive_call(&call.send), NOW).unwrap();
+    // P_r is the half of the P_u that was certified.
+    let application = need.supply::<Des>(&form("alice"), random).unwrap().send;
+    let need = server.receive_application::<Des>(&application, random).unwrap();
+    assert_eq!(need.wanted().as_str(), "alice");
 }
 
 #[test]

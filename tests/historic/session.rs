@@ -151,6 +151,7 @@ fn step_330_as_written_finds_no_server_number() {
     let key = key::<Des>(61);
     let (wire, ..) = by_description(&key, &mut fixed(62));
     let found = description::decrypt_package(&key, &wire.response).unwrap();
+    assert_eq!(encrypted(&key, &found), wire.response.package);
     assert_ne!(found, wire.challenge.n1, "the package is not E_K(N1) but E_K(N1) xor N2");
 }
 
