@@ -2,6 +2,7 @@
 
 use crate::change::Until;
 use crate::failure::Failure;
+use crate::gate::Gate;
 use crate::paging::Paging;
 use crate::registration::name;
 use crate::uri::{self, UriArguments};
@@ -67,19 +68,24 @@ pub(crate) struct Issue {
 #[derive(clap::Args)]
 pub(crate) struct Form {
     /// The server's name, as its certificate has it: a code is good for one server.
+    ///
+    /// It need not be said where --gate says it.
     #[arg(long, env = "HALFKEY_SERVER")]
-    pub(crate) server: ServerName,
+    server: Option<ServerName>,
     /// 26 characters, for machines to carry, instead of 16.
     #[arg(long)]
     pub(crate) long: bool,
 }
 
 impl Form {
-    /// Refuses a server's name that is not the store's.
-    pub(crate) fn check(&self, store: &Store) -> Result<(), Failure> {
+    /// Returns the server's name, unless it is not the store's.
+    pub(crate) fn server(&self, store: &Store, gate: Option<&Gate>) -> Result<ServerName, Failure> {
+        let none =
+            Failure::Usage("for which server? Give --gate DIR or --server NAME, or set HALFKEY_SERVER");
+        let server = self.server.as_ref().or(gate.map(Gate::server)).ok_or(none)?;
         match store.run(&Count, UnixTime::now())?.server_name {
-            Some(known) if known != self.server => Err(Failure::OtherServer(known.to_string())),
-            _ => Ok(()),
+            Some(known) if known != *server => Err(Failure::OtherServer(known.to_string())),
+            _ => Ok(server.clone()),
         }
     }
 
@@ -130,7 +136,7 @@ impl From<CodeEntry> for Shown {
 }
 
 impl Command {
-    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, gate: Option<&Gate>, out: &mut Output) -> Result<(), Failure> {
         match self {
             Self::Issue(issue) => {
                 // One whose time is over is in nobody's way.
@@ -139,16 +145,16 @@ impl Command {
                     return Err(Failure::CodeExists);
                 }
                 let expires = issue.until.time()?;
-                issue.make(store, expires, out)
+                issue.make(store, gate, expires, out)
             }
             Self::Reissue(issue) => {
                 let before = issue.status(store)?.ok_or(OperatorError::NoSuchCode)?;
                 let expires = issue.until.time()?.or(before.expires);
-                issue.make(store, expires, out)
+                issue.make(store, gate, expires, out)
             }
             Self::Readmit(issue) => {
                 let expires = issue.until.time()?;
-                issue.readmit(store, expires, out)
+                issue.readmit(store, gate, expires, out)
             }
             Self::Withdraw { name } => {
                 store.run(&WithdrawCode(name.clone()), UnixTime::now())?;
@@ -178,15 +184,27 @@ impl Issue {
         Ok(store.run(&InspectName(self.name.clone()), UnixTime::now())?.code)
     }
 
-    fn make(self, store: &Store, expires: Option<UnixTime>, out: &mut Output) -> Result<(), Failure> {
-        self.make_with(store, expires, out, |name, secret| {
+    fn make(
+        self,
+        store: &Store,
+        gate: Option<&Gate>,
+        expires: Option<UnixTime>,
+        out: &mut Output,
+    ) -> Result<(), Failure> {
+        self.make_with(store, gate, expires, out, |name, secret| {
             store.run(&IssueCode { name, secret, expires }, UnixTime::now())
         })
     }
 
     /// Frees the name as well.
-    fn readmit(self, store: &Store, expires: Option<UnixTime>, out: &mut Output) -> Result<(), Failure> {
-        self.make_with(store, expires, out, |name, secret| {
+    fn readmit(
+        self,
+        store: &Store,
+        gate: Option<&Gate>,
+        expires: Option<UnixTime>,
+        out: &mut Output,
+    ) -> Result<(), Failure> {
+        self.make_with(store, gate, expires, out, |name, secret| {
             store.run(&Readmit { name, secret, expires }, UnixTime::now())
         })
     }
@@ -194,17 +212,18 @@ impl Issue {
     fn make_with(
         self,
         store: &Store,
+        gate: Option<&Gate>,
         expires: Option<UnixTime>,
         out: &mut Output,
         issue: impl FnOnce(UserName, Secret) -> Result<CodeId, OperatorError>,
     ) -> Result<(), Failure> {
-        self.form.check(store)?;
+        let server = self.form.server(store, gate)?;
         let (name, code) = (self.name, self.form.draw());
         // All that may be refused is, before the code is issued.
-        let uri = self.uri.uri(&self.form.server)?.map(|uri| uri::text(uri, &name, &code)).transpose()?;
+        let uri = self.uri.uri(&server, gate)?.map(|uri| uri::text(uri, &name, &code)).transpose()?;
         let qr =
             uri.as_ref().filter(|_| self.uri.qr).map(|uri| uri::qr(uri)).transpose()?.map(Zeroizing::new);
-        issue(name.clone(), code.secret(&self.form.server, &name))?;
+        issue(name.clone(), code.secret(&server, &name))?;
         let code = Zeroizing::new(code.reveal());
         let issued = Issued {
             name: name.as_str(),
@@ -215,7 +234,13 @@ impl Issue {
         // Whoever reads on does not matter here: a code that is not told is lost.
         let qr = qr.filter(|_| !out.is_json());
         let drawn = |out: &mut Output| qr.map_or(Ok(()), |qr| out.bytes(qr.as_bytes()));
-        let told = out.object(&issued).and_then(|()| drawn(out)).and_then(|()| out.flush());
+        let line =
+            uri.as_ref().filter(|_| self.uri.uri && !out.is_json()).map(|uri| format!("{}\n", uri.as_str()));
+        let told = match line.map(Zeroizing::new) {
+            Some(line) => out.bytes(line.as_bytes()),
+            None => out.object(&issued).and_then(|()| drawn(out)),
+        };
+        let told = told.and_then(|()| out.flush());
         told.map_err(|Unwritten(error)| Unwritten(std::io::Error::other(error)).into())
     }
 }

@@ -17,6 +17,7 @@ use halfkey_common::Output;
 use halfkey_common::output::Entry;
 use halfkey_common::store::Store;
 use halfkey_common::time::{Span, written};
+use halfkey_service::{APPLICATION, MEDIA_TYPE, Services};
 use serde::Serialize;
 use std::fs::File;
 use std::io::Read;
@@ -83,9 +84,9 @@ pub(crate) struct Set {
     /// The file with the document's body.
     #[arg(long)]
     file: PathBuf,
-    /// What kind of document it is.
+    /// What kind of document it is; for the application `services` of a gate it need not be said.
     #[arg(long)]
-    media_type: String,
+    media_type: Option<String>,
     /// How long it may be used after each delivery; without end where nothing is said.
     #[arg(long, value_name = "SPAN")]
     valid_for: Option<Span>,
@@ -106,6 +107,23 @@ pub(crate) fn body(path: &Path) -> Result<Vec<u8>, Failure> {
         }
     };
     read().map_err(|error| Failure::file(path, error))
+}
+
+/// The kind and the body of a document from a file. A list of services is looked at: a gate that cannot read it gives
+/// nobody anything.
+fn document(
+    application: &ApplicationName,
+    media_type: Option<String>,
+    file: &Path,
+) -> Result<(String, Vec<u8>), Failure> {
+    let is_services = application.as_str() == APPLICATION;
+    let usual = is_services.then(|| MEDIA_TYPE.to_owned());
+    let media_type = media_type.or(usual).ok_or(Failure::Usage("what is it? Give --media-type TYPE"))?;
+    let body = body(file)?;
+    if is_services && media_type == MEDIA_TYPE {
+        Services::read(&body).map_err(|error| Failure::file(file, error))?;
+    }
+    Ok((media_type, body))
 }
 
 #[derive(Serialize)]
@@ -203,12 +221,13 @@ impl Command {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         match self {
             Self::Set(Set { which, file, media_type, valid_for }) => {
+                let (media_type, body) = document(&which.application, media_type, &file)?;
                 let seconds = valid_for.map(|Span(seconds)| u32::try_from(seconds)).transpose();
                 let entitle = Entitle {
                     subject: which.subject.clone(),
                     application: which.application.clone(),
                     condition: which.condition.read()?,
-                    document: Document { media_type, body: body(&file)? },
+                    document: Document { media_type, body },
                     valid_for: seconds.map_err(|_| Failure::Usage("--valid-for is at most 136 years"))?,
                 };
                 Done::tell(&which, store.run(&entitle, UnixTime::now())?, "entitled", out)

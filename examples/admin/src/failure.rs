@@ -116,6 +116,12 @@ pub(crate) enum FileError {
     /// Something else is in it.
     #[error("line {0} is no name with its activation code, so this file is not added to")]
     NotCodes(u64),
+    /// It is no configuration of a gate; the text has line and column.
+    #[error("{0}")]
+    Gate(String),
+    /// It is no list of services.
+    #[error(transparent)]
+    Services(#[from] halfkey_service::ServicesError),
     /// Another import writes to it.
     #[error("another import is writing to it")]
     Locked,

@@ -11,6 +11,7 @@ mod entitlement;
 mod event;
 mod export;
 mod failure;
+mod gate;
 mod group;
 mod import;
 mod issuer;
@@ -29,6 +30,7 @@ mod which;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
+use gate::Gate;
 use halfkey::store::StorageKeys;
 use halfkey_common::file::Readers;
 use halfkey_common::store::Place;
@@ -58,6 +60,17 @@ struct Cli {
 /// Where the store is, and what opens it.
 #[derive(clap::Args)]
 struct StoreArguments {
+    /// The gate whose store it is: its configuration, or the directory that `halfkey-gate init` made.
+    ///
+    /// It says where store and keys are, and what the server is called; --db, --key-file and --server say otherwise.
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_name = "FILE|DIR",
+        env = "HALFKEY_GATE_CONFIG"
+    )]
+    gate: Option<PathBuf>,
     /// The store: a file, or postgres://USER@HOST:PORT,HOST:PORT/DATABASE with as many hosts as there are.
     ///
     /// A password may stand in PGPASSWORD. The connection is not encrypted.
@@ -181,6 +194,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
     let Cli { place, command, .. } = cli;
+    let place = place.read()?;
     match command {
         Command::Keygen { file } => return upkeep::keygen(&file, out),
         Command::Init(init) => return init.run(&place.db()?, place.keys(out.program())?, out),
@@ -190,7 +204,7 @@ fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
         Command::Migrate => return upkeep::migrate(&place.db()?, place.keys(out.program())?, out),
         _ => {}
     }
-    let keys = place.keys(out.program())?;
+    let (keys, gate) = (place.keys(out.program())?, place.gate.as_ref());
     let key_id = keys.current_id();
     let db = place.db()?;
     let store = &db.open(keys).map_err(|error| Failure::open(&db, error))?;
@@ -213,7 +227,7 @@ fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
         Command::Rename(renaming) => renaming.run(store, out),
         Command::FreeName(freeing) => freeing.run(store, out),
         Command::Waiting(command) => command.run(store, out),
-        Command::Code(command) => command.run(store, out),
+        Command::Code(command) => command.run(store, gate, out),
         Command::Entitle(command) => command.run(store, out),
         Command::Group(command) => command.run(store, out),
         Command::Epoch(command) => command.run(store, out),
@@ -224,25 +238,46 @@ fn run(cli: Cli, out: &mut Output) -> Result<(), Failure> {
         Command::Purge(purging) => purging.run(store, out),
         Command::AnnounceKey => upkeep::announce(store, key_id, out),
         Command::Reseal => upkeep::reseal(store, key_id, out),
-        Command::Import(command) => command.run(store, out),
+        Command::Import(command) => command.run(store, gate, out),
         Command::Export => export::run(store, out),
     }
 }
 
 impl StoreArguments {
+    fn read(self) -> Result<StorePlace, Failure> {
+        Ok(StorePlace { gate: self.gate.as_deref().map(Gate::read).transpose()?, given: self })
+    }
+}
+
+/// Where the store is, by what was given and by the gate.
+struct StorePlace {
+    given: StoreArguments,
+    gate: Option<Gate>,
+}
+
+impl StorePlace {
     /// It is read here and not with the arguments, whose errors repeat them: there may be a password in it.
     fn db(&self) -> Result<Place, Failure> {
-        let db = self.db.as_deref().ok_or(Failure::Usage("which store? Give --db FILE or set HALFKEY_DB"))?;
-        Ok(db.parse::<Place>()?)
+        match (&self.given.db, &self.gate) {
+            (Some(db), _) => Ok(db.parse::<Place>()?),
+            (None, Some(gate)) => gate.place(),
+            (None, None) => {
+                Err(Failure::Usage("which store? Give --gate DIR or --db FILE, or set HALFKEY_DB"))
+            }
+        }
     }
 
     fn keys(&self, program: Program) -> Result<StorageKeys, Failure> {
-        let readers = if self.group_may_read { Readers::Group } else { Readers::Owner };
-        let file = self.key_file.as_deref();
-        let file = file.ok_or(Failure::Usage("which key? Give --key-file FILE or set HALFKEY_KEY_FILE"))?;
-        let mut keys = StorageKeys::new(key_file::read(program, file, readers)?);
-        for older in &self.older_key_file {
-            keys = keys.and(key_file::read(program, older, readers)?);
+        let readers = if self.given.group_may_read { Readers::Group } else { Readers::Owner };
+        let none = Failure::Usage("which key? Give --gate DIR or --key-file FILE, or set HALFKEY_KEY_FILE");
+        let (file, others) = match (&self.given.key_file, &self.gate) {
+            (Some(file), _) => (file.clone(), Vec::new()),
+            (None, Some(gate)) => gate.key_files(),
+            (None, None) => return Err(none),
+        };
+        let mut keys = StorageKeys::new(key_file::read(program, &file, readers)?);
+        for other in others.iter().chain(&self.given.older_key_file) {
+            keys = keys.and(key_file::read(program, other, readers)?);
         }
         Ok(keys)
     }

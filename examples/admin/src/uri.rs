@@ -1,6 +1,7 @@
 //! Enrolment URIs and their QR codes.
 
 use crate::failure::Failure;
+use crate::gate::Gate;
 use crate::text_file;
 use fast_qr::qr::QRBuilder;
 use fast_qr::{ECL, Module};
@@ -13,32 +14,40 @@ use zeroize::Zeroizing;
 /// How the server is reached and trusted by an agent with nothing else.
 #[derive(clap::Args)]
 pub(crate) struct UriArguments {
-    /// Tells an enrolment URI too, for an agent to connect there.
+    /// Tells an enrolment URI too, for an agent to connect there; where --gate is given, at its name and port.
     #[arg(long, value_name = "HOST:PORT", env = "HALFKEY_CONNECT")]
     connect: Option<String>,
-    /// The file with the issuer's anchor, which then stands in the URI.
+    /// The file with the issuer's anchor, which then stands in the URI; where --gate is given, anchor.pem beside its
+    /// configuration, if there is one.
     #[arg(long, value_name = "FILE", env = "HALFKEY_ANCHOR")]
     anchor: Option<PathBuf>,
     /// Shows the URI as a QR code.
     #[arg(long)]
     pub(crate) qr: bool,
+    /// Tells the URI and nothing else, for a pipe to `halfkey enrol -`.
+    #[arg(long, conflicts_with = "qr")]
+    pub(crate) uri: bool,
 }
 
 impl UriArguments {
     /// Returns the URI without name and code, if one is wanted.
-    pub(crate) fn uri(&self, server: &ServerName) -> Result<Option<EnrolmentUri>, Failure> {
-        let Some(connect) = &self.connect else {
+    pub(crate) fn uri(
+        &self,
+        server: &ServerName,
+        gate: Option<&Gate>,
+    ) -> Result<Option<EnrolmentUri>, Failure> {
+        let Some(connect) = self.connect.clone().or_else(|| gate?.connect()) else {
             let unused = Failure::Usage("where is the server? Give --connect HOST:PORT for the URI");
-            return if self.qr { Err(unused) } else { Ok(None) };
+            return if self.qr || self.uri { Err(unused) } else { Ok(None) };
         };
         // Host and port, and no more than that.
         if connect.contains(['/', '?', '#']) {
             return Err(Failure::Usage("--connect takes HOST:PORT"));
         }
         let uri: EnrolmentUri = format!("halfkey://{connect}/?server={server}").parse()?;
-        let Some(file) = &self.anchor else { return Ok(Some(uri)) };
+        let Some(file) = self.anchor.clone().or_else(|| gate?.anchor()) else { return Ok(Some(uri)) };
         let anchors =
-            TrustAnchors::from_pem(&text_file::read(file)?).map_err(|error| Failure::pem(file, error))?;
+            TrustAnchors::from_pem(&text_file::read(&file)?).map_err(|error| Failure::pem(&file, error))?;
         let [anchor] = anchors.as_slice() else {
             return Err(Failure::Usage("one anchor is wanted in --anchor"));
         };

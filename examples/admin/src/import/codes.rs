@@ -6,12 +6,13 @@ use super::{BadLine, CHUNK, Csv, Tally, perform, refused};
 use crate::change::Until;
 use crate::code::Form;
 use crate::failure::Failure;
+use crate::gate::Gate;
 use halfkey::registration::ActivationCode;
 use halfkey::store::AuditEventKind;
 use halfkey::store::operation::{
     Batch, CheckCode, CodeEntry, EventFilter, InspectName, IssueCode, ListEvents, OperatorError,
 };
-use halfkey::{UnixTime, UserName};
+use halfkey::{ServerName, UnixTime, UserName};
 use halfkey_common::Output;
 use halfkey_common::store::Store;
 use halfkey_common::time::When;
@@ -74,8 +75,8 @@ impl Wanted {
 }
 
 impl Codes {
-    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
-        self.form.check(store)?;
+    pub(crate) fn run(self, store: &Store, gate: Option<&Gate>, out: &mut Output) -> Result<(), Failure> {
+        let server = &self.form.server(store, gate)?;
         let mut lines = Lines::open(&self.file, &["name", "expires"], self.csv.delimiter)?;
         let csv = (lines.delimiter(), self.csv.delimiter.is_some());
         let expires = self.until.time()?;
@@ -89,13 +90,13 @@ impl Codes {
                 Ok(_) => tally.skipped(),
             }
             if chunk.len() >= CHUNK {
-                self.issue(store, std::mem::take(&mut chunk), &mut issued, &mut tally)?;
+                self.issue(store, server, std::mem::take(&mut chunk), &mut issued, &mut tally)?;
                 tally.at(&lines);
             }
         }
-        self.issue(store, chunk, &mut issued, &mut tally)?;
+        self.issue(store, server, chunk, &mut issued, &mut tally)?;
         for (name, code) in issued.left() {
-            match self.heard(store, &name, &code, issued.made_at())? {
+            match Self::heard(store, server, &name, &code, issued.made_at())? {
                 Heard::Yes => {}
                 Heard::Other => tally.amiss(&BadLine::Replaced(name.to_string())),
                 Heard::No => tally.amiss(&BadLine::Gone(name.to_string())),
@@ -106,13 +107,13 @@ impl Codes {
 
     /// What became of a code that was written down.
     fn heard(
-        &self,
         store: &Store,
+        server: &ServerName,
         name: &UserName,
         code: &ActivationCode,
         made_at: UnixTime,
     ) -> Result<Heard, Failure> {
-        let (secret, now) = (code.secret(&self.form.server, name), UnixTime::now());
+        let (secret, now) = (code.secret(server, name), UnixTime::now());
         if store.run(&CheckCode { name: name.clone(), secret }, now)? {
             return Ok(Heard::Yes);
         }
@@ -142,6 +143,7 @@ impl Codes {
     fn issue(
         &self,
         store: &Store,
+        server: &ServerName,
         chunk: Vec<Wanted>,
         issued: &mut Issued,
         tally: &mut Tally,
@@ -154,7 +156,7 @@ impl Codes {
         let (mut operations, mut codes) = (Vec::new(), Vec::new());
         for (Wanted { line, name, expires }, known) in chunk.into_iter().zip(known) {
             let code = if let Some(code) = issued.doubtful(&name) {
-                match self.heard(store, &name, &code, issued.made_at())? {
+                match Self::heard(store, server, &name, &code, issued.made_at())? {
                     Heard::Yes => {
                         tally.skipped();
                         continue;
@@ -176,7 +178,7 @@ impl Codes {
                 codes.push((name.clone(), code.clone()));
                 code
             };
-            let secret = code.secret(&self.form.server, &name);
+            let secret = code.secret(server, &name);
             operations.push((line, IssueCode { name, secret, expires }));
         }
         issued.write(&codes)?;

@@ -7,6 +7,7 @@ mod issued;
 mod lines;
 
 use crate::failure::{Failure, about_line, operator};
+use crate::gate::Gate;
 use crate::progress::Progress;
 use halfkey::store::operation::{Batch, BatchError, Operation, OperatorError};
 use halfkey::{NameError, UnixTime};
@@ -39,9 +40,9 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
+    pub(crate) fn run(self, store: &Store, gate: Option<&Gate>, out: &mut Output) -> Result<(), Failure> {
         match self {
-            Self::Codes(codes) => codes.run(store, out),
+            Self::Codes(codes) => codes.run(store, gate, out),
             Self::Entitlements(entitlements) => entitlements.run(store, out),
             Self::Groups(groups) => groups.run(store, out),
         }
