@@ -257,11 +257,12 @@ fn checked(address: String) -> Result<String, &'static str> {
 }
 
 impl Config {
-    /// Reads a configuration.
+    /// Reads a configuration: a file, or `gate.toml` in a directory.
     ///
     /// # Errors
     /// [`ConfigError`].
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let path = if path.is_dir() { &path.join("gate.toml") } else { path };
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::File { path: path.to_path_buf(), source })?;
         let mut config: Self = Self::parse(&text, path)?;

@@ -80,7 +80,7 @@ pub enum InitError {
 pub struct Made {
     /// The gate's configuration.
     pub config: PathBuf,
-    /// The trust anchor for agents.
+    /// The trust anchor for agents; it stays here when the issuer's directory is taken away.
     pub anchor: PathBuf,
     /// The store.
     pub store: PathBuf,
@@ -103,12 +103,14 @@ pub fn init(plan: &Plan) -> Result<Made, InitError> {
     }
     let made = Made {
         config: directory.join("gate.toml"),
-        anchor: directory.join("issuer").join("anchor.pem"),
+        anchor: directory.join("anchor.pem"),
         store: directory.join("gate").join("store.db"),
         key: directory.join("gate").join("storage.key"),
         services: directory.join("services.json"),
     };
     certify(directory, name, *rsa_bits)?;
+    let anchor = directory.join("issuer").join("anchor.pem");
+    std::fs::copy(&anchor, &made.anchor).map_err(|error| InitError::Directory(anchor, error))?;
     let keys = StorageKeys::new(key_file::make(&made.key)?);
     let created = sqlite::Store::create(&made.store, keys, UniqueNames::Always);
     created.map_err(|source| {

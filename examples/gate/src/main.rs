@@ -5,7 +5,7 @@ use halfkey::server_files::ServerFiles;
 use halfkey::{NameError, ServerName};
 use halfkey_common::{Exit, Program, ProgramError, parse};
 use halfkey_gate::{Config, ConfigError, Gate, GateError, InitError, Made, Plan, init};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ struct Arguments {
 enum Command {
     /// Serves until it is told to stop: SIGTERM drains, SIGHUP reloads certificates, services and rates.
     Run {
-        /// The configuration.
+        /// The configuration, or the directory that `init` has made.
         #[arg(long, short, env = "HALFKEY_GATE_CONFIG", default_value = "/etc/halfkey/gate.toml")]
         config: PathBuf,
     },
@@ -45,7 +45,7 @@ enum Command {
     Demo,
     /// Says whether a configuration is one that the gate can work with.
     Check {
-        /// The configuration.
+        /// The configuration, or the directory that `init` has made.
         #[arg(long, short, env = "HALFKEY_GATE_CONFIG", default_value = "/etc/halfkey/gate.toml")]
         config: PathBuf,
     },
@@ -171,5 +171,6 @@ fn log(program: Program) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     if program.json { log.json().init() } else { log.init() }
 }

@@ -15,7 +15,7 @@ fn the_documented_configuration_is_one() {
     let config = read(DOCUMENTED).unwrap();
     assert_eq!(config.services.len(), 2);
     let wiki = config.services.get(&"wiki".parse().unwrap()).unwrap();
-    assert_eq!(wiki.upstream, Upstream::Http { address: "127.0.0.1:8080".into() });
+    assert_eq!(wiki.upstream, Upstream::Http { address: "127.0.0.1:8000".into() });
     // What is commented out is one, too, but for what excludes something else.
     let line = |line: &str| match line.strip_prefix("# ") {
         Some(rest) if rest.contains(" = ") && !rest.starts_with("place") => rest.to_owned(),
@@ -49,12 +49,12 @@ fn mistakes_are_told_with_their_place() {
         ("access_path = \"/staff\"", "access_path = \"\"", "access_path"),
         ("127.0.0.1:4480", "0.0.0.0:4480", "operator.listen: a loopback address"),
         ("[services.wiki]", "[services.\"The Wiki\"]", "a service's name"),
-        ("http = \"127.0.0.1:8080\"", "http = \"127.0.0.1\"", "host:port"),
-        ("http = \"127.0.0.1:8080\"", "http = \"http://127.0.0.1:8080/\"", "host:port"),
-        ("http = \"127.0.0.1:8080\"", "http = \"a:1\"\ntcp = \"b:1\"", "one of tcp, unix and http"),
-        ("http = \"127.0.0.1:8080\"", "http = \"a:1\"\nproxy_protocol = true", "by headers"),
-        ("http = \"127.0.0.1:8080\"", "tcp = \"a:1\"\nconnect = 0", "1 to 300 seconds"),
-        ("http = \"127.0.0.1:8080\"", "", "one of tcp, unix and http"),
+        ("http = \"127.0.0.1:8000\"", "http = \"127.0.0.1\"", "host:port"),
+        ("http = \"127.0.0.1:8000\"", "http = \"http://127.0.0.1:8000/\"", "host:port"),
+        ("http = \"127.0.0.1:8000\"", "http = \"a:1\"\ntcp = \"b:1\"", "one of tcp, unix and http"),
+        ("http = \"127.0.0.1:8000\"", "http = \"a:1\"\nproxy_protocol = true", "by headers"),
+        ("http = \"127.0.0.1:8000\"", "tcp = \"a:1\"\nconnect = 0", "1 to 300 seconds"),
+        ("http = \"127.0.0.1:8000\"", "", "one of tcp, unix and http"),
         ("[limits]", "[limits]\nconnections = 0", "limits.connections: 1 to 1000000"),
         ("[limits]", "[limits]\nframe = 0", "limits.frame: 1 to 86400 seconds"),
         ("[limits]", "[limits]\nsessions_per_second = 0", "limits.sessions_per_second: at least 1"),
