@@ -36,6 +36,11 @@ pub(crate) struct Enrol {
     /// A file with the gate's trust anchors, where the URI names none.
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
+    /// Draws the PIN of a new token, and keeps it in a file beside the token, for a machine where nobody can be asked.
+    ///
+    /// Whoever can read this user's files then has the token.
+    #[arg(long, conflicts_with_all = ["pin", "pin_fd"])]
+    unattended: bool,
     /// An answer to the gate's template, instead of asking for it.
     #[arg(long, value_name = "FIELD=VALUE", value_parser = answers::answer)]
     set: Vec<(String, String)>,
@@ -72,6 +77,8 @@ pub(crate) async fn enrol(
         return go_on(&agent, out).await;
     };
     let uri = read(uri)?;
+    let kept = command.unattended.then(|| pins.clone().keep(place)).transpose()?;
+    let pins = kept.as_ref().unwrap_or(pins);
     let anchors = command.anchor.as_ref().map(|path| {
         let text = fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
         let bad = |error| Failure::Usage(format!("{}: {error}", path.display()));

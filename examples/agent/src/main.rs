@@ -105,7 +105,8 @@ fn main() -> ExitCode {
 
 fn perform(cli: Cli, program: Program, out: &mut Output) -> Result<(), Failure> {
     let Cli { dir, pin, proxy, command, .. } = cli;
-    let (place, dialer, pins) = (Place::new(dir)?, Dialer { proxy }, Pins::new(program, &pin));
+    let (place, dialer) = (Place::new(dir)?, Dialer { proxy });
+    let pins = Pins::new(program, &pin, &place);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::Control)?;
     match command {

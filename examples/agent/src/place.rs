@@ -32,6 +32,11 @@ impl Place {
         self.data.join("token")
     }
 
+    /// The PIN, on a machine where nobody can be asked for it.
+    pub(crate) fn pin(&self) -> PathBuf {
+        self.data.join("pin")
+    }
+
     /// What is known of the gates.
     pub(crate) fn state(&self) -> PathBuf {
         self.data.join("gates.json")

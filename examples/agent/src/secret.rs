@@ -1,9 +1,13 @@
 //! The PIN, and how it is given.
 
 use crate::failure::Failure;
+use crate::place::Place;
 use halfkey::software::SecretString;
+use halfkey::{Digest, RandomSource, SystemRandom};
 use halfkey_common::Program;
+use halfkey_common::file::write_new;
 use halfkey_common::secret::SecretSource;
+use std::io;
 use zeroize::Zeroizing;
 
 /// Source of the PIN.
@@ -25,8 +29,33 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
-    pub(crate) fn new(program: Program, given: &Given) -> Self {
-        Self { program, source: given.pin_fd.map(SecretSource::Descriptor).or_else(|| given.pin.clone()) }
+    /// What is given comes before a file beside the token ([`Pins::keep`]).
+    pub(crate) fn new(program: Program, given: &Given, place: &Place) -> Self {
+        let given = given.pin_fd.map(SecretSource::Descriptor).or_else(|| given.pin.clone());
+        let kept = Some(place.pin()).filter(|path| path.exists()).map(SecretSource::File);
+        Self { program, source: given.or(kept) }
+    }
+
+    /// Draws a PIN for a new token, and keeps it in a file beside it, which is read from now on: for a machine where
+    /// nobody can be asked.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] where there is a token already, under another PIN.
+    pub(crate) fn keep(self, place: &Place) -> Result<Self, Failure> {
+        let path = place.pin();
+        if self.source == Some(SecretSource::File(path.clone())) {
+            return Ok(self);
+        }
+        if place.token().exists() {
+            return Err(Failure::Usage("there is a token already, whose PIN somebody knows".into()));
+        }
+        place.make_data()?;
+        let mut drawn = Zeroizing::new([0; 32]);
+        SystemRandom.fill(&mut *drawn);
+        let text = Zeroizing::new(Digest::new(*drawn).to_string());
+        write_new(&path, text.as_bytes())
+            .map_err(|error| Failure::file(&path, io::Error::other(error.problem)))?;
+        Ok(Self { source: Some(SecretSource::File(path)), ..self })
     }
 
     fn source(&self) -> SecretSource {
