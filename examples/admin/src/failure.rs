@@ -120,7 +120,7 @@ pub(crate) enum FileError {
     #[error("{0}")]
     Gate(String),
     /// It is no list of services.
-    #[error(transparent)]
+    #[error("{}", halfkey_common::sentence(.0))]
     Services(#[from] halfkey_service::ServicesError),
     /// Another import writes to it.
     #[error("another import is writing to it")]

@@ -1,0 +1,90 @@
+//! The commands of README.md, as they stand there.
+
+use crate::site::{LONG, binary, port, scratch, skipped};
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+const README: &str = include_str!("../../../../README.md");
+
+/// The commands of the blocks in a section.
+fn commands(title: &str) -> Vec<&'static str> {
+    let section = README.split("\n## ").find(|section| section.starts_with(title)).unwrap();
+    section.lines().filter_map(|line| line.strip_prefix("$ ")).collect()
+}
+
+#[test]
+fn the_commands_of_run_it_are_run() {
+    let commands = commands("Run it");
+    let (demo, [build, rest @ ..]) = commands.split_first().unwrap() else { panic!("{commands:?}") };
+    assert!(demo.starts_with("cargo run -p halfkey-gate -- demo"), "{demo}");
+    assert!(rest.len() <= 5, "more than six commands: {commands:?}");
+    // What is built already need not be built again.
+    let programs: Vec<_> = build
+        .split(" && ")
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .filter(|word| word.starts_with("halfkey-"))
+        .collect();
+    assert_eq!(programs, ["halfkey-gate", "halfkey-admin", "halfkey-agent"]);
+    assert!(build.ends_with(" && export PATH=\"$PWD/target/debug:$PATH\""), "{build}");
+    let found = ["halfkey-gate", "admin", "halfkey"].map(binary);
+    let path = std::env::join_paths(
+        [found[0].parent().unwrap().to_owned()]
+            .into_iter()
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    if ["curl", "python3"].iter().any(|name| Command::new(name).arg("--version").output().is_err()) {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "curl or python3 is missing");
+        return skipped("curl or python3 is missing");
+    }
+
+    // Others may use these ports on this machine.
+    let dir = scratch("readme");
+    let (gate, ports) =
+        (dir.join("gate"), [("4400", port()), ("4480", port()), ("8000", port()), ("8080", port())]);
+    let edits: String = ports.iter().map(|(old, new)| format!(" -e s/:{old}/:{new}/")).collect();
+    let mut script = "set -eux\n".to_owned();
+    for command in rest {
+        let command = command
+            .replace("/tmp/gate", gate.to_str().unwrap())
+            .replace("localhost:8080", &format!("localhost:{}", ports[3].1))
+            .replace("-m http.server", &format!("-m http.server {}", ports[2].1));
+        script.push_str(&command);
+        script.push('\n');
+        if command.starts_with("halfkey-gate init") {
+            let gate = gate.display();
+            script.push_str(&format!("sed -i{edits} {gate}/gate.toml {gate}/services.json\n"));
+        }
+    }
+    let log = fs::File::create(dir.join("log")).unwrap();
+    let mut shell = Command::new("sh")
+        .args(["-c", &script])
+        .env_clear()
+        .env("PATH", path.unwrap())
+        .env("HOME", &dir)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    let ended = loop {
+        match shell.try_wait().unwrap() {
+            Some(status) => break Some(status),
+            None if begun.elapsed() > LONG * 2 => break None,
+            None => std::thread::sleep(std::time::Duration::from_millis(50)),
+        }
+    };
+    let _ = Command::new("sh").args(["-c", &format!("kill -9 -{} 2>/dev/null", shell.id())]).status();
+    let _ = shell.wait();
+    let said = fs::read_to_string(dir.join("log")).unwrap();
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?}\n{said}");
+    assert!(said.contains("<a href=\"gate/\">gate/</a>"), "the web server's page is not there:\n{said}");
+    fs::remove_dir_all(&dir).unwrap();
+}
