@@ -222,7 +222,11 @@ fn p99(mut times: Vec<Duration>) -> Duration {
 }
 
 /// Runs each flood for so long, on a store of its own, and prints.
-async fn run<S: AsyncEntitlementStore + 'static>(store: &str, mut make: impl AsyncFnMut() -> S, lasts: Duration) {
+async fn run<S: AsyncEntitlementStore + 'static>(
+    store: &str,
+    mut make: impl AsyncFnMut() -> S,
+    lasts: Duration,
+) {
     for kind in Flood::ALL {
         let target = target(make().await).await;
         let flooding: Vec<_> = (0..40)

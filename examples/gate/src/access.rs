@@ -12,7 +12,7 @@ use halfkey_service::{APPLICATION, Opening, Services};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// For how long a session may take a configuration that is sent unasked.
 const PUSH: Duration = Duration::from_secs(30);
@@ -110,9 +110,10 @@ impl<K: Kept> Access<K> {
             (who.user_id.clone(), who.access_path.clone(), self.application.clone());
         let mut query = EntitlementQuery::new(who.key_id, user_id, path, application);
         query.information = information;
-        let now = UnixTime::now();
+        let (now, began) = (UnixTime::now(), Instant::now());
         let entitlement = self.store.entitlement(&query, now).await?;
         let entry = self.store.run(InspectRegistration(who.key_id), now).await?;
+        metrics::histogram!("halfkey_gate_store_seconds").record(began.elapsed());
         let document = entitlement.as_ref().and_then(|entitlement| entitlement.document.as_ref());
         let services = document.map(|document| Services::read(&document.body)).transpose();
         let services = services.unwrap_or_else(|error| {

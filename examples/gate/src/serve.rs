@@ -13,7 +13,7 @@ use halfkey_service::{Answer, Opening, OpeningError, ServiceName};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -51,9 +51,11 @@ impl<K: Kept> Serving<K> {
     pub(crate) async fn connection(self, stream: TcpStream) -> Result<(), ServeError> {
         stream.set_nodelay(true)?;
         let ends = Ends { peer: stream.peer_addr()?, local: stream.local_addr()? };
+        let began = Instant::now();
         let Some(mut session) = self.acceptor.accept(stream, peer_name(ends.peer.ip())).await? else {
             return Ok(());
         };
+        metrics::histogram!("halfkey_gate_session_seconds").record(began.elapsed());
         let opening =
             timeout(self.opening, Opening::read(&mut session)).await.map_err(|_| ServeError::NoOpening)?;
         let Some(opening) = opening? else { return Ok(()) };
@@ -99,7 +101,11 @@ impl<K: Kept> Serving<K> {
             upstream::introduce(&service, &mut stream, ends, &who, entitled.name.as_ref()).await?;
             io::Result::Ok(stream)
         };
-        let mut stream = match connected.await {
+        let began = Instant::now();
+        let connected = connected.await;
+        metrics::histogram!("halfkey_gate_upstream_seconds", "service" => name.to_string())
+            .record(began.elapsed());
+        let mut stream = match connected {
             Ok(stream) => stream,
             Err(error) => {
                 tracing::warn!(service = %name, %error, "the application server does not answer");
