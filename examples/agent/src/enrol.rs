@@ -25,6 +25,9 @@ use std::path::PathBuf;
 use tokio::io::AsyncWriteExt;
 use zeroize::Zeroizing;
 
+/// The most attempts beside each other that may get through yet.
+const ATTEMPTS: usize = 4;
+
 /// Registers with a gate.
 ///
 /// Without a URI it goes on with registrations that wait for the operator.
@@ -97,8 +100,16 @@ pub(crate) async fn enrol(
         return Err(Failure::Refused { server, why });
     }
     agent.state.note(&server, |known| known.address = address(&uri))?;
-    if let Some(standing) = gate.go_on().await.ok().flatten() {
-        return tell(&server, &standing, out);
+    match gate.go_on().await {
+        Ok(Some(standing)) => return tell(&server, &standing, out),
+        // They may get through yet: another beside them would be one of very many in the end.
+        Err(failure) if !failure.begins_again() => {
+            let unfinished = gate.unfinished().await.map_err(|error| gate.failed(error))?;
+            if unfinished >= ATTEMPTS {
+                return Err(failure);
+            }
+        }
+        _ => {}
     }
     let asker = Asker {
         name: uri.name().map(|name| name.as_str().to_owned()),

@@ -1,10 +1,12 @@
 //! Errors with which the program ends.
 
+use halfkey::exchange::TokenExchangeError;
 use halfkey::port::TokenError;
+use halfkey::registration::TokenRegistrationError;
 use halfkey::software::{FileError, LoadError, UnblockError};
 use halfkey::template::FormError;
 use halfkey::tokio::ConnectError;
-use halfkey::{Fault, ServerName};
+use halfkey::{ErrorReason, Fault, ServerName};
 use halfkey_common::output::Unwritten;
 use halfkey_common::secret::SecretError;
 use halfkey_common::{Exit, ProgramError};
@@ -123,6 +125,19 @@ impl Failure {
             FileError::Token(error) => Self::Token(error),
             source => Self::TokenFile { path: path.display().to_string(), source },
         }
+    }
+
+    /// Tells whether an attempt that was cut short has come to nothing, because its offer has: it begins again.
+    pub(crate) const fn begins_again(&self) -> bool {
+        matches!(
+            self,
+            Self::Gate {
+                source: ConnectError::Exchange(TokenExchangeError::Registration(
+                    TokenRegistrationError::ErrorMessage(ErrorReason::Restart)
+                )),
+                ..
+            }
+        )
     }
 
     /// What an agent that runs has told.

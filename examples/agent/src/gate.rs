@@ -149,6 +149,14 @@ impl Gate {
         Ok(standing)
     }
 
+    /// Returns the number of attempts that were cut short.
+    pub(crate) async fn unfinished(&self) -> Result<usize, ConnectError> {
+        let attempts = self.connector.with_token(|token| token.attempts()).await??;
+        let ours =
+            |attempt: &Attempt| matches!(attempt, Attempt::InFlight(one) if one.server_name == self.server);
+        Ok(attempts.iter().filter(|attempt| ours(attempt)).count())
+    }
+
     async fn ask_again(&self, waiting: Waiting) -> Result<Standing, Failure> {
         let stream = self.dial().await.map_err(|error| self.failed(error))?;
         let fill = |_, _| ready(Ok((waiting.form.clone(), Credential::Ticket(waiting))));
