@@ -163,6 +163,14 @@ impl<K: Kept> Access<K> {
         (controls, live.values().map(Vec::len).sum::<usize>().saturating_sub(controls))
     }
 
+    /// Has agents go elsewhere: ends their control sessions. Connections to services go on.
+    pub(crate) fn send_away(&self) {
+        for live in lock(&self.live).values().flatten().filter(|live| live.opening.service.is_none()) {
+            let handle = live.handle.clone();
+            drop(tokio::spawn(async move { tokio::time::timeout(PUSH, handle.close()).await }));
+        }
+    }
+
     /// Judges the sessions of a key anew: ends those to services that it may not reach any more, and sends the list
     /// to its agent where it has changed.
     ///

@@ -28,6 +28,10 @@ use tokio::task::JoinSet;
 
 /// Days for which entries of the log are kept.
 const EVENTS_DAYS: u32 = 90;
+/// Between two looks whether all connections have ended, when the gate is stopped.
+const LOOK: Duration = Duration::from_millis(50);
+/// Time for what is open still to be closed in order after that.
+const CLOSING: Duration = Duration::from_secs(1);
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 
@@ -149,22 +153,22 @@ impl Gate {
         }
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
         let state = pages::State::new(store.clone(), Arc::clone(&access), Arc::clone(&server), metrics);
-        let (mut tasks, mut operator) = (JoinSet::new(), None);
+        let (mut tasks, mut doors, mut operator) = (JoinSet::new(), JoinSet::new(), None);
         if let Some(address) = config.operator.listen {
             let listener = listen(address).map_err(|error| GateError::Listen(address, error))?;
             operator = Some(listener.local_addr()?);
             tasks.spawn(pages::serve(listener, state.clone()));
         }
         for listener in listeners {
-            tasks.spawn(accept(listener, serving.clone()));
+            doors.spawn(accept(listener, serving.clone()));
         }
-        tasks.spawn(Watch::new(access, store.clone(), acceptor.clone()).run());
+        tasks.spawn(Watch::new(Arc::clone(&access), store.clone(), acceptor.clone()).run());
         tasks.spawn(watch::purge(store, config.operator.events_days.unwrap_or(EVENTS_DAYS)));
         tasks.spawn(tidy(Arc::clone(&door)));
         let (control, wanted) = tokio::sync::watch::channel(Wanted::Serve);
-        let running = Running { acceptor, server, door, services: serving.services, reread, tasks };
+        let running = Running { acceptor, server, door, services: serving.services, reread, tasks, doors };
         let drain = Duration::from_secs(config.limits.drain);
-        let running = tokio::spawn(running.run(wanted, drain, state));
+        let running = tokio::spawn(running.run(wanted, drain, access, state));
         Ok(Self { addresses, operator, control, running })
     }
 
@@ -191,7 +195,8 @@ impl Gate {
         });
     }
 
-    /// Stops: nobody is let in any more, sessions may end by themselves for a while, and are then cut off.
+    /// Stops: nobody is let in any more, agents are sent away, connections to services may end by themselves for a while,
+    /// and are then cut off.
     pub async fn stop(self) {
         self.control.send_replace(Wanted::Stop);
         let _ = self.running.await;
@@ -206,6 +211,8 @@ struct Running<R> {
     services: Arc<RwLock<Arc<std::collections::BTreeMap<halfkey_service::ServiceName, crate::Service>>>>,
     reread: R,
     tasks: JoinSet<()>,
+    /// Those that let connections in.
+    doors: JoinSet<()>,
 }
 
 impl<R: Fn() -> Result<Config, ConfigError> + Send + 'static> Running<R> {
@@ -213,6 +220,7 @@ impl<R: Fn() -> Result<Config, ConfigError> + Send + 'static> Running<R> {
         mut self,
         mut wanted: tokio::sync::watch::Receiver<Wanted>,
         drain: Duration,
+        access: Arc<Access<K>>,
         state: pages::State<K>,
     ) {
         loop {
@@ -225,7 +233,15 @@ impl<R: Fn() -> Result<Config, ConfigError> + Send + 'static> Running<R> {
             }
         }
         state.leaving();
-        let left = self.acceptor.shutdown(drain).await;
+        self.doors.shutdown().await;
+        access.send_away();
+        let drained = async {
+            while access.count().1 > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let _ = tokio::time::timeout(drain, drained).await;
+        let left = self.acceptor.shutdown(CLOSING).await;
         tracing::info!(sessions_cut_off = left, "stopped");
         self.tasks.shutdown().await;
     }
