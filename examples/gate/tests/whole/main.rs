@@ -13,3 +13,7 @@ mod site;
 
 mod readme;
 mod story;
+
+mod database;
+mod faults;
+mod network;

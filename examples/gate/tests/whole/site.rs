@@ -80,7 +80,7 @@ impl Running {
     }
 
     /// Ends it at once, as a loss of power does.
-    pub fn kill(mut self) {
+    pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
