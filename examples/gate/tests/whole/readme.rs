@@ -1,5 +1,6 @@
-//! The commands of README.md, as they stand there.
+//! The commands of README.md and GUIDE.md, as they stand there.
 
+use crate::sections;
 use crate::site::{LONG, binary, port, scratch, skipped};
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -31,15 +32,8 @@ fn the_commands_of_run_it_are_run() {
         .collect();
     assert_eq!(programs, ["halfkey-gate", "halfkey-admin", "halfkey-agent"]);
     assert!(build.ends_with(" && export PATH=\"$PWD/target/debug:$PATH\""), "{build}");
-    let found = ["halfkey-gate", "admin", "halfkey"].map(binary);
-    let path = std::env::join_paths(
-        [found[0].parent().unwrap().to_owned()]
-            .into_iter()
-            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
-    );
-    if ["curl", "python3"].iter().any(|name| Command::new(name).arg("--version").output().is_err()) {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "curl or python3 is missing");
-        return skipped("curl or python3 is missing");
+    if !is_whole() {
+        return;
     }
 
     // Others may use these ports on this machine.
@@ -60,13 +54,36 @@ fn the_commands_of_run_it_are_run() {
             script.push_str(&format!("sed -i{edits} {gate}/gate.toml {gate}/services.json\n"));
         }
     }
-    let log = fs::File::create(dir.join("log")).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let said = shell(&script, &dir, &root);
+    assert!(said.contains("<a href=\"gate/\">gate/</a>"), "the web server's page is not there:\n{said}");
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+/// Tells whether what the commands need is there.
+fn is_whole() -> bool {
+    let Some(name) =
+        ["curl", "python3"].into_iter().find(|name| Command::new(name).arg("--version").output().is_err())
+    else {
+        return true;
+    };
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "{name} is missing");
+    skipped(&format!("{name} is missing"));
+    false
+}
+
+/// Runs a script with the programs in its path, and gives what it said. Whatever it has started ends with it.
+fn shell(script: &str, home: &Path, directory: &Path) -> String {
+    let found = ["halfkey-gate", "admin", "halfkey"].map(binary);
+    let system = std::env::var_os("PATH").unwrap();
+    let path = [found[0].parent().unwrap().to_owned()].into_iter().chain(std::env::split_paths(&system));
+    let log = fs::File::create(home.join("log")).unwrap();
     let mut shell = Command::new("sh")
-        .args(["-c", &script])
+        .args(["-c", script])
         .env_clear()
-        .env("PATH", path.unwrap())
-        .env("HOME", &dir)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .env("PATH", std::env::join_paths(path).unwrap())
+        .env("HOME", home)
+        .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
@@ -83,8 +100,23 @@ fn the_commands_of_run_it_are_run() {
     };
     let _ = Command::new("sh").args(["-c", &format!("kill -9 -{} 2>/dev/null", shell.id())]).status();
     let _ = shell.wait();
-    let said = fs::read_to_string(dir.join("log")).unwrap();
+    let said = fs::read_to_string(home.join("log")).unwrap();
     assert!(ended.is_some_and(|status| status.success()), "{ended:?}\n{said}");
-    assert!(said.contains("<a href=\"gate/\">gate/</a>"), "the web server's page is not there:\n{said}");
+    said
+}
+
+#[test]
+fn the_commands_of_the_guide_are_run() {
+    if !is_whole() {
+        return;
+    }
+    let dir = scratch("guide");
+    let (listen, operator) = (port(), port());
+    let script =
+        sections::script("## 8.", "sh gate").replace("127.0.0.1:4480", &format!("127.0.0.1:{operator}"));
+    let (init, rest) = script.split_once("--name localhost\n").unwrap();
+    let edits = format!("sed -i -e s/:4400/:{listen}/ -e s/:4480/:{operator}/ gate/gate.toml");
+    let said = shell(&format!("set -x\n{init}--name localhost\n{edits}\n{rest}"), &dir, &dir);
+    assert!(said.contains("halfkey_gate_certificate_days_left 729"), "{said}");
     fs::remove_dir_all(&dir).unwrap();
 }
