@@ -289,3 +289,6 @@ impl KeyContext<'_> {
         prf(suite, k, label, &info)
     }
 }
+
+#[cfg(test)]
+mod tests;

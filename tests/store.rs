@@ -206,7 +206,7 @@ fn names_may_repeat_where_only_proof_takes_them() {
     assert_eq!(lifecycle(&store, 1), Some(Lifecycle::Superseded));
 }
 
-/// Above a thousand, the limit of all is kept by shares.
+/// Above a thousand, the limit of all is kept by shares, of which none is full long before the whole.
 #[test]
 fn what_has_no_proof_is_limited_in_all() {
     let store = Store::new();
@@ -225,6 +225,9 @@ fn what_has_no_proof_is_limited_in_all() {
         let (request, keep_until) = (Digest::new(std::array::from_fn(|at| id[at % 16])), NOW.after(100));
         let effect = Effect::Granted(new.into());
         store.commit(&NewOutcome { request, response: vec![1], keep_until, effect, limits }, NOW).unwrap();
+        if n == 1199 {
+            assert_eq!(store.run(&Count, NOW).unwrap().pending, 1200);
+        }
     }
     let counted = store.run(&Count, NOW).unwrap();
     assert!((1900..=2000).contains(&counted.pending), "{counted:?}");
@@ -325,4 +328,24 @@ fn a_key_named_twice_is_not_overwritten() {
     let row = store.registration(&Address::Key(key(1)), NOW).unwrap().unwrap();
     assert_eq!((row.name.as_str(), row.keys.auth.expose()), ("ann", &[1; 32]));
     assert_eq!(store.outcome(&Digest::new([9; 32]), NOW), Ok(None));
+}
+
+/// Nobody else's key or alias is given away, whichever of the two it is that comes again.
+#[test]
+fn a_key_and_an_alias_are_given_once() {
+    let store = Store::new();
+    let comes = |request: u8, key: u8, alias: u8| {
+        let tag = || Secret::new([1; 32]);
+        let expected = ExpectedTags { txn: Txn::new([1; 16]), confirm: tag(), done: tag(), lost: tag() };
+        let (registered, alias) = (row(key, "ann"), Alias::new([alias; 16]));
+        let new = NewRegistration { registered, alias, expected, takes: None, ticket: None };
+        let (request, keep_until) = (Digest::new([request; 32]), NOW.after(100));
+        let (effect, limits) = (Effect::Granted(new.into()), PendingLimits::default());
+        store.commit(&NewOutcome { request, response: vec![1], keep_until, effect, limits }, NOW)
+    };
+    assert_eq!(comes(1, 1, 1), Ok(Committed::Stored));
+    for (key, alias) in [(1, 2), (2, 1), (1, 1)] {
+        assert_eq!(comes(2, key, alias), Err(StoreError::Damaged), "key {key}, alias {alias}");
+    }
+    assert_eq!(comes(2, 2, 2), Ok(Committed::Stored));
 }

@@ -277,3 +277,33 @@ impl CertificateError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+    use rustls_pki_types::UnixTime as At;
+    use webpki::Error as E;
+
+    #[test]
+    fn what_is_found_of_lists_has_its_own_word() {
+        let at = |seconds| At::since_unix_epoch(Duration::from_secs(seconds));
+        let (next_update, now) = (UnixTime::from_secs(5), UnixTime::from_secs(7));
+        for (found, error) in [
+            (E::CertRevoked, CertificateError::Revoked),
+            (E::UnknownRevocationStatus, CertificateError::RevocationUnknown),
+            (
+                E::CrlExpired { time: at(7), next_update: at(5) },
+                CertificateError::StaleCrl { next_update, now },
+            ),
+            (E::IssuerNotCrlSigner, CertificateError::WrongUsage(Usage::RevocationListSigning)),
+            (E::UnsupportedCrlVersion, CertificateError::UnsupportedCrl("not version 2")),
+            (
+                E::UnsupportedRevocationReason,
+                CertificateError::UnsupportedCrl("a reason of deltas (removeFromCRL)"),
+            ),
+        ] {
+            assert_eq!(CertificateError::of(found), error);
+        }
+    }
+}

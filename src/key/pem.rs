@@ -244,6 +244,7 @@ mod tests {
         }
         assert_eq!(read(&PLAIN.repeat(3)), Err(PemError::TooMany { wanted: "X509 CRL", most: 2 }));
         assert_eq!(read(""), Err(PemError::Missing { wanted: "X509 CRL" }));
+        assert_eq!(read(&" ".repeat(128 * 1024)), Err(PemError::Missing { wanted: "X509 CRL" }));
         assert_eq!(read(&" ".repeat(128 * 1024 + 1)), Err(PemError::TooLong));
     }
 
@@ -262,6 +263,25 @@ mod tests {
             assert_eq!(text.contains("converts it"), found.contains("PRIVATE") || found.contains("PARAM"));
         }
         assert!(!of("\u{1B}[2J", PRIVATE_KEY).contains('\u{1B}'));
-        assert!(of("PKCS7", "CERTIFICATE").contains("openssl pkcs7 -print_certs"));
+        for (found, wanted, command) in [
+            ("OPENSSH PRIVATE KEY", PRIVATE_KEY, "ssh-keygen -p -m PKCS8"),
+            ("RSA PUBLIC KEY", PUBLIC_KEY, "openssl rsa -RSAPublicKey_in"),
+            (PRIVATE_KEY, PUBLIC_KEY, "openssl pkey -in FILE -pubout"),
+            ("CERTIFICATE", PUBLIC_KEY, "openssl x509 -in FILE -noout -pubkey"),
+            ("TRUSTED CERTIFICATE", "CERTIFICATE", "openssl x509 -in FILE -out NEW"),
+            ("X509 CERTIFICATE", "CERTIFICATE", "openssl x509 -in FILE -out NEW"),
+            ("PKCS7", "CERTIFICATE", "openssl pkcs7 -print_certs"),
+        ] {
+            assert!(of(found, wanted).contains(command), "{found} for {wanted}");
+        }
+        for (wanted, command) in [
+            (PRIVATE_KEY, "openssl pkey -inform DER"),
+            (PUBLIC_KEY, "openssl pkey -pubin -inform DER"),
+            ("CERTIFICATE", "openssl x509 -inform DER"),
+            ("X509 CRL", "openssl crl -inform DER"),
+        ] {
+            let text = alloc::string::ToString::to_string(&decode("", wanted).unwrap_err());
+            assert!(text.contains(command), "{text}");
+        }
     }
 }

@@ -121,7 +121,15 @@ mod tests {
         assert_eq!(test(8192, &[1, 0, 1]), Ok(()));
         assert_eq!(test(8193, &[1, 0, 1]), Err(KeyError::TooLarge { bits: 8193 }));
         assert_eq!(test(2048, &[0xFF; 4]), Ok(()));
-        for exponent in [&[3][..], &[1, 0, 0], &[1, 0, 2], &[1, 0, 0, 0, 1], &[0xFF; 9], &[0]] {
+        for exponent in [
+            &[3][..],
+            &[1, 0, 0],
+            &[1, 0, 2],
+            &[1, 0, 0, 0, 1],
+            &[0xFF; 9],
+            &[0],
+            &[1, 0, 0, 0, 0, 0, 0, 1, 0, 1],
+        ] {
             assert_eq!(test(2048, exponent), Err(KeyError::Exponent), "{exponent:?}");
         }
     }

@@ -2,8 +2,9 @@
 
 use super::common::*;
 use halfkey::certificate::{
-    AnchorError, Certificate, CertificateError, CertificateRequest, Chain, IssueError, RequestError,
-    Revocation, RevocationDepth, RevocationList, SerialNumber, TrustAnchor, TrustAnchors, Validity, verify,
+    AnchorError, Certificate, CertificateError, CertificateRequest, Chain, IssueError, IssuerName,
+    RequestError, Revocation, RevocationDepth, RevocationList, SerialNumber, TrustAnchor, TrustAnchors,
+    Validity, verify,
 };
 use halfkey::key::PemError;
 use halfkey::memory::{Authority, StateError};
@@ -11,7 +12,7 @@ use halfkey::policy::SuiteList;
 use halfkey::port::CertificateAuthority;
 use halfkey::port::certificate_authority::AuthorityError;
 use halfkey::port::contract::{self, AuthorityViolation};
-use halfkey::{RandomSource, UnixTime};
+use halfkey::{NameError, RandomSource, UnixTime};
 use sha2::{Digest, Sha256};
 
 #[test]
@@ -394,4 +395,33 @@ fn certificates_of_others_make_no_subordinate() {
     let missing = CertificateError::Pem(PemError::Missing { wanted: "CERTIFICATE" });
     assert_eq!(Certificate::from_pem("nothing"), Err(missing));
     assert_eq!(Chain::from_pem("nothing"), Err(missing));
+}
+
+#[test]
+fn certificates_and_names_have_a_longest_length() {
+    for (length, error) in [(8192, CertificateError::Malformed), (8193, CertificateError::CertificateTooLong)]
+    {
+        assert_eq!(Certificate::from_der(&vec![0; length]), Err(error), "{length}");
+    }
+    for (length, error) in
+        [(1024, NameError::Encoding), (1025, NameError::TooLong(1024)), (2000, NameError::TooLong(1024))]
+    {
+        assert_eq!(IssuerName::from_der(&vec![0; length]), Err(error), "{length}");
+    }
+    assert_eq!(format!("{:?}", issuer_name("Test issuer")), "IssuerName(CN=Test issuer)");
+}
+
+/// An anchor takes the place of one with its name and its key, not of one that shares only one of them.
+#[test]
+fn an_anchor_replaces_itself_alone() {
+    let of = |name: &str, seed: &str| {
+        Authority::root(issuer_name(name), ed25519_issuer_key(seed)).unwrap().trust_anchor().unwrap()
+    };
+    let anchors = TrustAnchors::from(of("One", "a"));
+    for other in [of("One", "b"), of("Two", "a")] {
+        let both = anchors.clone().with(other.clone()).unwrap();
+        assert_eq!(both.as_slice(), [of("One", "a"), other]);
+    }
+    let stricter = of("One", "a").with_minimum_suite(5);
+    assert_eq!(anchors.with(stricter.clone()).unwrap().as_slice(), [stricter]);
 }

@@ -208,9 +208,31 @@ fn broken_encodings_are_refused() {
             assert_eq!(key.public(), kem_key().public(), "byte {place}");
         }
     }
-    let long = vec![0x30; 9000];
-    assert_eq!(KemPrivateKey::from_pkcs8_der(&long).unwrap_err(), KeyError::TooLong);
-    assert_eq!(IssuerPublicKey::from_spki_der(&long).unwrap_err(), KeyError::TooLong);
+}
+
+#[test]
+fn encodings_have_a_longest_length() {
+    for (length, error) in [(8192, KeyError::Malformed), (8193, KeyError::TooLong), (9000, KeyError::TooLong)]
+    {
+        let long = vec![0x30; length];
+        assert_eq!(KemPrivateKey::from_pkcs8_der(&long).unwrap_err(), error, "{length}");
+        assert_eq!(OfferKey::from_pkcs8_der(&long).unwrap_err(), error, "{length}");
+        assert_eq!(IssuerKey::from_pkcs8_der(&long).unwrap_err(), error, "{length}");
+        assert_eq!(KemPublicKey::from_spki_der(&long).unwrap_err(), error, "{length}");
+        assert_eq!(OfferPublicKey::from_spki_der(&long).unwrap_err(), error, "{length}");
+        assert_eq!(IssuerPublicKey::from_spki_der(&long).unwrap_err(), error, "{length}");
+    }
+}
+
+#[test]
+fn a_public_key_is_itself_and_of_its_length() {
+    let read = |pem| KemPrivateKey::from_pkcs8_pem(pem).unwrap();
+    let one = read(include_str!("../data/test-key-rsa-2048-a.pem"));
+    let other = read(include_str!("../data/test-key-rsa-2048-b.pem"));
+    assert_eq!(one.public(), one.clone().public());
+    assert_ne!(one.public(), other.public());
+    assert_eq!(one.public().bits(), 2048);
+    assert_eq!(format!("{:?}", one.public()), "KemPublicKey(2048 bits)");
 }
 
 #[test]

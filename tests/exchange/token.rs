@@ -575,3 +575,85 @@ fn a_token_that_fails_in_a_session_loses_nothing() {
         let _ = hands.open(&world);
     }
 }
+
+/// As the drivers seal: behind what is there already, each record after its length.
+#[test]
+fn data_is_sealed_into_what_is_there() {
+    let world = World::new();
+    let mut hands = Hands::new(&world);
+    hands.register(&world);
+    let (mut exchange, mut peer) = hands.open(&world);
+    let record = |out: &[u8]| {
+        let (length, record) = out.strip_prefix(b"before").unwrap().split_at(4);
+        assert_eq!(length, u32::try_from(record.len()).unwrap().to_be_bytes());
+        record.to_vec()
+    };
+    let mut out = b"before".to_vec();
+    exchange.seal_into(b"hello", &mut out).unwrap();
+    assert_eq!(peer.receive(&record(&out)).data.unwrap().as_slice(), b"hello");
+    let mut out = b"before".to_vec();
+    peer.exchange.as_mut().unwrap().seal_into(b"welcome", &mut out).unwrap();
+    let reply = hands.play(exchange.receive(&record(&out), moment()));
+    assert_eq!(reply.data.unwrap().as_slice(), b"welcome");
+}
+
+/// Whichever side closes first, the server's exchange is over when both have.
+#[test]
+fn a_server_goes_on_until_both_sides_have_closed() {
+    for server_first in [false, true] {
+        let world = World::new();
+        let mut hands = Hands::new(&world);
+        hands.register(&world);
+        let (mut exchange, mut peer) = hands.open(&world);
+        if server_first {
+            peer.close();
+        }
+        let said = peer.receive(&exchange.close().unwrap().remove(0));
+        assert!(said.closed);
+        assert_eq!(peer.exchange.is_none(), server_first);
+    }
+}
+
+#[test]
+fn a_key_that_is_replaced_goes_when_the_new_one_is_active() {
+    let world = World::new();
+    let mut hands = Hands::new(&world);
+    let earlier = hands.register(&world);
+    hands.user = "Bob".into();
+    let options = RegisterOptions { replaces: Some(earlier.key_id), ..RegisterOptions::default() };
+    let turn = TokenExchange::register(world.name(), options, moment());
+    let news = hands.talk(turn, &mut world.connection()).0;
+    let News::Registered(new) = news else { panic!("{news:?}") };
+    let kept: Vec<_> = hands.token.registrations().unwrap().iter().map(|one| one.key_id).collect();
+    assert_eq!(kept, [new.key_id]);
+}
+
+#[test]
+fn what_is_shown_of_choices_and_turns() {
+    assert_eq!(format!("{:?}", RegisterOptions::default()), "[XWing, X25519, Ignore]");
+    let shown = format!("{:?}", Options::default());
+    assert!(shown.starts_with("[XWing, X25519, ") && !shown.contains("0x"), "{shown}");
+    let world = World::new();
+    let mut hands = Hands::new(&world);
+    hands.register(&world);
+    let (exchange, mut peer) = hands.open(&world);
+    peer.push("a document of the user's", 7);
+    let turn = match exchange.receive(&peer.pop(), moment()) {
+        TokenTurn::Device(need) => need.ask_all(&mut hands.token),
+        turn => turn,
+    };
+    let TokenTurn::Client(need) = turn else { panic!("a configuration is to be put in force") };
+    assert_eq!(format!("{need:?}"), "ClientTurn(..)");
+}
+
+/// Who goes from an error to its cause finds that of the token's own.
+#[test]
+fn an_error_that_keeps_its_state_keeps_its_cause() {
+    let error = TokenError::Failed(halfkey::Cause::new("the reader is gone")).into();
+    let error = halfkey::registration::Recoverable { state: (), error };
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(
+        (error.to_string(), source.to_string()),
+        ("the token failed".into(), "the reader is gone".into())
+    );
+}

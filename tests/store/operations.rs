@@ -80,6 +80,7 @@ macro_rules! contract {
                 an_expired_code_keeps_no_name;
             registrations: each_state_allows_what_it_allows an_end_is_for_good a_session_is_told_how_it_stands
                 an_expiry_is_set a_name_is_freed a_forgotten_one_is_a_stranger an_application_is_dismissed a_ticket_is_good_once
+                a_ticket_takes_nothing_from_others
                 what_is_not_there_is_not_found;
             renaming: a_name_is_changed a_new_name_must_be_free renewals_of_the_old_name_are_gone
                 a_renewal_that_comes_late_is_lost a_freed_name_is_not_held_but_the_new_one_is

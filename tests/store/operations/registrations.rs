@@ -240,3 +240,20 @@ pub fn a_ticket_is_good_once<S: Run>(make: Make<'_, S>) {
         assert_eq!(desk.confirm(3), Confirmed::Active, "another's ticket is untouched");
     }
 }
+
+/// What came with the same ticket is lost, under whatever name, and nothing else: no code of another is used up.
+pub fn a_ticket_takes_nothing_from_others<S: Run>(make: Make<'_, S>) {
+    let desk = Desk::with(make, UniqueNames::Proven);
+    desk.waits(8, "ann", None);
+    desk.waits(9, "ann", None);
+    let code = desk.issue("ann", None);
+    for (n, text, ticket) in [(1, "ann", 8), (2, "ben", 8), (3, "cat", 9)] {
+        desk.pending(&grant(n, text).ticket(ticket));
+    }
+    assert_eq!(desk.confirm(1), Confirmed::Active);
+    assert_eq!(desk.state(2), Some(RegistrationState::Lost), "the same ticket");
+    assert_eq!(desk.state(3), Some(RegistrationState::Pending), "another's ticket");
+    assert!(!desk.waiting(8) && desk.waiting(9));
+    let known = desk.applicant("ann", Some(ProofId::Activation)).activation;
+    assert_eq!(known.map(|known| known.id), Some(code), "the code is another's");
+}
