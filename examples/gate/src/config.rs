@@ -57,17 +57,14 @@ pub struct Store {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
-    /// Applicants that are granted access at once; others wait for the operator.
+    /// Applicants that are granted access; others are refused.
     #[serde(default)]
     pub grant: Granted,
     /// Where the entitlements of a new user begin.
     pub access_path: AccessPath,
-    /// Seconds after which one who waits may ask again.
-    #[serde(default = "default::retry_after")]
-    pub retry_after: u32,
 }
 
-/// Applicants that are granted access at once.
+/// Applicants that are granted access.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Granted {
@@ -197,9 +194,6 @@ pub enum ConfigError {
 mod default {
     pub(super) const fn pool() -> usize {
         8
-    }
-    pub(super) const fn retry_after() -> u32 {
-        60
     }
     pub(super) const fn connect() -> u64 {
         5

@@ -131,7 +131,8 @@ impl Gate {
         if let Some(error) = files.expired(UnixTime::now()) {
             tracing::warn!(error = halfkey_common::sentence(&error), "nobody can register");
         }
-        let options = config.server.clone();
+        let mut options = config.server.clone();
+        options.open_registration &= config.registration.grant == Granted::Everybody;
         let settings = files.configured(options)?;
         let server = Arc::new(files.server(&settings, SystemRandom)?);
         let door = Arc::new(Door::new(&config.limits));
@@ -275,21 +276,20 @@ fn limits(config: &Config) -> Limits {
     limits
 }
 
-/// The operator's answer to whoever asks to be registered.
+/// The operator's answer to whoever asks to be registered. Who has no code is refused before, unless everybody is
+/// granted access.
 fn approval(
     registration: &Registration,
     policy: Policy,
 ) -> impl Fn(&EnrolmentRequest) -> Decision + Send + Sync + 'static {
-    let Registration { grant, access_path, retry_after } = registration.clone();
+    let Registration { grant, access_path } = registration.clone();
     move |request| {
-        let granted = |access_path| Decision::Grant(Grant { user_id: None, access_path, policy });
-        match (&request.proof, grant) {
-            (EnrolmentProof::Renewal(earlier), _) => granted(earlier.access_path.clone()),
-            (EnrolmentProof::Activation, Granted::Code | Granted::Everybody)
-            | (EnrolmentProof::None, Granted::Everybody) => granted(access_path.clone()),
-            (EnrolmentProof::None, Granted::Code) => Decision::Wait { retry_after },
-            _ => Decision::Refuse(RejectionCode::Declined),
-        }
+        let access_path = match (&request.proof, grant) {
+            (EnrolmentProof::Renewal(earlier), _) => earlier.access_path.clone(),
+            (_, Granted::Code | Granted::Everybody) => access_path.clone(),
+            (_, Granted::Nobody) => return Decision::Refuse(RejectionCode::Declined),
+        };
+        Decision::Grant(Grant { user_id: None, access_path, policy })
     }
 }
 

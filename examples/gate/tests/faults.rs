@@ -3,6 +3,7 @@
 
 mod world;
 
+use halfkey::registration::RejectionCode;
 use halfkey::store::operation::{Resume, Revoke, Suspend};
 use halfkey::tokio::ConnectError;
 use halfkey_gate::Upstream;
@@ -78,6 +79,15 @@ async fn nobody_reaches_what_the_store_does_not_say() {
     let _ = timeout(SOON, stranger.read_to_end(&mut Vec::new())).await.unwrap();
     assert_eq!(agent.exchange("wiki", "still").await, "wiki:still");
     drop(control);
+    world.gate.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_code_is_told_so() {
+    let world = World::with(&[]).await;
+    assert_eq!(world.strangers("mallory").await, RejectionCode::ProofNeeded);
+    // Who has one is registered all the same.
+    world.agent("alice").await;
     world.gate.stop().await;
 }
 

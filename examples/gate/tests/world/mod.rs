@@ -5,8 +5,8 @@ use halfkey::configuration::UserInformation;
 use halfkey::configuration::token::{Applying, Instruction};
 use halfkey::port::entitlement_store::Document;
 use halfkey::record::TokenRegistration;
-use halfkey::registration::ActivationCode;
 use halfkey::registration::token::Credential;
+use halfkey::registration::{ActivationCode, RejectionCode};
 use halfkey::software::{PinSettings, SoftwareToken};
 use halfkey::store::operation::{Entitle, IssueCode};
 use halfkey::store::{EntitlementCondition, Operation, StorageKeys, Subject};
@@ -122,15 +122,32 @@ impl World {
         self.run(&entitle);
     }
 
+    fn token(&self) -> SoftwareToken {
+        let pin = "2468".into();
+        let (random, settings) = (Box::new(SystemRandom), PinSettings::for_tests());
+        let (mut token, _) = SoftwareToken::new(self.anchors.clone(), &pin, settings, random).unwrap();
+        token.unlock(&pin).unwrap();
+        token
+    }
+
+    /// What somebody without a code is told.
+    pub(crate) async fn strangers(&self, name: &str) -> RejectionCode {
+        let name = name.to_owned();
+        let fill = move |_, blank: Template| async move {
+            Ok::<_, FillError>((blank.fill([("name", name.as_str().into())])?, Credential::None))
+        };
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let outcome = Connector::builder(self.token()).build().register(stream, &self.name, fill).await;
+        let RegistrationOutcome::Refused(rejection) = outcome.unwrap() else { panic!("not refused") };
+        rejection.code
+    }
+
     /// An agent that has registered by a code.
     pub(crate) async fn agent(&self, name: &str) -> Agent {
         let (user, code) = (UserName::normalise(name).unwrap(), ActivationCode::generate(&mut SystemRandom));
         let secret = code.secret(&self.name, &user);
         self.run(&IssueCode { name: user.clone(), secret, expires: None });
-        let pin = "2468".into();
-        let (random, settings) = (Box::new(SystemRandom), PinSettings::for_tests());
-        let (mut token, _) = SoftwareToken::new(self.anchors.clone(), &pin, settings, random).unwrap();
-        token.unlock(&pin).unwrap();
+        let token = self.token();
         let lists = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&lists);
         let connector = Connector::builder(token).on_configuration(move |_, instruction| {
