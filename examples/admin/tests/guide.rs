@@ -11,14 +11,15 @@
 
 #[path = "../../../tests/support/sections.rs"]
 mod sections;
+#[path = "../../../tests/support/shell.rs"]
+mod shell;
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fs};
 
 /// Longest time that a section may take: one waits for a minute, and a machine may be busy.
@@ -67,33 +68,9 @@ fn run(title: &str, needed: &[&str]) {
     let script = [sections::script("", "sh"), "set -x\n".into(), sections::script(title, "sh")].concat();
     let script = script.replace("127.0.0.1:4400", &format!("127.0.0.1:{port}"));
     let admin = Path::new(env!("CARGO_BIN_EXE_admin")).parent().unwrap();
-    let system = env::var_os("PATH").unwrap();
-    let path = [admin.to_owned(), examples().to_owned()].into_iter().chain(env::split_paths(&system));
-    let log = fs::File::create(scratch.join("log")).unwrap();
-    let mut shell = Command::new("sh")
-        .args(["-c", &script])
-        .env("PATH", env::join_paths(path).unwrap())
-        .current_dir(&scratch)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .process_group(0)
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    let ended = loop {
-        match shell.try_wait().unwrap() {
-            Some(status) => break Some(status),
-            None if begun.elapsed() > PATIENCE => break None,
-            None => std::thread::sleep(Duration::from_millis(50)),
-        }
-    };
-    // A server that it has started is of its group, and does not outlive it.
-    let group = format!("kill -9 -{} 2>/dev/null", shell.id());
-    let _ = Command::new("sh").args(["-c", &group]).status();
-    let _ = shell.wait();
-    let said = fs::read_to_string(scratch.join("log")).unwrap();
-    assert!(ended.is_some_and(|status| status.success()), "{title}: {ended:?}\n{said}");
+    let mut sh = Command::new("sh");
+    sh.env("PATH", shell::path(&[admin, examples()])).current_dir(&scratch);
+    shell::run(&mut sh, &script, &scratch.join("log"), PATIENCE);
     fs::remove_dir_all(&scratch).unwrap();
 }
 

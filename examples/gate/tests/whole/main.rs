@@ -9,6 +9,8 @@
 mod sections;
 #[path = "../../../../tests/postgres/server.rs"]
 mod server;
+#[path = "../../../../tests/support/shell.rs"]
+mod shell;
 mod site;
 
 mod readme;

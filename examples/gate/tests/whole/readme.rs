@@ -1,12 +1,10 @@
 //! The commands of README.md and GUIDE.md, as they stand there.
 
-use crate::sections;
 use crate::site::{LONG, binary, port, scratch, skipped};
+use crate::{sections, shell};
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::Command;
 
 const README: &str = include_str!("../../../../README.md");
 
@@ -55,7 +53,7 @@ fn the_commands_of_run_it_are_run() {
         }
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let said = shell(&script, &dir, &root);
+    let said = run(&script, &dir, &root);
     assert!(said.contains("<a href=\"gate/\">gate/</a>"), "the web server's page is not there:\n{said}");
     fs::remove_dir_all(&dir).unwrap();
 }
@@ -73,36 +71,12 @@ fn is_whole() -> bool {
 }
 
 /// Runs a script with the programs in its path, and gives what it said. Whatever it has started ends with it.
-fn shell(script: &str, home: &Path, directory: &Path) -> String {
+fn run(script: &str, home: &Path, directory: &Path) -> String {
     let found = ["halfkey-gate", "admin", "halfkey"].map(binary);
-    let system = std::env::var_os("PATH").unwrap();
-    let path = [found[0].parent().unwrap().to_owned()].into_iter().chain(std::env::split_paths(&system));
-    let log = fs::File::create(home.join("log")).unwrap();
-    let mut shell = Command::new("sh")
-        .args(["-c", script])
-        .env_clear()
-        .env("PATH", std::env::join_paths(path).unwrap())
-        .env("HOME", home)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .process_group(0)
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    let ended = loop {
-        match shell.try_wait().unwrap() {
-            Some(status) => break Some(status),
-            None if begun.elapsed() > LONG * 2 => break None,
-            None => std::thread::sleep(std::time::Duration::from_millis(50)),
-        }
-    };
-    let _ = Command::new("sh").args(["-c", &format!("kill -9 -{} 2>/dev/null", shell.id())]).status();
-    let _ = shell.wait();
-    let said = fs::read_to_string(home.join("log")).unwrap();
-    assert!(ended.is_some_and(|status| status.success()), "{ended:?}\n{said}");
-    said
+    let path = shell::path(&[found[0].parent().unwrap()]);
+    let mut sh = Command::new("sh");
+    sh.env_clear().env("PATH", path).env("HOME", home).current_dir(directory);
+    shell::run(&mut sh, script, &home.join("log"), LONG * 2)
 }
 
 #[test]
@@ -116,7 +90,7 @@ fn the_commands_of_the_guide_are_run() {
         sections::script("## 8.", "sh gate").replace("127.0.0.1:4480", &format!("127.0.0.1:{operator}"));
     let (init, rest) = script.split_once("--name localhost\n").unwrap();
     let edits = format!("sed -i -e s/:4400/:{listen}/ -e s/:4480/:{operator}/ gate/gate.toml");
-    let said = shell(&format!("set -x\n{init}--name localhost\n{edits}\n{rest}"), &dir, &dir);
+    let said = run(&format!("set -x\n{init}--name localhost\n{edits}\n{rest}"), &dir, &dir);
     assert!(said.contains("halfkey_gate_certificate_days_left 729"), "{said}");
     fs::remove_dir_all(&dir).unwrap();
 }
