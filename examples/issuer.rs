@@ -13,15 +13,13 @@
 
 mod tcp;
 
-use halfkey::certificate::{
-    Certificate, CertificateRequest, Chain, IssuerName, TrustAnchor, TrustAnchors, Validity,
-};
+use halfkey::certificate::{CertificateRequest, Chain, IssuerName, TrustAnchor, TrustAnchors, Validity};
+use halfkey::issuer_files::IssuerFiles;
 use halfkey::key::IssuerKey;
-use halfkey::memory::Authority;
 use halfkey::port::CertificateAuthority;
 use halfkey::{ServerName, SystemRandom, UnixTime};
-use std::path::{Path, PathBuf};
-use tcp::{Arguments, Outcome, hold, read_or_make, read_or_make_text, replace, run, say};
+use std::path::Path;
+use tcp::{Arguments, Outcome, replace, run, say};
 
 const USAGE: &str = "\
 usage: issuer --dir DIR init [--name 'Example Issuer']
@@ -43,82 +41,53 @@ fn main() -> std::process::ExitCode {
             return anchor(&arguments, certificate, Path::new(file));
         }
         let dir = Path::new(arguments.value("--dir").ok_or(USAGE)?);
-        let _held = hold(dir)?;
         if let ["init"] = words.as_slice() {
-            return Desk::make(dir, arguments.value("--name").unwrap_or("Example Issuer"));
+            return init(dir, arguments.value("--name").unwrap_or("Example Issuer"));
         }
         let days: u64 = arguments.value("--days").unwrap_or("365").parse()?;
         let validity = Validity::lasting(UnixTime::now(), days.saturating_mul(86_400))?;
-        let mut desk = Desk::open(dir)?;
         match words.as_slice() {
-            ["certify", request, chain] => desk.certify(request, Path::new(chain), validity),
-            ["cross", anchor, file] => desk.cross(anchor, Path::new(file), validity),
+            ["certify", request, chain] => {
+                certify(IssuerFiles::open(dir)?, request, Path::new(chain), validity)
+            }
+            ["cross", anchor, file] => cross(IssuerFiles::open(dir)?, anchor, Path::new(file), validity),
             _ => Err(USAGE.into()),
         }
     })
 }
 
-/// The issuer and its register of issued certificates.
-struct Desk {
-    authority: Authority,
-    register: PathBuf,
+/// Makes the issuer's files, unless they are there.
+fn init(dir: &Path, name: &str) -> Outcome {
+    let (random, name) = (&mut SystemRandom, IssuerName::common_name(name)?);
+    let issuer = if dir.join("key.pem").exists() {
+        IssuerFiles::open(dir)?
+    } else {
+        let (key, ten_years) = (IssuerKey::generate_ed25519(random)?, 10 * 365 * 86_400);
+        IssuerFiles::create(dir, name, key, Validity::lasting(UnixTime::now(), ten_years)?, random)?
+    };
+    let name = issuer.trust_anchor()?.name().clone();
+    say(format_args!("{} is the issuer {name}; its anchor.pem is for tokens", dir.display()));
+    Ok(())
 }
 
-impl Desk {
-    /// Makes the issuer's files. Those that are there are kept, so it does not matter where an earlier run was cut
-    /// short.
-    fn make(dir: &Path, name: &str) -> Outcome {
-        let random = &mut SystemRandom;
-        read_or_make_text(&dir.join("key.pem"), || Ok(IssuerKey::generate_ed25519(random)?.to_pkcs8_pem()?))?;
-        let key = IssuerKey::from_pkcs8_pem(&text(&dir.join("key.pem"))?)?;
-        let authority = Authority::root(IssuerName::common_name(name)?, key)?;
-        // Tokens need no root certificate. It holds the issuer's name, and `openssl verify -CAfile` wants it.
-        read_or_make_text(&dir.join("root.pem"), || {
-            let validity = Validity::lasting(UnixTime::now(), 10 * 365 * 86_400)?;
-            Ok(authority.root_certificate(validity, random)?.to_pem()?)
-        })?;
-        read_or_make(&dir.join("register.der"), || Ok(authority.state()?))?;
-        let anchor = Self::open(dir)?.authority.trust_anchor()?;
-        read_or_make_text(&dir.join("anchor.pem"), || Ok(anchor.to_pem()?))?;
-        say(format_args!("{} is the issuer {}; its anchor.pem is for tokens", dir.display(), anchor.name()));
-        Ok(())
-    }
+/// Answers a server's request. Whether it is that server's is for the operator to know.
+fn certify(mut issuer: IssuerFiles, request: &str, chain: &Path, validity: Validity) -> Outcome {
+    let request = CertificateRequest::from_pem(&text(Path::new(request))?)?;
+    let issued = issuer.issue(&request, validity, &mut SystemRandom)?;
+    put(chain, issued.to_pem()?.as_bytes())?;
+    let (name, serial, until) = (request.name(), issued.leaf().serial(), validity.not_after());
+    say(format_args!("{}: {name}, serial {serial}, until {until}", chain.display()));
+    Ok(())
+}
 
-    fn open(dir: &Path) -> Outcome<Self> {
-        let root = Certificate::from_pem(&text(&dir.join("root.pem"))?)?;
-        let name = TrustAnchor::from_certificate(&root)?.name().clone();
-        let authority = Authority::root(name, IssuerKey::from_pkcs8_pem(&text(&dir.join("key.pem"))?)?)?;
-        let register = dir.join("register.der");
-        let issued = std::fs::read(&register).map_err(|error| format!("{}: {error}", register.display()))?;
-        Ok(Self { authority: authority.with_state(&issued)?, register })
-    }
-
-    /// Answers a server's request. Whether it is that server's is for the operator to know.
-    fn certify(&mut self, request: &str, chain: &Path, validity: Validity) -> Outcome {
-        let request = CertificateRequest::from_pem(&text(Path::new(request))?)?;
-        let issued = self.authority.issue(&request, validity, &mut SystemRandom)?;
-        self.hand_out(chain, &issued.to_pem()?)?;
-        let (name, serial, until) = (request.name(), issued.leaf().serial(), validity.not_after());
-        say(format_args!("{}: {name}, serial {serial}, until {until}", chain.display()));
-        Ok(())
-    }
-
-    /// Certifies the key of a successor, for servers that it certifies to send along.
-    fn cross(&mut self, anchor: &str, file: &Path, validity: Validity) -> Outcome {
-        let anchors = TrustAnchors::from_pem(&text(Path::new(anchor))?)?;
-        let [next] = anchors.as_slice() else { return Err("one anchor is wanted".into()) };
-        let random = &mut SystemRandom;
-        let certified = self.authority.certify_authority(next.name(), next.key(), 0, validity, random)?;
-        self.hand_out(file, &certified.to_pem()?)?;
-        say(format_args!("{}: {}, certified by {}", file.display(), next.name(), self.authority.name()));
-        Ok(())
-    }
-
-    /// Writes a certificate, after the register that has it.
-    fn hand_out(&self, file: &Path, pem: &str) -> Outcome {
-        put(&self.register, &self.authority.state()?)?;
-        put(file, pem.as_bytes())
-    }
+/// Certifies the key of a successor, for servers that it certifies to send along.
+fn cross(mut issuer: IssuerFiles, anchor: &str, file: &Path, validity: Validity) -> Outcome {
+    let anchors = TrustAnchors::from_pem(&text(Path::new(anchor))?)?;
+    let [next] = anchors.as_slice() else { return Err("one anchor is wanted".into()) };
+    let certified = issuer.certify_authority(next.name(), next.key(), 0, validity, &mut SystemRandom)?;
+    put(file, certified.to_pem()?.as_bytes())?;
+    say(format_args!("{}: {}, certified by {}", file.display(), next.name(), issuer.authority().name()));
+    Ok(())
 }
 
 /// Writes the anchor of another authority.
