@@ -154,7 +154,10 @@ impl Command {
             }
             Self::Readmit(issue) => {
                 let expires = issue.until.time()?;
-                issue.readmit(store, gate, expires, out)
+                // Frees the name as well.
+                issue.make_with(store, gate, expires, out, |name, secret| {
+                    store.run(&Readmit { name, secret, expires }, UnixTime::now())
+                })
             }
             Self::Withdraw { name } => {
                 store.run(&WithdrawCode(name.clone()), UnixTime::now())?;
@@ -193,19 +196,6 @@ impl Issue {
     ) -> Result<(), Failure> {
         self.make_with(store, gate, expires, out, |name, secret| {
             store.run(&IssueCode { name, secret, expires }, UnixTime::now())
-        })
-    }
-
-    /// Frees the name as well.
-    fn readmit(
-        self,
-        store: &Store,
-        gate: Option<&Gate>,
-        expires: Option<UnixTime>,
-        out: &mut Output,
-    ) -> Result<(), Failure> {
-        self.make_with(store, gate, expires, out, |name, secret| {
-            store.run(&Readmit { name, secret, expires }, UnixTime::now())
         })
     }
 
