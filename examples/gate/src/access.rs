@@ -1,4 +1,4 @@
-//! Who may reach what, and who is there: entitlements of the application `services`, and the sessions under them.
+//! Entitlements of the application `services`, and the open sessions that depend on them.
 
 use crate::store::Kept;
 use halfkey::configuration::server::Principal;
@@ -10,6 +10,7 @@ use halfkey::tokio::ServerHandle;
 use halfkey::{ApplicationName, KeyId, UnixTime, UserName};
 use halfkey_service::{APPLICATION, Opening, Services};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 /// For how long a session may take a configuration that is sent unasked.
 const PUSH: Duration = Duration::from_secs(30);
 
-/// Who may reach what, and who is there.
+/// Entitlements of the application `services`, and the open sessions that depend on them.
 pub(crate) struct Access<K> {
     store: K,
     application: ApplicationName,
@@ -30,7 +31,7 @@ pub(crate) struct Access<K> {
 /// Where a user is and on what: the location and the system.
 type Place = (Option<String>, Option<String>);
 
-/// What a user is entitled to at one place.
+/// Entitlement of a user at one place.
 #[derive(Debug, Default)]
 pub(crate) struct Entitled {
     /// The user's name.
@@ -73,7 +74,7 @@ impl<K: Kept> Access<K> {
         })
     }
 
-    /// What a user is entitled to, as the store has it or had it at the last look at its log: enough to let somebody in.
+    /// Returns what a user is entitled to, now or at the last look at the store's log: enough to let a user in.
     ///
     /// # Errors
     /// The store's.
@@ -89,7 +90,7 @@ impl<K: Kept> Access<K> {
         }
     }
 
-    /// What a user is entitled to, as the store has it.
+    /// Asks the store what a user is entitled to.
     ///
     /// # Errors
     /// The store's.
@@ -181,11 +182,15 @@ impl<K: Kept> Access<K> {
         // Where the agent is now, it says in its control session.
         let now = lives.iter().rev().find(|live| live.opening.service.is_none());
         let now = now.map(|control| control.opening.clone());
+        // Asked at this moment, and once for each place: an answer of before may have come too late to be forgotten.
+        let mut asked = HashMap::<Place, Arc<Entitled>>::new();
         for live in lives {
-            let place = now.as_ref().unwrap_or(&live.opening);
-            let entitled = match live.opening.service {
-                Some(_) => self.entitled(&live.principal, place).await?,
-                None => self.entitled_now(&live.principal, place).await?,
+            let opening = now.as_ref().unwrap_or(&live.opening);
+            let entitled = match asked.entry(place_of(opening)) {
+                Entry::Occupied(entry) => Arc::clone(entry.get()),
+                Entry::Vacant(entry) => {
+                    Arc::clone(entry.insert(self.entitled_now(&live.principal, opening).await?))
+                }
             };
             match &live.opening.service {
                 Some(service) if entitled.services.find(service).is_none() => {
@@ -228,26 +233,24 @@ impl<K: Kept> Access<K> {
 }
 
 impl<K: Kept> Present<K> {
-    /// Takes note of where the agent is now, and of the list that it will ask for.
+    /// Notes the serial of the list that the agent will now ask for by itself.
     ///
     /// # Errors
     /// The store's.
-    pub(crate) async fn moved(
-        &self,
-        who: &Principal,
-        opening: Opening,
-        first: bool,
-    ) -> Result<(), OperatorError> {
-        let entitled = self.access.entitled_now(who, &opening).await?;
+    pub(crate) async fn begun(&self, who: &Principal, opening: &Opening) -> Result<(), OperatorError> {
+        let entitled = self.access.entitled_now(who, opening).await?;
         let serial = entitled.entitlement.as_ref().map(|entitlement| entitlement.serial);
-        self.access.note(&self.key_id, self.id, |live| {
-            live.opening = opening;
-            // The first list it asks for by itself.
-            if first {
-                live.sent = serial;
-            }
-        });
-        if first { Ok(()) } else { self.access.judge(&self.key_id).await }
+        self.access.note(&self.key_id, self.id, |live| live.sent = serial);
+        Ok(())
+    }
+
+    /// Notes where the agent is now, and judges its sessions by that.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn moved(&self, opening: Opening) -> Result<(), OperatorError> {
+        self.access.note(&self.key_id, self.id, |live| live.opening = opening);
+        self.access.judge(&self.key_id).await
     }
 }
 
@@ -264,7 +267,11 @@ impl<K: Kept> Drop for Present<K> {
 }
 
 fn key_of(who: &Principal, opening: &Opening) -> (KeyId, Place) {
-    (who.key_id, (opening.location.clone(), opening.system.clone()))
+    (who.key_id, place_of(opening))
+}
+
+fn place_of(opening: &Opening) -> Place {
+    (opening.location.clone(), opening.system.clone())
 }
 
 /// Locks what no panic leaves in disorder.

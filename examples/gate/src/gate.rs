@@ -78,7 +78,7 @@ pub struct Gate {
     running: tokio::task::JoinHandle<()>,
 }
 
-/// What a running gate is to do.
+/// Task of a running gate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Wanted {
     Serve,
@@ -249,7 +249,7 @@ impl<R: Fn() -> Result<Config, ConfigError> + Send + 'static> Running<R> {
 
     fn reload(&self) {
         match self.reloaded() {
-            Ok(()) => tracing::info!("reloaded: certificates, services, rates"),
+            Ok(()) => tracing::info!("reloaded: certificates, services, limits"),
             Err(error) => tracing::error!(error = halfkey_common::sentence(&error), "not reloaded"),
         }
     }

@@ -4,6 +4,7 @@ use crate::config::Limits;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use halfkey::driver::Observer;
 use halfkey::exchange::{RequestKind, ServerEvent};
+use halfkey::store::OperatorError;
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -118,4 +119,10 @@ impl Observer for Door {
 fn failed(peer: &str, what: &'static str, error: &(dyn std::error::Error + 'static)) {
     metrics::counter!("halfkey_gate_failures_total", "of" => what).increment(1);
     tracing::info!(peer, what, error = halfkey_common::sentence(error), "failed");
+}
+
+/// Takes note of a store that did not answer, and of what it was asked for.
+pub(crate) fn store_failed(error: &OperatorError, wanted: &'static str) {
+    metrics::counter!("halfkey_gate_store_errors_total").increment(1);
+    tracing::error!(wanted, error = halfkey_common::sentence(error), "the store");
 }

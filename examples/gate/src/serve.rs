@@ -3,6 +3,7 @@
 use crate::access::{Access, Entitled};
 use crate::config::Service;
 use crate::http::{self, Identity};
+use crate::observe::store_failed;
 use crate::store::Kept;
 use crate::upstream::{self, Ends};
 use halfkey::configuration::server::Principal;
@@ -18,7 +19,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// What serves connections. A clone is the same.
+/// Server of connections. A clone is the same one.
 #[derive(Clone)]
 pub(crate) struct Serving<K> {
     pub(crate) acceptor: Acceptor,
@@ -69,14 +70,14 @@ impl<K: Kept> Serving<K> {
     async fn control(&self, mut session: Session, opening: Opening) -> Result<(), ServeError> {
         let who = session.principal().clone();
         let present = self.access.enter(who.clone(), opening.clone(), session.handle());
-        present.moved(&who, opening, true).await?;
+        present.begun(&who, &opening).await?;
         Answer::Open.write(&mut session).await?;
         session.flush().await?;
         while let Some(opening) = Opening::read(&mut session).await? {
             if opening.service.is_some() {
                 break;
             }
-            present.moved(&who, opening, false).await?;
+            present.moved(opening).await?;
         }
         Ok(session.shutdown().await?)
     }
@@ -136,8 +137,7 @@ impl<K: Kept> Serving<K> {
         name: &ServiceName,
     ) -> Result<(Service, Arc<Entitled>), Answer> {
         let failed = |error: OperatorError| {
-            metrics::counter!("halfkey_gate_store_errors_total").increment(1);
-            tracing::error!(error = halfkey_common::sentence(&error), "the store");
+            store_failed(&error, "a user's services");
             Answer::Busy
         };
         let mut entitled = self.access.entitled(who, opening).await.map_err(failed)?;

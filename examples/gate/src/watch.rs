@@ -2,6 +2,7 @@
 //! that are open.
 
 use crate::access::Access;
+use crate::observe::store_failed;
 use crate::store::Kept;
 use halfkey::store::operation::{EventFilter, ListEvents, Purge, PurgeEvents};
 use halfkey::store::{AuditEvent, AuditEventKind, OperatorError};
@@ -50,10 +51,12 @@ pub(crate) struct Watch<K: Kept> {
     acceptor: Acceptor,
     /// Entries that have been applied, of the last minutes.
     seen: HashSet<EventId>,
+    /// True where somebody may be entitled to something else and not everybody has been judged since.
+    changed: bool,
     judged: Instant,
 }
 
-/// What the log says.
+/// News in the log.
 #[derive(Default)]
 struct News {
     ended: HashSet<KeyId>,
@@ -62,7 +65,7 @@ struct News {
 
 impl<K: Kept> Watch<K> {
     pub(crate) fn new(access: Arc<Access<K>>, store: K, acceptor: Acceptor) -> Self {
-        Self { access, store, acceptor, seen: HashSet::new(), judged: Instant::now() }
+        Self { access, store, acceptor, seen: HashSet::new(), changed: false, judged: Instant::now() }
     }
 
     /// Looks every second, for ever.
@@ -73,21 +76,17 @@ impl<K: Kept> Watch<K> {
         let mut begun = false;
         loop {
             ticks.tick().await;
-            match self.look().await {
-                Ok(news) if begun => {
-                    if let Err(error) = self.apply(news).await {
-                        self.failed(&error);
-                    }
-                }
-                Ok(_) => begun = true,
-                Err(error) => self.failed(&error),
+            let looked = self.look().await;
+            // Also where the log cannot be read: what the store said before may be true no more.
+            self.access.forget();
+            let applied = match looked {
+                Ok(news) if begun => self.apply(news).await,
+                looked => looked.map(|_| begun = true),
+            };
+            if let Err(error) = applied {
+                store_failed(&error, "changes in the store");
             }
         }
-    }
-
-    fn failed(&self, error: &OperatorError) {
-        metrics::counter!("halfkey_gate_store_errors_total").increment(1);
-        tracing::error!(error = halfkey_common::sentence(error), "the store's log cannot be read");
     }
 
     /// Reads what is new in the log.
@@ -135,6 +134,7 @@ impl<K: Kept> Watch<K> {
         }
     }
 
+    /// Applies what is new. Where the store does not answer for a user, everybody is judged again at the next look.
     async fn apply(&mut self, news: News) -> Result<(), OperatorError> {
         for key_id in &news.ended {
             let ended = self.acceptor.end_sessions(key_id);
@@ -144,12 +144,12 @@ impl<K: Kept> Watch<K> {
                     .increment(u64::try_from(ended).unwrap_or(u64::MAX));
             }
         }
-        self.access.forget();
-        if news.entitled || self.judged.elapsed() > ALL {
-            self.judged = Instant::now();
+        self.changed |= news.entitled;
+        if self.changed || self.judged.elapsed() > ALL {
             for key_id in self.access.keys() {
                 self.access.judge(&key_id).await?;
             }
+            (self.changed, self.judged) = (false, Instant::now());
         }
         Ok(())
     }
@@ -162,8 +162,7 @@ pub(crate) async fn purge<K: Kept>(store: K, events_days: u32) {
     loop {
         ticks.tick().await;
         if let Err(error) = purge_once(&store, events_days).await {
-            metrics::counter!("halfkey_gate_store_errors_total").increment(1);
-            tracing::warn!(error = halfkey_common::sentence(&error), "expired rows were not removed");
+            store_failed(&error, "the removal of expired rows");
         }
     }
 }
