@@ -51,7 +51,7 @@ struct Issued {
     revoked: Option<UnixTime>,
 }
 
-/// What was issued and revoked, and the number of the last revocation list.
+/// Certificates issued and revoked, and the number of the last revocation list.
 #[derive(Clone, Default)]
 pub(crate) struct Register {
     issued: BTreeMap<SerialNumber, Issued>,

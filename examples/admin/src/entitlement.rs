@@ -84,7 +84,7 @@ pub(crate) struct Set {
     /// The file with the document's body.
     #[arg(long)]
     file: PathBuf,
-    /// What kind of document it is; for the application `services` of a gate it need not be said.
+    /// Media type of the document; for the application `services` of a gate it need not be given.
     #[arg(long)]
     media_type: Option<String>,
     /// How long it may be used after each delivery; without end where nothing is said.

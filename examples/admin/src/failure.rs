@@ -58,7 +58,7 @@ pub(crate) enum Failure {
     Exists {
         /// Where.
         place: String,
-        /// What is there.
+        /// Noun for the thing that is there.
         what: &'static str,
     },
     /// Some rows of a list are left out, each of which has been told.

@@ -33,7 +33,7 @@ enum Command {
         /// The issuer's name, as people read it.
         #[arg(long)]
         name: String,
-        /// What kind of key.
+        /// Kind of the key.
         #[arg(long, value_enum, default_value_t = Kind::Ed25519)]
         kind: Kind,
         /// How long the root certificate is valid, for other software; tokens do not look at it.

@@ -168,7 +168,7 @@ enum Command {
     Import(import::Command),
     /// Writes the completions for a shell to standard output.
     Completions {
-        /// Which shell.
+        /// Shell to complete for.
         shell: clap_complete::Shell,
     },
     /// Writes a page for `man` for each command into a directory.

@@ -19,7 +19,7 @@ pub(crate) fn answer(text: &str) -> Result<(String, String), &'static str> {
     Ok((field.into(), value.into()))
 }
 
-/// What is known of the answers.
+/// Answers known so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asker {
     /// By field.

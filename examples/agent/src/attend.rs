@@ -35,7 +35,7 @@ const ASK: u64 = 3600;
 /// Between two attempts at a renewal that is due.
 const RENEW_AGAIN: Duration = Duration::from_secs(600);
 
-/// What is told of a gate.
+/// Status of a gate.
 #[derive(Clone, Debug, Default)]
 struct Told {
     link: Link,

@@ -76,7 +76,7 @@ pub(crate) async fn status(
     Ok(report.write(out)?)
 }
 
-/// What is known where no agent runs: without the PIN no more than addresses.
+/// Status where no agent runs: without the PIN no more than addresses.
 async fn off(place: &Place, dialer: Dialer, pins: &Pins) -> Result<Report, Failure> {
     let mut gates = Vec::new();
     if pins.is_given() {

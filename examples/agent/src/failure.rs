@@ -140,7 +140,7 @@ impl Failure {
         )
     }
 
-    /// What an agent that runs has told.
+    /// Makes the error that the running agent reported.
     pub(crate) fn told(error: String, word: &str, exit: u8) -> Self {
         let word = WORDS.iter().find(|known| **known == word).copied().unwrap_or("refused");
         let exit = [Exit::Usage, Exit::Unavailable].into_iter().find(|known| *known as u8 == exit);

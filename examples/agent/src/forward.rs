@@ -42,7 +42,7 @@ impl CarryError {
     }
 }
 
-/// What an answer means.
+/// Returns the meaning of an answer.
 pub(crate) const fn said(answer: Answer) -> &'static str {
     match answer {
         Answer::Open => "open",

@@ -37,7 +37,7 @@ impl Place {
         self.data.join("pin")
     }
 
-    /// What is known of the gates.
+    /// State of the gates.
     pub(crate) fn state(&self) -> PathBuf {
         self.data.join("gates.json")
     }

@@ -29,7 +29,7 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
-    /// What is given comes before a file beside the token ([`Pins::keep`]).
+    /// A PIN that is given comes before a file beside the token ([`Pins::keep`]).
     pub(crate) fn new(program: Program, given: &Given, place: &Place) -> Self {
         let given = given.pin_fd.map(SecretSource::Descriptor).or_else(|| given.pin.clone());
         let kept = Some(place.pin()).filter(|path| path.exists()).map(SecretSource::File);

@@ -1,4 +1,4 @@
-//! What the program remembers of its gates beside the token: nothing of it is secret.
+//! State of the program's gates beside the token: nothing of it is secret.
 //!
 //! Only the process that has the token open writes it, and the token's lock sees to that.
 
@@ -17,13 +17,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The gates, by name.
 pub(crate) type Gates = BTreeMap<ServerName, Known>;
 
-/// What is known of one gate.
+/// State of one gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Known {
     /// Its address: a name or an IP address, and a port.
     pub(crate) address: String,
-    /// What the user filled in when registering, for renewals.
+    /// Values that the user filled in when registering, for renewals.
     #[serde(default)]
     pub(crate) answers: BTreeMap<String, String>,
     /// The key of the registration, and when it was made.

@@ -23,7 +23,7 @@ pub struct Config {
     pub server: ServerOptions,
     /// The store.
     pub store: Store,
-    /// Who is registered, and with what.
+    /// Rules for new registrations.
     pub registration: Registration,
     /// Limits on what peers may take.
     #[serde(default)]
@@ -53,7 +53,7 @@ pub struct Store {
     pub pool: usize,
 }
 
-/// Who is registered.
+/// Rules for new registrations.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
@@ -176,7 +176,7 @@ pub enum ConfigError {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// Problem, with its line and column.
         problem: String,
     },
     /// A value is of no use.
@@ -186,7 +186,7 @@ pub enum ConfigError {
         path: PathBuf,
         /// The setting.
         setting: String,
-        /// What it may be.
+        /// Values that the setting may have.
         wanted: &'static str,
     },
 }

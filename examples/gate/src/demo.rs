@@ -164,7 +164,7 @@ async fn answer(name: &'static str, stream: TcpStream) -> Outcome {
     Ok(stream.shutdown().await?)
 }
 
-/// What the agent of the demonstration has: a token, and the gate's address.
+/// Agent of the demonstration: a token, and the gate's address.
 struct Agent {
     connector: Connector<SoftwareToken>,
     address: SocketAddr,

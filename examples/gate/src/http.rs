@@ -14,12 +14,12 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 
-/// What the names of the gate's headers begin with.
+/// Prefix of the names of the gate's headers.
 const OURS: &str = "halfkey-";
 
 type Body = BoxBody<Bytes, hyper::Error>;
 
-/// Who is there, as headers.
+/// Identity of the user, as headers.
 pub(crate) struct Identity(Vec<(HeaderName, HeaderValue)>);
 
 impl Identity {

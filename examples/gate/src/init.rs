@@ -25,7 +25,7 @@ const GATE: u64 = 365 * 86_400;
 const CONFIG: &str = include_str!("../gate.toml");
 const SERVICES: &str = include_str!("../services.json");
 
-/// What a new gate is like.
+/// Name, address and directory of a new gate.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The directory, which is made.

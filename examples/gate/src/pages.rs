@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 /// Within which the store must answer for the gate to be ready.
 const READY: Duration = Duration::from_secs(3);
 
-/// What the pages show.
+/// Sources of the pages.
 pub(crate) struct State<K> {
     store: K,
     access: Arc<Access<K>>,
