@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// row was tampered with.
 const ROW_MAX: i32 = 1 << 20;
 
+/// Statements that a connection keeps prepared: those of sessions and registrations, and some of the operator's.
+const STATEMENTS: usize = 64;
+
 /// Makes a new empty file that only its owner can read. It is an error where there is a file.
 pub(super) fn new_file(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
@@ -84,6 +87,7 @@ fn guards(connection: &Connection) -> rusqlite::Result<()> {
         connection.set_db_config(setting, on)?;
     }
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, ROW_MAX).done()?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "cell_size_check", true)
 }
 
@@ -142,7 +146,7 @@ impl<'c> Transaction<'c> {
     /// Begins a transaction. One that writes has the database to itself from the beginning.
     pub(super) fn begin(connection: &'c mut Connection, writes: bool) -> Result<Self, StoreError> {
         let begin = if writes { "BEGIN IMMEDIATE" } else { "BEGIN" };
-        connection.execute_batch(begin).map_err(|error| trouble(&error))?;
+        run(connection, begin)?;
         Ok(Self { connection })
     }
 
@@ -155,8 +159,13 @@ impl<'c> Transaction<'c> {
     }
 
     pub(super) fn commit(self) -> Result<(), StoreError> {
-        self.connection.execute_batch("COMMIT").map_err(|error| trouble(&error))
+        run(self.connection, "COMMIT")
     }
+}
+
+fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    let prepared = connection.prepare_cached(sql);
+    prepared.and_then(|mut statement| statement.execute([])).map(drop).map_err(|error| trouble(&error))
 }
 
 impl Drop for Transaction<'_> {
@@ -201,8 +210,9 @@ impl Database for Lent<'_> {
     }
 
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, TxError> {
-        let changed = self.connection.execute(sql, params_from_iter(parameters.iter().map(Bound)));
-        match changed {
+        let prepared = self.connection.prepare_cached(sql);
+        let parameters = params_from_iter(parameters.iter().map(Bound));
+        match prepared.and_then(|mut statement| statement.execute(parameters)) {
             Ok(rows) => Ok(u64::try_from(rows).unwrap_or(u64::MAX)),
             Err(error) if is_taken(&error) => Err(TxError::Conflict),
             Err(error) => Err(TxError::Error(trouble(&error))),
@@ -217,7 +227,7 @@ fn is_taken(error: &Error) -> bool {
 }
 
 fn query(connection: &Connection, sql: &str, parameters: &[Value]) -> rusqlite::Result<Vec<Vec<Value>>> {
-    let mut statement = connection.prepare(sql)?;
+    let mut statement = connection.prepare_cached(sql)?;
     let columns = statement.column_count();
     let mut rows = statement.query(params_from_iter(parameters.iter().map(Bound)))?;
     let mut all = Vec::new();
