@@ -30,6 +30,8 @@ mod idle;
 mod life;
 #[path = "tokio/limits.rs"]
 mod limits;
+#[path = "tokio/off_executor.rs"]
+mod off_executor;
 #[cfg(all(unix, feature = "postgres"))]
 #[path = "tokio/postgres.rs"]
 mod postgres;

@@ -3,8 +3,8 @@
 use super::end::Boxed;
 use super::limits::Limits;
 use crate::exchange::{KeysTurn, OperatorTurn, ServerTurn, StoreTurn};
-use crate::port::question::{AsyncEntitlementStore, every_store_question};
-use crate::port::{AuthServer, EntitlementStore, StoreError};
+use crate::port::AuthServer;
+use crate::port::question::AsyncEntitlementStore;
 use crate::registration::server::{Decision, EnrolmentRequest};
 use crate::time::UnixTime;
 use core::fmt;
@@ -13,69 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-
-/// A blocking store for asynchronous programs: each question is answered on one of tokio's threads for
-/// blocking work, and is answered to its end even when nobody waits for the answer any more.
-///
-/// ```
-/// use halfkey::memory::Store;
-/// use halfkey::store::operation::Count;
-/// use halfkey::tokio::{Acceptor, OffExecutor};
-/// use halfkey::UnixTime;
-/// use std::sync::Arc;
-/// # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
-///
-/// # fn main() -> setting::Outcome {
-/// # let setting::Setting { settings, keys, .. } = setting::Setting::new()?;
-/// let store = Arc::new(Store::new()); // the operator's part of the program has it, too
-/// let acceptor = Acceptor::builder(settings, keys, OffExecutor::shared(store.clone())).build();
-/// println!("{:?}", store.run(&Count, UnixTime::now())?);
-/// # drop(acceptor);
-/// # Ok(()) }
-/// ```
-#[derive(Debug)]
-pub struct OffExecutor<S>(Arc<S>);
-
-impl<S> OffExecutor<S> {
-    /// The store.
-    pub fn new(store: S) -> Self {
-        Self(Arc::new(store))
-    }
-
-    /// A store that other parts of the program use, too.
-    #[must_use]
-    pub const fn shared(store: Arc<S>) -> Self {
-        Self(store)
-    }
-
-    /// The store.
-    #[must_use]
-    pub const fn store(&self) -> &Arc<S> {
-        &self.0
-    }
-}
-
-impl<S> Clone for OffExecutor<S> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-/// Number in [`StoreError::Unavailable`] where the thread of a question was lost.
-const LOST: StoreError = StoreError::Unavailable(0);
-
-macro_rules! off_executor {
-    ([] $($(#[$doc:meta])* $name:ident $verb:ident ($($field:ident: $type:ty),+) -> $answer:ty;)*) => {
-        impl<S: EntitlementStore + 'static> AsyncEntitlementStore for OffExecutor<S> {
-            $(async fn $verb(&self, $($field: &$type,)+ now: UnixTime) -> Result<$answer, StoreError> {
-                let store = Arc::clone(&self.0);
-                $(let $field = $field.clone();)+
-                spawn_blocking(move || store.$verb($(&$field,)+ now)).await.unwrap_or(Err(LOST))
-            })*
-        }
-    };
-}
-every_store_question!(off_executor);
 
 /// A store whose type does not matter.
 pub(super) trait AnyStore: Send + Sync {

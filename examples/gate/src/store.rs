@@ -9,8 +9,8 @@ use halfkey::{UnixTime, postgres, sqlite};
 use halfkey_common::file::{FileError, Readers};
 use halfkey_common::store::Place;
 use halfkey_common::{Program, key_file};
+use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Arc;
 
 /// A store that serves, and performs operations.
 pub trait Kept: AsyncEntitlementStore + Clone + 'static {
@@ -28,9 +28,7 @@ impl Kept for postgres::Store {
 
 impl Kept for OffExecutor<sqlite::Store> {
     async fn run<O: Operation + 'static>(&self, operation: O, now: UnixTime) -> Result<O::Answer, O::Error> {
-        let store = Arc::clone(self.store());
-        let ran = tokio::task::spawn_blocking(move || store.run(&operation, now)).await;
-        ran.unwrap_or_else(|_| Err(halfkey::port::StoreError::Unavailable(0).into()))
+        self.perform(move |store| store.run(&operation, now)).await?
     }
 }
 
@@ -67,9 +65,9 @@ pub(crate) fn keys(config: &Config, program: Program) -> Result<StorageKeys, Fil
 /// [`KeptError`].
 pub(crate) fn sqlite(path: &Path, keys: StorageKeys) -> Result<OffExecutor<sqlite::Store>, KeptError> {
     let opened = sqlite::Store::open(path, keys);
-    Ok(OffExecutor::new(
-        opened.map_err(|source| KeptError::Open { place: path.display().to_string(), source })?,
-    ))
+    let store = opened.map_err(|source| KeptError::Open { place: path.display().to_string(), source })?;
+    // Its one connection answers one question after the other.
+    Ok(OffExecutor::new(store).at_once(NonZeroUsize::MIN))
 }
 
 /// Opens a store in PostgreSQL, on the one of several hosts that may be written to.
