@@ -87,7 +87,7 @@ impl TokenEnd {
     }
 
     fn take(&mut self, reply: TokenReply) -> io::Result<Taken> {
-        let TokenReply { send, data, closed, news, next } = reply;
+        let TokenReply { send, data, closed, news, next, .. } = reply;
         if next.is_none() {
             self.ended = if closed { Ok(()) } else { Err(ChannelError::Broken) };
         }

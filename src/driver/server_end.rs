@@ -104,7 +104,7 @@ impl ServerEnd {
     }
 
     fn take(&mut self, turn: ServerTurn) -> io::Result<Taken> {
-        let ServerReply { send, data, closed, events, next } = self.hands.perform(turn, &self.peer);
+        let ServerReply { send, data, closed, events, next, .. } = self.hands.perform(turn, &self.peer);
         self.exchange = next;
         let mut ended = None;
         for event in events {

@@ -74,6 +74,25 @@ impl<T: AsRef<[u8]>> fmt::Debug for OpenedRecord<T> {
     }
 }
 
+impl OpenedRecord<&mut [u8]> {
+    /// Copies what was opened in place.
+    pub fn into_owned(self) -> OpenedRecord {
+        let copy = |data: &mut [u8]| Zeroizing::new(data.to_vec());
+        match self {
+            Self::Data(data) => OpenedRecord::Data(copy(data)),
+            Self::Configuration(message) => OpenedRecord::Configuration(copy(message)),
+            Self::Status(message) => OpenedRecord::Status(copy(message)),
+            Self::Rekeyed => OpenedRecord::Rekeyed,
+            Self::Closed => OpenedRecord::Closed,
+        }
+    }
+}
+
+/// Returns where in its record data of that length lies once it has been opened in place.
+pub(crate) const fn place_of(length: usize) -> core::ops::Range<usize> {
+    HEAD..HEAD.saturating_add(length)
+}
+
 /// Exports key material of one session.
 #[derive(Clone)]
 pub(crate) struct Exporter {

@@ -76,6 +76,7 @@ pub mod token;
 pub use crate::message::Address;
 #[cfg(feature = "tokio")]
 pub(crate) use channel::Exporter;
+pub(crate) use channel::place_of;
 pub use channel::{
     Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, OpenedRecord, RECORDS_PER_KEY,
 };

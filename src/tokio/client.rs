@@ -92,8 +92,8 @@ impl End for TokenEnd {
     type News = News;
     type Peer = TokenRegistration;
 
-    fn receive(&mut self, exchange: TokenExchange, frame: &[u8]) -> Progress<Self> {
-        self.progress(exchange.receive(frame, self.calling.moment()))
+    fn receive(&mut self, exchange: TokenExchange, frame: &mut [u8]) -> Progress<Self> {
+        self.progress(exchange.receive_in_place(frame, self.calling.moment()))
     }
 
     fn note(&mut self, news: News) {
@@ -114,14 +114,14 @@ impl End for TokenEnd {
 }
 
 fn taken(reply: TokenReply) -> Taken<TokenEnd> {
-    let TokenReply { send, data, closed, news, next } = reply;
+    let TokenReply { send, data, in_place, closed, news, next } = reply;
     let failed = match (&news, &next) {
         (Some(News::Failed(TokenExchangeError::Channel(error))), None) => Some(Failure::Channel(*error)),
         (Some(News::Failed(TokenExchangeError::Ended(ended))), None) => Some(Failure::NotActive(*ended)),
         (Some(News::Failed(error)), None) => Some(Failure::Token(error.clone())),
         _ => None,
     };
-    Taken { send, data, closed, failed, news, next }
+    Taken { send, data, in_place, closed, failed, news, next }
 }
 
 impl ClientHandle {

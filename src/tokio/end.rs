@@ -2,6 +2,7 @@
 
 use crate::exchange::TokenExchangeError;
 use crate::session::{ChannelError, SessionEnded};
+use core::ops::Range;
 use core::pin::Pin;
 use core::time::Duration;
 use std::io;
@@ -21,9 +22,9 @@ pub trait End: Send + Sized + 'static {
     /// The other end, as far as this one knows it.
     #[doc(hidden)]
     type Peer: Send + Sync + 'static;
-    /// Begins a turn with a frame of the peer's.
+    /// Begins a turn with a frame of the peer's, in which data is opened.
     #[doc(hidden)]
-    fn receive(&mut self, exchange: Self::Exchange, frame: &[u8]) -> Progress<Self>;
+    fn receive(&mut self, exchange: Self::Exchange, frame: &mut [u8]) -> Progress<Self>;
     /// Returns the time until a turn is due whether or not a frame comes, if ever.
     #[doc(hidden)]
     fn due(&self, _: &Self::Exchange) -> Option<Duration> {
@@ -59,6 +60,8 @@ pub enum Progress<E: End> {
 pub struct Taken<E: End> {
     pub(super) send: Vec<Vec<u8>>,
     pub(super) data: Option<Zeroizing<Vec<u8>>>,
+    /// Place of data in the frame.
+    pub(super) in_place: Option<Range<usize>>,
     pub(super) closed: bool,
     pub(super) failed: Option<Failure>,
     pub(super) news: Option<E::News>,
@@ -67,13 +70,25 @@ pub struct Taken<E: End> {
 
 impl<E: End> Taken<E> {
     /// Nothing but the machine again.
-    pub(super) const fn next(exchange: E::Exchange) -> Self {
-        Self { send: Vec::new(), data: None, closed: false, failed: None, news: None, next: Some(exchange) }
+    pub(super) fn next(exchange: E::Exchange) -> Self {
+        Self { next: Some(exchange), ..Self::nothing() }
     }
 
     /// The end of a session whose turn was not performed to its end.
-    pub(super) const fn failed(failure: Failure) -> Self {
-        Self { send: Vec::new(), data: None, closed: false, failed: Some(failure), news: None, next: None }
+    pub(super) fn failed(failure: Failure) -> Self {
+        Self { failed: Some(failure), ..Self::nothing() }
+    }
+
+    const fn nothing() -> Self {
+        Self {
+            send: Vec::new(),
+            data: None,
+            in_place: None,
+            closed: false,
+            failed: None,
+            news: None,
+            next: None,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The most bytes read at once: what a session seals at once. They lie on the stack.
-const CHUNK: usize = 32_768;
+const CHUNK: usize = 60_000;
 
 /// Copies both ways between a session and a stream, or any two streams, until both have ended. An end is passed on
 /// as soon as everything before it is (half-close), and the other way goes on. It holds a buffer only while one

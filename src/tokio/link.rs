@@ -9,9 +9,10 @@ use core::time::Duration;
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use zeroize::{Zeroize, Zeroizing};
 
 /// The most bytes read at once. They lie on the stack, so that a connection that waits holds no buffer.
-const CHUNK: usize = 16_384;
+const CHUNK: usize = 65_536;
 /// Length of a frame's header, in bytes.
 const HEADER: usize = 4;
 /// Time after which a deadline that has passed was noticed, if anybody was reading.
@@ -35,7 +36,8 @@ pub(super) struct Patience {
 /// A stream with its frames.
 pub(super) struct Link<S> {
     stream: S,
-    incoming: Vec<u8>,
+    /// Erased when it goes: frames are opened in it.
+    incoming: Zeroizing<Vec<u8>>,
     /// Bytes of `incoming` that have been taken.
     taken: usize,
     /// When the frame that is coming began.
@@ -56,7 +58,7 @@ impl<S> Link<S> {
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
-            incoming: Vec::new(),
+            incoming: Zeroizing::default(),
             taken: 0,
             begun: None,
             heard: Instant::now(),
@@ -82,12 +84,32 @@ impl<S> Link<S> {
         Ok(body.get(..length))
     }
 
+    /// The frame that has come, to be opened where it lies.
+    ///
+    /// # Errors
+    /// Those of [`Link::frame`].
+    pub(super) fn frame_mut(&mut self) -> io::Result<Option<&mut [u8]>> {
+        let Some(length) = self.frame()?.map(<[u8]>::len) else { return Ok(None) };
+        let frame = self.incoming.get_mut(self.taken.saturating_add(HEADER)..);
+        Ok(frame.and_then(|frame| frame.get_mut(..length)))
+    }
+
+    /// Lets go of a frame that was opened where it lies, and erases it.
+    pub(super) fn erase(&mut self, length: usize) {
+        if let Ok(Some(frame)) = self.frame_mut() {
+            frame.zeroize();
+        }
+        self.consume(length);
+    }
+
     /// Lets go of the frame that [`Link::frame`] has lent, `length` bytes long.
     pub(super) fn consume(&mut self, length: usize) {
         self.taken = self.taken.saturating_add(length).saturating_add(HEADER);
         self.timer = None;
         if self.taken >= self.incoming.len() {
-            (self.incoming, self.taken, self.begun) = (Vec::new(), 0, None);
+            // Empty, it is erased as a block.
+            self.incoming.clear();
+            (self.incoming, self.taken, self.begun) = (Zeroizing::default(), 0, None);
         } else {
             self.begun = Some(Instant::now());
         }

@@ -85,8 +85,9 @@ impl End for ServerEnd {
     type News = ();
     type Peer = Principal;
 
-    fn receive(&mut self, exchange: ServerExchange, frame: &[u8]) -> Progress<Self> {
-        self.progress(self.serving.receive(exchange, frame))
+    fn receive(&mut self, exchange: ServerExchange, frame: &mut [u8]) -> Progress<Self> {
+        let moment = Moment::at((self.serving.clock)());
+        self.progress(exchange.receive_in_place(frame, moment))
     }
 
     fn due(&self, exchange: &ServerExchange) -> Option<Duration> {
@@ -131,8 +132,8 @@ fn taken(reply: ServerReply) -> Taken<ServerEnd> {
         ServerEvent::Ended(_, status) => Some(Failure::NotActive(SessionEnded(*status))),
         _ => None,
     });
-    let ServerReply { send, data, closed, next, .. } = reply;
-    Taken { send, data, closed, failed, news: None, next }
+    let ServerReply { send, data, in_place, closed, next, .. } = reply;
+    Taken { send, data, in_place, closed, failed, news: None, next }
 }
 
 impl ServerHandle {

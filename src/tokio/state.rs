@@ -5,6 +5,7 @@ use super::link::{Link, Patience};
 use super::places::Place;
 use super::waiters::{Role, Waiters};
 use crate::session::ChannelError;
+use core::ops::Range;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker, ready};
 use std::collections::VecDeque;
@@ -15,7 +16,7 @@ use tokio::time::Sleep;
 use zeroize::Zeroizing;
 
 /// The most bytes of data that one write seals.
-const WRITE: usize = 32_768;
+const WRITE: usize = 60_000;
 /// Bytes yet to be written beyond which nothing more is sealed.
 const HIGH: usize = 65_536;
 /// Bytes yet to be written beyond which nothing more is taken in. Writing alone never gets that far: two ends
@@ -37,6 +38,8 @@ pub(super) struct Core<S, E: End> {
     unread: VecDeque<Zeroizing<Vec<u8>>>,
     /// Bytes of the first of `unread` that have been read.
     read: usize,
+    /// Place of data in the frame that the link still holds, to be read after `unread`.
+    lent: Option<Range<usize>>,
     patience: Patience,
     /// Runs until a turn is due whether or not a frame comes.
     pub(super) due: Option<Pin<Box<Sleep>>>,
@@ -76,6 +79,7 @@ impl<S, E: End> Shared<S, E> {
             turn: None,
             unread: VecDeque::new(),
             read: 0,
+            lent: None,
             patience,
             due: None,
             closed_by_peer: false,
@@ -164,6 +168,10 @@ impl<S, E: End> Core<S, E> {
     pub(super) fn take(&mut self, taken: Taken<E>) {
         self.queue(&taken.send);
         self.unread.extend(taken.data.filter(|data| !data.is_empty()));
+        // A turn that no frame has begun leaves what is lent alone.
+        if let Some(place) = taken.in_place.filter(|place| !place.is_empty()) {
+            self.lent = Some(place);
+        }
         self.closed_by_peer |= taken.closed;
         self.exchange = taken.next;
         if let Some(news) = taken.news {
@@ -190,6 +198,7 @@ impl<S, E: End> Core<S, E> {
     pub(super) fn cut(&mut self, why: &'static str) {
         self.turn = None;
         self.unread.clear();
+        self.give_back();
         self.closed_by_peer = false;
         self.link.discard();
         self.fail(Failure::Ended(why));
@@ -211,22 +220,59 @@ impl<S, E: End> Core<S, E> {
 
     /// Bytes that wait to be read.
     fn unread(&self) -> usize {
-        self.unread.iter().map(|data| data.len()).sum::<usize>().saturating_sub(self.read)
+        let lent = self.lent.as_ref().map_or(0, ExactSizeIterator::len);
+        let unread = self.unread.iter().map(|data| data.len()).sum::<usize>();
+        unread.saturating_sub(self.read).saturating_add(lent)
+    }
+
+    /// Lets go of the frame whose data has been read, or is not wanted.
+    fn give_back(&mut self) {
+        if self.lent.take().is_some() {
+            let length = self.link.frame().ok().flatten().map_or(0, <[u8]>::len);
+            self.link.erase(length);
+        }
+    }
+
+    /// Keeps data that has not been read, since its frame is to make way for the next.
+    fn keep_lent(&mut self) {
+        let Some(place) = self.lent.clone() else { return };
+        let data = self.link.frame().ok().flatten().and_then(|frame| frame.get(place));
+        self.unread.extend(data.map(|data| Zeroizing::new(data.to_vec())));
+        self.give_back();
     }
 
     /// Gives data that is there.
     fn give(&mut self, out: &mut ReadBuf<'_>) -> bool {
-        let Some(data) = self.unread.front() else { return false };
+        let Some(data) = self.unread.front() else { return self.give_lent(out) };
         let rest = data.get(self.read..).unwrap_or_default();
         let (part, _) = rest.split_at_checked(out.remaining()).unwrap_or((rest, &[]));
         out.put_slice(part);
         self.read = self.read.saturating_add(part.len());
         if self.read >= data.len() {
             self.read = 0;
-            drop(self.unread.pop_front());
+            if let Some(mut read) = self.unread.pop_front() {
+                // Empty, it is erased as a block, and not byte by byte.
+                read.clear();
+            }
             if self.unread.is_empty() {
                 self.unread = VecDeque::new();
             }
+        }
+        true
+    }
+}
+
+impl<S, E: End> Core<S, E> {
+    /// Gives data out of the frame that the link holds.
+    fn give_lent(&mut self, out: &mut ReadBuf<'_>) -> bool {
+        let Some(place) = &mut self.lent else { return false };
+        let frame = self.link.frame().ok().flatten().unwrap_or_default();
+        let rest = frame.get(place.clone()).unwrap_or_default();
+        let (part, _) = rest.split_at_checked(out.remaining()).unwrap_or((rest, &[]));
+        out.put_slice(part);
+        place.start = place.start.saturating_add(part.len());
+        if place.start >= place.end {
+            self.give_back();
         }
         true
     }
@@ -259,6 +305,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End> Core<S, E> {
             ready!(self.poll_farewell(context));
             return Poll::Ready(Err(failure));
         }
+        self.keep_lent();
         let came = ready!(self.link.poll_frame(context, self.patience));
         if let Err(failure) = self.came(came) {
             self.fail(failure.clone());
@@ -272,11 +319,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, E: End> Core<S, E> {
             return Err(Failure::Stream(io::ErrorKind::UnexpectedEof));
         }
         let exchange = self.take_exchange()?;
-        let frame = self.link.frame().map_err(|error| Failure::from(&error))?.unwrap_or_default();
+        let frame = self.link.frame_mut().map_err(|error| Failure::from(&error))?.unwrap_or_default();
         let length = frame.len();
         let progress = self.end.receive(exchange, frame);
-        self.link.consume(length);
         self.begin(progress);
+        if self.lent.is_none() {
+            self.link.erase(length);
+        }
         Ok(())
     }
 

@@ -214,3 +214,37 @@ async fn a_tunnel_of_two_sessions() {
     assert_eq!(up.await.unwrap(), (200_000, 50_000));
     assert_eq!(down.await.unwrap(), (200_000, 50_000));
 }
+
+/// What a reader has taken in part is in nobody's way: a handle goes on, and nothing is lost or changed.
+#[tokio::test]
+async fn data_that_is_read_in_pieces_waits_while_a_handle_is_busy() {
+    let world = World::new();
+    let (mut client, mut server) = world.session().await;
+    let data = pattern(200_000);
+    let (sent, answered) = (data.clone(), data.clone());
+    let application: halfkey::ApplicationName = "mail".parse().unwrap();
+    let writer = tokio::spawn(async move {
+        server.write_all(&sent).await.unwrap();
+        server.flush().await.unwrap();
+        let mut came = vec![0; 200_000];
+        server.read_exact(&mut came).await.unwrap();
+        assert!(came == sent);
+        server.shutdown().await.unwrap();
+        server
+    });
+    let handle = client.handle();
+    let mut came = Vec::new();
+    for piece in [1, 5, 999, 60_000, 3, 70_000] {
+        let mut part = vec![0; piece];
+        client.read_exact(&mut part).await.unwrap();
+        came.extend_from_slice(&part);
+        // It takes in whatever comes before its answer.
+        let asked = handle.configure(&application, halfkey::message::UserInformation::default());
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(200), asked).await;
+    }
+    client.write_all(&answered).await.unwrap();
+    client.shutdown().await.unwrap();
+    client.read_to_end(&mut came).await.unwrap();
+    assert!(came == data);
+    drop(writer.await.unwrap());
+}

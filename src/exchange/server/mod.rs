@@ -79,6 +79,18 @@ impl ServerExchange {
         }
     }
 
+    /// Takes one frame, and opens application data where it lies, if nothing has to be asked before it is given out:
+    /// then [`ServerReply::in_place`] says where. Otherwise it does what [`ServerExchange::receive`] does. The frame is
+    /// of no more use, and holds what came in the session: erase it once that is used.
+    pub fn receive_in_place(mut self, frame: &mut [u8], moment: Moment) -> ServerTurn {
+        match core::mem::take(&mut self.state) {
+            State::Open(live) => {
+                Box::new(Base { exchange: self, moment, events: Vec::new() }).record_in_place(live, frame)
+            }
+            state => Self { state, ..self }.receive(frame, moment),
+        }
+    }
+
     /// Seals application data for the session: one frame for each 60 000 bytes, with a change of keys
     /// between them where it is due.
     ///

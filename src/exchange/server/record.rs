@@ -11,6 +11,7 @@ use crate::message::ConfigRequest;
 use crate::port::StoreError;
 use crate::port::entitlement_store::{Entitlement, Report};
 use crate::port::question::{ConfirmAlias, TakeReport};
+use crate::session::place_of;
 use crate::session::{Content, OpenedRecord};
 use crate::wire::{Message, message_type};
 use alloc::boxed::Box;
@@ -28,6 +29,23 @@ impl Base {
             return self.ask(StandingAsked::new(live, Then::Serve(record)));
         }
         self.serve(live, record)
+    }
+
+    /// Opens data where it lies, if it is given out at once: what waits for an answer needs it for longer than the
+    /// frame is there.
+    pub(super) fn record_in_place(self: Box<Self>, mut live: Box<Live>, frame: &mut [u8]) -> ServerTurn {
+        let is_due = live.times.is_due(&self.exchange.settings, self.moment.time());
+        if is_due || !live.session.has_been_heard() {
+            return self.record(live, frame);
+        }
+        match live.session.channel.open_in_place(frame) {
+            Ok(OpenedRecord::Data(data)) => {
+                let place = place_of(data.len());
+                self.with(live, |reply| reply.in_place = Some(place))
+            }
+            Ok(record) => self.opened(live, record.into_owned()),
+            Err(error) => self.over(Some(ServerEvent::ChannelFailed(error)), Vec::new()),
+        }
     }
 
     /// Serves a record of a peer whose registration stands well.

@@ -17,6 +17,7 @@ use crate::session::ServerSessionError;
 use crate::session::server::{NeedAdmission, NeedRegistration};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::ops::Range;
 use zeroize::Zeroizing;
 
 /// The next thing to do, by the hand that does it.
@@ -41,6 +42,8 @@ pub struct ServerReply {
     pub send: Vec<Vec<u8>>,
     /// Application data that came in the session.
     pub data: Option<Zeroizing<Vec<u8>>>,
+    /// Place of application data in the frame, where [`ServerExchange::receive_in_place`] has opened it there.
+    pub in_place: Option<Range<usize>>,
     /// True when this frame closed the peer's direction of the session.
     pub closed: bool,
     /// Events, for the operator's log.

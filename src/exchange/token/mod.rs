@@ -125,6 +125,16 @@ impl TokenExchange {
         }
     }
 
+    /// Takes one frame, and opens application data where it lies: then [`TokenReply::in_place`] says where. Otherwise it
+    /// does what [`TokenExchange::receive`] does. The frame is of no more use, and holds what came in the session: erase
+    /// it once that is used.
+    pub fn receive_in_place(self, frame: &mut [u8], moment: Moment) -> TokenTurn {
+        match self.state {
+            State::Open(open) => session::record_in_place(open, frame, moment),
+            state => Self { state }.receive(frame, moment),
+        }
+    }
+
     /// Asks for the configuration of an application, in an open session: C0 (patent step 370). The answer
     /// comes as [`News::Configured`]; several may be awaited at a time.
     pub fn configure(

@@ -10,6 +10,7 @@ use crate::registration::token::Rejection;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 use zeroize::Zeroizing;
 
 /// Result of a turn: frames to send, news, and the exchange to go on with.
@@ -20,9 +21,11 @@ pub struct TokenReply {
     pub send: Vec<Vec<u8>>,
     /// Application data that came in the session.
     pub data: Option<Zeroizing<Vec<u8>>>,
+    /// Place of application data in the frame, where [`TokenExchange::receive_in_place`] has opened it there.
+    pub in_place: Option<Range<usize>>,
     /// The server has closed its direction with this frame: it sends nothing more.
     pub closed: bool,
-    /// News. Without any, and without data or a close, an answer of the server's is awaited.
+    /// News. Without any, and without data (here or in place) or a close, an answer of the server's is awaited.
     pub news: Option<News>,
     /// The exchange to go on with; `None` when it is over. Then another may begin over the same connection,
     /// unless a session was open.
@@ -35,6 +38,7 @@ impl fmt::Debug for TokenReply {
         f.debug_struct("TokenReply")
             .field("send", &self.send.len())
             .field("data", &self.data.as_ref().map(|data| data.len()))
+            .field("in_place", &self.in_place)
             .field("closed", &self.closed)
             .field("news", &self.news)
             .field("next", &self.next)

@@ -10,6 +10,7 @@ use crate::id::ApplicationName;
 use crate::message::{Configuration, Status, StatusMessage, UserInformation};
 use crate::moment::Moment;
 use crate::record::TokenRegistration;
+use crate::session::place_of;
 use crate::session::{ChannelError, Content, OpenedRecord, SessionEnded};
 use crate::step::{ErrorReason, Fault};
 use crate::wire::Message;
@@ -62,13 +63,32 @@ impl OpenSession {
 
 /// Takes one record.
 pub(super) fn record(mut open: Box<OpenSession>, frame: &[u8], moment: Moment) -> TokenTurn {
-    let (data, closed) = match open.session.channel.open(frame) {
-        Ok(OpenedRecord::Data(data)) => (Some(data), false),
-        Ok(OpenedRecord::Closed) => (None, true),
-        Ok(OpenedRecord::Rekeyed) => (None, false),
-        Ok(OpenedRecord::Configuration(message)) => return configuration(open, message, moment),
-        Ok(OpenedRecord::Status(message)) => return ended(&open, &message, moment),
-        Err(error) => return turn::failed(error, None),
+    match open.session.channel.open(frame) {
+        Ok(record) => opened(open, record, moment),
+        Err(error) => turn::failed(error, None),
+    }
+}
+
+/// Takes one record, and opens data where it lies.
+pub(super) fn record_in_place(mut open: Box<OpenSession>, frame: &mut [u8], moment: Moment) -> TokenTurn {
+    match open.session.channel.open_in_place(frame) {
+        Ok(OpenedRecord::Data(data)) => {
+            let in_place = Some(place_of(data.len()));
+            let next = turn::next(State::Open(open));
+            turn::done(TokenReply { in_place, next, ..TokenReply::default() })
+        }
+        Ok(record) => opened(open, record.into_owned(), moment),
+        Err(error) => turn::failed(error, None),
+    }
+}
+
+fn opened(open: Box<OpenSession>, record: OpenedRecord, moment: Moment) -> TokenTurn {
+    let (data, closed) = match record {
+        OpenedRecord::Data(data) => (Some(data), false),
+        OpenedRecord::Closed => (None, true),
+        OpenedRecord::Rekeyed => (None, false),
+        OpenedRecord::Configuration(message) => return configuration(open, message, moment),
+        OpenedRecord::Status(message) => return ended(&open, &message, moment),
     };
     let over = closed && open.session.channel.is_closed();
     let next = (!over).then_some(State::Open(open)).and_then(turn::next);

@@ -133,6 +133,11 @@ impl Established {
         first.then_some((self.key_id, self.address))
     }
 
+    /// Tells whether there is nothing more to tell the store ([`Established::heard`]).
+    pub(crate) const fn has_been_heard(&self) -> bool {
+        self.heard
+    }
+
     /// Makes the record that ends the session and says how the registration stands. Nothing is sent after it.
     ///
     /// # Errors
