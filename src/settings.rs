@@ -90,6 +90,11 @@ pub struct ServerOptions {
     /// Seconds after which the server ends a session: one day.
     #[cfg_attr(feature = "serde", serde(default = "default::session_age"))]
     pub session_age: u32,
+    /// Seconds for which a token opens sessions by one alias: 0, so that each session has an alias of its own and
+    /// nobody who listens can tell that two sessions are of one token. With more, sessions in quick succession cost
+    /// the store and the token no write, and can be told to be of one token.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub alias_age: u32,
 }
 
 /// A setting that no server can work with.
@@ -158,6 +163,7 @@ impl ServerOptions {
             rekey_after: default::rekey_after(),
             recheck: default::recheck(),
             session_age: default::session_age(),
+            alias_age: 0,
         }
     }
 
@@ -196,6 +202,7 @@ impl ServerOptions {
             rekey_after: self.rekey_after,
             recheck: self.recheck,
             session_age: self.session_age,
+            alias_age: self.alias_age,
             suites: SUITES,
             secrets,
         })
@@ -254,6 +261,8 @@ pub struct ServerSettings {
     pub recheck: u32,
     /// Seconds after which the server ends a session: one day. The token may open another at once.
     pub session_age: u32,
+    /// Seconds for which a token opens sessions by one alias ([`ServerOptions::alias_age`]).
+    pub alias_age: u32,
     /// The suites whose code is at hand.
     pub suites: &'static [&'static dyn Suite],
     pub(crate) secrets: ServerSecrets,
@@ -280,6 +289,7 @@ impl ServerSettings {
             rekey_after: default::rekey_after(),
             recheck: default::recheck(),
             session_age: default::session_age(),
+            alias_age: 0,
             suites: SUITES,
             secrets,
         }

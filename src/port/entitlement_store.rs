@@ -85,6 +85,8 @@ pub struct Admission {
     pub next_alias: Alias,
     /// For a parked challenge, its id and when it lapses: good for one admission, ever.
     pub spend: Option<([u8; 16], UnixTime)>,
+    /// Seconds for which an alias opens sessions in which no other is handed out: 0 for none.
+    pub alias_age: u32,
 }
 
 impl Admission {
@@ -96,15 +98,21 @@ impl Admission {
         next_alias: Alias,
         spend: Option<([u8; 16], UnixTime)>,
     ) -> Self {
-        Self { key_id, address, next_alias, spend }
+        Self { key_id, address, next_alias, spend, alias_age: 0 }
     }
 }
 
 /// The answer to [`EntitlementStore::admit`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admitted {
-    /// The registration as it stands now, a pending one made active by this very proof.
+    /// The registration as it stands now, a pending one made active by this very proof. Where it is active, the
+    /// alias has been handed out.
     As(Status),
+    /// Active, and the alias of the session is good for more: none has been handed out. A store need never say so.
+    Again {
+        /// True where a session of this alias was let in before, so that it need not be confirmed.
+        settled: bool,
+    },
     /// The parked challenge was used before.
     Spent,
 }

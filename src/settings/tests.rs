@@ -56,6 +56,7 @@ fn options_become_settings_one_by_one() {
         rekey_after: 8,
         recheck: 9,
         session_age: 10,
+        alias_age: 11,
         ..options()
     };
     let read = |settings: &ServerSettings| ServerOptions {
@@ -73,6 +74,7 @@ fn options_become_settings_one_by_one() {
         rekey_after: settings.rekey_after,
         recheck: settings.recheck,
         session_age: settings.session_age,
+        alias_age: settings.alias_age,
     };
     let master = Secret::new([1; 32]);
     assert_eq!(read(&other.clone().settings(&master).unwrap()), other);

@@ -211,7 +211,7 @@ fn no_question_of_the_protocol_reads_a_whole_table() {
             watch(store, scans, &rules::FindApplicant(&Applicant { name: ann.clone(), proof }));
         }
         let (address, next_alias) = (Address::Alias(Alias::new([1; 16])), Alias::new([9; 16]));
-        let admission = Admission { key_id: key, address, next_alias, spend: Some(([4; 16], NOW.after(9))) };
+        let admission = Admission::new(key, address, next_alias, Some(([4; 16], NOW.after(9))));
         watch(store, scans, &rules::FindRegistration(&address));
         watch(store, scans, &rules::Admit(&admission));
         watch(store, scans, &rules::ConfirmAlias(&key, &Address::Alias(next_alias)));

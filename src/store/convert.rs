@@ -99,6 +99,11 @@ impl RegistrationRow {
         earlier.state == RegistrationState::Active && earlier.name == self.name
     }
 
+    /// Tells whether a session has ended what R2 and R4 may repeat, and when it was is known.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.tags.is_none() && self.request.is_none() && self.last_seen.is_some()
+    }
+
     /// Tells whether the registration has no proof, not even through a ticket.
     pub(super) const fn is_open(&self) -> bool {
         self.code.is_none() && self.renews.is_none() && self.ticket.is_none()

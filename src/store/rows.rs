@@ -104,6 +104,8 @@ entity! {
         /// first.
         issued_by: Option<String>;
         used: bool;
+        /// Null for an alias that an earlier version issued.
+        issued_at: Option<UnixTime>;
     }
 }
 

@@ -232,3 +232,70 @@ fn a_token_that_cannot_store_the_end_hears_of_it() {
         world.store.run(&Resume(key_id), NOW).unwrap();
     }
 }
+
+#[test]
+fn sessions_in_quick_succession_go_by_one_alias_where_the_setting_says_so() {
+    let world = world(|settings| settings.alias_age = 60);
+    let mut hands = Hands::new(&world);
+    hands.register(&world);
+    let alias = |hands: &mut Hands| held(hands).alias;
+    let first = alias(&mut hands);
+    // The first session ends what R2 and R4 may repeat, and hands an alias out.
+    let (mut exchange, mut peer) = hands.open(&world);
+    assert!(says(&mut exchange, &mut peer).0.is_some());
+    let kept = alias(&mut hands);
+    assert_ne!(kept, first);
+    for ahead in [0, 30, 59] {
+        world.ahead.store(ahead, Ordering::Relaxed);
+        hands.log.clear();
+        let (mut exchange, mut peer) = hands.open(&world);
+        assert!(says(&mut exchange, &mut peer).0.is_some());
+        assert_eq!(alias(&mut hands), kept, "{ahead}");
+        assert!(!hands.log.iter().any(|question| question.contains("Update")), "{:?}", hands.log);
+    }
+    world.ahead.store(60, Ordering::Relaxed);
+    let _ = hands.open(&world);
+    assert_ne!(alias(&mut hands), kept);
+    assert!(hands.log.iter().any(|question| question.contains("Update")), "{:?}", hands.log);
+}
+
+#[test]
+fn data_is_opened_in_its_frame_unless_the_store_is_asked_before() {
+    let world = World::new();
+    let mut hands = Hands::new(&world);
+    let key_id = hands.register(&world).key_id;
+    let (mut token, mut peer) = hands.open(&world);
+    let mut give = |peer: &mut Peer<'_>, token: &mut TokenExchange, data: &[u8]| {
+        let mut frame = token.send(data).unwrap().remove(0);
+        let exchange = peer.exchange.take().unwrap();
+        let reply = peer.play(exchange.receive_in_place(&mut frame, world.moment()));
+        let place = reply.in_place.clone();
+        (place.map(|place| frame[place].to_vec()), reply)
+    };
+    // The first record confirms the alias; what waits for that is copied.
+    let (in_place, reply) = give(&mut peer, &mut token, b"first");
+    assert_eq!((in_place, reply.data.unwrap().as_slice()), (None, &b"first"[..]));
+    for data in [&b"second"[..], b"", &[7; 60_000]] {
+        let (in_place, reply) = give(&mut peer, &mut token, data);
+        assert!(reply.data.is_none() && reply.events.is_empty());
+        assert_eq!(in_place.as_deref(), Some(data));
+    }
+    world.ahead.store(30, Ordering::Relaxed);
+    let (in_place, reply) = give(&mut peer, &mut token, b"due");
+    assert_eq!((in_place, reply.data.unwrap().as_slice()), (None, &b"due"[..]));
+
+    // The token's side, with everything else that a server sends.
+    let server = peer.exchange.as_mut().unwrap();
+    let mut frame = server.send(b"answer").unwrap().remove(0);
+    let reply = hands.play(token.receive_in_place(&mut frame, moment()));
+    assert_eq!(&frame[reply.in_place.unwrap()], b"answer");
+    let mut close = server.close().unwrap().remove(0);
+    let reply = hands.play(reply.next.unwrap().receive_in_place(&mut close, moment()));
+    assert!(reply.closed && reply.in_place.is_none() && reply.data.is_none());
+
+    world.store.run(&Revoke(key_id), world.time()).unwrap();
+    world.ahead.store(60, Ordering::Relaxed);
+    let (in_place, reply) = give(&mut peer, &mut reply.next.unwrap(), b"too late");
+    assert_eq!((in_place, reply.data.is_none()), (None, true));
+    assert_eq!(ended(&reply.events, key_id), Some(Status::Revoked));
+}

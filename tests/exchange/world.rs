@@ -193,7 +193,7 @@ impl Peer<'_> {
         self.play(exchange.check(self.world.moment()))
     }
 
-    fn play(&mut self, mut turn: ServerTurn) -> ServerReply {
+    pub fn play(&mut self, mut turn: ServerTurn) -> ServerReply {
         let (World { keys, decision, .. }, store) = (self.world, self.world.port());
         let mut reply = loop {
             turn = match turn {

@@ -71,7 +71,9 @@ pub type Make<'m, S> = &'m dyn Fn(UniqueNames) -> S;
 macro_rules! contract {
     ($make:expr) => {
         $crate::operations::contract!(@ $make;
-            aliases: the_oldest_unused_of_one_address_goes a_key_has_32_aliases_at_most
+            aliases: a_young_alias_opens_sessions_without_another
+                who_may_not_open_a_session_is_told_so_by_a_young_alias
+                the_oldest_unused_of_one_address_goes a_key_has_32_aliases_at_most
                 a_record_drops_what_is_older_and_nothing_else an_alias_is_of_one_key_and_one_address;
             codes: a_code_is_issued a_code_is_the_one_that_is_issued a_code_is_replaced a_code_is_withdrawn a_user_is_readmitted
                 a_code_expires

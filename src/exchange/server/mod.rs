@@ -196,7 +196,10 @@ impl Base {
     fn response(mut self: Box<Self>, state: AwaitResponse, frame: &[u8]) -> ServerTurn {
         let now = self.moment.time();
         match state.receive_response(frame, now, &mut self.moment) {
-            Ok(need) => self.ask(Box::new(need)),
+            Ok(need) => {
+                let need = need.keep_alias(self.exchange.settings.alias_age);
+                self.ask(Box::new(need))
+            }
             Err(error) => self.session_failed(error),
         }
     }

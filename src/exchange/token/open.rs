@@ -1,7 +1,7 @@
 //! Opening a session: S0 to S3.
 
 use super::reply::News;
-use super::state::{Opening, State};
+use super::state::{OpenSession, Opening, State};
 use super::then::{DeriveThen, RegistrationThen, RemoveThen, UpdateThen};
 use super::turn::{self, TokenTurn, asked, store};
 use crate::exchange::asked::Resume;
@@ -154,9 +154,9 @@ impl Resume for RegistrationThen {
 
 /// Stores the outcome of the session before the session is given out.
 fn opened(session: Session, mut registration: TokenRegistration, moment: Moment) -> TokenTurn {
-    session.note(&mut registration);
-    let then = UpdateThen::opened(session, &registration);
-    store(registration, then, moment)
+    let news = session.note(&mut registration);
+    let open = Box::new(OpenSession::new(session, registration.key_id));
+    if news { store(registration, UpdateThen::Opened(open), moment) } else { open.opened(registration) }
 }
 
 /// Tells a status that is not active: at the opening of a session, or within it.

@@ -3,7 +3,7 @@
 use super::form::remove_dead;
 use super::open::not_active;
 use super::reply::News;
-use super::state::State;
+use super::state::{OpenSession, State};
 use super::then::{RemoveThen, UpdateThen};
 use super::turn::{self, TokenTurn, asked, store};
 use crate::exchange::asked::Resume;
@@ -35,6 +35,13 @@ pub(super) fn tagged(need: NeedSettle, answer: Answered<Derive>, moment: Moment)
     }
 }
 
+impl OpenSession {
+    /// Gives the session out.
+    pub(super) fn opened(self: Box<Self>, registration: TokenRegistration) -> TokenTurn {
+        turn::news(News::Opened(Box::new(registration)), Some(State::Open(self)))
+    }
+}
+
 /// R5 is still awaited: what came of it is not stored.
 fn still(error: TokenError, before: TokenRegistration) -> TokenTurn {
     turn::failed(error, AwaitDone::again(before).map(|state| State::AwaitDone(Box::new(state))))
@@ -55,9 +62,7 @@ impl Resume for Box<(Update, UpdateThen)> {
         match (then, answer) {
             (UpdateThen::Registered(_), Ok(())) => turn::news(News::Registered(Box::new(registration)), None),
             (UpdateThen::Registered(before), Err(error)) => still(error, *before),
-            (UpdateThen::Opened(open), Ok(())) => {
-                turn::news(News::Opened(Box::new(registration)), Some(State::Open(open)))
-            }
+            (UpdateThen::Opened(open), Ok(())) => open.opened(registration),
             (UpdateThen::Opened(_), Err(error)) => turn::failed(error, None),
             (UpdateThen::NotActive(status, within), _) => not_active(status, within),
             (UpdateThen::Configured(open, application, configured, report), Ok(())) => {

@@ -137,12 +137,6 @@ pub enum UpdateThen {
     Configured(Box<OpenSession>, ApplicationName, Configured, Option<Vec<u8>>),
 }
 
-impl UpdateThen {
-    pub(super) fn opened(session: Session, registration: &TokenRegistration) -> Self {
-        Self::Opened(Box::new(OpenSession::new(session, registration.key_id)))
-    }
-}
-
 /// Why a key is removed.
 pub enum RemoveThen {
     /// R5 says that another registration was first. Before, the registration was this.

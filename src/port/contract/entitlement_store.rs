@@ -29,7 +29,7 @@ pub struct Seed<'a> {
 type Part = fn(&case::Case<'_>) -> Kept;
 
 /// Parts that every store keeps.
-const PARTS: [Part; 14] = [
+const PARTS: [Part; 15] = [
     life::outcomes_are_kept,
     life::the_first_outcome_counts,
     life::a_grant_is_pending,
@@ -42,6 +42,7 @@ const PARTS: [Part; 14] = [
     session::admission,
     session::challenges_are_spent,
     session::aliases,
+    session::young_aliases,
     session::entitlements,
     life::the_oldest_makes_way,
 ];

@@ -39,6 +39,13 @@ impl NeedAdmission {
         &self.question
     }
 
+    /// Lets the store keep the alias of this session for so many seconds since it was handed out, instead of handing
+    /// out another ([`ServerSettings::alias_age`](crate::ServerSettings::alias_age)).
+    pub const fn keep_alias(mut self, seconds: u32) -> Self {
+        self.question.admission.alias_age = seconds;
+        self
+    }
+
     /// Goes on with the store's answer. S3 says how the registration stands; it opens a channel only
     /// when that is in order.
     ///
@@ -50,16 +57,18 @@ impl NeedAdmission {
         now: UnixTime,
     ) -> Result<Step<Accept<'static>, Entry>, ServerSessionError> {
         let Self { suite, mode, keys, person, asked, ss_e, x, question: Admit { admission } } = self;
-        let status = match admitted {
+        let (status, hands_out, heard) = match admitted {
             Admitted::Spent => return Err(ServerSessionError::Spent),
-            Admitted::As(Status::Active) if person.expires.is_some_and(|at| at <= now) => Status::Expired,
-            Admitted::As(status) => status,
+            Admitted::As(status) => (status, true, false),
+            Admitted::Again { settled } => (Status::Active, false, settled),
         };
+        let has_expired = status == Status::Active && person.expires.is_some_and(|at| at <= now);
+        let status = if has_expired { Status::Expired } else { status };
         let d = keys.derive(suite, &asked);
         let ses = SessionKeys::derive(suite, &d, ss_e.as_ref());
         let tag_s = ses.tag_s;
         let mut channel = Channel::of_server(suite, ses);
-        let alias = (status == Status::Active).then_some(admission.next_alias);
+        let alias = (status == Status::Active && hands_out).then_some(admission.next_alias);
         let record = channel.seal_status(&encode(&StatusMessage { status: status.code(), alias }))?;
         let accept = Accept { x: Bytes(&x), tag_s, record: Bytes(&record) };
         let send = Frame::stored(encode(&accept));
@@ -67,7 +76,7 @@ impl NeedAdmission {
         let Person { key_id, user_id, access_path, .. } = person;
         let next = if status == Status::Active {
             let address = admission.address;
-            Entry::Session(Established { key_id, user_id, access_path, address, mode, channel, heard: false })
+            Entry::Session(Established { key_id, user_id, access_path, address, mode, channel, heard })
         } else {
             Entry::NotActive { key_id, status }
         };

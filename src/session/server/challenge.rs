@@ -192,12 +192,12 @@ impl AwaitResponse {
             asked: keys::session(&response.tag_c, &contribution),
             keys: claimant.keys,
             question: Admit {
-                admission: Admission {
-                    key_id: person.key_id,
+                admission: Admission::new(
+                    person.key_id,
                     address,
-                    next_alias: Alias(draw_for(random, Purpose::Alias)),
+                    Alias(draw_for(random, Purpose::Alias)),
                     spend,
-                },
+                ),
             },
             person,
             ss_e,

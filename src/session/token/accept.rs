@@ -135,11 +135,17 @@ impl Session {
     /// Writes down what the session says of its registration, for [`Token::update`](crate::port::Token::update): that both
     /// sides have proved the key, and the alias to come back with. Store it before the first record
     /// is sent; the server goes on knowing the old alias until then.
-    pub const fn note(&self, registration: &mut TokenRegistration) {
+    ///
+    /// Returns false where it says nothing new: then there is nothing to store.
+    pub fn note(&self, registration: &mut TokenRegistration) -> bool {
+        let news = registration.progress != record::Progress::Active
+            || registration.not_active.is_some()
+            || self.alias.is_some_and(|alias| registration.alias != Some(alias));
         registration.progress = record::Progress::Active;
         registration.not_active = None;
         if self.alias.is_some() {
             registration.alias = self.alias;
         }
+        news
     }
 }

@@ -26,7 +26,7 @@ const ALL: usize = 32;
 pub(crate) struct Admit<'a>(pub(crate) &'a Admission);
 
 operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
-    let Admission { key_id, address, next_alias, spend } = self.0;
+    let Admission { key_id, address, next_alias, spend, alias_age } = self.0;
     if let Some((id, lapses)) = spend {
         let id = ChallengeId(*id);
         if *lapses < now || get_by_key::<ChallengeRow, _>(tables, &id).await?.is_some() {
@@ -35,6 +35,9 @@ operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
             return Ok(Admitted::Spent);
         }
         tables.insert(ChallengeRow { id, lapses: *lapses }).await?;
+    }
+    if let Some(answer) = again(tables, key_id, address, *alias_age, now).await? {
+        return Ok(answer);
     }
     // It is this session's own where the same admission is asked for again after its answer was lost.
     let issued: Option<Versioned<AliasRow>> = get_by_key(tables, next_alias).await?;
@@ -53,7 +56,7 @@ operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
     match status {
         Status::Active if issued.is_some() => {}
         Status::Active => {
-            if issue(tables, key_id, *next_alias, address).await? {
+            if issue(tables, key_id, *next_alias, address, now).await? {
                 AuditEvent::of(AuditEventKind::AliasForked, &row).log(tables, now).await?;
             }
         }
@@ -65,6 +68,33 @@ operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
     say_lacking(tables, now).await?;
     Ok(Admitted::As(status))
 } }
+
+/// Admits a session of an alias that was handed out not long ago, without another in its place. Nothing is written
+/// but that the alias is in use, once. Whatever else there is to say of the registration is said the ordinary way.
+async fn again<T: Tables>(
+    tables: &mut T,
+    key_id: &KeyId,
+    address: &Address,
+    alias_age: u32,
+    now: UnixTime,
+) -> Result<Option<Admitted>, TxError> {
+    let (Address::Alias(alias), 1..) = (address, alias_age) else { return Ok(None) };
+    let Some(mut handed) = get_by_key::<AliasRow, _>(tables, alias).await? else { return Ok(None) };
+    let young = handed.issued_at.is_some_and(|at| at <= now && now < at.after(alias_age.into()));
+    let row: Option<Versioned<RegistrationRow>> = get_by_key(tables, key_id).await?;
+    let plain = row.is_some_and(|row| {
+        row.state == RegistrationState::Active && status(&row, now) == Status::Active && row.is_settled()
+    });
+    if handed.key_id != *key_id || !young || !plain {
+        return Ok(None);
+    }
+    let settled = handed.used;
+    if !settled {
+        handed.used = true;
+        tables.update(&mut handed).await?;
+    }
+    Ok(Some(Admitted::Again { settled }))
+}
 
 fn status(row: &RegistrationRow, now: UnixTime) -> Status {
     match row.state {
@@ -99,6 +129,7 @@ async fn issue<T: Tables>(
     key_id: &KeyId,
     alias: Alias,
     by: &Address,
+    now: UnixTime,
 ) -> Result<bool, TxError> {
     let mut held = aliases(tables, key_id).await?;
     let left_behind = |handed: &Versioned<AliasRow>| match by {
@@ -123,7 +154,9 @@ async fn issue<T: Tables>(
         tables.delete(gone).await?;
     }
     let number = held.last().map_or(0, |last| last.number.saturating_add(1));
-    tables.insert(AliasRow { alias, key_id: *key_id, number, issued_by, used: false }).await?;
+    tables
+        .insert(AliasRow { alias, key_id: *key_id, number, issued_by, used: false, issued_at: Some(now) })
+        .await?;
     Ok(forked)
 }
 

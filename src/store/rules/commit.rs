@@ -71,6 +71,15 @@ async fn grant<T: Tables>(
     room::for_registration(tables, &row, crowd, outcome.limits, now).await?;
     let (key_id, event) = (row.key_id, AuditEvent::of(AuditEventKind::Granted, &row));
     tables.insert(row).await?;
-    tables.insert(AliasRow { alias: new.alias, key_id, number: 0, issued_by: None, used: false }).await?;
+    tables
+        .insert(AliasRow {
+            alias: new.alias,
+            key_id,
+            number: 0,
+            issued_by: None,
+            used: false,
+            issued_at: Some(now),
+        })
+        .await?;
     Ok(event)
 }

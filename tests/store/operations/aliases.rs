@@ -2,10 +2,11 @@
 
 use super::desk::{Desk, grant, key};
 use super::{Make, Run};
-use halfkey::Alias;
 use halfkey::message::Address;
 use halfkey::port::StoreError;
 use halfkey::port::entitlement_store::{Admission, Admitted, Status};
+use halfkey::store::operation::{Resume, SetExpiry, Suspend};
+use halfkey::{Alias, UnixTime};
 
 fn active<S: Run>(make: Make<'_, S>) -> Desk<S> {
     let desk = Desk::new(make);
@@ -93,4 +94,58 @@ pub fn an_alias_is_of_one_key_and_one_address<S: Run>(make: Make<'_, S>) {
     }
     assert_eq!(desk.everything(), before);
     assert_eq!(known(&desk, [50]), [50]);
+}
+
+/// Key 1 by this alias, which is good for a minute.
+fn again<S: Run>(desk: &Desk<S>, by: u8, next: u8) -> Admitted {
+    let address = Address::Alias(Alias::new([by; 16]));
+    let mut admission = Admission::new(key(1), address, Alias::new([next; 16]), None);
+    admission.alias_age = 60;
+    desk.port().admit(&admission, desk.now()).unwrap()
+}
+
+pub fn a_young_alias_opens_sessions_without_another<S: Run>(make: Make<'_, S>) {
+    const SETTLED: Admitted = Admitted::Again { settled: true };
+    let desk = active(make);
+    // The first session is let in the ordinary way: it ends what R2 and R4 may repeat.
+    assert_eq!(again(&desk, 1, 50), Admitted::As(Status::Active));
+    assert_eq!(again(&desk, 50, 51), Admitted::Again { settled: false }, "it is to be confirmed once");
+    desk.port().confirm_alias(&key(1), &Address::Alias(Alias::new([50; 16])), desk.now()).unwrap();
+    let before = desk.everything();
+    for next in 52..=99 {
+        assert_eq!(again(&desk, 50, next), SETTLED);
+    }
+    assert_eq!(desk.everything(), before, "and then nothing is written");
+    assert_eq!(known(&desk, 1..=250), [50]);
+    assert_eq!(desk.logged(|| drop(again(&desk, 50, 52))).len(), 0, "one token is at work, and no copy");
+    // By its key ID, it gets another as ever.
+    assert_eq!(desk.admit(1, 100, None), Admitted::As(Status::Active));
+
+    let (now, issued) = (desk.now(), UnixTime::from_secs(desk.now().as_secs()));
+    desk.set(issued.after(59));
+    assert_eq!(again(&desk, 50, 101), SETTLED);
+    desk.set(issued.after(60));
+    assert_eq!(again(&desk, 50, 102), Admitted::As(Status::Active), "it is too old");
+    assert_eq!(again(&desk, 102, 103), Admitted::Again { settled: false });
+    // A clock that was set back makes no alias younger.
+    desk.set(UnixTime::from_secs(now.as_secs() - 1));
+    assert_eq!(again(&desk, 102, 104), Admitted::As(Status::Active));
+    assert_eq!(known(&desk, 101..=104), [102, 104]);
+}
+
+pub fn who_may_not_open_a_session_is_told_so_by_a_young_alias<S: Run>(make: Make<'_, S>) {
+    let desk = active(make);
+    desk.active(&grant(2, "ben"));
+    again(&desk, 1, 50);
+    assert_eq!(again(&desk, 50, 51), Admitted::Again { settled: false });
+    desk.run(&Suspend(key(1)));
+    assert_eq!(again(&desk, 50, 52), Admitted::As(Status::Suspended));
+    desk.run(&Resume(key(1)));
+    assert_eq!(again(&desk, 50, 53), Admitted::Again { settled: true });
+    desk.run(&SetExpiry { key_id: key(1), expires: Some(desk.now()) });
+    assert_eq!(again(&desk, 50, 54), Admitted::As(Status::Expired));
+    // The alias of another key names that key.
+    let mut other = Admission::new(key(2), Address::Alias(Alias::new([50; 16])), Alias::new([60; 16]), None);
+    other.alias_age = 60;
+    assert_eq!(desk.port().admit(&other, desk.now()), Ok(Admitted::As(Status::Active)));
 }

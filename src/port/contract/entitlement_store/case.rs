@@ -214,7 +214,7 @@ impl Case<'_> {
         now: UnixTime,
     ) -> Result<Admitted, ContractViolation> {
         let address = Address::Key(key(n));
-        self.admit(Admission { key_id: key(n), address, next_alias: next, spend: None }, now)
+        self.admit(Admission::new(key(n), address, next, None), now)
     }
 
     pub(super) fn stands(&self, n: u8, now: UnixTime, status: Status, clause: &'static str) -> Kept {

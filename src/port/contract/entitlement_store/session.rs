@@ -26,12 +26,7 @@ pub(super) fn challenges_are_spent(case: &Case<'_>) -> Kept {
     const ONCE: &str = "a parked challenge admits once";
     Grant::to(&case.seeds.ann, 1).commit(case)?;
     let address = Address::Key(key(1));
-    let parked = |id, next| Admission {
-        key_id: key(1),
-        address,
-        next_alias: alias(next),
-        spend: Some(([id; 16], NOW.after(60))),
-    };
+    let parked = |id, next| Admission::new(key(1), address, alias(next), Some(([id; 16], NOW.after(60))));
     ensure(case.admit(parked(1, 11), NOW)? == Admitted::As(Status::Active), "a parked challenge admits")?;
     ensure(case.admit(parked(1, 12), NOW)? == Admitted::Spent, ONCE)?;
     ensure(case.find(&Address::Alias(alias(12)))?.is_none(), "a spent challenge has no effect")?;
@@ -44,7 +39,7 @@ pub(super) fn aliases(case: &Case<'_>) -> Kept {
     Grant::to(&case.seeds.ann, 1).commit(case)?;
     let open = |by: u8, next: u8| -> Kept {
         let address = Address::Alias(alias(by));
-        let admission = Admission { key_id: key(1), address, next_alias: alias(next), spend: None };
+        let admission = Admission::new(key(1), address, alias(next), None);
         ensure(case.admit(admission, NOW)? == Admitted::As(Status::Active), "an alias opens a session")
     };
     let heard = |by: u8| -> Kept {
@@ -78,6 +73,31 @@ pub(super) fn aliases(case: &Case<'_>) -> Kept {
     case.is_known(alias(31), 1, "each session's alias is issued")?;
     let unknown = case.find(&Address::Alias(alias(99)))?;
     ensure(unknown.is_none(), "an alias never handed out is not known")
+}
+
+/// A store may hand out an alias in each session, or keep one while it is young.
+pub(super) fn young_aliases(case: &Case<'_>) -> Kept {
+    const FOUND: &str = "an alias that is kept opens sessions, and no other is handed out";
+    Grant::to(&case.seeds.ann, 1).commit(case)?;
+    let mut by = 1;
+    for next in 11..=14 {
+        let mut admission = Admission::new(key(1), Address::Alias(alias(by)), alias(next), None);
+        admission.alias_age = 60;
+        match case.admit(admission, NOW)? {
+            Admitted::As(Status::Active) => by = next,
+            Admitted::Again { .. } => {
+                ensure(case.find(&Address::Alias(alias(next)))?.is_none(), FOUND)?;
+                case.is_known(alias(by), 1, FOUND)?;
+            }
+            _ => return Err(ContractViolation::Broken(FOUND)),
+        }
+    }
+    case.activate(1)?;
+    let mut admission = Admission::new(key(1), Address::Alias(alias(by)), alias(15), None);
+    admission.alias_age = 60;
+    let old = case.admit(admission, NOW.after(61))?;
+    ensure(old == Admitted::As(Status::Active), "in place of an old alias another is handed out")?;
+    case.is_known(alias(15), 1, "each session's alias is issued")
 }
 
 pub(super) fn entitlements(case: &Case<'_>) -> Kept {
