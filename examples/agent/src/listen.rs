@@ -18,7 +18,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// The most connections to one service at once.
-const CONNECTIONS: usize = 256;
+const CONNECTIONS: usize = 1024;
 /// Pause after the operating system has failed to accept.
 const PAUSE: Duration = Duration::from_millis(100);
 /// After which a list is looked at again in any case.
@@ -243,7 +243,7 @@ impl Listener {
 async fn bind(listen: &Listen, directory: &Path) -> io::Result<(Listener, String)> {
     match listen {
         Listen::Tcp(address) => {
-            let listener = TcpListener::bind(address).await?;
+            let listener = halfkey_service::listen(*address)?;
             let at = listener.local_addr()?.to_string();
             Ok((Listener::Tcp(listener), at))
         }

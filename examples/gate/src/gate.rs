@@ -17,13 +17,14 @@ use halfkey::{SystemRandom, UnixTime};
 use halfkey_common::Program;
 use halfkey_common::file::FileError;
 use halfkey_common::store::Place;
+use halfkey_service::listen;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// Days for which entries of the log are kept.
@@ -32,8 +33,6 @@ const EVENTS_DAYS: u32 = 90;
 const LOOK: Duration = Duration::from_millis(50);
 /// Time for what is open still to be closed in order after that.
 const CLOSING: Duration = Duration::from_secs(1);
-/// Connections that wait to be accepted.
-const BACKLOG: u32 = 4096;
 
 /// A gate that does not begin, or ends by itself.
 #[derive(Debug, thiserror::Error)]
@@ -291,13 +290,6 @@ fn approval(
         };
         Decision::Grant(Grant { user_id: None, access_path, policy })
     }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 async fn accept<K: Kept>(listener: TcpListener, serving: Serving<K>) {

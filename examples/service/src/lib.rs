@@ -15,10 +15,12 @@
 //! one list, and it is the operator's. In the control session the gate sends it unasked when it has changed. The agent
 //! sends another opening there when it moves.
 
+mod listen;
 mod name;
 mod opening;
 mod services;
 
+pub use listen::listen;
 pub use name::{ServiceName, ServiceNameError};
 pub use opening::{Answer, Opening, OpeningError};
 pub use services::{Listen, ListenError, Service, Services, ServicesError};
