@@ -4,6 +4,7 @@
 //! * [`output`]: tables and sentences for people, JSON for scripts.
 //! * [`time`]: points in time and spans as people write them.
 //! * [`file`] and [`key_file`]: files with secrets, which only their owner may use.
+//! * `page`, with the feature of that name: pages for a browser on the same machine.
 //! * `store`, with the feature of that name: the store in a file or a database, named by one text.
 //! * [`secret`]: a secret from a descriptor, a file, standard input or a person at a terminal.
 
@@ -11,6 +12,8 @@ mod colour;
 pub mod file;
 pub mod key_file;
 pub mod output;
+#[cfg(feature = "page")]
+pub mod page;
 mod program;
 pub mod secret;
 #[cfg(feature = "store")]
