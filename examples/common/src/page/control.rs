@@ -8,6 +8,8 @@ use maud::{Markup, Render, html};
 pub enum Kind {
     /// A line of text.
     Text,
+    /// Text that takes more than a line, such as a reason or something that is pasted.
+    Long,
     /// A user's name.
     UserName,
     /// A secret that is known, such as a PIN.
@@ -146,6 +148,13 @@ impl Input {
     fn control(&self) -> Markup {
         match &self.kind {
             Kind::Text => self.line("text", "off"),
+            Kind::Long => html! {
+                textarea id=(self.name) name=(self.name) rows="5" spellcheck="false" autocomplete="off"
+                    required[self.required] maxlength=[self.longest]
+                    aria-invalid=[self.error.as_ref().map(|_| "true")] aria-describedby=[self.described()] {
+                    (self.value)
+                }
+            },
             Kind::UserName => self.line("text", "username"),
             Kind::Secret => self.line("password", "current-password"),
             Kind::NewSecret => self.line("password", "new-password"),

@@ -14,7 +14,8 @@ pub struct Page {
     title: String,
     wrong: bool,
     ways: Vec<(&'static str, &'static str)>,
-    again: Option<u32>,
+    at: Option<&'static str>,
+    refresh: Option<String>,
     body: Markup,
 }
 
@@ -22,12 +23,19 @@ impl Page {
     /// Makes an empty page of a program.
     pub fn new(program: &'static str, title: impl Into<String>) -> Self {
         let title = title.into();
-        Self { program, title, wrong: false, ways: Vec::new(), again: None, body: PreEscaped(String::new()) }
+        let body = PreEscaped(String::new());
+        Self { program, title, wrong: false, ways: Vec::new(), at: None, refresh: None, body }
     }
 
     /// Puts other pages above this one: paths, and what they are called. The one whose name is the title is this one.
     pub fn ways(mut self, ways: &[(&'static str, &'static str)]) -> Self {
         self.ways = ways.to_vec();
+        self
+    }
+
+    /// Says which of those pages this one belongs to, where its title does not.
+    pub fn at(mut self, path: &'static str) -> Self {
+        self.at = Some(path);
         self
     }
 
@@ -39,7 +47,13 @@ impl Page {
 
     /// Loads the page again after so many seconds, which does not count as use.
     pub fn again(mut self, seconds: u32) -> Self {
-        self.again = Some(seconds.max(1));
+        self.refresh = Some(format!("{}; url=?{ITSELF}", seconds.max(1)));
+        self
+    }
+
+    /// Goes on to another page at once.
+    pub(super) fn leads_to(mut self, path: &str) -> Self {
+        self.refresh = Some(format!("0; url={path}"));
         self
     }
 
@@ -52,7 +66,8 @@ impl Page {
 
 impl Render for Page {
     fn render(&self) -> Markup {
-        let Self { program, title, wrong, ways, again, body } = self;
+        let Self { program, title, wrong, ways, at, refresh, body } = self;
+        let here = |(path, name): &(&str, &str)| at.map_or(name == title, |at| at == *path);
         html! {
             (DOCTYPE)
             html lang="en" {
@@ -60,9 +75,7 @@ impl Render for Page {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
-                    @if let Some(seconds) = again {
-                        meta http-equiv="refresh" content=(format!("{seconds}; url=?{ITSELF}"));
-                    }
+                    @if let Some(refresh) = refresh { meta http-equiv="refresh" content=(refresh); }
                     title { @if *wrong { "Error: " } (title) " – " (program) }
                     link rel="icon" href="/icon.svg" type="image/svg+xml";
                     link rel="stylesheet" href="/style.css";
@@ -75,8 +88,8 @@ impl Render for Page {
                             span.program { (program) }
                             @if !ways.is_empty() {
                                 nav aria-label="Pages" {
-                                    @for (path, name) in ways {
-                                        a href=(path) aria-current=[(name == title).then_some("page")] { (name) }
+                                    @for way in ways {
+                                        a href=(way.0) aria-current=[here(way).then_some("page")] { (way.1) }
                                     }
                                 }
                             }

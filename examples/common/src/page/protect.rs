@@ -99,8 +99,9 @@ fn strange(door: &Door, request: &Request) -> Option<Response> {
         return refuse(StatusCode::MISDIRECTED_REQUEST, "Not under this name", text);
     };
     let foreign = "Another page has asked for this one. Nothing was done.";
-    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    if !site.is_none_or(|site| site == b"same-origin" || site == b"none") {
+    // A link may lead in from anywhere: its key is what counts.
+    let leads_in = request.uri().path() == "/open" && navigates(headers);
+    if !leads_in && !is_ours(headers) {
         return refuse(StatusCode::FORBIDDEN, "Not from there", foreign);
     }
     let posts = request.method() == Method::POST;
@@ -115,6 +116,16 @@ fn strange(door: &Door, request: &Request) -> Option<Response> {
         return refuse(StatusCode::FORBIDDEN, "Not from there", foreign);
     }
     None
+}
+
+/// Tells whether a page of ours asks, or a person, as far as the browser says so.
+fn is_ours(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    site.is_none_or(|site| site == b"same-origin" || site == b"none")
+}
+
+fn navigates(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-mode").is_none_or(|mode| mode == "navigate")
 }
 
 /// What holds for the pages behind the door.
@@ -190,6 +201,12 @@ async fn open(State(door): State<Door>, request: Request) -> Response {
     };
     let Ok(mut cookie) = HeaderValue::from_str(&cookie) else { return not_in(&door) };
     cookie.set_sensitive(true);
-    let headers = [(LOCATION, HeaderValue::from_static("/")), (SET_COOKIE, cookie)];
-    (StatusCode::SEE_OTHER, headers).into_response()
+    if is_ours(request.headers()) {
+        let headers = [(LOCATION, HeaderValue::from_static("/")), (SET_COOKIE, cookie)];
+        return (StatusCode::SEE_OTHER, headers).into_response();
+    }
+    // Where a link on another page led here, browsers keep the cookie from what a redirection leads to.
+    let body = html! { p { a href="/" { "Go on" } } };
+    let page = Page::new(door.program(), "Come in").leads_to("/").body(body);
+    ([(SET_COOKIE, cookie)], page).into_response()
 }

@@ -224,11 +224,20 @@ async fn no_other_page_posts_here_or_looks_in() {
             site.post(&[("sec-fetch-site", fetch)], &site.body("x")).await.status(),
             StatusCode::FORBIDDEN
         );
-        for path in ["/", "/style.css", &site.door.invite()] {
+        for path in ["/", "/style.css"] {
             let answer = site.get(path, &[("sec-fetch-site", fetch)]).await;
             assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{fetch} {path}");
         }
     }
+    // A link may lead in; what it leads to is asked for by a page of ours.
+    let path = site.door.invite();
+    let link = [("host", HOST), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+    let inward = [&link[..2], &[("sec-fetch-mode", "no-cors")]].concat();
+    assert_eq!(site.ask(request("GET", &path, &inward, "")).await.status(), StatusCode::FORBIDDEN);
+    let opened = site.ask(request("GET", &path, &link, "")).await;
+    assert_eq!(opened.status(), StatusCode::OK);
+    assert!(opened.headers().contains_key("set-cookie"));
+    assert!(text(opened).await.contains("content=\"0; url=/\""));
     assert_eq!(site.get("/", &[("origin", "http://127.0.0.1:4712")]).await.status(), StatusCode::FORBIDDEN);
     let put = request("PUT", "/", &[("host", HOST), ("cookie", &site.cookie)], "");
     assert_eq!(site.ask(put).await.status(), StatusCode::METHOD_NOT_ALLOWED);
