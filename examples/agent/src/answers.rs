@@ -1,4 +1,4 @@
-//! Answers to a gate's template: from the command line, from before, or from the user at the terminal.
+//! Answers to a gate's template: from the command line, from before, or from the user, at the terminal or on a page.
 
 use halfkey::certificate::VerifiedServer;
 use halfkey::registration::token::Credential;
@@ -9,7 +9,12 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
 
+/// Time for a person to fill a form in on a page. A gate's offer is good for fifteen minutes at the most.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 /// Times that a person is asked again for what does not fit.
 const TIMES: usize = 3;
 
@@ -26,8 +31,46 @@ pub(crate) struct Asker {
     pub(crate) answers: BTreeMap<String, String>,
     /// The user's name, whatever its field is called.
     pub(crate) name: Option<String>,
-    /// Set where there is a person to be asked.
-    pub(crate) person: bool,
+    /// The person who is asked for the rest.
+    pub(crate) person: Person,
+}
+
+/// The person who is asked for what is not known.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Person {
+    /// There is none.
+    #[default]
+    Nobody,
+    /// At the terminal.
+    Terminal,
+    /// At a page, which is sent all questions at once.
+    Page(mpsc::Sender<Question>),
+}
+
+/// The questions of a gate, for a page.
+#[derive(Debug)]
+pub(crate) struct Question {
+    /// The gate, which has shown its certificate.
+    pub(crate) server: VerifiedServer,
+    /// Its questions.
+    pub(crate) template: Template,
+    /// Answers known so far.
+    pub(crate) answers: BTreeMap<String, String>,
+    /// What is wrong with answers that were given.
+    pub(crate) wrong: FormError,
+    /// Takes the answers. They are given up when it is dropped.
+    pub(crate) reply: oneshot::Sender<BTreeMap<String, String>>,
+}
+
+/// Error of a person who does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Unanswered {
+    /// The form was left.
+    #[error("the form was left")]
+    Left,
+    /// The form was open for too long.
+    #[error("the form was open for too long, and the gate's offer is only good for some minutes")]
+    Late,
 }
 
 /// The answers that a form was filled in with.
@@ -46,6 +89,7 @@ impl Asker {
     /// Asks a person where there is a terminal.
     pub(crate) fn at_terminal(answers: BTreeMap<String, String>) -> Self {
         let person = io::stdin().is_terminal() && io::stderr().is_terminal();
+        let person = if person { Person::Terminal } else { Person::Nobody };
         Self { answers, name: None, person }
     }
 
@@ -58,37 +102,44 @@ impl Asker {
         let kept = given.clone();
         let fill = move |server: VerifiedServer, template: Template| -> Filling {
             Box::pin(async move {
-                let filled = tokio::task::spawn_blocking(move || self.fill(&server, &template, &kept));
-                Ok((filled.await??, credential))
+                let form = self.fill(server, template).await?;
+                *kept.0.lock().unwrap_or_else(PoisonError::into_inner) = form.1;
+                Ok((form.0, credential))
             })
         };
         (fill, given)
     }
 
-    fn fill(
+    async fn fill(
         mut self,
-        server: &VerifiedServer,
-        template: &Template,
-        given: &Given,
-    ) -> Result<Form, FillError> {
+        server: VerifiedServer,
+        template: Template,
+    ) -> Result<(Form, BTreeMap<String, String>), FillError> {
         let named = template.fields.iter().find(|field| field.kind == FieldKind::UserName);
         if let (Some(field), Some(name)) = (named, self.name.take()) {
             self.answers.entry(field.name.clone()).or_insert(name);
         }
-        if self.person {
-            say(&format!("{} has shown its certificate. It asks:", server.name()))?;
+        match self.person.clone() {
+            Person::Nobody => Ok((self.filled(&template)?, self.answers)),
+            Person::Terminal => {
+                tokio::task::spawn_blocking(move || self.fill_at_terminal(&server, &template)).await?
+            }
+            Person::Page(page) => self.fill_on(&page, &server, &template).await,
         }
+    }
+
+    fn fill_at_terminal(
+        mut self,
+        server: &VerifiedServer,
+        template: &Template,
+    ) -> Result<(Form, BTreeMap<String, String>), FillError> {
+        say(&format!("{} has shown its certificate. It asks:", server.name()))?;
         let mut times = TIMES;
         loop {
-            if self.person {
-                self.ask(template)?;
-            }
+            self.ask(template)?;
             match self.filled(template) {
-                Ok(form) => {
-                    *given.0.lock().unwrap_or_else(PoisonError::into_inner) = self.answers;
-                    return Ok(form);
-                }
-                Err(FormError(wrong)) if self.person && times > 1 => {
+                Ok(form) => return Ok((form, self.answers)),
+                Err(FormError(wrong)) if times > 1 => {
                     times = times.saturating_sub(1);
                     for (field, error) in wrong {
                         say(&format!("{} {error}", clean(&field)))?;
@@ -98,6 +149,30 @@ impl Asker {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Asks until the form is filled in, the page gives up, or the time is over.
+    async fn fill_on(
+        mut self,
+        page: &mpsc::Sender<Question>,
+        server: &VerifiedServer,
+        template: &Template,
+    ) -> Result<(Form, BTreeMap<String, String>), FillError> {
+        let asked = async {
+            let mut wrong = FormError(Vec::new());
+            loop {
+                let (reply, answers) = oneshot::channel();
+                let (server, asked) = (server.clone(), template.clone());
+                let question = Question { server, template: asked, answers: self.answers, wrong, reply };
+                page.send(question).await.map_err(|_| Unanswered::Left)?;
+                self.answers = answers.await.map_err(|_| Unanswered::Left)?;
+                match self.filled(&template) {
+                    Ok(form) => return Ok((form, self.answers)),
+                    Err(error) => wrong = error,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, asked).await.map_err(|_| Unanswered::Late)?
     }
 
     /// Asks for what is not known yet.
@@ -168,6 +243,12 @@ pub(crate) fn prompt(question: &str) -> io::Result<String> {
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
+    use halfkey::certificate::{CertificateRequest, IssuerName, Validity, verify};
+    use halfkey::key::{IssuerKey, KemPrivateKey, OfferKey};
+    use halfkey::memory::Authority;
+    use halfkey::policy::SuiteList;
+    use halfkey::port::CertificateAuthority;
+    use halfkey::{ServerName, SystemRandom, UnixTime};
 
     #[test]
     fn answers_become_what_their_fields_want() {
@@ -189,5 +270,55 @@ mod tests {
         assert_eq!(form(&[("floor", "third")]), Err(vec!["floor".into(), "name".into()]));
         assert_eq!(answer("name=a=b"), Ok(("name".into(), "a=b".into())));
         assert!(answer("name").is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_is_asked_until_the_form_is_filled_in_or_the_time_is_over() {
+        let template = Template::new(vec![
+            Field::required("name", FieldKind::UserName),
+            Field::required("floor", FieldKind::Integer { min: -1, max: 9 }),
+        ]);
+        let (template, (page, mut asked)) = (template.unwrap(), mpsc::channel(1));
+        let asker =
+            || Asker { name: Some("alice".into()), person: Person::Page(page.clone()), ..Asker::default() };
+        let fill = |asker: Asker| tokio::spawn(asker.fill(server(), template.clone()));
+
+        let filling = fill(asker());
+        let first = asked.recv().await.unwrap();
+        assert_eq!((first.answers["name"].as_str(), first.wrong.0.len()), ("alice", 0));
+        let with = |floor: &str| [("name".into(), "alice".into()), ("floor".into(), floor.into())].into();
+        first.reply.send(with("10")).unwrap();
+        let second = asked.recv().await.unwrap();
+        assert_eq!(second.wrong.0.len(), 1);
+        second.reply.send(with("9")).unwrap();
+        assert_eq!(filling.await.unwrap().unwrap().1, with("9"));
+
+        let why = |failed: Result<_, FillError>| {
+            failed.map(drop).unwrap_err().downcast_ref::<Unanswered>().copied()
+        };
+        let filling = fill(asker());
+        drop(asked.recv().await.unwrap());
+        assert_eq!(why(filling.await.unwrap()), Some(Unanswered::Left));
+        let filling = fill(asker());
+        let open = asked.recv().await.unwrap();
+        assert_eq!(why(filling.await.unwrap()), Some(Unanswered::Late));
+        drop(open);
+        drop(asked);
+        assert_eq!(why(asker().fill(server(), template).await), Some(Unanswered::Left));
+    }
+
+    /// A server whose certificate was verified.
+    fn server() -> VerifiedServer {
+        let (random, now) = (&mut SystemRandom, UnixTime::now());
+        let key = IssuerKey::generate_ed25519(random).unwrap();
+        let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), key).unwrap();
+        let (name, offer_key) = (ServerName::new("gate.example").unwrap(), OfferKey::generate(random));
+        let kem_key = include_str!("../../../tests/data/test-key-rsa-2048-a.pem");
+        let kem_key = KemPrivateKey::from_pkcs8_pem(kem_key).unwrap();
+        let request =
+            CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key).unwrap();
+        let chain = authority.issue(&request, Validity::lasting(now, 86_400).unwrap(), random).unwrap();
+        let anchors = authority.trust_anchor().unwrap().into();
+        verify(&chain.as_der(), &anchors, &name, now, &Default::default()).unwrap()
     }
 }

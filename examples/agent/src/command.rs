@@ -16,6 +16,7 @@ use halfkey::software::{SecretString, UnblockingCode};
 use halfkey_common::Output;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use zeroize::Zeroizing;
 
 /// Renews the key of a gate.
 #[derive(clap::Args)]
@@ -69,18 +70,31 @@ pub(crate) async fn status(
     pins: &Pins,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let report = match ask(place, &Request::Status).await? {
-        Some(Reply::Status(report)) => report,
-        _ => off(place, dialer, pins).await?,
-    };
-    Ok(report.write(out)?)
+    let pin = pins.is_given().then_some(|| pins.pin());
+    Ok(standing(place, dialer, pin).await?.write(out)?)
 }
 
-/// Status where no agent runs: without the PIN no more than addresses.
-async fn off(place: &Place, dialer: Dialer, pins: &Pins) -> Result<Report, Failure> {
+/// Opens the token and unlocks it.
+fn opened(
+    place: &Place,
+    dialer: Dialer,
+    pin: impl FnOnce() -> Result<SecretString, Failure>,
+) -> Result<Agent, Failure> {
+    tokio::task::block_in_place(|| Agent::unlocked(place, dialer, pin))
+}
+
+/// Says how things stand: where no agent runs and no PIN is given, no more than addresses.
+pub(crate) async fn standing(
+    place: &Place,
+    dialer: Dialer,
+    pin: Option<impl FnOnce() -> Result<SecretString, Failure>>,
+) -> Result<Report, Failure> {
+    if let Some(Reply::Status(report)) = ask(place, &Request::Status).await? {
+        return Ok(report);
+    }
     let mut gates = Vec::new();
-    if pins.is_given() {
-        let agent = Agent::unlocked(place, dialer, || pins.pin())?;
+    if let Some(pin) = pin {
+        let agent = opened(place, dialer, pin)?;
         for server in agent.servers()? {
             gates.push(report(&agent.gate(&server)).await?);
         }
@@ -109,29 +123,39 @@ pub(crate) async fn renew(
     command: Renew,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let set: BTreeMap<_, _> = command.set.into_iter().collect();
-    let request = Request::Renew { server: command.server.clone(), set: set.clone() };
-    let (server, waiting) = match ask(place, &request).await? {
-        Some(Reply::Done { server: Some(server), waiting }) => (server, waiting),
-        _ => {
-            let agent = Agent::unlocked(place, dialer, || pins.pin())?;
-            let server = agent.one(command.server.as_ref())?;
-            let mut answers = agent.state.known(&server).unwrap_or_default().answers;
-            answers.extend(set);
-            let standing = agent.gate(&server).renew(Asker::at_terminal(answers)).await?;
-            let waiting = match standing {
-                Standing::Active(_) => None,
-                Standing::Waiting(seconds) => Some(seconds),
-            };
-            (server, waiting)
-        }
-    };
+    let set = command.set.into_iter().collect();
+    let renewed = renewed(place, dialer, command.server.as_ref(), set, || pins.pin());
+    let (server, waiting) = renewed.await?;
     let sentence = match waiting {
         None => format!("The key for {server} is renewed."),
         Some(_) => format!("The operator of {server} is to decide on the renewal."),
     };
     let done = if waiting.is_none() { "renewed" } else { "waiting" };
     Ok(out.done(&Done { done, server: Some(&server), retry_after: waiting }, &sentence)?)
+}
+
+/// Renews the key of a gate. Returns its name and, where the operator is to decide, the number of seconds until it is of
+/// use to ask.
+pub(crate) async fn renewed(
+    place: &Place,
+    dialer: Dialer,
+    server: Option<&ServerName>,
+    set: BTreeMap<String, String>,
+    pin: impl FnOnce() -> Result<SecretString, Failure>,
+) -> Result<(ServerName, Option<u64>), Failure> {
+    let request = Request::Renew { server: server.cloned(), set: set.clone() };
+    if let Some(Reply::Done { server: Some(server), waiting }) = ask(place, &request).await? {
+        return Ok((server, waiting));
+    }
+    let agent = opened(place, dialer, pin)?;
+    let server = agent.one(server)?;
+    let mut answers = agent.state.known(&server).unwrap_or_default().answers;
+    answers.extend(set);
+    let waiting = match agent.gate(&server).renew(Asker::at_terminal(answers)).await? {
+        Standing::Active(_) => None,
+        Standing::Waiting(seconds) => Some(seconds),
+    };
+    Ok((server, waiting))
 }
 
 /// Performs `pin`.
@@ -143,22 +167,47 @@ pub(crate) async fn pin(
     out: &mut Output,
 ) -> Result<(), Failure> {
     if command.unblock {
-        let none = || Failure::NoSuch("there is no token here yet (halfkey enrol)".into());
-        let agent = Agent::open(place, dialer)?.ok_or_else(none)?;
-        let code = pins.read("unblocking code")?;
-        let code: UnblockingCode = code.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
-        agent.token().unblock(&code, &pins.new_pin()?)?;
+        unblocked(place, dialer, &pins.read("unblocking code")?, || pins.new_pin())?;
     } else {
         let (old, new) = (pins.read("PIN")?, pins.read_new("new PIN")?);
-        let request = Request::Pin { old, new };
-        if ask(place, &request).await?.is_none() {
-            let none = || Failure::NoSuch("there is no token here yet (halfkey enrol)".into());
-            let agent = Agent::open(place, dialer)?.ok_or_else(none)?;
-            let Request::Pin { old, new } = &request else { return Err(none()) };
-            agent.token().change_pin(&SecretString::from(old.as_str()), &SecretString::from(new.as_str()))?;
-        }
+        changed(place, dialer, old, new).await?;
     }
     done(out, "pin", None, "The PIN is changed.")
+}
+
+fn token(place: &Place, dialer: Dialer) -> Result<Agent, Failure> {
+    let none = || Failure::NoSuch("there is no token here yet (halfkey enrol)".into());
+    Agent::open(place, dialer)?.ok_or_else(none)
+}
+
+/// Unblocks the token by its unblocking code.
+pub(crate) fn unblocked(
+    place: &Place,
+    dialer: Dialer,
+    code: &str,
+    new: impl FnOnce() -> Result<SecretString, Failure>,
+) -> Result<(), Failure> {
+    let agent = token(place, dialer)?;
+    let code: UnblockingCode = code.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
+    Ok(agent.token().unblock(&code, &new()?)?)
+}
+
+/// Changes the PIN.
+pub(crate) async fn changed(
+    place: &Place,
+    dialer: Dialer,
+    old: Zeroizing<String>,
+    new: Zeroizing<String>,
+) -> Result<(), Failure> {
+    let request = Request::Pin { old, new };
+    if ask(place, &request).await?.is_none()
+        && let Request::Pin { old, new } = &request
+    {
+        let (old, new) = (SecretString::from(old.as_str()), SecretString::from(new.as_str()));
+        let agent = token(place, dialer)?;
+        tokio::task::block_in_place(|| agent.token().change_pin(&old, &new))?;
+    }
+    Ok(())
 }
 
 /// Performs `forget`.
@@ -169,18 +218,26 @@ pub(crate) async fn forget(
     command: Forget,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let request = Request::Forget { server: command.server.clone() };
-    let server = match ask(place, &request).await? {
-        Some(Reply::Done { server: Some(server), .. }) => server,
-        _ => {
-            let agent = Agent::unlocked(place, dialer, || pins.pin())?;
-            let server = agent.one(command.server.as_ref())?;
-            agent.gate(&server).forget().await?;
-            server
-        }
-    };
+    let server = forgotten(place, dialer, command.server.as_ref(), || pins.pin()).await?;
     let sentence = format!("{server} is forgotten here. Have its operator revoke the key.");
     done(out, "forgotten", Some(&server), &sentence)
+}
+
+/// Forgets a gate, and returns its name.
+pub(crate) async fn forgotten(
+    place: &Place,
+    dialer: Dialer,
+    server: Option<&ServerName>,
+    pin: impl FnOnce() -> Result<SecretString, Failure>,
+) -> Result<ServerName, Failure> {
+    let request = Request::Forget { server: server.cloned() };
+    if let Some(Reply::Done { server: Some(server), .. }) = ask(place, &request).await? {
+        return Ok(server);
+    }
+    let agent = opened(place, dialer, pin)?;
+    let server = agent.one(server)?;
+    agent.gate(&server).forget().await?;
+    Ok(server)
 }
 
 /// Performs `stop`.

@@ -13,7 +13,7 @@ use halfkey::port::entitlement_store::Status;
 use halfkey::record::Progress;
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, EnrolmentUri, Host};
-use halfkey::software::{PinSettings, SoftwareToken};
+use halfkey::software::{PinSettings, SecretString, SoftwareToken, UnblockingCode};
 use halfkey::{ServerName, SystemRandom};
 use halfkey_common::Output;
 use serde::Serialize;
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, Read};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::io::AsyncWriteExt;
 use zeroize::Zeroizing;
 
@@ -82,13 +82,33 @@ pub(crate) async fn enrol(
     let uri = read(uri)?;
     let kept = command.unattended.then(|| pins.clone().keep(place)).transpose()?;
     let pins = kept.as_ref().unwrap_or(pins);
-    let anchors = command.anchor.as_ref().map(|path| {
-        let text = fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
-        let bad = |error| Failure::Usage(format!("{}: {error}", path.display()));
-        TrustAnchors::from_pem(&text).map_err(bad)
-    });
-    let anchors = anchors.transpose()?;
-    let agent = token(place, dialer, pins, &uri, anchors, out)?;
+    let anchors = command.anchor.as_deref().map(anchors).transpose()?;
+    let pin = |wanted| match wanted {
+        Wanted::Known => pins.pin(),
+        Wanted::New => pins.new_pin(),
+    };
+    let (agent, code) = token(place, dialer, &uri, anchors, pin)?;
+    if let Some(code) = code {
+        let (path, code) = (place.token(), code.reveal());
+        let made = Made { token: path.display().to_string(), unblocking_code: &code };
+        out.done(&made, &format!("A new token. Its unblocking code, to be put away: {}", code.as_str()))?;
+        // It is shown once, and what follows may fail.
+        out.flush()?;
+    }
+    let asker = Asker::at_terminal(command.set.into_iter().collect::<BTreeMap<_, _>>());
+    let standing = register(&agent, &uri, asker).await?;
+    tell(uri.server(), &standing, out)
+}
+
+/// Reads a file with trust anchors.
+pub(crate) fn anchors(path: &Path) -> Result<TrustAnchors, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
+    let bad = |error| Failure::Usage(format!("{}: {error}", path.display()));
+    TrustAnchors::from_pem(&text).map_err(bad)
+}
+
+/// Registers with the gate of a URI, or goes on with a registration that is unfinished there.
+pub(crate) async fn register(agent: &Agent, uri: &EnrolmentUri, asker: Asker) -> Result<Standing, Failure> {
     let server = uri.server().clone();
     let gate = agent.gate(&server);
     let standing = gate.registration().await.map_err(|error| gate.failed(error))?;
@@ -99,9 +119,9 @@ pub(crate) async fn enrol(
         let why = "the token is registered already; there are halfkey renew, and halfkey forget".into();
         return Err(Failure::Refused { server, why });
     }
-    agent.state.note(&server, |known| known.address = address(&uri))?;
+    agent.state.note(&server, |known| known.address = address(uri))?;
     match gate.go_on().await {
-        Ok(Some(standing)) => return tell(&server, &standing, out),
+        Ok(Some(standing)) => return Ok(standing),
         // They may get through yet: another beside them would be one of very many in the end.
         Err(failure) if !failure.begins_again() => {
             let unfinished = gate.unfinished().await.map_err(|error| gate.failed(error))?;
@@ -111,18 +131,14 @@ pub(crate) async fn enrol(
         }
         _ => {}
     }
-    let asker = Asker {
-        name: uri.name().map(|name| name.as_str().to_owned()),
-        ..Asker::at_terminal(command.set.into_iter().collect::<BTreeMap<_, _>>())
-    };
+    let asker = Asker { name: uri.name().map(|name| name.as_str().to_owned()), ..asker };
     let credential =
         uri.code().map_or(Credential::None, |code: &ActivationCode| Credential::Activation(code.clone()));
-    drop(uri);
     let (standing, session) = gate.enrol(credential, asker).await?;
     if let Some(session) = session {
         close(session).await;
     }
-    tell(&server, &standing, out)
+    Ok(standing)
 }
 
 /// Ends the first session, which has proved the key.
@@ -176,20 +192,28 @@ async fn go_on(agent: &Agent, out: &mut Output) -> Result<(), Failure> {
     }
 }
 
-/// Opens the token, or makes one; either has the anchor of the URI then.
-fn token(
+/// The PIN that is wanted to open a token or to make one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// The token's.
+    Known,
+    /// One for a new token.
+    New,
+}
+
+/// Opens the token, or makes one and says its unblocking code; either has the anchor of the URI then.
+pub(crate) fn token(
     place: &Place,
     dialer: Dialer,
-    pins: &Pins,
     uri: &EnrolmentUri,
     given: Option<TrustAnchors>,
-    out: &mut Output,
-) -> Result<Agent, Failure> {
+    pin: impl FnOnce(Wanted) -> Result<SecretString, Failure>,
+) -> Result<(Agent, Option<UnblockingCode>), Failure> {
     place.make_data()?;
     let unfit = |error| Failure::Usage(format!("the trust anchor: {error}"));
     let anchor = uri.anchor().map(|anchor| narrowed(anchor, uri.server())).transpose().map_err(unfit)?;
     if let Some(agent) = Agent::open(place, dialer.clone())? {
-        let pin = pins.pin()?;
+        let pin = pin(Wanted::Known)?;
         agent.token().unlock(&pin)?;
         let held = agent.token().anchors()?;
         let named = given.iter().flat_map(|anchors| anchors.as_slice().iter().cloned());
@@ -197,7 +221,7 @@ fn token(
         if wanted != held {
             agent.token().replace_anchors(&pin, wanted)?;
         }
-        return Ok(agent);
+        return Ok((agent, None));
     }
     let none = || Failure::Usage("the URI names no trust anchor: say --anchor FILE".into());
     let anchors = match (given, anchor) {
@@ -205,15 +229,10 @@ fn token(
         (Some(given), None) => given,
         (Some(given), Some(anchor)) => joined(given, anchor).map_err(unfit)?,
     };
-    let (path, pin) = (place.token(), pins.new_pin()?);
+    let (path, pin) = (place.token(), pin(Wanted::New)?);
     let made = SoftwareToken::create(&path, anchors, &pin, PinSettings::default(), Box::new(SystemRandom));
     let (token, code) = made.map_err(|error| Failure::token_file(&path, error))?;
-    let code = code.reveal();
-    let made = Made { token: path.display().to_string(), unblocking_code: &code };
-    out.done(&made, &format!("A new token. Its unblocking code, to be put away: {}", code.as_str()))?;
-    // It is shown once, and what follows may fail.
-    out.flush()?;
-    Agent::with(place, token, dialer)
+    Ok((Agent::with(place, token, dialer)?, Some(code)))
 }
 
 /// The anchor as it is trusted: whoever sends an invitation to one gate does not vouch for others.
@@ -245,7 +264,8 @@ fn joined(
     held.with(both.with_minimum_suite(minimum))
 }
 
-fn address(uri: &EnrolmentUri) -> String {
+/// The address in a URI: a host and a port.
+pub(crate) fn address(uri: &EnrolmentUri) -> String {
     match uri.host() {
         Host::Address(IpAddr::V6(address)) => format!("[{address}]:{}", uri.port()),
         host => format!("{host}:{}", uri.port()),

@@ -22,6 +22,7 @@ mod presence;
 mod report;
 mod secret;
 mod state;
+mod ui;
 mod up;
 
 use agent::Agent;
@@ -68,6 +69,8 @@ struct Cli {
 enum Command {
     /// Registers with a gate, by the URI that its operator has sent.
     Enrol(enrol::Enrol),
+    /// Opens a page for all of this in the browser.
+    Ui(ui::Ui),
     /// Runs the agent.
     Up {
         #[command(flatten)]
@@ -111,6 +114,7 @@ fn perform(cli: Cli, program: Program, out: &mut Output) -> Result<(), Failure> 
     let runtime = runtime.map_err(Failure::Control)?;
     match command {
         Command::Enrol(command) => runtime.block_on(enrol::enrol(&place, dialer, &pins, command, out)),
+        Command::Ui(command) => runtime.block_on(ui::ui(&place, dialer, &pins, command, out)),
         Command::Up { place: presence, verbose } => {
             let level = if verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
             tracing_subscriber::fmt()

@@ -47,6 +47,11 @@ impl Place {
         self.run.join("control")
     }
 
+    /// The file that leads a browser to the user's page.
+    pub(crate) fn link(&self) -> PathBuf {
+        self.run.join("open.html")
+    }
+
     /// The directory of the services' sockets.
     pub(crate) fn services(&self) -> PathBuf {
         self.run.join("services")

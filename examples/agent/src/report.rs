@@ -79,7 +79,7 @@ pub(crate) enum Link {
 }
 
 impl Link {
-    const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Off => "not connected",
             Self::Connecting => "connecting",

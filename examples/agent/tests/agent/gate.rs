@@ -51,6 +51,15 @@ impl Gate {
     }
 
     pub(crate) async fn with(policy: Policy) -> Self {
+        let fields = vec![
+            Field::required("name", FieldKind::UserName),
+            Field::optional("floor", FieldKind::Integer { min: 0, max: 9 }),
+        ];
+        Self::asking(policy, fields).await
+    }
+
+    /// A gate with this template.
+    pub(crate) async fn asking(policy: Policy, fields: Vec<Field>) -> Self {
         let (random, now) = (&mut SystemRandom, UnixTime::now());
         let key = IssuerKey::generate_ed25519(random).unwrap();
         let mut authority = Authority::root(IssuerName::common_name("Issuer").unwrap(), key).unwrap();
@@ -59,10 +68,6 @@ impl Gate {
         let request =
             CertificateRequest::sign(&name, kem_key.public(), &SuiteList::all(), &offer_key).unwrap();
         let chain = authority.issue(&request, Validity::lasting(now, 86_400).unwrap(), random).unwrap();
-        let fields = vec![
-            Field::required("name", FieldKind::UserName),
-            Field::optional("floor", FieldKind::Integer { min: 0, max: 9 }),
-        ];
         let settings = ServerSettings::new(name, Template::new(fields).unwrap(), &Secret::random(random));
         let keys = Server::new(&settings, &chain, kem_key, offer_key, SystemRandom).unwrap();
         let inner = Arc::new(Inner {

@@ -3,10 +3,14 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests")]
 
 mod agent;
+mod browser;
+mod chromium;
 mod gate;
 mod proxy;
 
 mod enrolling;
 mod life;
+mod looks;
+mod page;
 mod token;
 mod ways;
