@@ -258,9 +258,9 @@ fn new_pin_fields(error: Option<String>) -> [Input; 2] {
 /// What is wrong with a new PIN, as far as can be seen without the token.
 fn new_pin_problem(posted: &Posted) -> Option<String> {
     match posted.get("new") {
-        "" => Some("New PIN: must be filled in".into()),
-        new if new != posted.get("again") => Some("New PIN: the two are not the same".into()),
-        new if !(4..=64).contains(&new.len()) => Some("New PIN: a PIN has 4 to 64 bytes".into()),
+        "" => Some("“New PIN” must be filled in".into()),
+        new if new != posted.get("again") => Some("“New PIN”: the two are not the same".into()),
+        new if !(4..=64).contains(&new.len()) => Some("“New PIN” must have 4 to 64 bytes".into()),
         _ => None,
     }
 }

@@ -47,7 +47,7 @@ async fn page_of(desk: &Desk, session: &Session) -> Page {
             div.row { (plain(session, "/register/leave", "Leave")) }
         }),
         Stage::Done(server, user) => page("You are registered", AT).body(html! {
-            div.good role="status" { p { strong { (server) } " knows this machine’s token as " strong { (user.as_str()) } "." } }
+            div.good role="status" { p { strong { (server) } " knows this machine’s token as the user " strong { (user.as_str()) } "." } }
             p { "Now start the agent, which brings your services onto this machine:" }
             p.sheet { code { "halfkey up" } }
             p { a href="/" { "How things stand" } }
@@ -135,7 +135,7 @@ fn asking(session: &Session, question: &Question) -> Page {
         (problems(&inputs))
         div.good {
             p { strong #server { (server.name()) } " has shown a certificate for this name, by an issuer that your token trusts." }
-            p.hint { "Serial number " code { (server.serial()) } ", good until " (written(server.not_after())) "." }
+            p.hint { "Serial number " code { (server.serial()) } ", good until " time { (written(server.not_after())) } "." }
         }
         form method="post" action="/register/form" novalidate {
             (session.token())
@@ -161,8 +161,8 @@ pub(super) async fn invitation(
     let mut text = Zeroizing::new(String::with_capacity(posted.get("uri").len()));
     text.extend(posted.get("uri").chars().filter(|sign| !sign.is_whitespace()));
     let problem = match text.parse::<EnrolmentUri>() {
-        _ if text.is_empty() => "Invitation: must be filled in".into(),
-        Err(error) => format!("Invitation: {error}"),
+        _ if text.is_empty() => "“Invitation” must be filled in".into(),
+        Err(error) => format!("“Invitation”: {error}"),
         Ok(uri) => {
             desk.flow.invite(uri);
             return to(AT);
@@ -179,7 +179,7 @@ pub(super) async fn pin(
 ) -> Response {
     let new = !desk.place.token().exists();
     if !desk.is_given() {
-        let empty = || posted.get("pin").is_empty().then(|| "PIN: must be filled in".to_string());
+        let empty = || posted.get("pin").is_empty().then(|| "“PIN” must be filled in".to_string());
         let problem = if new { new_pin_problem(&posted) } else { empty() };
         if problem.is_some() {
             return wrong(desk.flow.look(|_, uri| invited(&desk, &session, uri, problem)));

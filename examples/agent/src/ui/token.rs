@@ -122,9 +122,9 @@ fn one(gate: &GateReport) -> Markup {
             @if let Some(reason) = reason { p { (reason) } }
             dl {
                 dt { "Address" } dd { (address) }
-                @if let Some(user) = user_id { dt { "You are" } dd { (user.as_str()) } }
+                @if let Some(user) = user_id { dt { "User id" } dd { (user.as_str()) } }
                 @if let Some(path) = access_path { dt { "Access path" } dd { (path.as_str()) } }
-                @if let Some(at) = expires { dt { "The key expires" } dd { (written(UnixTime::from_secs(*at))) } }
+                @if let Some(at) = expires { dt { "The key expires" } dd { time { (written(UnixTime::from_secs(*at))) } } }
                 @if let Some(left) = valid_for { dt { "Services good for" } dd { (left) " s" } }
             }
             @if !services.is_empty() { (table("Services", &["Service", "Here", "In use"], rows)) }

@@ -48,6 +48,7 @@ impl Chromium {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            "--hide-scrollbars",
             "--force-device-scale-factor=1",
             // Another site's name for this machine.
             "--host-resolver-rules=MAP evil.example 127.0.0.1",
@@ -175,7 +176,10 @@ impl Chromium {
     }
 
     async fn media(&mut self, scheme: &str, width: u32) {
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        let features = json!({"features": [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]});
         self.call("Emulation.setEmulatedMedia", features).await;
         let metrics = json!({"width": width, "height": 760, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", metrics).await;

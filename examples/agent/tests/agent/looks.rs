@@ -76,7 +76,7 @@ async fn the_keyboard_alone_registers_and_every_page_fits() {
     browser.press("Enter").await;
     browser.until("document.activeElement.getAttribute('role') === 'alert'").await;
     let wrong = browser.eval("document.querySelector('#field-2-error').textContent").await;
-    assert_eq!(wrong, "Error: Floor: is to be from -1 to 9");
+    assert_eq!(wrong, "Error: “Floor” must be a whole number from -1 to 9");
     assert_eq!(browser.eval("document.querySelectorAll('[aria-invalid]').length").await, 1);
     assert_eq!(browser.eval("document.querySelector('#field-5').value").await, "Team 7");
     browser.shots(&shots, "4-form-wrong").await;

@@ -65,9 +65,9 @@ async fn a_page_registers_from_nothing() {
     let answers = [("field-1", "Nord & Süd"), ("field-2", "12"), ("field-4", "Desk"), ("field-5", "Team 7")];
     browser.submit("/register/form", &[&[("field-0", "")], &answers[..]].concat()).await;
     for wrong in [
-        "Your name: must be filled in",
-        "Floor: is to be from -1 to 9",
-        "Do you accept the terms of use?: is to be chosen",
+        "“Your name” must be filled in",
+        "“Floor” must be a whole number from -1 to 9",
+        "“Do you accept the terms of use?” must be answered",
     ] {
         browser.sees(wrong);
     }
@@ -148,12 +148,12 @@ async fn a_page_asks_for_the_pin_where_no_agent_runs() {
     let ui = Ui::start(&machine, &[], "").await;
     let mut browser = Browser::open(&ui).await;
     browser.sees("No agent runs");
-    browser.does_not_see("You are");
+    browser.does_not_see("User id");
     browser.submit("/", &[("pin", "1111")]).await;
     assert_eq!(browser.page.status, 422);
     browser.sees("wrong PIN; 4 tries left");
     browser.submit("/", &[("pin", PIN)]).await;
-    browser.sees("You are");
+    browser.sees("User id");
     browser.sees("/staff");
     browser.go("/renew/gate.example").await;
     browser.submit("/renew/gate.example", &[("pin", "")]).await;

@@ -31,14 +31,13 @@ pub fn problem(template: &Template, name: &str, error: FieldError) -> String {
     let field = template.fields.iter().find(|field| field.name == name);
     let label = field.map_or(name, label);
     let what = match (error, field.map(|field| &field.kind)) {
-        (FieldError::WrongKind, Some(FieldKind::Integer { .. })) => "is to be a whole number".into(),
-        (FieldError::OutOfRange, Some(FieldKind::Integer { min, max })) => {
-            format!("is to be from {min} to {max}")
+        (FieldError::WrongKind | FieldError::OutOfRange, Some(FieldKind::Integer { min, max })) => {
+            format!("must be a whole number from {min} to {max}")
         }
-        (FieldError::Missing, Some(FieldKind::Choice(_) | FieldKind::Boolean)) => "is to be chosen".into(),
+        (FieldError::Missing, Some(FieldKind::Choice(_) | FieldKind::Boolean)) => "must be answered".into(),
         (error, _) => error.to_string(),
     };
-    format!("{label}: {what}")
+    format!("“{label}” {what}")
 }
 
 /// Makes the controls for a template, filled in with answers by field, and with what is wrong beside each.

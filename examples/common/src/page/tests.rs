@@ -328,7 +328,10 @@ fn each_kind_of_field_has_its_control() {
             && problems.contains("href=\"#field-2\"")
             && problems.contains("href=\"#field-4-0\"")
     );
-    assert!(problems.contains("floor: is to be from -1 to 9") && problems.contains("terms: is to be chosen"));
+    assert!(
+        problems.contains("“floor” must be a whole number from -1 to 9")
+            && problems.contains("“terms” must be answered")
+    );
 
     let posted = Posted::read(b"field-0=Alice+A&field-2=3&field-4=yes&field-5=&field-9=x");
     let answers: Vec<_> = answers(&template, &posted).into_iter().collect();
