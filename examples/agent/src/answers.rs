@@ -166,7 +166,7 @@ impl Asker {
                 let question = Question { server, template: asked, answers: self.answers, wrong, reply };
                 page.send(question).await.map_err(|_| Unanswered::Left)?;
                 self.answers = answers.await.map_err(|_| Unanswered::Left)?;
-                match self.filled(&template) {
+                match self.filled(template) {
                     Ok(form) => return Ok((form, self.answers)),
                     Err(error) => wrong = error,
                 }

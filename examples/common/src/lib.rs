@@ -3,7 +3,7 @@
 //! * [`Program`]: its name, how it is to answer, and how it ends: an [`Exit`] code and one sentence on standard error.
 //! * [`output`]: tables and sentences for people, JSON for scripts.
 //! * [`time`]: points in time and spans as people write them.
-//! * [`file`] and [`key_file`]: files with secrets, which only their owner may use.
+//! * [`mod@file`] and [`key_file`]: files with secrets, which only their owner may use.
 //! * `page`, with the feature of that name: pages for a browser on the same machine.
 //! * `store`, with the feature of that name: the store in a file or a database, named by one text.
 //! * [`secret`]: a secret from a descriptor, a file, standard input or a person at a terminal.

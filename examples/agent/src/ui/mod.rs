@@ -101,7 +101,7 @@ pub(crate) async fn ui(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Control)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Failure::Control)?;
     let address = listener.local_addr().map_err(Failure::Control)?;
-    let door = Door::new("halfkey", "close it and run halfkey ui again", Hosts::of(address));
+    let door = Door::new("halfkey", "stop halfkey ui and run it again", Hosts::of(address));
     let url = format!("http://{address}{}", door.invite().as_str());
     out.done(&Opened { url: &url }, &url)?;
     out.flush()?;

@@ -18,10 +18,24 @@ pub(crate) struct Ui {
 impl Ui {
     /// Starts it, with a line on its standard input.
     pub(crate) async fn start(machine: &Machine, arguments: &[&str], input: &str) -> Self {
+        Self::start_in(machine, arguments, input, &[]).await
+    }
+
+    pub(crate) async fn start_in(
+        machine: &Machine,
+        arguments: &[&str],
+        input: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         std::fs::create_dir_all(&machine.dir).unwrap();
         let log = std::fs::File::options().create(true).append(true).open(machine.dir.join("log")).unwrap();
         let mut command = machine.command(&["ui", "--json"]);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+        command
+            .envs(environment.iter().copied())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log);
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(input.as_bytes()).await.unwrap();

@@ -285,3 +285,30 @@ async fn a_page_is_for_one_browser_and_no_other_page() {
     assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     ui.ended().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_is_led_in_by_a_file_that_nobody_else_reads() {
+    use std::os::unix::fs::PermissionsExt;
+    let machine = Machine::new();
+    let path = machine.dir.join("bin");
+    std::fs::create_dir_all(&path).unwrap();
+    // Not a browser, but as one is started.
+    let opener = path.join(if cfg!(target_os = "macos") { "open" } else { "xdg-open" });
+    std::fs::write(&opener, "#!/bin/sh\necho \"$@\" >\"$HALFKEY_DIR/opened.new\" && mv \"$HALFKEY_DIR/opened.new\" \"$HALFKEY_DIR/opened\"\n").unwrap();
+    std::fs::set_permissions(&opener, PermissionsExt::from_mode(0o700)).unwrap();
+    let search = format!("{}:/usr/bin:/bin", path.display());
+    let ui = Ui::start_in(&machine, &["--open"], "", &[("PATH", &search)]).await;
+    let opened = machine.dir.join("opened");
+    until("opened", 10, || async { opened.exists() }).await;
+    let file = std::fs::read_to_string(&opened).unwrap().trim().to_owned();
+    assert!(!file.contains("key="), "{file}");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(std::fs::read_to_string(&file).unwrap().contains(&ui.url));
+    let mut browser = Browser::open(&ui).await;
+    browser.go("/register").await;
+    browser.sees("Register with a gate");
+    let id = ui.child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    ui.ended().await;
+    assert!(!std::path::Path::new(&file).exists());
+}
