@@ -3,9 +3,11 @@
 //! It registers with a gate, shows how things stand, renews, forgets, and changes the PIN, by what the commands of the
 //! same names do. The token is held no longer than something is done with it, so that the agent may start meanwhile.
 
+mod deed;
 mod flow;
+mod pin;
 mod register;
-mod token;
+mod state;
 
 use crate::dial::Dialer;
 use crate::enrol;
@@ -171,19 +173,19 @@ fn show(place: &Place, url: &str) -> Result<PathBuf, Failure> {
 
 fn router(desk: Arc<Desk>) -> Router {
     Router::new()
-        .route("/", get(token::state).post(token::see))
+        .route("/", get(state::state).post(state::see))
         .route("/register", get(register::show))
         .route("/register/invitation", post(register::invitation))
         .route("/register/pin", post(register::pin))
         .route("/register/go", post(register::go))
         .route("/register/form", post(register::form))
         .route("/register/leave", post(register::leave))
-        .route("/pin", get(token::pin).post(token::change_pin))
-        .route("/unblock", get(token::unblock).post(token::use_code))
-        .route("/renew/{server}", get(token::ask_to_renew).post(token::renew))
-        .route("/resume/{server}", get(token::ask_to_resume).post(token::resume))
-        .route("/forget/{server}", get(token::ask_to_forget).post(token::forget))
-        .route("/stop", post(token::stop))
+        .route("/pin", get(pin::pin).post(pin::change))
+        .route("/unblock", get(pin::unblock).post(pin::use_code))
+        .route("/renew/{server}", get(deed::ask_to_renew).post(deed::renew))
+        .route("/resume/{server}", get(deed::ask_to_resume).post(deed::resume))
+        .route("/forget/{server}", get(deed::ask_to_forget).post(deed::forget))
+        .route("/stop", post(state::stop))
         .route("/close", post(close))
         .with_state(desk)
 }
