@@ -124,10 +124,13 @@ impl Flow {
         // Never cut short: the unblocking code of a token that was made is known here alone.
         tokio::task::spawn_blocking(move || match open(&uri) {
             Ok((agent, code)) => {
-                this.lock().agent = Some(agent);
-                match code {
-                    Some(code) => this.set(run, Stage::Code(code)),
-                    None => this.go(),
+                let mut inner = this.lock();
+                inner.agent = Some(agent);
+                if let Some(code) = code {
+                    drop(inner);
+                    this.set(run, Stage::Code(code));
+                } else {
+                    this.connect(&mut inner);
                 }
             }
             Err(failure) => {
@@ -137,19 +140,27 @@ impl Flow {
         });
     }
 
-    /// Connects to the gate of the invitation.
+    /// Connects to the gate of the invitation, for the first time or again.
     pub(super) fn go(self: &Arc<Self>) {
         let mut inner = self.lock();
-        let ready = matches!(inner.stage, Stage::Code(_) | Stage::Failed(_) | Stage::Working(_));
-        let (true, Some(uri), Some(agent)) = (ready, inner.uri.clone(), inner.agent.clone()) else { return };
+        if matches!(inner.stage, Stage::Code(_) | Stage::Failed(_)) {
+            self.connect(&mut inner);
+        }
+    }
+
+    fn connect(self: &Arc<Self>, inner: &mut Inner) {
+        let (Some(uri), Some(agent)) = (inner.uri.clone(), inner.agent.clone()) else { return };
         inner.stage = Stage::Working("The gate is being asked for its certificate");
-        self.carry_on(&mut inner, move |this, run| async move { this.register(run, agent, &uri).await });
+        self.carry_on(inner, move |this, run| async move { this.register(run, agent, &uri).await });
     }
 
     /// Goes on with a registration that waits for the operator.
     pub(super) fn resume(self: &Arc<Self>, agent: Agent, server: ServerName) {
         self.leave();
         let mut inner = self.lock();
+        if !matches!(inner.stage, Stage::Nothing) {
+            return;
+        }
         inner.stage = Stage::Working("The gate is being asked");
         inner.agent = Some(agent.clone());
         self.carry_on(&mut inner, move |this, run| async move {
