@@ -161,8 +161,7 @@ impl Attendant {
 
     /// Renews the key; what fails is tried again.
     async fn renew(&self) -> bool {
-        let answers = self.gate.state.known(&self.gate.server).unwrap_or_default().answers;
-        match self.gate.renew(Asker { answers, ..Asker::default() }).await {
+        match self.gate.renew(Asker::default()).await {
             Ok(Standing::Active(_)) => {
                 tracing::info!(gate = %self.gate.server, "the key is renewed");
                 true

@@ -15,7 +15,6 @@ use halfkey::ServerName;
 use halfkey::software::{SecretString, UnblockingCode};
 use halfkey_common::Output;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 /// Renews the key of a gate.
@@ -123,8 +122,8 @@ pub(crate) async fn renew(
     command: Renew,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let set = command.set.into_iter().collect();
-    let renewed = renewed(place, dialer, command.server.as_ref(), set, || pins.pin());
+    let asker = Asker::at_terminal(command.set.into_iter().collect());
+    let renewed = renewed(place, dialer, command.server.as_ref(), asker, || pins.pin());
     let (server, waiting) = renewed.await?;
     let sentence = match waiting {
         None => format!("The key for {server} is renewed."),
@@ -135,23 +134,21 @@ pub(crate) async fn renew(
 }
 
 /// Renews the key of a gate. Returns its name and, where the operator is to decide, the number of seconds until it is of
-/// use to ask.
+/// use to ask. What `asker` does not know is answered as before.
 pub(crate) async fn renewed(
     place: &Place,
     dialer: Dialer,
     server: Option<&ServerName>,
-    set: BTreeMap<String, String>,
+    asker: Asker,
     pin: impl FnOnce() -> Result<SecretString, Failure>,
 ) -> Result<(ServerName, Option<u64>), Failure> {
-    let request = Request::Renew { server: server.cloned(), set: set.clone() };
+    let request = Request::Renew { server: server.cloned(), set: asker.answers.clone() };
     if let Some(Reply::Done { server: Some(server), waiting }) = ask(place, &request).await? {
         return Ok((server, waiting));
     }
     let agent = opened(place, dialer, pin)?;
     let server = agent.one(server)?;
-    let mut answers = agent.state.known(&server).unwrap_or_default().answers;
-    answers.extend(set);
-    let waiting = match agent.gate(&server).renew(Asker::at_terminal(answers)).await? {
+    let waiting = match agent.gate(&server).renew(asker).await? {
         Standing::Active(_) => None,
         Standing::Waiting(seconds) => Some(seconds),
     };

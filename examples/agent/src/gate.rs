@@ -116,8 +116,11 @@ impl Gate {
         Ok((self.outcome(outcome)?, session))
     }
 
-    /// Renews the registration's key.
-    pub(crate) async fn renew(&self, asker: Asker) -> Result<Standing, Failure> {
+    /// Renews the registration's key. What `asker` does not know is answered as before.
+    pub(crate) async fn renew(&self, mut asker: Asker) -> Result<Standing, Failure> {
+        let mut answers = self.state.known(&self.server).unwrap_or_default().answers;
+        answers.append(&mut asker.answers);
+        asker.answers = answers;
         let failed = |error| self.failed(error);
         let all = self.registrations().await.map_err(failed)?;
         let none = || Failure::NoSuch(format!("there is no active registration with {}", self.server));

@@ -209,11 +209,9 @@ impl Running {
     async fn renew(
         &self,
         server: Option<&ServerName>,
-        set: BTreeMap<String, String>,
+        answers: BTreeMap<String, String>,
     ) -> Result<Reply, Failure> {
         let watched = self.one(server)?;
-        let mut answers = self.agent.state.known(&watched.gate.server).unwrap_or_default().answers;
-        answers.extend(set);
         let waiting = match watched.gate.renew(Asker { answers, ..Asker::default() }).await? {
             Standing::Active(_) => {
                 watched.attendant.again.notify_one();

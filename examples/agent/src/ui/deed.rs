@@ -2,15 +2,17 @@
 
 use super::{Desk, Desked, Seated, Sent, lock, page, pin_field, to, wrong};
 use crate::agent::Agent;
+use crate::answers::Asker;
 use crate::command;
 use crate::control::{Request, ask};
+use crate::failure::Failure;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use halfkey::ServerName;
+use halfkey_common::ProgramError;
 use halfkey_common::page::{Page, Posted, Session, problems};
 use maud::html;
-use std::collections::BTreeMap;
 
 /// Something that is done to a gate.
 #[derive(Clone, Copy)]
@@ -102,33 +104,57 @@ async fn done(desk: &Desk, session: &Session, deed: Deed, server: &str, posted: 
     let Ok(server) = ServerName::new(server) else { return to("/") };
     let (place, dialer, pin) = (&desk.place, desk.dialer.clone(), || Ok(desk.pin(posted)));
     let done = match deed {
-        Deed::Renew => Box::pin(command::renewed(place, dialer, Some(&server), BTreeMap::new(), pin))
-            .await
-            .map(|(server, waiting)| match waiting {
-                None => desk.say(format!("The key for {server} is renewed.")),
-                Some(_) => desk.say(format!("The operator of {server} is to decide on the renewal.")),
-            }),
+        Deed::Renew => renewed(desk, &server, posted).await,
         Deed::Forget => command::forgotten(place, dialer, Some(&server), pin).await.map(|server| {
             desk.say(format!("{server} is forgotten here. Have its operator revoke the key."));
+            "/"
         }),
         Deed::Resume => {
             let opened = tokio::task::block_in_place(|| Agent::unlocked(place, dialer, pin));
-            opened.map(|agent| desk.flow.resume(agent, server.clone()))
+            opened.map(|agent| {
+                desk.flow.resume(agent, server.clone());
+                "/register"
+            })
         }
     };
     *lock(&desk.seen) = None;
     match done {
-        Ok(()) if matches!(deed, Deed::Resume) => {
+        Ok(path) => {
             desk.flow.settled().await;
-            to("/register")
+            to(path)
         }
-        Ok(()) => to("/"),
         Err(failure) => {
             desk.failed(&failure);
             let problem = halfkey_common::sentence(&failure);
             wrong(confirm(desk, session, deed, &server, Some(problem)).await)
         }
     }
+}
+
+/// Renews, and says which page is next.
+async fn renewed(desk: &Desk, server: &ServerName, posted: &Posted) -> Result<&'static str, Failure> {
+    let (place, dialer, pin) = (&desk.place, desk.dialer.clone(), || Ok(desk.pin(posted)));
+    let renewed = command::renewed(place, dialer.clone(), Some(server), Asker::default(), pin);
+    match Box::pin(renewed).await {
+        Ok((server, None)) => desk.say(format!("The key for {server} is renewed.")),
+        Ok((server, _)) => desk.say(format!("The operator of {server} is to decide on the renewal.")),
+        Err(failure) if failure.word() == "form" => {
+            // The gate asks what it did not ask before, and an agent that runs has nobody to ask.
+            let agent = tokio::task::block_in_place(|| Agent::unlocked(place, dialer, pin));
+            let agent = agent.map_err(|failure| match failure {
+                Failure::Running => Failure::Refused {
+                    server: server.clone(),
+                    why: "it asks what it did not ask before: stop the agent (halfkey stop), and renew here"
+                        .into(),
+                },
+                failure => failure,
+            })?;
+            desk.flow.renew(agent, server.clone());
+            return Ok("/register");
+        }
+        Err(failure) => return Err(failure),
+    }
+    Ok("/")
 }
 
 pub(super) async fn renew(

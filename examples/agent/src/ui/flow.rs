@@ -156,6 +156,26 @@ impl Flow {
 
     /// Goes on with a registration that waits for the operator.
     pub(super) fn resume(self: &Arc<Self>, agent: Agent, server: ServerName) {
+        self.take(agent, |this, run, agent| async move {
+            this.wait(run, &agent, &server, Ok(Standing::Waiting(0))).await;
+        });
+    }
+
+    /// Renews a key where the gate asks what it did not ask before.
+    pub(super) fn renew(self: &Arc<Self>, agent: Agent, server: ServerName) {
+        self.take(agent, |this, run, agent| async move {
+            let gate = agent.gate(&server);
+            let renew = |person| gate.renew(Asker { person, ..Asker::default() });
+            let outcome = this.asked(run, renew).await;
+            this.wait(run, &agent, &server, outcome).await;
+        });
+    }
+
+    fn take<F: Future<Output = ()> + Send + 'static>(
+        self: &Arc<Self>,
+        agent: Agent,
+        with: impl FnOnce(Arc<Self>, u64, Agent) -> F,
+    ) {
         self.leave();
         let mut inner = self.lock();
         if !matches!(inner.stage, Stage::Nothing) {
@@ -163,9 +183,7 @@ impl Flow {
         }
         inner.stage = Stage::Working("The gate is being asked");
         inner.agent = Some(agent.clone());
-        self.carry_on(&mut inner, move |this, run| async move {
-            this.wait(run, &agent, &server, Ok(Standing::Waiting(0))).await;
-        });
+        self.carry_on(&mut inner, move |this, run| with(this, run, agent));
     }
 
     fn carry_on<F: Future<Output = ()> + Send + 'static>(
@@ -209,18 +227,25 @@ impl Flow {
     }
 
     async fn register(&self, run: u64, agent: Agent, uri: &EnrolmentUri) {
-        let (page, mut asked) = mpsc::channel(1);
         let answers = self.lock().answers.clone();
-        let asker = Asker { answers, name: None, person: Person::Page(page) };
-        let mut registering = Box::pin(register(&agent, uri, asker));
-        let outcome = loop {
+        let outcome =
+            self.asked(run, |person| register(&agent, uri, Asker { answers, name: None, person })).await;
+        self.wait(run, &agent, uri.server(), outcome).await;
+    }
+
+    /// Registers with a person who is asked by the page.
+    async fn asked<F>(&self, run: u64, register: impl FnOnce(Person) -> F) -> Result<Standing, Failure>
+    where
+        F: Future<Output = Result<Standing, Failure>>,
+    {
+        let (page, mut asked) = mpsc::channel(1);
+        let mut registering = Box::pin(register(Person::Page(page)));
+        loop {
             tokio::select! {
-                outcome = &mut registering => break outcome,
+                outcome = &mut registering => return outcome,
                 Some(question) = asked.recv() => self.set(run, Stage::Asking(Box::new(question))),
             }
-        };
-        drop(registering);
-        self.wait(run, &agent, uri.server(), outcome).await;
+        }
     }
 
     /// Asks again and again, where the operator is to decide.

@@ -36,7 +36,7 @@ pub(crate) struct Gate {
 }
 
 pub(crate) struct Inner {
-    settings: Arc<ServerSettings>,
+    settings: Mutex<ServerSettings>,
     keys: Arc<Server>,
     store: Arc<Store>,
     policy: Policy,
@@ -102,10 +102,17 @@ impl Gate {
         assert!(task.await.unwrap_err().is_cancelled());
     }
 
+    /// Starts again with other settings.
+    pub(crate) async fn change(&self, change: impl FnOnce(&mut ServerSettings)) {
+        self.kill().await;
+        change(&mut self.inner.settings.lock().unwrap());
+        self.start().await;
+    }
+
     /// The URI for this user, with an activation code.
     pub(crate) fn uri(&self, user: &str) -> String {
         let (name, code) = (UserName::new(user).unwrap(), ActivationCode::generate(&mut SystemRandom));
-        let secret = code.secret(&self.inner.settings.name, &name);
+        let secret = code.secret(&self.inner.settings().name, &name);
         let issue = IssueCode { name: name.clone(), secret, expires: None };
         self.inner.store.run(&issue, UnixTime::now()).unwrap();
         self.bare_uri().with_code(name, code).reveal().unwrap().to_string()
@@ -113,7 +120,7 @@ impl Gate {
 
     pub(crate) fn bare_uri(&self) -> EnrolmentUri {
         let port = NonZeroU16::new(self.address.port()).unwrap();
-        let server = self.inner.settings.name.clone();
+        let server = self.inner.settings().name;
         EnrolmentUri::at(Host::Address(self.address.ip()), port, server).with_anchor(self.anchor.clone())
     }
 
@@ -152,6 +159,10 @@ fn application() -> ApplicationName {
 }
 
 impl Inner {
+    fn settings(&self) -> ServerSettings {
+        self.settings.lock().unwrap().clone()
+    }
+
     async fn serve(self: Arc<Self>, listener: TcpListener) {
         let (policy, open) = (self.policy, Arc::clone(&self.open));
         let approval = move |request: &EnrolmentRequest| {
@@ -163,7 +174,7 @@ impl Inner {
             Decision::Grant(Grant { user_id: None, access_path, policy })
         };
         let store = OffExecutor::shared(Arc::clone(&self.store));
-        let acceptor = Acceptor::builder(Arc::clone(&self.settings), Arc::clone(&self.keys), store)
+        let acceptor = Acceptor::builder(Arc::new(self.settings()), Arc::clone(&self.keys), store)
             .approval(approval)
             .build();
         let mut connections = JoinSet::new();

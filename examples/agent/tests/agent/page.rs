@@ -5,7 +5,7 @@ use crate::browser::{Browser, Ui};
 use crate::gate::Gate;
 use halfkey::UserName;
 use halfkey::policy::Policy;
-use halfkey::template::{Field, FieldKind};
+use halfkey::template::{Field, FieldKind, Template};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -241,6 +241,72 @@ async fn a_gate_that_is_not_there_is_tried_again() {
     browser.submit("/register/go", &[]).await;
     browser.sees("You are registered");
     assert_eq!(gate.registrations().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_lapses_while_the_form_is_open_is_made_again() {
+    let (gate, machine) = (Gate::new().await, Machine::new());
+    gate.change(|settings| settings.offer_ttl = 1).await;
+    let ui = Ui::start(&machine, &[], "").await;
+    let mut browser = Browser::open(&ui).await;
+    browser.submit("/register/invitation", &[("uri", &gate.uri("alice"))]).await;
+    browser.submit("/register/pin", &[("new", PIN), ("again", PIN)]).await;
+    browser.submit("/register/go", &[]).await;
+    browser.sees("gate.example asks");
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    browser.submit("/register/form", &[("field-0", "alice"), ("field-1", "7")]).await;
+    browser.sees("You are registered");
+
+    // Its questions may have changed meanwhile: then they are asked, with what was typed.
+    let again = Machine::new();
+    let ui = Ui::start(&again, &[], "").await;
+    let mut browser = Browser::open(&ui).await;
+    browser.submit("/register/invitation", &[("uri", &gate.uri("bob"))]).await;
+    browser.submit("/register/pin", &[("new", PIN), ("again", PIN)]).await;
+    browser.submit("/register/go", &[]).await;
+    gate.change(|settings| {
+        settings.offer_ttl = 600;
+        settings.template = Template::new(fields()).unwrap();
+    })
+    .await;
+    browser.submit("/register/form", &[("field-0", "bob"), ("field-1", "7")]).await;
+    browser.sees("It did not get through");
+    browser.submit("/register/go", &[]).await;
+    browser.sees("value=\"bob\"");
+    browser.sees("value=\"7\"");
+    let answers = [("field-0", "bob"), ("field-2", "7"), ("field-3", "no"), ("field-4", "Laptop")];
+    browser.submit("/register/form", &answers).await;
+    browser.sees("You are registered");
+    assert_eq!(gate.registrations().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_asks_more_when_a_key_is_renewed_is_answered() {
+    let (gate, machine) = (Gate::new().await, Machine::new());
+    let enrolled = machine
+        .with_input(
+            &["enrol", "-", "--pin", "-", "--set", "floor=3"],
+            &format!("{}\n{PIN}\n", gate.uri("alice")),
+        )
+        .await;
+    assert_eq!(enrolled.code, 0, "{enrolled:?}");
+    gate.change(|settings| settings.template = Template::new(fields()).unwrap()).await;
+    let child = machine.up(&[]).await;
+    machine.connected().await;
+    let ui = Ui::start(&machine, &[], "").await;
+    let mut browser = Browser::open(&ui).await;
+    browser.go("/renew/gate.example").await;
+    browser.submit("/renew/gate.example", &[]).await;
+    browser.sees("it asks what it did not ask before");
+    machine.stop(child).await;
+    browser.go("/renew/gate.example").await;
+    browser.submit("/renew/gate.example", &[("pin", PIN)]).await;
+    browser.sees("gate.example asks");
+    browser.sees("value=\"alice\"");
+    let answers = [("field-0", "alice"), ("field-2", "3"), ("field-3", "yes"), ("field-4", "Desk")];
+    browser.submit("/register/form", &answers).await;
+    browser.sees("You are registered");
+    assert_eq!(gate.registrations().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
