@@ -15,7 +15,7 @@ use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{Applicant, ApplicantRecord, ExpectedTags, NewOutcome, ServerRegistration};
 use halfkey::session::Address;
 use halfkey::software::{PinSettings, SoftwareToken};
-use halfkey::store::operation::{Entitle, IssueCode};
+use halfkey::store::operation::{DecideRequest, Entitle, IssueCode};
 use halfkey::store::{EntitlementCondition, Subject};
 use halfkey::{Digest, KeyId, SystemRandom, UnixTime};
 use setting::{Outcome, Setting, say};
@@ -80,6 +80,10 @@ fn seeded(seed: &Seed<'_>) -> Box<dyn EntitlementStore> {
     // A store that cannot be seeded breaks the contract soon enough.
     let _ = store.run(&IssueCode { name, secret, expires: None }, now);
     let _ = store.run(&Entitle::new(subject.clone(), application, document), now);
+    for (outcome, ticket_id, answer) in seed.answered {
+        let _ = store.commit(outcome, now);
+        let _ = store.run(&DecideRequest { ticket_id, answer }, now);
+    }
     let (application, places) = seed.by_place;
     for (said, document) in places {
         let entitle = Entitle::new(subject.clone(), application.clone(), document.clone());

@@ -264,7 +264,10 @@ struct Operator {
 
 impl Approval for Operator {
     fn decide(&self, applicant: &EnrolmentRequest) -> Decision {
-        let same = ListRequests::of(RequestFilter { name: Some(applicant.name.clone()) });
+        let same = ListRequests::of(RequestFilter {
+            name: Some(applicant.name.clone()),
+            ..RequestFilter::default()
+        });
         let waited = || self.store.run(&same).is_ok_and(|page| !page.entries.is_empty());
         if self.wait && !waited() {
             return Decision::Wait { retry_after: 1 };

@@ -303,8 +303,8 @@ const CAUSES: [RejectionCause; 10] = [
 ];
 
 prop_compose! {
-    fn refusal()(cause in select(&CAUSES[..]), name in of(user_name())) -> RejectionRecord {
-        RejectionRecord { cause, code: cause.code(), name }
+    fn refusal()(cause in select(&CAUSES[..]), name in of(user_name()), ticket in of(any::<[u8; 16]>())) -> RejectionRecord {
+        RejectionRecord { cause, code: cause.code(), name, ticket: ticket.map(TicketId::new) }
     }
 }
 

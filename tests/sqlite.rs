@@ -88,11 +88,7 @@ fn keys() -> StorageKeys {
 }
 
 fn seeded(store: Store, seed: &Seed<'_>) -> Store {
-    let (code, entitlements) = operations::seeds(seed);
-    store.run(&code, NOW).unwrap();
-    for entitlement in entitlements {
-        store.run(&entitlement, NOW).unwrap();
-    }
+    operations::plant(&store, seed, NOW);
     store
 }
 

@@ -40,11 +40,7 @@ fn fixed(out: &mut [u8]) {
 }
 
 fn seeded(store: Store, seed: &Seed<'_>) -> Store {
-    let (code, entitlements) = operations::seeds(seed);
-    store.run(&code, NOW).unwrap();
-    for entitlement in entitlements {
-        store.run(&entitlement, NOW).unwrap();
-    }
+    operations::plant(&store, seed, NOW);
     store
 }
 
@@ -238,8 +234,12 @@ fn what_has_no_proof_is_limited_in_all() {
 fn a_lost_registration_is_told_for_a_while_and_then_forgotten() {
     let store = Store::new();
     grant(&store, 1, "ann", None).unwrap();
-    let refusal =
-        RejectionRecord { cause: RejectionCause::NameTaken, code: RejectionCode::NameTaken, name: None };
+    let refusal = RejectionRecord {
+        cause: RejectionCause::NameTaken,
+        code: RejectionCode::NameTaken,
+        name: None,
+        ticket: None,
+    };
     let comes = |n: u8, now: UnixTime| {
         let (request, keep_until) = (Digest::new([n; 32]), now);
         let effect = Effect::Refused(refusal.clone());

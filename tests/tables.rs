@@ -48,11 +48,7 @@ fn new(names: UniqueNames) -> Store {
 }
 
 fn seeded(store: Store, seed: &Seed<'_>) -> Store {
-    let (code, entitlements) = operations::seeds(seed);
-    store.run(&code, NOW).unwrap();
-    for entitlement in entitlements {
-        store.run(&entitlement, NOW).unwrap();
-    }
+    operations::plant(&store, seed, NOW);
     store
 }
 

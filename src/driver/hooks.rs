@@ -6,23 +6,22 @@ use std::sync::Arc;
 
 /// Decides on enrolment requests: the operator.
 ///
-/// Any function of the request is one. An operator with a queue decides on the holder of a ticket, who comes back for
-/// the decision:
+/// Any function of the request is one. An operator who takes time answers in the store, from whatever process
+/// ([`ListRequests`](crate::store::operation::ListRequests), [`DecideRequest`](crate::store::operation::DecideRequest)):
+/// whoever has no answer waits, and comes back for it with a ticket. Those who were refused are not asked about.
 /// ```
 /// use halfkey::driver::Approval;
-/// use halfkey::TicketId;
-/// use halfkey::registration::server::{Decision, EnrolmentRequest};
-/// use std::collections::HashMap;
-/// use std::sync::{Mutex, PoisonError};
+/// use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 ///
-/// /// Decisions that the operator has made on waiting requests (`ListRequests` lists those).
-/// struct Desk(Mutex<HashMap<TicketId, Decision>>);
+/// /// What an approved applicant is granted.
+/// struct Desk(Grant);
 ///
 /// impl Approval for Desk {
 ///     fn decide(&self, request: &EnrolmentRequest) -> Decision {
-///         let decisions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-///         let decision = request.ticket.as_ref().and_then(|ticket| decisions.get(ticket));
-///         decision.cloned().unwrap_or(Decision::Wait { retry_after: 3600 })
+///         match request.approved {
+///             true => Decision::Grant(self.0.clone()),
+///             false => Decision::Wait { retry_after: 60 },
+///         }
 ///     }
 /// }
 /// ```

@@ -4,7 +4,7 @@
 //! ```
 //! use halfkey::port::contract::{self, Seed, ServerUnderTest};
 //! use halfkey::port::{EntitlementStore, Token};
-//! use halfkey::store::{EntitlementCondition, Subject, operation::{Entitle, IssueCode}};
+//! use halfkey::store::{EntitlementCondition, Subject, operation::{DecideRequest, Entitle, IssueCode}};
 //! use halfkey::{SystemRandom, UnixTime};
 //! # mod setting { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/setting.rs")); }
 //!
@@ -22,6 +22,10 @@
 //!     let (user, application, document) = seed.entitled;
 //!     let user = Subject::User(user.clone());
 //!     store.run(&Entitle::new(user.clone(), application.clone(), document.clone()), now).ok();
+//!     for (outcome, ticket_id, answer) in seed.answered {
+//!         store.commit(outcome, now).ok();
+//!         store.run(&DecideRequest { ticket_id, answer }, now).ok();
+//!     }
 //!     let (application, places) = seed.by_place;
 //!     for (said, document) in places {
 //!         let there = Entitle::new(user.clone(), application.clone(), document.clone());

@@ -11,6 +11,6 @@ pub use keys::KeySet;
 pub use refusal::{RejectionCause, RejectionCode, RejectionRecord};
 pub use server::{
     Activation, Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration,
-    PendingLimits, ProofId, ServerRegistration, StoredKeys, Takes, WaitingRequest,
+    PendingLimits, ProofId, RequestAnswer, ServerRegistration, StoredKeys, Takes, WaitingRequest,
 };
 pub use token::{Attempt, HeldConfiguration, InFlight, Progress, ProofKey, TokenRegistration, Waiting};

@@ -1,6 +1,6 @@
 //! Reasons for refusing a request: the one that its sender is told, and the one for the operator.
 
-use crate::id::UserName;
+use crate::id::{TicketId, UserName};
 use crate::wire::code_points;
 use thiserror::Error;
 
@@ -136,4 +136,6 @@ pub struct RejectionRecord {
     pub code: RejectionCode,
     /// The name applied for, where the request opened and its form was in order.
     pub name: Option<UserName>,
+    /// Ticket that is used up: the operator has refused the application that waited with it.
+    pub ticket: Option<TicketId>,
 }

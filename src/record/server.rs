@@ -1,6 +1,6 @@
 //! The server's memory: `Pending → Active → Superseded`, suspended, revoked, expired; and `Waiting`.
 
-use super::{KeySet, RejectionRecord};
+use super::{KeySet, RejectionCode, RejectionRecord};
 use crate::id::{AccessPath, Alias, CodeId, Digest, KeyId, TicketId, Txn, UserId, UserName};
 use crate::policy::{Policy, SuiteId};
 use crate::secret::Secret;
@@ -137,6 +137,17 @@ pub struct ApplicantRecord {
     pub earlier: Option<Box<ServerRegistration>>,
     /// The application that a ticket names.
     pub waiting: Option<Box<WaitingRequest>>,
+    /// The operator's answer to that application, once there is one.
+    pub answer: Option<RequestAnswer>,
+}
+
+/// The operator's answer to an application that waits. It is kept until the token comes with its ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestAnswer {
+    /// Approved: whoever decides on requests is told so, and says what is granted.
+    Approved,
+    /// Refused; the token is told this code.
+    Refused(RejectionCode),
 }
 
 /// An application that waits for the operator.
@@ -192,7 +203,7 @@ impl Default for PendingLimits {
 /// The effect of an outcome besides being stored.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Nothing: refused.
+    /// Refused: a ticket that was used is used up, and nothing else changes.
     Refused(RejectionRecord),
     /// A pending registration.
     Granted(Box<NewRegistration>),
@@ -200,7 +211,7 @@ pub enum Effect {
     Waiting {
         /// The application.
         application: Box<WaitingRequest>,
-        /// The ticket that was used, if this is a repeated wait.
+        /// The ticket that was used, if this is a repeated wait: the operator's answer, and the time since when it waits, go on.
         instead_of: Option<TicketId>,
     },
 }

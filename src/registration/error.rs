@@ -1,12 +1,12 @@
 //! Errors of a registration, and whose fault each is.
 
 use crate::certificate::CertificateError;
-use crate::id::UserName;
+use crate::id::{TicketId, UserName};
 use crate::key::KeyError;
 use crate::message::FieldFault;
 use crate::policy::GrantError;
 use crate::port::{AuthServerError, StoreError, TokenError};
-use crate::record::{RejectionCause, RejectionRecord};
+use crate::record::{RejectionCause, RejectionCode, RejectionRecord};
 use crate::step::{ErrorReason, Fault};
 use crate::template::{FormError, TemplateError};
 use crate::wire::WireError;
@@ -213,6 +213,16 @@ pub(super) struct RejectionDraft {
 
 impl RejectionDraft {
     pub(super) fn new(cause: RejectionCause, name: Option<&UserName>) -> Self {
-        Self { refusal: RejectionRecord { cause, code: cause.code(), name: name.cloned() }, fields: None }
+        Self {
+            refusal: RejectionRecord { cause, code: cause.code(), name: name.cloned(), ticket: None },
+            fields: None,
+        }
+    }
+
+    /// The operator has refused, and so used up the ticket that the request came with, if it came with one.
+    pub(super) fn declined(code: RejectionCode, name: &UserName, ticket: Option<TicketId>) -> Self {
+        let refusal =
+            RejectionRecord { cause: RejectionCause::Declined, code, name: Some(name.clone()), ticket };
+        Self { refusal, fields: None }
     }
 }

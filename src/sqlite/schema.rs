@@ -11,7 +11,8 @@ use crate::port::entitlement_store::{
 };
 use crate::record::{
     Applicant, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, PendingLimits, ProofId,
-    ServerRegistration, StoredKeys, Takes, WaitingRequest,
+    RejectionCause, RejectionCode, RejectionRecord, RequestAnswer, ServerRegistration, StoredKeys, Takes,
+    WaitingRequest,
 };
 use crate::secret::Secret;
 use crate::sql::{Database, Dialect};
@@ -240,6 +241,21 @@ fn no_question_of_the_protocol_reads_a_whole_table() {
         commit(scans, 4, granted(4, Some(Takes::Place(key)), Some(ticket_id)));
         watch(store, scans, &rules::Confirm(&KeyId::new([4; 16])));
 
+        let (first, last) = (TicketId([10; 16]), TicketId([11; 16]));
+        for (n, ticket_id, instead_of) in [(5, first, None), (6, last, Some(first))] {
+            let application = WaitingRequest { ticket_id, ..application.clone() };
+            commit(scans, n, Effect::Waiting { application: application.into(), instead_of });
+        }
+        for answer in [RequestAnswer::Approved, RequestAnswer::Refused(RejectionCode::Declined)] {
+            watch(store, scans, &DecideRequest { ticket_id: first, answer });
+        }
+        let refusal = RejectionRecord {
+            cause: RejectionCause::Declined,
+            code: RejectionCode::Declined,
+            name: None,
+            ticket: Some(last),
+        };
+        commit(scans, 7, Effect::Refused(refusal));
         for n in 20..26 {
             commit(scans, n, granted(n, None, None));
             let application =

@@ -6,7 +6,7 @@ use crate::id::{
     TicketId, UserId, UserName,
 };
 use crate::policy::{Modes, SuiteId, SuiteList};
-use crate::record::{ExpectedTags, StoredKeys};
+use crate::record::{ExpectedTags, RejectionCode, RequestAnswer, StoredKeys};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::wire::{self, Codes};
@@ -192,6 +192,26 @@ like!(Modes as String, |modes| list(modes.codes().iter()), |text| Self::from_cod
 like!(SuiteList as String, |suites| list(suites.codes()), |text| {
     Self::from_codes(listed(&text)?.iter())?.with_one_known()
 });
+
+like!(RequestAnswer as String, |answer| answer.word().into(), |text| Self::from_word(&text));
+
+impl RequestAnswer {
+    /// Returns the word that stands for it in a database: `approved`, or that of the code.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Refused(code) => code.word(),
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "approved" => Some(Self::Approved),
+            word => RejectionCode::from_word(word).map(Self::Refused),
+        }
+    }
+}
 
 /// Writes code points, best first: `2,1`.
 fn list(codes: impl Iterator<Item = u16>) -> String {

@@ -115,7 +115,24 @@ impl RequestRow {
         let WaitingRequest { ticket_id, ticket, name, form, takes, hold_until } = application.clone();
         let (code, renews) = parts(takes);
         let content = RequestContent { ticket, form };
-        Self { ticket_id, name, code, renews, since, hold_until, content, crowd: None }
+        Self {
+            ticket_id,
+            name,
+            code,
+            renews,
+            since,
+            hold_until,
+            content,
+            crowd: None,
+            first: None,
+            answer: None,
+        }
+    }
+
+    /// Goes on where another application waited that this one takes the place of.
+    pub(super) fn go_on(&mut self, before: Self) {
+        self.first = Some(before.first.unwrap_or(before.ticket_id));
+        (self.since, self.answer) = (before.since, before.answer);
     }
 
     pub(super) fn application(self) -> WaitingRequest {

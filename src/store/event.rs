@@ -15,7 +15,7 @@ use crate::time::UnixTime;
 pub enum AuditEventKind {
     /// A registration was granted; its token has not confirmed it.
     Granted,
-    /// An application was told to wait.
+    /// An application was told to wait, for the first time.
     Waiting,
     /// An application was refused: [`AuditEvent::cause`].
     Refused,
@@ -55,8 +55,11 @@ pub enum AuditEventKind {
     RegistrationDeleted,
     /// A name was released.
     NameReleased,
-    /// A waiting request was rejected.
-    RequestRejected,
+    /// The operator approved an application that waits.
+    RequestApproved,
+    /// The operator refused an application that waits: [`AuditEvent::cause`] is the one whose code its token is told,
+    /// if there is one.
+    RequestRefused,
     /// A subject was entitled to a document.
     Entitled,
     /// A subject's entitlement was revoked.
@@ -84,7 +87,8 @@ words! { AuditEventKind {
     Reported = "reported", CodeIssued = "code issued", CodeWithdrawn = "code withdrawn",
     CodeExpirySet = "code expiry set", Suspended = "suspended", Resumed = "resumed", Revoked = "revoked",
     ExpirySet = "expiry set", Renamed = "renamed", RegistrationDeleted = "forgotten", NameReleased = "name freed",
-    RequestRejected = "dismissed", Entitled = "entitled", EntitlementRevoked = "entitlement revoked",
+    RequestApproved = "request approved",
+    RequestRefused = "request refused", Entitled = "entitled", EntitlementRevoked = "entitlement revoked",
     EntitlementCleared = "entitlement inherited", GroupJoined = "group joined", GroupLeft = "group left",
     EpochRaised = "epoch raised", StorageKeyAnnounced = "storage key announced",
     StorageKeyLacking = "storage key lacking", StorageKeyChanged = "storage key changed",
@@ -100,7 +104,7 @@ pub struct AuditEvent {
     pub at: UnixTime,
     /// Kind of the event.
     pub kind: AuditEventKind,
-    /// Cause of a refusal.
+    /// Cause of a refusal, by a rule or by the operator.
     pub cause: Option<RejectionCause>,
     /// Status of a registration that opened no session.
     pub status: Option<Status>,

@@ -13,7 +13,7 @@ use crate::id::{
 };
 use crate::policy::{Modes, SuiteId, SuiteList};
 use crate::port::entitlement_store::{ReportResult, Status};
-use crate::record::{ExpectedTags, RejectionCause, StoredKeys};
+use crate::record::{ExpectedTags, RejectionCause, RejectionCode, RequestAnswer, StoredKeys};
 use crate::secret::Secret;
 use crate::template::Form;
 use crate::time::UnixTime;
@@ -57,6 +57,11 @@ words! { RejectionCause {
     Unreadable = "unreadable", UnknownProof = "unknown proof", WrongProof = "wrong proof", ExpiredCode = "expired code",
     StaleTicket = "stale ticket", Form = "form", NameTaken = "name taken", ProofNeeded = "proof needed",
     TooMany = "too many", NotRenewable = "not renewable", Declined = "declined", NoSuite = "no suite",
+} }
+
+words! { RejectionCode {
+    Unspecified = "unspecified", Form = "form", NameTaken = "name taken", Declined = "declined",
+    ProofNeeded = "proof needed", TooMany = "too many", NotRenewable = "not renewable",
 } }
 
 entity! {
@@ -126,8 +131,11 @@ entity! {
         since: UnixTime;
         hold_until: UnixTime, indexed;
         content: RequestContent;
-        /// Crowd of a request without proof, which share a limit; null for others.
+        /// Crowd of a request without proof and without an answer, which share a limit; null for others.
         crowd: Option<String>, indexed;
+        /// Ticket with which it began to wait; null where it still has that one.
+        first: Option<TicketId>, indexed;
+        answer: Option<RequestAnswer>;
     }
 }
 

@@ -6,6 +6,7 @@ use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::postgres::{Blocking, Store};
+use halfkey::store::operation::DecideRequest;
 use halfkey::{Digest, KeyId};
 
 pub fn seeded(store: Blocking, seed: &Seed<'_>) -> Blocking {
@@ -13,6 +14,10 @@ pub fn seeded(store: Blocking, seed: &Seed<'_>) -> Blocking {
     store.run(&code, NOW).unwrap();
     for entitlement in entitlements {
         store.run(&entitlement, NOW).unwrap();
+    }
+    for (outcome, ticket_id, answer) in seed.answered {
+        store.commit(outcome, NOW).unwrap();
+        store.run(&DecideRequest { ticket_id, answer }, NOW).unwrap();
     }
     store
 }

@@ -12,8 +12,8 @@ use halfkey::port::entitlement_store::{
 };
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::record::{
-    Activation, Applicant, ApplicantRecord, ExpectedTags, Lifecycle, NewOutcome, PendingLimits, ProofId,
-    ServerRegistration,
+    Activation, Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, PendingLimits,
+    ProofId, ServerRegistration,
 };
 use halfkey::store::Operation;
 use halfkey::store::operation::ListRegistrations;
@@ -62,6 +62,8 @@ enum Flaw {
     StaysWhereItWas,
     RepeatsSerials,
     ForgetsApplications,
+    ForgetsAnswers,
+    ApprovesAgain,
     KeepsEverything,
 }
 
@@ -116,6 +118,9 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
         if self.has(Flaw::ForgetsApplications) {
             record.waiting = None;
         }
+        if self.has(Flaw::ForgetsAnswers) {
+            record.answer = None;
+        }
         if self.has(Flaw::KeepsCodes) && applicant.proof == Some(ProofId::Activation) {
             if let Some(code) = record.activation {
                 self.code.get_or_init(|| code);
@@ -132,6 +137,11 @@ impl<S: Reach> EntitlementStore for Flawed<S> {
         }
         if self.has(Flaw::KeepsEverything) {
             outcome.limits = PendingLimits { same: 1000, total: 1000 };
+        }
+        if self.has(Flaw::ApprovesAgain)
+            && let Effect::Refused(refusal) = &mut outcome.effect
+        {
+            refusal.ticket = None;
         }
         self.inner.reach(|store| store.commit(&outcome, now))
     }
@@ -284,6 +294,8 @@ fn the_contract_notices_each_flaw() {
             "what differs from what was given last has a higher serial, also where it was given before",
         ),
         (Flaw::ForgetsApplications, "a waiting application is found by its ticket, as it was"),
+        (Flaw::ForgetsAnswers, "the operator's answer is given with the application that it is to"),
+        (Flaw::ApprovesAgain, "a refusal that uses a ticket up removes its application"),
     ] {
         let violation = entitlement_store(&mut |seed| flawed(seeded(Store::new(), seed), flaw));
         assert_eq!(violation.map_err(|violation| violation.clause()), Err(clause), "{flaw:?}");
@@ -298,6 +310,7 @@ fn a_store_without_conditions_says_so() {
         let store = Store::new();
         store.run(&code, NOW).unwrap();
         store.run(&everywhere, NOW).unwrap();
+        operations::answer(&store, seed, NOW);
         Box::new(store)
     };
     let clause = |kept: Result<(), ContractViolation>| kept.map_err(|violation| violation.clause());

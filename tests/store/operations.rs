@@ -35,11 +35,13 @@ pub mod registrations;
 pub mod renaming;
 #[path = "operations/reports.rs"]
 pub mod reports;
+#[path = "operations/requests.rs"]
+pub mod requests;
 
 use halfkey::port::EntitlementStore;
 use halfkey::port::contract::Seed;
 use halfkey::port::entitlement_store::Document;
-use halfkey::store::operation::{Entitle, IssueCode};
+use halfkey::store::operation::{DecideRequest, Entitle, IssueCode};
 use halfkey::store::{EntitlementCondition, Operation, Subject, UniqueNames};
 use halfkey::{ApplicationName, UnixTime};
 
@@ -65,6 +67,24 @@ pub fn seeds(seed: &Seed<'_>) -> (IssueCode, [Entitle; 3]) {
     (IssueCode { name, secret, expires: None }, [entitle(application, document), here, there])
 }
 
+/// Puts the contract's seed into an empty store.
+pub fn plant(store: &impl Run, seed: &Seed<'_>, now: UnixTime) {
+    let (code, entitlements) = seeds(seed);
+    store.run(&code, now).unwrap();
+    for entitlement in entitlements {
+        store.run(&entitlement, now).unwrap();
+    }
+    answer(store, seed, now);
+}
+
+/// Has those wait whom the contract's seed says, and answers them.
+pub fn answer(store: &impl Run, seed: &Seed<'_>, now: UnixTime) {
+    for (outcome, ticket_id, answer) in seed.answered {
+        store.port().commit(outcome, now).unwrap();
+        store.run(&DecideRequest { ticket_id, answer }, now).unwrap();
+    }
+}
+
 /// Makes an empty store.
 pub type Make<'m, S> = &'m dyn Fn(UniqueNames) -> S;
 
@@ -81,9 +101,12 @@ macro_rules! contract {
                 a_code_that_waits_is_kept a_code_is_for_its_name_alone
                 an_expired_code_keeps_no_name;
             registrations: each_state_allows_what_it_allows an_end_is_for_good a_session_is_told_how_it_stands
-                an_expiry_is_set a_name_is_freed a_forgotten_one_is_a_stranger an_application_is_dismissed a_ticket_is_good_once
+                an_expiry_is_set a_name_is_freed a_forgotten_one_is_a_stranger a_ticket_is_good_once
                 a_ticket_takes_nothing_from_others
                 what_is_not_there_is_not_found;
+            requests: an_application_is_answered every_code_is_kept an_answer_is_replaced_until_it_is_fetched
+                what_is_over_or_granted_has_no_answer an_answer_goes_on_where_its_token_waits_again
+                a_refusal_takes_back_what_was_granted answers_are_in_nobodys_way;
             renaming: a_name_is_changed a_new_name_must_be_free renewals_of_the_old_name_are_gone
                 a_renewal_that_comes_late_is_lost a_freed_name_is_not_held_but_the_new_one_is
                 where_names_repeat_only_what_was_held_is_taken;

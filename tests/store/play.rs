@@ -211,7 +211,12 @@ impl Play {
             let cause = RejectionCause::Declined;
             return Self::outcome(
                 n,
-                Effect::Refused(RejectionRecord { cause, code: cause.code(), name: Some(name) }),
+                Effect::Refused(RejectionRecord {
+                    cause,
+                    code: cause.code(),
+                    name: Some(name),
+                    ticket: None,
+                }),
             );
         }
         let template = Template::new(vec![Field::required("name", FieldKind::UserName)]).unwrap();

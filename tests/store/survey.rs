@@ -55,6 +55,7 @@ pub fn holdings(store: &impl Run, now: UnixTime) -> Result<Vec<String>, Operator
     for waiting in every(|after| store.run(&ListRequests { after, limit, ..ListRequests::default() }, now))? {
         let proven = waiting.takes.is_some();
         note(&(waiting.ticket_id, waiting.name, waiting.form, proven, waiting.since, waiting.hold_until));
+        note(&waiting.answer);
     }
     for entitled in
         every(|after| store.run(&ListEntitlements { after, limit, ..ListEntitlements::default() }, now))?

@@ -16,8 +16,8 @@ use crate::port::question::{
 use crate::port::token::JoinRequest;
 use crate::record::{InFlight, ProofKey};
 use crate::registration::token::{
-    self as steps, AwaitDone, AwaitOutcome, NeedEarlier, NeedJoin, NeedSeal, NeedWrap, RenewalTags,
-    ServerDecision, UnfitGrant,
+    self as steps, AwaitDone, AwaitOutcome, NeedEarlier, NeedJoin, NeedSeal, NeedWrap, Rejection,
+    RenewalTags, ServerDecision, UnfitGrant,
 };
 use crate::registration::{Recoverable, TokenRegistrationError};
 use crate::secret::Secret;
@@ -87,6 +87,12 @@ impl Resume for AttemptsThen {
                     None => TokenTurn::Done(*reply),
                 }
             }
+            (AttemptsThen::Refused(ticket, rejection), answer) => {
+                match answer.ok().and_then(|attempts| steps::made_with(&attempts, &ticket)) {
+                    Some(txn) => abandon(txn, AbandonThen::Refused(rejection), moment),
+                    None => rejected(rejection, moment),
+                }
+            }
         }
     }
 }
@@ -119,6 +125,7 @@ impl Resume for (Abandon, AbandonThen) {
             (AbandonThen::Reply(reply), _) => TokenTurn::Done(*reply),
             (_, Err(error)) => turn::failed(error, None),
             (AbandonThen::Lapsed(rest, registering), Ok(())) => abandon_next(rest, registering, moment),
+            (AbandonThen::Refused(rejection), Ok(())) => rejected(rejection, moment),
             (AbandonThen::Rejected(rejection), Ok(())) => turn::news(News::Rejected(rejection), None),
             (AbandonThen::Replaced(run), Ok(())) => asked(run, moment),
         }
@@ -170,10 +177,13 @@ impl Resume for Ssk1Then {
                 }
             },
             (Ssk1Then::Request(need, _), Err(error)) => give_up(*need.txn(), error, moment),
-            (Ssk1Then::Outcome(need, again), Ok(p_g)) => match need.supply(&p_g, moment.time()) {
-                Ok(decision) => decided(decision, moment),
-                Err(kept) => still(kept.error, kept.state, again),
-            },
+            (Ssk1Then::Outcome(need, again), Ok(p_g)) => {
+                let used = need.proof_key().clone();
+                match need.supply(&p_g, moment.time()) {
+                    Ok(decision) => decided(decision, used, moment),
+                    Err(kept) => still(kept.error, kept.state, again),
+                }
+            }
             (Ssk1Then::Outcome(need, again), Err(error)) => still(error, need.into_state(), again),
         }
     }
@@ -206,16 +216,22 @@ impl Renewing {
     }
 }
 
-fn decided(decision: ServerDecision, moment: Moment) -> TokenTurn {
+fn decided(decision: ServerDecision, used: ProofKey, moment: Moment) -> TokenTurn {
     match decision {
         ServerDecision::Granted(need) => asked(need, moment),
         ServerDecision::Renewed(need) => asked(need, moment),
         ServerDecision::Unfit(unfit) => refuse(unfit, moment),
         ServerDecision::Wait(need) => asked(SaveThen::Waiting(need), moment),
-        ServerDecision::Refused(rejection) => {
-            abandon(rejection.txn, AbandonThen::Rejected(rejection), moment)
-        }
+        ServerDecision::Refused(rejection) => match used {
+            ProofKey::Secret(ticket) => asked(AttemptsThen::Refused(ticket, rejection), moment),
+            ProofKey::None | ProofKey::Renewal(_) => rejected(rejection, moment),
+        },
     }
+}
+
+/// The run is over.
+fn rejected(rejection: Rejection, moment: Moment) -> TokenTurn {
+    abandon(rejection.txn, AbandonThen::Rejected(rejection), moment)
 }
 
 impl Resume for Box<NeedEarlier> {

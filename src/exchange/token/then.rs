@@ -21,6 +21,8 @@ pub enum AttemptsThen {
     Lapsed(Box<Registering>),
     /// To abandon the one whose ticket has been used, before this reply.
     Ticket(Secret, Box<TokenReply>),
+    /// To abandon the one that the server has refused, if this is its ticket, before the run that was told so.
+    Refused(Secret, Rejection),
 }
 
 /// Step that follows when an attempt is abandoned.
@@ -30,6 +32,8 @@ pub enum AbandonThen {
     /// This reply, also where the token fails: an attempt that stays behind does no harm, until its time is
     /// over.
     Reply(Box<TokenReply>),
+    /// The run that the server has refused: its ticket goes first, as long as R3 can be had again.
+    Refused(Rejection),
     /// The news that the server rejects the registration.
     Rejected(Rejection),
     /// The run that takes the attempt's place: the token needs room for one only.

@@ -1,14 +1,16 @@
 //! The contract of [`EntitlementStore`].
 
+mod answer;
 mod case;
 mod life;
 mod place;
 mod session;
 
 use super::{ContractViolation, Kept, ensure, same};
-use crate::id::{ApplicationName, UserId, UserName};
+use crate::id::{ApplicationName, TicketId, UserId, UserName};
 use crate::port::EntitlementStore;
 use crate::port::entitlement_store::{Document, UserInformation};
+use crate::record::{NewOutcome, RequestAnswer};
 use crate::secret::Secret;
 use alloc::boxed::Box;
 
@@ -19,6 +21,9 @@ pub struct Seed<'a> {
     pub code: (&'a UserName, &'a Secret),
     /// A document that a user is entitled to in an application, without end.
     pub entitled: (&'a UserId, &'a ApplicationName, &'a Document),
+    /// Outcomes that tell applicants to wait, each to be committed; the ticket of each; and the operator's answer, which
+    /// the store has from then on ([`DecideRequest`](crate::store::operation::DecideRequest)).
+    pub answered: [(&'a NewOutcome, TicketId, RequestAnswer); 2],
     /// Documents that the same user is entitled to in another application, each where the client says
     /// this. A store that does not look at what the client says leaves them out, and runs
     /// [`entitlement_store_without_conditions`].
@@ -45,6 +50,7 @@ const PARTS: [Part; 15] = [
     session::young_aliases,
     session::entitlements,
     life::the_oldest_makes_way,
+    answer::answers_are_kept,
 ];
 
 /// Runs the contract. `make` gives a new store each time, empty but for the seed, in which a name

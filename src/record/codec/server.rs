@@ -46,7 +46,7 @@ stored! { PendingLimits, "stored limits" { 1 => same, 2 => total } }
 
 stored! { NewRegistration, "stored grant" { 1 => registered, 2 => alias, 3 => expected, 4 => takes, 5 => ticket } }
 
-stored! { RejectionRecord, "stored refusal" { 1 => cause, 2 => code, 3 => name } }
+stored! { RejectionRecord, "stored refusal" { 1 => cause, 2 => code, 3 => name, 4 => ticket } }
 
 /// `[0, confirm_by]` pending, `[1]` active, `[2]` lost, `[3]` superseded, `[4]` suspended, `[5]` revoked.
 impl<'b> Value<'b> for Lifecycle {

@@ -56,18 +56,22 @@ pub struct EnrolmentRequest {
     pub form: Form,
     /// Why the applicant should be expected; it has been verified.
     pub proof: EnrolmentProof,
-    /// The ticket of the waiting application that this one follows up; it has been verified too.
-    ///
-    /// What the operator has decided on a waiting application is for the holder of its ticket:
-    /// anybody may come without one and apply for the same name.
+    /// The ticket of the waiting application that this one follows up; it has been verified too. Who is told to
+    /// wait again gets another ticket.
     pub ticket: Option<TicketId>,
+    /// True where the operator has approved the waiting application
+    /// ([`DecideRequest`](crate::store::operation::DecideRequest)). One that was refused is refused before anybody is
+    /// asked.
+    ///
+    /// It is for the holder of the ticket: anybody may come without one and apply for the same name.
+    pub approved: bool,
 }
 
 impl EnrolmentRequest {
     /// Makes a request that follows up no other, as an operator's tests need one.
     #[must_use]
     pub const fn new(name: UserName, form: Form, proof: EnrolmentProof) -> Self {
-        Self { name, form, proof, ticket: None }
+        Self { name, form, proof, ticket: None, approved: false }
     }
 }
 

@@ -135,10 +135,8 @@ impl NeedDecision {
         let ruling = match decision {
             Decision::Grant(grant) => Ruling::Grant { grant, name: self.application.name, claim: self.claim },
             Decision::Refuse(code) => {
-                let mut refusing =
-                    RejectionDraft::new(RejectionCause::Declined, Some(&self.application.name));
-                refusing.refusal.code = code;
-                Ruling::Refuse(refusing)
+                let EnrolmentRequest { name, ticket, .. } = &self.application;
+                Ruling::Refuse(RejectionDraft::declined(code, name, *ticket))
             }
             Decision::Wait { retry_after } => {
                 Ruling::Wait { retry_after, application: self.application, claim: self.claim }

@@ -12,6 +12,7 @@ use crate::record::{
     StoredKeys, WaitingRequest,
 };
 use crate::registration::error::RejectionDraft;
+use crate::registration::limit::RESEND_SECS;
 use crate::registration::{RejectionCause, RejectionCode, ServerRegistrationError, padding};
 use crate::schedule::{Envelope, KeyContext, KeySet, KeyUse, Ssk1Use, derive_from_ssk1};
 use crate::secret::Secret;
@@ -162,7 +163,9 @@ fn wait(
         hold_until,
     };
     let effect = Effect::Waiting { application: Box::new(waiting), instead_of: claim.ticket() };
-    Ok(sealed.commit(read, draw_for(random, Purpose::NoTag), effect, hold_until, settings))
+    // As long as the token may send R2 again, or the offer is good for it; then it comes back with the ticket.
+    let keep_until = now.after(RESEND_SECS.max(settings.offer_ttl.into()));
+    Ok(sealed.commit(read, draw_for(random, Purpose::NoTag), effect, keep_until, settings))
 }
 
 /// The policy of the new key: no weaker than that of the key that it renews, and with no suite but those that

@@ -5,7 +5,9 @@ use super::decide::{Judged, NeedDecision};
 use crate::id::{Digest, UserName};
 use crate::message::{FieldFault, Proof};
 use crate::port::question::FindApplicant;
-use crate::record::{Applicant, ApplicantRecord, Lifecycle, ProofId, ServerRegistration, Takes};
+use crate::record::{
+    Applicant, ApplicantRecord, Lifecycle, ProofId, RequestAnswer, ServerRegistration, Takes,
+};
 use crate::registration::RejectionCause;
 use crate::registration::error::RejectionDraft;
 use crate::secret::Secret;
@@ -51,19 +53,22 @@ impl NeedApplicant {
             Ok(name) => name,
             Err(faults) => return Judged::refuse(read, form_refusal(&faults)),
         };
-        match admit(proven, &body.form, &name, known, settings, now) {
-            Err(cause) => Judged::refuse(read, RejectionDraft::new(cause, Some(&name))),
-            Ok(claim) => Judged::Ask(NeedDecision {
-                read,
-                application: EnrolmentRequest {
-                    name,
-                    form: body.form,
-                    proof: claim.proof(),
-                    ticket: claim.ticket(),
-                },
-                claim,
-            }),
-        }
+        let answer = known.answer;
+        let claim = match admit(proven, &body.form, &name, known, settings, now) {
+            Err(cause) => return Judged::refuse(read, RejectionDraft::new(cause, Some(&name))),
+            Ok(claim) => claim,
+        };
+        // The answer is to the application behind the ticket, which was proved.
+        let ticket = claim.ticket();
+        let approved = match answer.filter(|_| ticket.is_some()) {
+            Some(RequestAnswer::Refused(code)) => {
+                return Judged::refuse(read, RejectionDraft::declined(code, &name, ticket));
+            }
+            answer => answer.is_some(),
+        };
+        let (form, proof) = (body.form, claim.proof());
+        let application = EnrolmentRequest { name, form, proof, ticket, approved };
+        Judged::Ask(NeedDecision { read, application, claim })
     }
 }
 

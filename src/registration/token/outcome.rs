@@ -81,6 +81,12 @@ impl NeedOpen {
         &self.question
     }
 
+    /// The key whose proof R2 carried: the ticket of an earlier attempt, perhaps, which a refusal uses up.
+    #[must_use]
+    pub const fn proof_key(&self) -> &ProofKey {
+        &self.state.half.proof_key
+    }
+
     /// The state before R3 came: to go on waiting, where the token has no answer.
     pub fn into_state(self) -> AwaitOutcome {
         self.state
@@ -237,7 +243,8 @@ pub(crate) fn made_with(attempts: &[Attempt], ticket: &Secret) -> Option<Txn> {
     })
 }
 
-/// The server refuses, authentically. Give the run up with [`Token::abandon`](crate::port::Token::abandon).
+/// The server refuses, authentically. Give the run up with [`Token::abandon`](crate::port::Token::abandon), and before
+/// it the waiting attempt whose ticket it used, if it used one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// The run.

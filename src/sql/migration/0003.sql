@@ -1,10 +1,15 @@
--- Limits of what has no proof, the age of aliases, the storage key in use, the name of the server, and the log by subject.
+-- Limits of what has no proof, the operator's answers, the age of aliases, the storage key in use, the name of the server,
+-- and the log by subject.
 
 ALTER TABLE halfkey_registration ADD COLUMN crowd TEXT;
 CREATE INDEX halfkey_registration_crowd ON halfkey_registration (crowd, confirm_by);
 
 ALTER TABLE halfkey_application ADD COLUMN crowd TEXT;
 CREATE INDEX halfkey_application_crowd ON halfkey_application (crowd, hold_until);
+
+ALTER TABLE halfkey_application ADD COLUMN first TEXT;
+ALTER TABLE halfkey_application ADD COLUMN answer TEXT;
+CREATE INDEX halfkey_application_first ON halfkey_application (first);
 
 ALTER TABLE halfkey_alias ADD COLUMN issued_at BIGINT;
 

@@ -4,7 +4,7 @@
 //!   registrations   Suspend Resume Revoke SetExpiry Rename DeleteRegistration
 //!                   InspectRegistration ListRegistrations
 //!   names           InspectName ReleaseName
-//!   requests        RejectRequest ListRequests
+//!   requests        DecideRequest ListRequests
 //!   codes           IssueCode Readmit CheckCode WithdrawCode SetCodeExpiry ListCodes
 //!   entitlements    Entitle RevokeEntitlement ClearUserEntitlement ClearConditionalEntitlement
 //!                   ReadEntitlement ListEntitlements RaiseEpoch ListReports ListRollout
@@ -28,6 +28,7 @@ mod purge;
 mod registration;
 mod registration_list;
 mod report;
+mod request;
 mod request_list;
 mod reseal;
 mod rollout;
@@ -53,11 +54,10 @@ pub(crate) use perform::operation;
 pub(crate) use purge::CLOCKS;
 pub(super) use purge::tidy;
 pub use purge::{Purge, PurgeEvents, Purged};
-pub use registration::{
-    DeleteRegistration, RejectRequest, ReleaseName, Rename, Resume, Revoke, SetExpiry, Suspend,
-};
+pub use registration::{DeleteRegistration, ReleaseName, Rename, Resume, Revoke, SetExpiry, Suspend};
 pub use registration_list::{ListRegistrations, RegistrationFilter};
 pub use report::{ListReports, ReportEntry, ReportFilter};
+pub use request::DecideRequest;
 pub use request_list::{ListRequests, RequestEntry, RequestFilter};
 pub use reseal::{AnnounceKey, Reseal, Resealed};
 pub use rollout::{ListRollout, RolloutEntry, RolloutFilter};

@@ -1,7 +1,7 @@
-//! Changing registrations, names and waiting requests.
+//! Changing registrations and names.
 
 use super::{Operation, OperatorError, operation};
-use crate::id::{KeyId, TicketId, UserId, UserName};
+use crate::id::{KeyId, UserId, UserName};
 use crate::store::UniqueNames;
 use crate::store::entity::{Tables, Versioned};
 use crate::store::event::{AuditEvent, AuditEventKind};
@@ -215,21 +215,4 @@ operation! { ReleaseName writes -> (), OperatorError; |self, tables, now| {
     let event =
         AuditEvent { user_id: Some(self.held_by.clone()), ..AuditEvent::named(AuditEventKind::NameReleased, &self.name) };
     Ok(event.log(tables, now).await?)
-} }
-
-/// Rejects a waiting request. Its ticket is refused then, like an unknown one.
-///
-/// Fails with [`OperatorError::NoSuchTicket`].
-#[derive(Clone, Copy, Debug)]
-pub struct RejectRequest(
-    /// Ticket ID.
-    pub TicketId,
-);
-
-operation! { RejectRequest writes -> (), OperatorError; |self, tables, now| {
-    let waiter: Option<Versioned<RequestRow>> = get_by_key(tables, &self.0).await?;
-    let waiter = waiter.filter(|waiter| now <= waiter.hold_until);
-    let waiter = waiter.ok_or(TxError::Error(OperatorError::NoSuchTicket))?;
-    tables.delete(&waiter).await?;
-    Ok(AuditEvent::named(AuditEventKind::RequestRejected, &waiter.name).log(tables, now).await?)
 } }

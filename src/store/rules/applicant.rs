@@ -39,6 +39,7 @@ operation! { FindApplicant<'_> reads -> ApplicantRecord, StoreError; |self, tabl
                 if let Some(key_id) = &waiter.renews {
                     record.earlier = earlier(tables, key_id).await?;
                 }
+                record.answer = waiter.answer;
                 record.waiting = Some(Box::new(waiter.row.application()));
             }
         }

@@ -2,6 +2,7 @@
 
 use super::find::get_by_key;
 use super::room::{self, Crowd};
+use crate::id::TicketId;
 use crate::port::StoreError;
 use crate::port::entitlement_store::Committed;
 use crate::record::{Effect, NewOutcome, NewRegistration};
@@ -25,33 +26,52 @@ operation! { Commit<'_> writes -> Committed, StoreError; |self, tables, now| {
         tables.delete(&stored).await?;
     }
     let event = match effect {
-        Effect::Refused(refusal) => AuditEvent::refused(refusal),
-        Effect::Granted(new) => grant(tables, new, self.0, now).await?,
+        Effect::Refused(refusal) => {
+            if let Some(ticket_id) = &refusal.ticket {
+                take(tables, ticket_id).await?;
+            }
+            Some(AuditEvent::refused(refusal))
+        }
+        Effect::Granted(new) => Some(grant(tables, new, self.0, now).await?),
         Effect::Waiting { application, instead_of } => {
-            if let Some(ticket_id) = instead_of
-                && let Some(waiter) = get_by_key::<RequestRow, _>(tables, ticket_id).await?
-            {
-                tables.delete(&waiter).await?;
-            }
-            // The ticket is there only where the same request came again after its time.
-            if let Some(waiter) = get_by_key::<RequestRow, _>(tables, &application.ticket_id).await? {
-                tables.delete(&waiter).await?;
-            }
             let mut row = RequestRow::new(application, now);
-            let crowd = row.takes().is_none().then(|| Crowd::draw(tables, *limits));
-            row.crowd = crowd.as_ref().map(Crowd::name);
-            room::for_request(tables, &row, crowd, *limits).await?;
+            // The ticket is there only where the same request came again after its time.
+            let mut before = take(tables, &application.ticket_id).await?;
+            if let Some(ticket_id) = instead_of {
+                before = take(tables, ticket_id).await?.or(before);
+            }
+            let event = match before.filter(|before| now <= before.hold_until) {
+                Some(before) => {
+                    row.go_on(before);
+                    None
+                }
+                None => Some(AuditEvent::named(AuditEventKind::Waiting, &application.name)),
+            };
+            if row.answer.is_none() {
+                let crowd = row.takes().is_none().then(|| Crowd::draw(tables, *limits));
+                row.crowd = crowd.as_ref().map(Crowd::name);
+                room::for_request(tables, &row, crowd, *limits).await?;
+            }
             tables.insert(row).await?;
-            AuditEvent::named(AuditEventKind::Waiting, &application.name)
+            event
         }
     };
     tables.insert(OutcomeRow { request: *request, response: response.clone(), keep_until: *keep_until }).await?;
-    event.log(tables, now).await?;
+    if let Some(event) = event {
+        event.log(tables, now).await?;
+    }
     if self.1 > 0 {
         tidy(tables, self.1, now).await?;
     }
     Ok(Committed::Stored)
 } }
+
+/// Removes the application that waits with a ticket, and returns it.
+async fn take<T: Tables>(tables: &mut T, ticket_id: &TicketId) -> Result<Option<RequestRow>, TxError> {
+    let Some(waiter) = get_by_key::<RequestRow, _>(tables, ticket_id).await? else { return Ok(None) };
+    tables.delete(&waiter).await?;
+    Ok(Some(waiter.row))
+}
 
 async fn grant<T: Tables>(
     tables: &mut T,

@@ -97,7 +97,9 @@ async fn make_way<T: Tables>(
     }
 }
 
-/// Makes room for a waiting request in the same way.
+/// Makes room for a waiting request in the same way. One that the operator has answered is in nobody's way, and makes
+/// none: strangers who come take away neither an approval nor the word of a refusal. The oldest is the one whose token
+/// has not come for longest.
 pub(super) async fn for_request<T: Tables>(
     tables: &mut T,
     new: &RequestRow,
@@ -105,8 +107,8 @@ pub(super) async fn for_request<T: Tables>(
     limits: PendingLimits,
 ) -> Result<(), TxError> {
     let mut alike: Vec<Versioned<RequestRow>> = tables.select(Query::all().is("name", &new.name)).await?;
-    alike.retain(|row| row.takes() == new.takes());
-    alike.sort_by_key(|row| (row.since, row.hold_until));
+    alike.retain(|row| row.takes() == new.takes() && row.answer.is_none());
+    alike.sort_by_key(|row| (row.hold_until, row.since));
     let too_many = alike.len().saturating_add(1).saturating_sub(share(limits.same));
     for row in alike.into_iter().take(too_many) {
         tables.delete(&row).await?;

@@ -208,7 +208,7 @@ impl<S: Run> Desk<S> {
     }
 
     pub fn refuses(&self, n: u8, cause: RejectionCause, name: Option<UserName>) {
-        let refusal = RejectionRecord { cause, code: cause.code(), name };
+        let refusal = RejectionRecord { cause, code: cause.code(), name, ticket: None };
         assert_eq!(self.commit(n, Effect::Refused(refusal)), Committed::Stored);
     }
 

@@ -193,7 +193,7 @@ pub fn applications_that_are_over_are_not_listed<S: Run>(make: Make<'_, S>) {
     desk.pass(1);
     desk.waits(2, "ben", None);
     let list = |of: Option<&str>| {
-        let list = ListRequests::of(RequestFilter { name: of.map(name) });
+        let list = ListRequests::of(RequestFilter { name: of.map(name), ..RequestFilter::default() });
         every(|after| desk.run(&ListRequests { after, ..list.clone() }))
     };
     let all = list(None);

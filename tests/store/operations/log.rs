@@ -33,6 +33,7 @@ pub fn every_refusal_is_logged<S: Run>(make: Make<'_, S>) {
             cause: RejectionCause::Declined,
             code: RejectionCause::Declined.code(),
             name: None,
+            ticket: None,
         });
         desk.commit(1, refusal);
     });

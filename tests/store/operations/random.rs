@@ -4,10 +4,10 @@ use super::desk::{Desk, app, document, every, grant, group, key, name, secret, s
 use super::entitlements::staff;
 use super::{Make, Run};
 use halfkey::port::entitlement_store::{Admitted, Confirmed, ReportResult};
-use halfkey::record::{Effect, RejectionCause, RejectionRecord, Takes};
+use halfkey::record::{Effect, RejectionCause, RejectionCode, RejectionRecord, RequestAnswer, Takes};
 use halfkey::store::operation::{
-    CodeEntry, DeleteRegistration, Entitle, IssueCode, JoinGroup, LeaveGroup, ListCodes, ListRegistrations,
-    Purge, RaiseEpoch, RegistrationEntry, RejectRequest, ReleaseName, Rename, Resume, Revoke,
+    CodeEntry, DecideRequest, DeleteRegistration, Entitle, IssueCode, JoinGroup, LeaveGroup, ListCodes,
+    ListRegistrations, Purge, RaiseEpoch, RegistrationEntry, ReleaseName, Rename, Resume, Revoke,
     RevokeEntitlement, SetCodeExpiry, SetExpiry, Suspend, WithdrawCode,
 };
 use halfkey::store::{AuditEvent, Operation, OperatorError, RegistrationState, Subject, UniqueNames};
@@ -42,7 +42,7 @@ enum Act {
     SetExpiry(Index, Option<u64>),
     Rename(Index, usize),
     ReleaseName(usize),
-    RejectRequest(Index),
+    Decide(Index, bool),
     Entitle(Index, bool),
     Join(Index),
     Leave(Index),
@@ -75,7 +75,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (which(), time()).prop_map(|(key, time)| Act::SetExpiry(key, time)),
         4 => (which(), name()).prop_map(|(key, name)| Act::Rename(key, name)),
         2 => name().prop_map(Act::ReleaseName),
-        1 => which().prop_map(Act::RejectRequest),
+        2 => (which(), any::<bool>()).prop_map(|(ticket, approved)| Act::Decide(ticket, approved)),
         1 => (which(), any::<bool>()).prop_map(|(user, ends)| Act::Entitle(user, ends)),
         1 => which().prop_map(Act::Join),
         1 => which().prop_map(Act::Leave),
@@ -189,7 +189,7 @@ impl<S: Run> Play<S> {
             // The second time, an answer that is stored already.
             Act::Refuse => {
                 let cause = RejectionCause::Declined;
-                let refusal = RejectionRecord { cause, code: cause.code(), name: None };
+                let refusal = RejectionRecord { cause, code: cause.code(), name: None, ticket: None };
                 self.desk.commit(255, Effect::Refused(refusal));
             }
             Act::Confirm(which) => {
@@ -221,9 +221,11 @@ impl<S: Run> Play<S> {
                 let held_by = held.clone().unwrap_or_else(|| user(99));
                 assert_eq!(self.ask(&ReleaseName { name, held_by }).is_some(), held.is_some());
             }
-            Act::RejectRequest(which) => {
+            Act::Decide(which, approved) => {
                 let n = 130 + which.index(self.past.tickets.len() + 1) as u8;
-                self.tries(&RejectRequest(ticket(n)));
+                let refused = RequestAnswer::Refused(RejectionCode::Declined);
+                let answer = if *approved { RequestAnswer::Approved } else { refused };
+                self.tries(&DecideRequest { ticket_id: ticket(n), answer });
             }
             Act::Entitle(which, ends) => {
                 let (subject, application) = match which.index(3) {

@@ -1,14 +1,15 @@
 //! Registrations, names and waiting applications in the operator's hands.
 
-use super::desk::{Desk, HOLD, grant, key, name, ticket, user};
+use super::desk::{Desk, grant, key, name, ticket, user};
 use super::entitlements::staff;
 use super::{Make, Run};
 use halfkey::message::Address;
 use halfkey::port::entitlement_store::{Admitted, Confirmed, ReportResult, Status};
 use halfkey::record::ProofId;
+use halfkey::record::RequestAnswer;
 use halfkey::store::operation::{
-    DeleteRegistration, InspectRegistration, ListReports, ListRequests, Purge, RejectRequest, ReleaseName,
-    Rename, Resume, Revoke, SetExpiry, Suspend,
+    DecideRequest, DeleteRegistration, InspectRegistration, ListReports, Purge, ReleaseName, Rename, Resume,
+    Revoke, SetExpiry, Suspend,
 };
 use halfkey::store::{OperatorError, RegistrationState, UniqueNames};
 use halfkey::{Alias, KeyId, UnixTime};
@@ -90,7 +91,8 @@ pub fn what_is_not_there_is_not_found<S: Run>(make: Make<'_, S>) {
     desk.fails(&SetExpiry { key_id: nobody, expires: None }, error.clone());
     desk.fails(&Rename { key_id: nobody, name: name("ann") }, error);
     desk.fails(&ReleaseName { name: name("ann"), held_by: user(9) }, OperatorError::NameFree);
-    desk.fails(&RejectRequest(ticket(9)), OperatorError::NoSuchTicket);
+    let answer = RequestAnswer::Approved;
+    desk.fails(&DecideRequest { ticket_id: ticket(9), answer }, OperatorError::NoSuchTicket);
     assert_eq!(desk.run(&InspectRegistration(nobody)), None);
 }
 
@@ -207,18 +209,6 @@ pub fn a_forgotten_one_is_a_stranger<S: Run>(make: Make<'_, S>) {
     // Nothing is left of it that would be in the way of another.
     desk.active(&grant(1, "zoe"));
     assert_eq!(desk.admit(1, 50, None), Admitted::As(Status::Active));
-}
-
-pub fn an_application_is_dismissed<S: Run>(make: Make<'_, S>) {
-    let desk = Desk::new(make);
-    let (one, two) = (desk.waits(1, "ann", None), desk.waits(2, "ann", None));
-    assert_eq!(desk.logged(|| desk.run(&RejectRequest(one))), ["dismissed ann"]);
-    assert!(!desk.waiting(1) && desk.waiting(2));
-    let left = desk.run(&ListRequests::default()).entries;
-    assert_eq!(left.iter().map(|entry| entry.ticket_id).collect::<Vec<_>>(), [two]);
-    desk.fails(&RejectRequest(one), OperatorError::NoSuchTicket);
-    desk.pass(HOLD + 1);
-    desk.fails(&RejectRequest(two), OperatorError::NoSuchTicket);
 }
 
 /// Grants for one application that waited, as when its token was copied: one counts, also where others may have

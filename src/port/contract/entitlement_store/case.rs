@@ -11,7 +11,8 @@ use crate::port::entitlement_store::{
 use crate::port::{EntitlementStore, StoreError};
 use crate::record::{
     Applicant, ApplicantRecord, Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, PendingLimits,
-    ProofId, RejectionCause, RejectionRecord, ServerRegistration, StoredKeys, Takes, WaitingRequest,
+    ProofId, RejectionCause, RejectionCode, RejectionRecord, RequestAnswer, ServerRegistration, StoredKeys,
+    Takes, WaitingRequest,
 };
 use crate::secret::Secret;
 use crate::template::{FieldValue, Form};
@@ -21,6 +22,10 @@ use alloc::vec::Vec;
 
 pub(super) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 pub(super) const DAY: u64 = 86_400;
+
+/// The applications of the seed, by the numbers of their tickets.
+pub(super) const APPROVED: u8 = 0xA1;
+pub(super) const REFUSED: u8 = 0xA2;
 
 /// The names and things of the story.
 pub(super) struct Seeds {
@@ -33,12 +38,23 @@ pub(super) struct Seeds {
     pub(super) document: Document,
     pub(super) local: ApplicationName,
     pub(super) places: [(UserInformation, Document); 2],
+    pub(super) asked: [NewOutcome; 2],
 }
 
 impl Seeds {
     pub(super) fn new() -> Result<Self, ContractViolation> {
         let text = |body: &str| Document { media_type: "text/plain".into(), body: body.into() };
         let said = UserInformation::default();
+        let name = |text: &str| {
+            UserName::new(text).map_err(|_| ContractViolation::Broken("the names of the contract are names"))
+        };
+        let (approved, refused) = (waits(APPROVED, &name("approved")?), waits(REFUSED, &name("refused")?));
+        let asked = [(APPROVED, approved), (REFUSED, refused)].map(|(n, application)| {
+            // Held for long, whatever time it is where they are planted.
+            let hold_until = NOW.after(100 * 365 * DAY);
+            let application = Box::new(WaitingRequest { hold_until, ..application });
+            outcome(n, Effect::Waiting { application, instead_of: None })
+        });
         let made = || -> Result<Self, NameError> {
             Ok(Self {
                 invited: UserName::new("invited")?,
@@ -52,6 +68,7 @@ impl Seeds {
                 places: ["Hartford", "Zürich"].map(|place| {
                     (UserInformation { location: Some(place.into()), ..said.clone() }, text(place))
                 }),
+                asked,
             })
         };
         made().map_err(|_| ContractViolation::Broken("the names of the contract are names"))
@@ -59,9 +76,14 @@ impl Seeds {
 
     pub(super) fn seed(&self) -> Seed<'_> {
         let [(here, this), (there, that)] = &self.places;
+        let [approved, refused] = &self.asked;
         Seed {
             code: (&self.invited, &self.code),
             entitled: (&self.user, &self.application, &self.document),
+            answered: [
+                (approved, ticket(APPROVED), RequestAnswer::Approved),
+                (refused, ticket(REFUSED), RequestAnswer::Refused(RejectionCode::ProofNeeded)),
+            ],
             by_place: (&self.local, [(here, this), (there, that)]),
         }
     }
@@ -87,6 +109,9 @@ pub(super) const fn key(n: u8) -> KeyId {
 }
 pub(super) const fn alias(n: u8) -> Alias {
     Alias::new([n; 16])
+}
+pub(super) const fn ticket(n: u8) -> TicketId {
+    TicketId::new([n; 16])
 }
 pub(super) const fn request(n: u8) -> Digest {
     Digest::new([n; 32])
@@ -158,7 +183,7 @@ pub(super) fn outcome(n: u8, effect: Effect) -> NewOutcome {
 /// A refusal, whatever for.
 pub(super) fn refused() -> Effect {
     let cause = RejectionCause::Declined;
-    Effect::Refused(RejectionRecord { cause, code: cause.code(), name: None })
+    Effect::Refused(RejectionRecord { cause, code: cause.code(), name: None, ticket: None })
 }
 
 impl Case<'_> {
@@ -232,11 +257,16 @@ pub(super) fn in_clause(clause: &'static str) -> impl FnOnce(StoreError) -> Cont
 }
 
 pub(super) fn application(case: &Case<'_>, n: u8) -> WaitingRequest {
-    let form = Form(alloc::vec![(0, FieldValue::Text(case.seeds.ann.as_str().into()))]);
+    waits(n, &case.seeds.ann)
+}
+
+/// The `n`th application that waits.
+pub(super) fn waits(n: u8, name: &UserName) -> WaitingRequest {
+    let form = Form(alloc::vec![(0, FieldValue::Text(name.as_str().into()))]);
     WaitingRequest {
-        ticket_id: TicketId::new([n; 16]),
+        ticket_id: ticket(n),
         ticket: secret(n, 7),
-        name: case.seeds.ann.clone(),
+        name: name.clone(),
         form,
         takes: None,
         hold_until: NOW.after(DAY),

@@ -12,7 +12,7 @@ use std::vec::Vec;
 struct Refuse;
 operation! { Refuse writes -> (), OperatorError; |self, tables, now| {
     let cause = RejectionCause::Declined;
-    let refusal = RejectionRecord { cause, code: cause.code(), name: None };
+    let refusal = RejectionRecord { cause, code: cause.code(), name: None, ticket: None };
     Ok(AuditEvent::refused(&refusal).log(tables, now).await?)
 } }
 
