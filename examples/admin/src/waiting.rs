@@ -3,8 +3,8 @@
 use crate::failure::Failure;
 use crate::paging::Paging;
 use crate::registration::name;
-use halfkey::record::Takes;
-use halfkey::store::operation::{ListRequests, RejectRequest, RequestEntry, RequestFilter};
+use halfkey::record::{RejectionCode, RequestAnswer, Takes};
+use halfkey::store::operation::{DecideRequest, ListRequests, RequestEntry, RequestFilter};
 use halfkey::template::FieldValue;
 use halfkey::{TicketId, UnixTime, UserName};
 use halfkey_common::Output;
@@ -22,14 +22,54 @@ pub(crate) enum Command {
         /// For this name.
         #[arg(long, value_parser = name)]
         name: Option<UserName>,
+        /// Those that have no answer yet.
+        #[arg(long)]
+        undecided: bool,
         #[command(flatten)]
         paging: Paging,
     },
-    /// Forgets one. Its ticket is then refused like an unknown one.
-    Dismiss {
-        /// The ticket's id.
+    /// Approves one: it is registered when its agent asks again, unless its name has been taken meanwhile.
+    Approve {
+        /// The ticket's id, as the list shows it.
         ticket_id: TicketId,
     },
+    /// Refuses one: its agent is told so, and the reason, when it asks again.
+    ///
+    /// What was granted and has not been confirmed is taken back; so is an approval.
+    Refuse {
+        /// The ticket's id, as the list shows it.
+        ticket_id: TicketId,
+        /// What the applicant is told.
+        #[arg(long, value_enum, default_value = "declined")]
+        reason: Reason,
+    },
+}
+
+/// What an applicant can be told.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Reason {
+    /// The operator declines.
+    Declined,
+    /// An activation code is needed: apply again with one.
+    ProofNeeded,
+    /// The name is taken: apply again under another.
+    NameTaken,
+    /// The form is wrong: apply again with other answers.
+    Form,
+    /// Nothing, as if the application had been unknown.
+    None,
+}
+
+impl From<Reason> for RejectionCode {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Declined => Self::Declined,
+            Reason::ProofNeeded => Self::ProofNeeded,
+            Reason::NameTaken => Self::NameTaken,
+            Reason::Form => Self::Form,
+            Reason::None => Self::Unspecified,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -40,12 +80,16 @@ struct Shown {
     renews: Option<String>,
     since: String,
     hold_until: String,
+    /// The operator's answer, which its agent has not fetched: approved, refused, or null.
+    answer: Option<&'static str>,
+    /// What a refusal says.
+    reason: Option<&'static str>,
     /// By the places of the template's fields.
     form: Vec<Value>,
 }
 
 impl Entry for Shown {
-    const COLUMNS: &'static [&'static str] = &["ticket_id", "name", "proof", "since", "hold_until", "form"];
+    const COLUMNS: &'static [&'static str] = &["ticket_id", "name", "proof", "since", "answer", "form"];
 }
 
 impl From<RequestEntry> for Shown {
@@ -67,6 +111,11 @@ impl From<RequestEntry> for Shown {
             Some(Takes::Code(_)) => (Some("code"), None),
             Some(Takes::Place(key_id)) => (Some("renewal"), Some(key_id.to_string())),
         };
+        let (answer, reason) = match entry.answer {
+            None => (None, None),
+            Some(RequestAnswer::Approved) => (Some("approved"), None),
+            Some(RequestAnswer::Refused(code)) => (Some("refused"), Some(code.word())),
+        };
         Self {
             ticket_id: entry.ticket_id.to_string(),
             name: entry.name.to_string(),
@@ -74,13 +123,15 @@ impl From<RequestEntry> for Shown {
             renews,
             since: written(entry.since),
             hold_until: written(entry.hold_until),
+            answer,
+            reason,
             form,
         }
     }
 }
 
 #[derive(Serialize)]
-struct Dismissed {
+struct Decided {
     ticket_id: String,
     done: &'static str,
 }
@@ -88,20 +139,29 @@ struct Dismissed {
 impl Command {
     pub(crate) fn run(self, store: &Store, out: &mut Output) -> Result<(), Failure> {
         match self {
-            Self::List { name, paging } => {
+            Self::List { name, undecided, paging } => {
                 let page = |after, limit| {
-                    store.run(
-                        &ListRequests { filter: RequestFilter { name: name.clone() }, after, limit },
-                        UnixTime::now(),
-                    )
+                    let filter = RequestFilter { name: name.clone(), undecided };
+                    store.run(&ListRequests { filter, after, limit }, UnixTime::now())
                 };
                 paging.list(out, page, |entry| Ok(Some(Shown::from(entry))))
             }
-            Self::Dismiss { ticket_id } => {
-                store.run(&RejectRequest(ticket_id), UnixTime::now())?;
-                let dismissed = Dismissed { ticket_id: ticket_id.to_string(), done: "dismissed" };
-                Ok(out.done(&dismissed, &format!("dismissed {ticket_id}"))?)
+            Self::Approve { ticket_id } => decide(store, out, ticket_id, RequestAnswer::Approved, "approved"),
+            Self::Refuse { ticket_id, reason } => {
+                decide(store, out, ticket_id, RequestAnswer::Refused(reason.into()), "refused")
             }
         }
     }
+}
+
+fn decide(
+    store: &Store,
+    out: &mut Output,
+    ticket_id: TicketId,
+    answer: RequestAnswer,
+    done: &'static str,
+) -> Result<(), Failure> {
+    store.run(&DecideRequest { ticket_id, answer }, UnixTime::now())?;
+    let decided = Decided { ticket_id: ticket_id.to_string(), done };
+    Ok(out.done(&decided, &format!("{done} {ticket_id}"))?)
 }

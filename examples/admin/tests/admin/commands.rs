@@ -168,9 +168,40 @@ fn applications_wait() {
     assert_eq!(waiting["form"], json!(["ann", "room 7, please"]));
     assert!(desk.run(&["waiting", "list"]).ok().out.contains("ann, room 7, please"));
     let ticket = waiting["ticket_id"].as_str().unwrap();
-    desk.run(&["waiting", "dismiss", ticket]).ok();
-    desk.json(&["waiting", "dismiss", ticket]).fails(1, "no-such-ticket");
-    assert!(desk.json(&["waiting", "list"]).ok().lines().is_empty());
+    assert_eq!((&waiting["answer"], &waiting["reason"]), (&Value::Null, &Value::Null));
+    assert_eq!(desk.json(&["waiting", "approve", ticket]).ok().one()["done"], "approved");
+    assert!(desk.run(&["waiting", "list"]).ok().out.contains("approved"));
+    assert!(desk.json(&["waiting", "list", "--undecided"]).ok().lines().is_empty());
+    // The last answer counts, as long as nobody has come for it.
+    for (reason, word) in [
+        ("declined", "declined"),
+        ("proof-needed", "proof needed"),
+        ("name-taken", "name taken"),
+        ("form", "form"),
+        ("none", "unspecified"),
+    ] {
+        assert_eq!(
+            desk.json(&["waiting", "refuse", ticket, "--reason", reason]).ok().one()["done"],
+            "refused"
+        );
+        let refused = desk.json(&["waiting", "list"]).ok().one();
+        assert_eq!((&refused["answer"], &refused["reason"]), (&json!("refused"), &json!(word)));
+    }
+    desk.run(&["waiting", "refuse", ticket]).ok();
+    let reasons = desk.json(&["waiting", "refuse", ticket, "--reason", "because"]);
+    assert!(reasons.exit == Some(2) && reasons.err.contains("name-taken"), "{reasons:?}");
+    let events: Vec<_> = desk
+        .json(&["events", "--oldest-first", "--name", "ann"])
+        .ok()
+        .lines()
+        .iter()
+        .map(|event| (event["kind"].as_str().unwrap().to_owned(), event["cause"].clone()))
+        .collect();
+    assert_eq!(events[1], ("request approved".into(), Value::Null));
+    assert_eq!(events.last(), Some(&("request refused".into(), json!("declined"))));
+    let unknown = "00000000000000000000000000000009";
+    desk.json(&["waiting", "approve", unknown]).fails(1, "no-such-ticket");
+    desk.json(&["waiting", "refuse", unknown]).fails(1, "no-such-ticket");
 }
 
 #[test]
