@@ -65,6 +65,8 @@ enum Left {
     Again(&'static str),
     /// There is none before the operator has decided; number of seconds.
     Waiting(u64),
+    /// There is no registration, and none under way.
+    Nothing,
 }
 
 impl Attendant {
@@ -74,7 +76,7 @@ impl Attendant {
 
     /// Keeps the session open, for ever.
     pub(crate) async fn run(self: Arc<Self>, mut heed: Heed) {
-        let mut delay = Delay::default();
+        let (mut delay, mut refused) = (Delay::default(), None);
         loop {
             let begun = Instant::now();
             heed.jumps.borrow_and_update();
@@ -93,7 +95,20 @@ impl Attendant {
                     self.tell(Link::Waiting, Some(format!("asking again in {seconds} s")));
                     Duration::from_secs(seconds.clamp(1, ASK))
                 }
-                Err(failure) => self.after(&failure, &mut delay),
+                Ok(Left::Nothing) => {
+                    // What the operator has refused is nothing to go on with, and its user is to know.
+                    self.tell(
+                        Link::Refused,
+                        refused.clone().or_else(|| Some("there is no registration".into())),
+                    );
+                    Duration::from_secs(ASK)
+                }
+                Err(failure) => {
+                    if matches!(failure, Failure::Refused { .. }) {
+                        refused = Some(halfkey_common::sentence(&failure));
+                    }
+                    self.after(&failure, &mut delay)
+                }
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -107,6 +122,7 @@ impl Attendant {
     fn after(&self, failure: &Failure, delay: &mut Delay) -> Duration {
         let (link, reason) = match failure {
             Failure::Gate { source: ConnectError::NotActive(status), .. } => (Link::Refused, barred(*status)),
+            Failure::Refused { .. } => (Link::Refused, halfkey_common::sentence(failure)),
             failure => (Link::Retrying, halfkey_common::sentence(failure)),
         };
         tracing::warn!(gate = %self.gate.server, reason, "not connected");
@@ -126,11 +142,11 @@ impl Attendant {
         let unfinished = self.gate.go_on().await;
         let registration = self.gate.registration().await.map_err(failed)?;
         let Some(registration) = registration else {
-            let waiting = match unfinished? {
-                Some(Standing::Waiting(seconds)) => seconds,
-                _ => ASK,
-            };
-            return Ok(Left::Waiting(waiting));
+            return Ok(match unfinished? {
+                Some(Standing::Waiting(seconds)) => Left::Waiting(seconds),
+                Some(Standing::Active(_)) => Left::Again("registered"),
+                None => Left::Nothing,
+            });
         };
         if let Err(error) = unfinished {
             // Another attempt stands beside the registration.

@@ -74,7 +74,7 @@ pub(crate) enum Link {
     Retrying,
     /// The operator has not decided on the registration.
     Waiting,
-    /// The gate says that the registration is not active.
+    /// The gate says that the registration is not active, or its operator has refused it.
     Refused,
 }
 

@@ -2,7 +2,9 @@
 
 use crate::agent::{Machine, PIN, until};
 use crate::gate::Gate;
-use halfkey::UserName;
+use halfkey::record::{RejectionCode, RequestAnswer};
+use halfkey::store::operation::{DecideRequest, ListRequests};
+use halfkey::{UnixTime, UserName};
 use std::sync::atomic::Ordering;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,4 +80,42 @@ async fn who_waits_for_the_operator_is_remembered() {
     machine.connected().await;
     machine.listening("echo").await;
     machine.stop(child).await;
+}
+
+/// The operator's answer is in the store, whoever put it there.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_is_told_why_and_may_ask_again() {
+    let (gate, machine) = (Gate::new().await, Machine::new());
+    let uri = gate.bare_uri().with_name(UserName::new("alice").unwrap()).reveal().unwrap().to_string();
+    let decide = |answer| {
+        let waiting = gate.store().run(&ListRequests::default(), UnixTime::now()).unwrap().entries;
+        let ticket_id = waiting[0].ticket_id;
+        gate.store().run(&DecideRequest { ticket_id, answer }, UnixTime::now()).unwrap();
+    };
+    assert_eq!(machine.enrol(&uri).await.out[1]["state"], "waiting");
+    let child = machine.up(&[]).await;
+    machine.linked("waiting").await;
+    decide(RequestAnswer::Refused(RejectionCode::ProofNeeded));
+    machine.linked("refused").await;
+    let told = "the operator refuses: an activation code is needed";
+    // It is told still, when there is nothing to ask for any more.
+    until("asked again", 30, || async { machine.log().contains(told) }).await;
+    for _ in 0..20 {
+        let status = machine.status().await;
+        let reason = status["gates"][0]["reason"].as_str().unwrap_or_default().to_owned();
+        let link = &status["gates"][0]["link"];
+        assert!(link != "waiting" && (link == "connecting" || reason.contains(told)), "{status}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    machine.stop(child).await;
+
+    let again = machine.enrol(&uri).await;
+    assert_eq!((again.code, &again.out[0]["state"]), (0, &"waiting".into()), "{again:?}");
+    decide(RequestAnswer::Refused(RejectionCode::NameTaken));
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    let refused = machine.run(&["enrol"]).await;
+    assert_eq!((refused.code, refused.error["code"].as_str()), (1, Some("refused")), "{refused:?}");
+    assert!(refused.error["error"].as_str().unwrap().contains("the name is taken"), "{refused:?}");
+    let nothing = machine.run(&["enrol"]).await;
+    assert_eq!(nothing.error["code"], "no-such", "{nothing:?}");
 }
