@@ -57,7 +57,7 @@ pub struct Store {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
-    /// Applicants that are granted access; others are refused.
+    /// Applicants that are granted access; others are refused, or wait.
     #[serde(default)]
     pub grant: Granted,
     /// Where the entitlements of a new user begin.
@@ -71,6 +71,8 @@ pub enum Granted {
     /// Those with an activation code, and renewals.
     #[default]
     Code,
+    /// The same; others wait until the operator approves or refuses them.
+    Approved,
     /// Everybody.
     Everybody,
     /// Renewals alone.

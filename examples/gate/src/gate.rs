@@ -33,6 +33,9 @@ const EVENTS_DAYS: u32 = 90;
 const LOOK: Duration = Duration::from_millis(50);
 /// Time for what is open still to be closed in order after that.
 const CLOSING: Duration = Duration::from_secs(1);
+/// Seconds after which an applicant who waits for the operator asks again. It costs both sides a registration's
+/// arithmetic each time.
+const RETRY_SECS: u32 = 15;
 
 /// A gate that does not begin, or ends by itself.
 #[derive(Debug, thiserror::Error)]
@@ -131,7 +134,8 @@ impl Gate {
             tracing::warn!(error = halfkey_common::sentence(&error), "nobody can register");
         }
         let mut options = config.server.clone();
-        options.open_registration &= config.registration.grant == Granted::Everybody;
+        options.open_registration &=
+            matches!(config.registration.grant, Granted::Approved | Granted::Everybody);
         let settings = files.configured(options)?;
         let server = Arc::new(files.server(&settings, SystemRandom)?);
         let door = Arc::new(Door::new(&config.limits));
@@ -276,7 +280,7 @@ fn limits(config: &Config) -> Limits {
 }
 
 /// The operator's answer to whoever asks to be registered. Who has no code is refused before, unless everybody is
-/// granted access.
+/// granted access, or may wait for the operator's approval in the store.
 fn approval(
     registration: &Registration,
     policy: Policy,
@@ -285,7 +289,10 @@ fn approval(
     move |request| {
         let access_path = match (&request.proof, grant) {
             (EnrolmentProof::Renewal(earlier), _) => earlier.access_path.clone(),
-            (_, Granted::Code | Granted::Everybody) => access_path.clone(),
+            (EnrolmentProof::None, Granted::Approved) if !request.approved => {
+                return Decision::Wait { retry_after: RETRY_SECS };
+            }
+            (_, Granted::Code | Granted::Approved | Granted::Everybody) => access_path.clone(),
             (_, Granted::Nobody) => return Decision::Refuse(RejectionCode::Declined),
         };
         Decision::Grant(Grant { user_id: None, access_path, policy })

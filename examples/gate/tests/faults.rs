@@ -3,9 +3,11 @@
 
 mod world;
 
+use halfkey::UnixTime;
+use halfkey::record::RequestAnswer;
 use halfkey::registration::RejectionCode;
-use halfkey::store::operation::{Resume, Revoke, Suspend};
-use halfkey::tokio::ConnectError;
+use halfkey::store::operation::{DecideRequest, ListRequests, Resume, Revoke, Suspend};
+use halfkey::tokio::{ConnectError, RegistrationOutcome};
 use halfkey_gate::Upstream;
 use halfkey_service::{Answer, Opening};
 use std::time::Duration;
@@ -88,6 +90,42 @@ async fn who_has_no_code_is_told_so() {
     assert_eq!(world.strangers("mallory").await, RejectionCode::ProofNeeded);
     // Who has one is registered all the same.
     world.agent("alice").await;
+    world.gate.stop().await;
+}
+
+/// The operator's answers are in the store, from another process as far as the gate knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_code_may_wait_for_the_operator() {
+    let world = World::configured(&[], |config| {
+        config.registration.grant = halfkey_gate::Granted::Approved;
+        config.limits.registrations_per_second = 1000;
+    })
+    .await;
+    let (alice, mallory) = (world.stranger(), world.stranger());
+    let waits = |outcome: RegistrationOutcome| {
+        let RegistrationOutcome::Waiting(waiting) = outcome else { panic!("{outcome:?}") };
+        assert!(waiting.retry.left(UnixTime::now()) <= 60, "an agent is to go on by itself");
+    };
+    waits(alice.apply("alice").await);
+    waits(mallory.apply("mallory").await);
+    waits(alice.apply("alice").await);
+    let listed = world.run(&ListRequests::default()).entries;
+    assert_eq!(listed.len(), 2);
+    for entry in listed {
+        let refused = RequestAnswer::Refused(RejectionCode::ProofNeeded);
+        let answer = if entry.name.as_str() == "alice" { RequestAnswer::Approved } else { refused };
+        world.run(&DecideRequest { ticket_id: entry.ticket_id, answer });
+    }
+    let RegistrationOutcome::Active(one) = alice.apply("alice").await else { panic!("not registered") };
+    assert_eq!(one.access_path.as_str(), "/staff");
+    let RegistrationOutcome::Refused(refused) = mallory.apply("mallory").await else { panic!("not refused") };
+    assert_eq!(refused.code, RejectionCode::ProofNeeded);
+    assert!(world.run(&ListRequests::default()).entries.is_empty());
+    // The approval was for one; and whoever has a code does not wait.
+    let RegistrationOutcome::Refused(taken) = world.stranger().apply("alice").await else { panic!() };
+    assert_eq!(taken.code, RejectionCode::NameTaken);
+    waits(world.stranger().apply("bob").await);
+    world.agent("carol").await;
     world.gate.stop().await;
 }
 

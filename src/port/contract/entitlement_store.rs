@@ -34,7 +34,7 @@ pub struct Seed<'a> {
 type Part = fn(&case::Case<'_>) -> Kept;
 
 /// Parts that every store keeps.
-const PARTS: [Part; 15] = [
+const PARTS: [Part; 16] = [
     life::outcomes_are_kept,
     life::the_first_outcome_counts,
     life::a_grant_is_pending,

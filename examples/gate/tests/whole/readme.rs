@@ -86,11 +86,13 @@ fn the_commands_of_the_guide_are_run() {
     }
     let dir = scratch("guide");
     let (listen, operator) = (port(), port());
-    let script =
-        sections::script("## 8.", "sh gate").replace("127.0.0.1:4480", &format!("127.0.0.1:{operator}"));
+    let script = sections::script("## 8.", "sh gate")
+        .replace("127.0.0.1:4480", &format!("127.0.0.1:{operator}"))
+        .replace("localhost:4400", &format!("localhost:{listen}"));
     let (init, rest) = script.split_once("--name localhost\n").unwrap();
     let edits = format!("sed -i -e s/:4400/:{listen}/ -e s/:4480/:{operator}/ gate/gate.toml");
     let said = run(&format!("set -x\n{init}--name localhost\n{edits}\n{rest}"), &dir, &dir);
     assert!(said.contains("halfkey_gate_certificate_days_left 729"), "{said}");
+    assert!(said.contains("request approved") && said.contains("confirmed"), "{said}");
     fs::remove_dir_all(&dir).unwrap();
 }

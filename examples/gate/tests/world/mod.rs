@@ -3,8 +3,9 @@
 use halfkey::certificate::TrustAnchors;
 use halfkey::configuration::UserInformation;
 use halfkey::configuration::token::{Applying, Instruction};
+use halfkey::port::Token;
 use halfkey::port::entitlement_store::Document;
-use halfkey::record::TokenRegistration;
+use halfkey::record::{Attempt, TokenRegistration};
 use halfkey::registration::token::Credential;
 use halfkey::registration::{ActivationCode, RejectionCode};
 use halfkey::software::{PinSettings, SoftwareToken};
@@ -74,12 +75,18 @@ fn copy(from: &Path, to: &Path) {
 impl World {
     /// A gate with these services.
     pub(crate) async fn with(services: &[(&str, Upstream)]) -> Self {
+        Self::configured(services, |_| ()).await
+    }
+
+    /// A gate with these services, and a configuration that is changed before.
+    pub(crate) async fn configured(services: &[(&str, Upstream)], change: impl FnOnce(&mut Config)) -> Self {
         let directory = scratch();
         copy(made(), &directory);
         let mut config = Config::read(&directory.join("gate.toml")).unwrap();
         config.operator.listen = Some((Ipv4Addr::LOCALHOST, 0).into());
         config.limits.drain = 1;
         config.services = list(services);
+        change(&mut config);
         let config = Arc::new(Mutex::new(config));
         let again = Arc::clone(&config);
         let first = config.lock().unwrap().clone();
@@ -132,14 +139,16 @@ impl World {
 
     /// What somebody without a code is told.
     pub(crate) async fn strangers(&self, name: &str) -> RejectionCode {
-        let name = name.to_owned();
-        let fill = move |_, blank: Template| async move {
-            Ok::<_, FillError>((blank.fill([("name", name.as_str().into())])?, Credential::None))
+        let RegistrationOutcome::Refused(rejection) = self.stranger().apply(name).await else {
+            panic!("not refused")
         };
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        let outcome = Connector::builder(self.token()).build().register(stream, &self.name, fill).await;
-        let RegistrationOutcome::Refused(rejection) = outcome.unwrap() else { panic!("not refused") };
         rejection.code
+    }
+
+    /// Somebody with a token and without a code.
+    pub(crate) fn stranger(&self) -> Stranger {
+        let connector = Connector::builder(self.token()).build();
+        Stranger { connector, address: self.address, server: self.name.clone() }
     }
 
     /// An agent that has registered by a code.
@@ -172,6 +181,33 @@ impl World {
             panic!("{outcome:?}")
         };
         Agent { connector, address: self.address, key_id, lists, location: None }
+    }
+}
+
+/// Somebody with a token and without a code.
+pub(crate) struct Stranger {
+    connector: Connector<SoftwareToken>,
+    address: SocketAddr,
+    server: ServerName,
+}
+
+impl Stranger {
+    /// Applies under a name; who waits already comes with the ticket.
+    pub(crate) async fn apply(&self, name: &str) -> RegistrationOutcome {
+        let attempts = self.connector.with_token(|token| token.attempts()).await.unwrap().unwrap();
+        let waiting = attempts.into_iter().find_map(|attempt| match attempt {
+            Attempt::Waiting(waiting) => Some(waiting),
+            Attempt::InFlight(_) => None,
+        });
+        let name = name.to_owned();
+        let fill = move |_, blank: Template| async move {
+            Ok::<_, FillError>(match waiting {
+                Some(waiting) => (waiting.form.clone(), Credential::Ticket(waiting)),
+                None => (blank.fill([("name", name.as_str().into())])?, Credential::None),
+            })
+        };
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        self.connector.register(stream, &self.server, fill).await.unwrap()
     }
 }
 
