@@ -1,25 +1,19 @@
 //! The contract that every store keeps.
 
+use super::desk::Desk;
+use super::operations::plant;
 use super::world::{NOW, create, runtime, there};
 use super::{connect, server};
 use halfkey::port::contract::{Seed, entitlement_store};
 use halfkey::port::question::AsyncEntitlementStore;
 use halfkey::port::{EntitlementStore, StoreError};
 use halfkey::postgres::{Blocking, Store};
-use halfkey::store::operation::DecideRequest;
 use halfkey::{Digest, KeyId};
 
-pub fn seeded(store: Blocking, seed: &Seed<'_>) -> Blocking {
-    let (code, entitlements) = super::operations::seeds(seed);
-    store.run(&code, NOW).unwrap();
-    for entitlement in entitlements {
-        store.run(&entitlement, NOW).unwrap();
-    }
-    for (outcome, ticket_id, answer) in seed.answered {
-        store.commit(outcome, NOW).unwrap();
-        store.run(&DecideRequest { ticket_id, answer }, NOW).unwrap();
-    }
-    store
+pub fn seeded(store: Store, seed: &Seed<'_>) -> Blocking {
+    let port = Blocking::new(store.clone(), runtime());
+    plant(&Desk::There(store, port.clone()), seed, NOW);
+    port
 }
 
 /// How to connect to a new schema in a database, which may hold many stores.
@@ -37,7 +31,7 @@ fn the_store_keeps_the_contract() {
         made += 1;
         let database = database.clone();
         let store = there(async move { create(&in_schema(&database, made).await).await });
-        Box::new(seeded(Blocking::new(store, runtime()), seed))
+        Box::new(seeded(store, seed))
     });
     assert_eq!(kept, Ok(()));
 }

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A store in PostgreSQL; where there is none, which has been said then, one in memory.
-enum Desk {
+pub enum Desk {
     There(Store, Blocking),
     Skipped(memory::Store),
 }

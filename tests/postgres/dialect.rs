@@ -6,7 +6,7 @@ use super::server::{self, Server};
 use super::world::*;
 use halfkey::port::contract::entitlement_store;
 use halfkey::port::question::AsyncEntitlementStore;
-use halfkey::postgres::{Blocking, Store};
+use halfkey::postgres::Store;
 use halfkey::store::operation::*;
 use halfkey::store::{RegistrationState, StorageKeys};
 use halfkey::{ApplicationName, Group, Secret};
@@ -116,7 +116,7 @@ fn a_store_says_nothing_that_other_databases_do_not_know() {
             create(&in_schema(&database, made).await).await;
             open(&logged).await
         });
-        Box::new(super::contract::seeded(Blocking::new(store, runtime()), seed))
+        Box::new(super::contract::seeded(store, seed))
     });
     assert_eq!(kept, Ok(()));
     server::block_on(async {
