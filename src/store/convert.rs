@@ -7,6 +7,19 @@ use crate::port::entitlement_store::Document;
 use crate::record::{Lifecycle, NewRegistration, ServerRegistration, Takes, WaitingRequest};
 use crate::time::UnixTime;
 
+impl From<Lifecycle> for RegistrationState {
+    fn from(lifecycle: Lifecycle) -> Self {
+        match lifecycle {
+            Lifecycle::Pending { .. } => Self::Pending,
+            Lifecycle::Active => Self::Active,
+            Lifecycle::Lost => Self::Lost,
+            Lifecycle::Superseded => Self::Superseded,
+            Lifecycle::Suspended => Self::Suspended,
+            Lifecycle::Revoked => Self::Revoked,
+        }
+    }
+}
+
 impl RegistrationRow {
     pub(super) fn granted(new: &NewRegistration, request: Digest, now: UnixTime) -> Self {
         let ServerRegistration {
@@ -21,13 +34,9 @@ impl RegistrationRow {
             keys,
         } = new.registered.clone();
         let Policy { modes, suites, lifetime, allow_key_id } = policy;
-        let (state, confirm_by) = match lifecycle {
-            Lifecycle::Pending { confirm_by } => (RegistrationState::Pending, Some(confirm_by)),
-            Lifecycle::Active => (RegistrationState::Active, None),
-            Lifecycle::Lost => (RegistrationState::Lost, None),
-            Lifecycle::Superseded => (RegistrationState::Superseded, None),
-            Lifecycle::Suspended => (RegistrationState::Suspended, None),
-            Lifecycle::Revoked => (RegistrationState::Revoked, None),
+        let confirm_by = match lifecycle {
+            Lifecycle::Pending { confirm_by } => Some(confirm_by),
+            _ => None,
         };
         let (code, renews) = parts(new.takes);
         Self {
@@ -40,7 +49,7 @@ impl RegistrationRow {
             suites,
             lifetime,
             allow_key_id,
-            state,
+            state: lifecycle.into(),
             confirm_by,
             expires,
             keys,

@@ -80,14 +80,9 @@ impl Entry for Shown {
 
 impl From<RegistrationEntry> for Shown {
     fn from(entry: RegistrationEntry) -> Self {
-        let (state, confirm_by) = match entry.lifecycle {
-            Lifecycle::Pending { confirm_by } => (RegistrationState::Pending.word(), Some(confirm_by)),
-            Lifecycle::Active => (RegistrationState::Active.word(), None),
-            Lifecycle::Lost => (RegistrationState::Lost.word(), None),
-            Lifecycle::Superseded => (RegistrationState::Superseded.word(), None),
-            Lifecycle::Suspended => (RegistrationState::Suspended.word(), None),
-            Lifecycle::Revoked => (RegistrationState::Revoked.word(), None),
-            _ => ("unknown", None),
+        let confirm_by = match entry.lifecycle {
+            Lifecycle::Pending { confirm_by } => Some(confirm_by),
+            _ => None,
         };
         let modes = [(Mode::PskKem, "psk-kem"), (Mode::Psk, "psk")];
         let modes = modes.into_iter().filter(|(mode, _)| entry.policy.modes.allows(*mode));
@@ -96,7 +91,7 @@ impl From<RegistrationEntry> for Shown {
             user_id: entry.user_id.to_string(),
             name: entry.name.to_string(),
             path: entry.access_path.to_string(),
-            state,
+            state: RegistrationState::from(entry.lifecycle).word(),
             confirm_by: confirm_by.map(written),
             expires: entry.expires.map(written),
             last_seen: entry.last_seen.map(written),

@@ -325,15 +325,7 @@ pub fn every<T>(mut read: impl FnMut(Option<Cursor>) -> Page<T>) -> Vec<T> {
 }
 
 pub fn state(lifecycle: Lifecycle) -> RegistrationState {
-    match lifecycle {
-        Lifecycle::Pending { .. } => RegistrationState::Pending,
-        Lifecycle::Active => RegistrationState::Active,
-        Lifecycle::Lost => RegistrationState::Lost,
-        Lifecycle::Superseded => RegistrationState::Superseded,
-        Lifecycle::Suspended => RegistrationState::Suspended,
-        Lifecycle::Revoked => RegistrationState::Revoked,
-        other => panic!("{other:?}"),
-    }
+    lifecycle.into()
 }
 
 /// An event in a line: all that it says and nothing else.
