@@ -3,12 +3,13 @@
 use crate::failure::Failure;
 use crate::paging::Paging;
 use crate::registration::name;
-use halfkey::record::{RejectionCode, RequestAnswer, Takes};
+use halfkey::record::{RequestAnswer, Takes};
 use halfkey::store::operation::{DecideRequest, ListRequests, RequestEntry, RequestFilter};
 use halfkey::template::FieldValue;
 use halfkey::{TicketId, UnixTime, UserName};
 use halfkey_common::Output;
 use halfkey_common::output::Entry;
+use halfkey_common::reason::Reason;
 use halfkey_common::store::Store;
 use halfkey_common::time::written;
 use serde::Serialize;
@@ -43,33 +44,6 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value = "declined")]
         reason: Reason,
     },
-}
-
-/// What an applicant can be told.
-#[derive(Clone, Copy, clap::ValueEnum)]
-pub(crate) enum Reason {
-    /// The operator declines.
-    Declined,
-    /// An activation code is needed: apply again with one.
-    ProofNeeded,
-    /// The name is taken: apply again under another.
-    NameTaken,
-    /// The form is wrong: apply again with other answers.
-    Form,
-    /// Nothing, as if the application had been unknown.
-    None,
-}
-
-impl From<Reason> for RejectionCode {
-    fn from(reason: Reason) -> Self {
-        match reason {
-            Reason::Declined => Self::Declined,
-            Reason::ProofNeeded => Self::ProofNeeded,
-            Reason::NameTaken => Self::NameTaken,
-            Reason::Form => Self::Form,
-            Reason::None => Self::Unspecified,
-        }
-    }
 }
 
 #[derive(Serialize)]
