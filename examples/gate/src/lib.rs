@@ -18,6 +18,7 @@ mod observe;
 mod pages;
 mod serve;
 mod store;
+pub mod ui;
 mod upstream;
 mod watch;
 

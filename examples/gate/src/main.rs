@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use halfkey::server_files::ServerFiles;
 use halfkey::{NameError, ServerName};
 use halfkey_common::{Exit, Program, ProgramError, parse};
+use halfkey_gate::ui::{Desk, Listen, Listening};
 use halfkey_gate::{Config, ConfigError, Gate, GateError, InitError, Made, Plan, init};
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -41,6 +42,18 @@ enum Command {
         #[arg(long, default_value = "[::]:4400")]
         listen: SocketAddr,
     },
+    /// Shows the operator's pages to a browser on this machine: who waits, registrations, configurations, events.
+    ///
+    /// It works on the store, also while gates run. The address that it prints opens the pages once, for one browser; they end
+    /// with the program, or when nobody has used them for an hour.
+    Ui {
+        /// The configuration, or the directory that `init` has made.
+        #[arg(long, short, env = "HALFKEY_GATE_CONFIG", default_value = "/etc/halfkey/gate.toml")]
+        config: PathBuf,
+        /// A loopback address, or unix:PATH for a socket of the file system that is led to otherwise (`ssh -L`, say).
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: Listen,
+    },
     /// Shows a gate with two application servers and an agent, all on the loopback interface.
     Demo,
     /// Says whether a configuration is one that the gate can work with.
@@ -63,6 +76,8 @@ enum Failure {
     Gate(#[from] GateError),
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error("{0} cannot be listened at")]
+    Listen(Listen, #[source] std::io::Error),
     #[error("the operating system")]
     System(#[from] std::io::Error),
     #[error("the metrics")]
@@ -87,6 +102,7 @@ impl ProgramError for Failure {
             Self::Init(_) => "init",
             Self::Name(_) => "name",
             Self::Demo(_) => "demo",
+            Self::Listen(..) => "listen",
             Self::System(_) | Self::Metrics(_) => "system",
         }
     }
@@ -101,6 +117,7 @@ fn main() -> ExitCode {
     program.end(match arguments.command {
         Command::Run { config } => run(program, &config),
         Command::Init { directory, name, listen } => make(program, directory, &name, listen),
+        Command::Ui { config, listen } => ui(program, &config, &listen),
         Command::Demo => demo(program),
         Command::Check { config } => check(program, &config),
     })
@@ -153,6 +170,43 @@ fn run(program: Program, path: &Path) -> Result<(), Failure> {
         gate.stop().await;
         Ok(())
     })
+}
+
+/// The line of JSON of `ui`.
+#[derive(serde::Serialize)]
+struct Opens<'a> {
+    url: &'a str,
+}
+
+fn ui(program: Program, path: &Path, listen: &Listen) -> Result<(), Failure> {
+    log(program);
+    let config = Config::read(path)?;
+    let desk = Desk::open(&config, program).map_err(GateError::from)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // The store is dropped last: it may have a runtime of its own.
+    let kept = desk.clone();
+    let served = runtime.block_on(async {
+        let (mut end, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let listening =
+            Listening::begin(listen, desk).await.map_err(|error| Failure::Listen(listen.clone(), error))?;
+        let url = listening.url()?;
+        let mut out = halfkey_common::Output::new(program);
+        let said = out.done(&Opens { url: &url }, &url).and_then(|()| out.flush());
+        said.map_err(|error| error.0)?;
+        if let Listen::Unix(place) = listen {
+            program.note(&format!(
+                "{} is to be led to: ssh -L 8080:{0} HOST, and then the port 8080",
+                place.display()
+            ));
+        }
+        let end = async {
+            tokio::select! { _ = end.recv() => {}, _ = interrupt.recv() => {} }
+        };
+        Ok(listening.serve(end).await?)
+    });
+    drop(runtime);
+    drop(kept);
+    served
 }
 
 fn demo(program: Program) -> Result<(), Failure> {
