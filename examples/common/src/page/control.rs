@@ -44,6 +44,7 @@ pub struct Input {
     value: String,
     error: Option<String>,
     longest: Option<u16>,
+    none: String,
 }
 
 impl Input {
@@ -58,6 +59,7 @@ impl Input {
             value: String::new(),
             error: None,
             longest: None,
+            none: "No answer".into(),
         }
     }
 
@@ -69,6 +71,12 @@ impl Input {
     /// Lets it be left empty, and says so.
     pub fn optional(mut self) -> Self {
         self.required = false;
+        self
+    }
+
+    /// Says what choosing nothing means, where it may be left empty.
+    pub fn none(mut self, none: &str) -> Self {
+        self.none = none.into();
         self
     }
 
@@ -163,7 +171,7 @@ impl Input {
             Kind::Choice(choices) => html! {
                 select id=(self.name) name=(self.name) required[self.required]
                     aria-invalid=[self.error.as_ref().map(|_| "true")] aria-describedby=[self.described()] {
-                    option value="" { @if self.required { "Choose one" } @else { "No answer" } }
+                    option value="" { @if self.required { "Choose one" } @else { (self.none) } }
                     @for (value, shown) in choices {
                         option value=(value) selected[*value == self.value] { (shown) }
                     }
@@ -174,7 +182,7 @@ impl Input {
 
     /// Buttons for each choice, of which one is on.
     fn buttons(&self, choices: &[(String, String)]) -> Markup {
-        let none = (!self.required).then(|| (String::new(), "No answer".to_string()));
+        let none = (!self.required).then(|| (String::new(), self.none.clone()));
         html! {
             fieldset.field.wrong[self.error.is_some()] aria-describedby=[self.described()] {
                 legend { (self.called()) }
