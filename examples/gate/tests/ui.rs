@@ -134,7 +134,8 @@ async fn waiting() -> (World, Browser) {
         config.limits.registrations_per_second = 1000;
     })
     .await;
-    let browser = Browser::new(&world.config.lock().unwrap().clone()).await;
+    let config = world.config.lock().unwrap().clone();
+    let browser = Browser::new(&config).await;
     (world, browser)
 }
 

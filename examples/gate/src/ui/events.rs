@@ -19,6 +19,7 @@ pub(super) async fn list(State(desk): State<Desk>, query: RawQuery) -> Result<Pa
     let kinds = AuditEventKind::ALL.iter().map(|kind| (kind.word().to_owned(), kind.word().to_owned()));
     let of_kind = Input::new("kind", "Of this kind", Kind::Choice(kinds.collect()))
         .optional()
+        .none("All kinds")
         .value(kind.map_or("", AuditEventKind::word));
     let body = html! {
         @if found.entries.is_empty() { p { "There are none." } } @else { (shown("Events, the newest first", &found.entries)) }
@@ -39,7 +40,7 @@ pub(super) fn shown(caption: &str, events: &[AuditEvent]) -> Markup {
                 (or_dash(None::<()>, |()| html! {}))
             }
         };
-        vec![when(event.at), html! { (event.kind.word()) }, key, about(event)]
+        vec![when(event.at), html! { span.whole { (event.kind.word()) } }, key, about(event)]
     });
     table(caption, &["At", "What", "Who", "More"], rows)
 }
@@ -59,7 +60,10 @@ fn about(event: &AuditEvent) -> Markup {
     or_dash((!words.is_empty()).then_some(words), |words| foreign(&words.join(", ")))
 }
 
-/// The beginning of an id.
-pub(super) fn short(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
+/// The beginning of an id, where it is long.
+pub(super) fn short(id: &str) -> String {
+    match id.get(..8) {
+        Some(beginning) if id.len() > 16 => format!("{beginning}…"),
+        _ => id.into(),
+    }
 }

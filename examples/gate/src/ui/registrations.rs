@@ -15,7 +15,7 @@ use halfkey::store::operation::{
     EventFilter, InspectRegistration, RegistrationEntry, RegistrationFilter, ReportEntry, ReportFilter,
     Resume, Revoke, Suspend,
 };
-use halfkey_common::page::{Input, Kind, Page, Session, table};
+use halfkey_common::page::{Input, Page, Session, table};
 use maud::{Markup, html};
 
 const PATH: &str = "/registrations";
@@ -29,25 +29,40 @@ pub(super) async fn list(State(desk): State<Desk>, query: RawQuery) -> Result<Pa
         .map(|typed| UserName::normalise(typed).map_or_else(|_| typed.into(), |name| name.to_string()));
     let filter = RegistrationFilter { state, name_begins: begins, ..RegistrationFilter::default() };
     let found = desk.page(filter, asked.after()).await?;
-    let states =
-        RegistrationState::ALL.iter().map(|state| (state.word().to_owned(), state.word().to_owned()));
-    let in_state = Input::new("state", "In this state", Kind::Choice(states.collect()))
-        .optional()
-        .value(state.map_or("", RegistrationState::word));
-    let name = Input::text("name", "With a name that begins so")
-        .optional()
-        .value(asked.get("name").unwrap_or_default());
+    let name =
+        Input::text("name", "Name, or how it begins").optional().value(asked.get("name").unwrap_or_default());
     Ok(page("Registrations").body(html! {
-        form.sheet method="get" action=(PATH) { (name) (in_state) button.plain { "Show" } }
+        (states(&asked, state))
+        form.sheet method="get" action=(PATH) {
+            @if let Some(state) = state { input type="hidden" name="state" value=(state.word()); }
+            (name)
+            button.plain { "Search" }
+        }
         @if found.entries.is_empty() { p { "There are none." } } @else { (shown(&found.entries)) }
         (rest(PATH, &asked, found.next.as_ref(), found.damaged.len()))
     }))
 }
 
+/// The ways to the registrations in each state.
+fn states(asked: &Asked, chosen: Option<RegistrationState>) -> Markup {
+    let all = RegistrationState::ALL.iter().map(|state| Some(*state));
+    html! {
+        nav aria-label="States" {
+            @for state in [None].into_iter().chain(all) {
+                @let word = state.map_or("", RegistrationState::word);
+                a href=(asked.with(PATH, &[("state", word), ("after", "")]))
+                    aria-current=[(state == chosen).then_some("true")] {
+                    @if word.is_empty() { "all" } @else { (word) }
+                }
+            }
+        }
+    }
+}
+
 fn shown(entries: &[RegistrationEntry]) -> Markup {
     let rows = entries.iter().map(|entry| {
         let name = html! { a href=(path_of(&entry.key_id)) { (foreign(entry.name.as_str())) } };
-        let user = html! { code { (entry.user_id.as_str()) } };
+        let user = html! { code { (events::short(entry.user_id.as_str())) } };
         vec![name, state(entry), user, foreign(entry.access_path.as_str()), or_dash(entry.last_seen, ago)]
     });
     table("Registrations, by key", &["Name", "State", "User", "Access path", "Last seen"], rows)

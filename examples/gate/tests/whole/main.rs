@@ -19,3 +19,4 @@ mod story;
 mod database;
 mod faults;
 mod network;
+mod pages;

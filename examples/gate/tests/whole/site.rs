@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -226,6 +226,16 @@ impl Site {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.join("log")).unwrap();
         command.args(["run", "--config"]).arg(&self.dir).stdout(Stdio::null()).stderr(log);
         Running(command.spawn().unwrap())
+    }
+
+    /// Starts the operator's pages, and gives what they say first.
+    pub fn ui(&self, listen: &str) -> (Running, String) {
+        let mut command = self.command("halfkey-gate");
+        command.args(["ui", "--listen", listen, "--config"]).arg(&self.dir);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        (Running(child), line.trim().to_owned())
     }
 
     pub fn log(&self) -> String {
