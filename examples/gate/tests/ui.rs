@@ -225,7 +225,10 @@ async fn an_applicant_is_refused_with_a_reason() {
     for reason in ["", "reason=", "reason=because"] {
         let fields = format!("name=mallory&{reason}");
         let again = browser.does(&refuse, &fields).await;
-        again.shows(&["Error: An application", "Choose what the applicant is told", "href=\"#reason-0\""]);
+        assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+        for text in ["Error: An application", "Choose what the applicant is told", "href=\"#reason-0\""] {
+            assert!(again.text.contains(text), "{again:?}");
+        }
     }
     let asked = world.run(&ListRequests::default()).entries;
     assert_eq!(asked.first().unwrap().answer, None);
@@ -372,7 +375,7 @@ async fn it_is_shown_who_has_applied_what() {
     browser.get("/configuration").await.shows(&["Nobody here is entitled to anything in it."]);
     world.entitle(&["wiki"], None);
     let (agent, _) = (world.agent("carol").await, world.agent("dave").await);
-    browser.get("/configuration").await.shows(&["2 of these 2 have yet to apply it", "yet to come"]);
+    browser.get("/configuration").await.shows(&["<strong>2</strong> of 2.", "yet to come"]);
     let control = agent.control().await;
     agent.told(&["wiki"]).await;
     let applied = async {
@@ -384,7 +387,7 @@ async fn it_is_shown_who_has_applied_what() {
     browser.get("/configuration").await.shows(&[
         "carol",
         "dave",
-        "1 of these 2 have yet",
+        "<strong>1</strong> of 2.",
         ">just now</time>",
     ]);
     browser.get(&format!("/registrations/{}", agent.key_id)).await.shows(&["services", ">just now</time>"]);

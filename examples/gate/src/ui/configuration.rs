@@ -32,7 +32,7 @@ pub(super) async fn list(State(desk): State<Desk>, query: RawQuery) -> Result<Pa
         } @else {
             p {
                 @if outdated == 0 { "All of these have what they are entitled to." }
-                @else { (outdated) " of these " (found.entries.len()) " have yet to apply it." }
+                @else { "Not applied yet: " strong { (outdated) } " of " (found.entries.len()) "." }
             }
             (shown(text, &found.entries))
         }

@@ -5,6 +5,7 @@ use super::frame::{Asked, address, ago, done, foreign, live, page, rest, when};
 use super::wrong::Wrong;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use halfkey::record::{RejectionCode, RequestAnswer, Takes};
 use halfkey::store::operation::{DecideRequest, RequestEntry, RequestFilter};
@@ -90,7 +91,8 @@ pub(super) async fn refuse(
     let Some(reason) = Reason::from_word(posted.get("reason")) else {
         let entry = find(&desk, &ticket, posted.get("name")).await?;
         let error = "Choose what the applicant is told".to_owned();
-        return Ok(decision(&desk, &session, &entry, Some(error)).into_response());
+        let page = decision(&desk, &session, &entry, Some(error));
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
     let (ticket_id, answer) = (id(&ticket)?, RequestAnswer::Refused(reason.into()));
     desk.run(DecideRequest { ticket_id, answer }).await?;

@@ -4,6 +4,8 @@
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::print_stderr, reason = "tests")]
 
+#[path = "../../../../tests/support/chromium.rs"]
+mod chromium;
 #[path = "../../../../tests/support/sections.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod sections;

@@ -1,7 +1,8 @@
 //! The operator's pages as a process beside a gate.
 
+use crate::chromium::Chromium;
 use crate::server::Server;
-use crate::site::{LONG, Site, scratch, until};
+use crate::site::{LONG, Site, scratch, skipped, until};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
@@ -102,4 +103,97 @@ fn they_are_for_this_machine_alone() {
         let (mut pages, said) = site.ui(listen);
         assert_eq!((pages.0.wait().unwrap().code(), said.as_str()), (Some(2), ""), "{listen}");
     }
+}
+
+/// Every page in a real browser that runs no script: narrow and wide, light and dark, by keyboard alone.
+#[test]
+fn a_browser_shows_them_and_the_keyboard_is_enough() {
+    let site = Site::new("browser");
+    let Some(mut browser) = Chromium::start(&site.dir.join("profile")) else {
+        return skipped("chromium is missing");
+    };
+    site.edit(|text| text.replace("grant = \"code\"", "grant = \"approved\""));
+    let _gate = site.run();
+    let anchor = site.dir.join("anchor.pem");
+    let wait = |machine: &str, name: &str| {
+        let machine = site.machine(machine);
+        let answers = [format!("name={name}"), "device=<b onclick=alert(1)>laptop</b>".into()];
+        let enrol = ["enrol", "-", "--unattended", "--set", &answers[0], "--set", &answers[1], "--anchor"];
+        let enrol = [&enrol[..], &[anchor.to_str().unwrap()]].concat();
+        let ran = machine.ask(&enrol, &format!("halfkey://127.0.0.1:{}/?server=localhost", site.port));
+        assert!(ran.status.success(), "{ran:?}");
+        machine
+    };
+    let long = "a-name-of-which-every-part-is-longer-than-anybody-would-want-it@subsidiary.example.com";
+    let (ann, _ben) = (wait("ann", long), wait("ben", "ben"));
+    let _carol = site.enrolled("carol");
+    site.serve(&[("wiki", "tcp = \"127.0.0.1:1\"", 1)]);
+
+    let (_pages, url) = site.ui("127.0.0.1:0");
+    let home = url.split("/open").next().unwrap().to_owned();
+    browser.without_scripts();
+    browser.look(1100, 900, false);
+    browser.go(&url);
+    browser.sees("2 applicants wait for an answer");
+    assert_eq!(browser.ask("location.pathname"), "/");
+    // The page is styled, loads again by itself, and has left the key behind.
+    assert_eq!(browser.ask("getComputedStyle(document.querySelector('main')).maxWidth"), "736px");
+    browser.until("location.search === '?again'");
+
+    let key = site.admin(&["list", "--name", "carol", "--json"]);
+    let key = between(&key, "\"key_id\":\"", "\"").to_owned();
+    let listed = site.admin(&["waiting", "list", "--name", "ben", "--json"]);
+    let ticket = between(&listed, "\"ticket_id\":\"", "\"").to_owned();
+    let registration = format!("/registrations/{key}");
+    let paths = [
+        ("overview", "/?still=1".to_owned()),
+        ("waiting", "/waiting?still=1".into()),
+        ("application", format!("/waiting/{ticket}?name=ben")),
+        ("registrations", "/registrations".into()),
+        ("registration", registration.clone()),
+        ("question", format!("{registration}/revoke")),
+        ("configuration", "/configuration?still=1".into()),
+        ("events", "/events?still=1".into()),
+        ("nothing", "/nothing".into()),
+    ];
+    for (width, dark) in [(320, false), (640, true), (1280, false)] {
+        browser.look(width, 900, dark);
+        for (name, path) in &paths {
+            browser.go(&format!("{home}{path}"));
+            browser.is_in_order();
+            browser.shoot(&format!("{name}-{width}"));
+        }
+    }
+
+    // Approve the one, refuse the other, suspend the third.
+    browser.go(&format!("{home}/waiting?still=1"));
+    browser.sees("<b onclick=alert(1)>laptop</b>");
+    browser.tab_to(&format!("e.tagName === 'BUTTON' && e.innerText.includes('{long}')"));
+    browser.press("Enter");
+    browser.sees("Approved.");
+    let agent = ann.start();
+    ann.connected(LONG);
+    drop(agent);
+    browser.go(&format!("{home}/waiting?still=1"));
+    browser.tab_to("e.tagName === 'A' && e.innerText.startsWith('Refuse')");
+    browser.press("Enter");
+    browser.sees("What the applicant is told");
+    browser.tab_to("e.tagName === 'BUTTON' && e.innerText === 'Refuse'");
+    browser.press("Enter");
+    browser.sees("There is a problem");
+    browser.is_in_order();
+    browser.tab_to("e.type === 'radio'");
+    browser.press(" ");
+    browser.tab_to("e.tagName === 'BUTTON' && e.innerText === 'Refuse'");
+    browser.press("Enter");
+    browser.sees("Refused.");
+    browser.go(&format!("{home}{registration}"));
+    browser.tab_to("e.tagName === 'A' && e.innerText.startsWith('Suspend')");
+    browser.press("Enter");
+    browser.sees("Suspend carol?");
+    browser.tab_to("e.tagName === 'BUTTON'");
+    browser.press("Enter");
+    browser.sees("Open sessions end within two seconds.");
+    let state = site.admin(&["list", "--name", "carol", "--json"]);
+    assert!(state.contains("\"state\":\"suspended\""), "{state}");
 }
