@@ -9,7 +9,7 @@ use halfkey::port::Token;
 use halfkey::record::{Lifecycle, RequestAnswer, TokenRegistration, Waiting};
 use halfkey::registration::server::{Decision, EnrolmentProof, EnrolmentRequest};
 use halfkey::registration::token::Credential;
-use halfkey::registration::{ActivationCode, RejectionCode};
+use halfkey::registration::{ActivationCode, RESEND_SECS, RejectionCode};
 use halfkey::store::OperatorError;
 use halfkey::store::operation::{DecideRequest, WithdrawCode};
 use std::cell::Cell;
@@ -228,4 +228,22 @@ fn a_decision_and_a_repeated_wait_meet() {
     let end = alice.register_over(&world, &mut wire(respond), "alice", Credential::Ticket(waiting)).unwrap();
     let RegistrationOutcome::Waiting(waiting) = end else { panic!("{end:?}") };
     granted(&mut alice, &world, waiting);
+}
+
+/// An outcome that says to wait is kept as long as its token may send R2 again, and not as long as the application: of an
+/// agent that asks every few seconds for thirty days, very many would stay.
+#[test]
+fn an_outcome_that_says_wait_is_kept_for_ten_minutes() {
+    let (issuer, world) = setting();
+    let mut alice = Applicant::new(&issuer, 7);
+    crate::applicant::decide(&world, true);
+    let applied = alice.applied(&world, "alice", Credential::None);
+    let r3 = crate::applicant::answer(&world, &applied.r2);
+    assert_eq!(world.waiting().len(), 1);
+    world.pass(RESEND_SECS);
+    assert_eq!(crate::applicant::answer(&world, &applied.r2), r3);
+    world.pass(1);
+    let late = crate::applicant::answer(&world, &applied.r2);
+    assert_eq!(crate::applicant::refusal(&late), Some(halfkey::ErrorReason::Restart));
+    assert_eq!(world.waiting().len(), 1, "the application waits on");
 }

@@ -39,7 +39,7 @@ pub struct Counted {
     pub revoked: u64,
     /// Names taken.
     pub names: u64,
-    /// Requests that wait for the operator.
+    /// Requests that wait for the operator, or with an answer for their tokens.
     pub waiting: u64,
     /// Activation codes that have not been used.
     pub codes: u64,
