@@ -81,7 +81,8 @@ impl Observer for Door {
                 tracing::warn!(%end, "the certificate ends: install another")
             }
             ServerEvent::Granted(key_id) => tracing::info!(%peer, key = %key_id, "granted"),
-            ServerEvent::Waiting => tracing::info!(%peer, "an applicant waits for the operator"),
+            // Each time that its agent asks; the log of the store has it once.
+            ServerEvent::Waiting => tracing::debug!(%peer, "an applicant waits for the operator"),
             ServerEvent::Rejected(record) => {
                 refused(&format!("{:?}", record.cause));
                 tracing::info!(%peer, cause = ?record.cause, "an application is refused");
