@@ -4,6 +4,8 @@
 
 mod agent;
 mod browser;
+#[path = "../../../../tests/support/chromium.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod chromium;
 mod gate;
 mod proxy;

@@ -5,6 +5,7 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::print_stderr, reason = "tests")]
 
 #[path = "../../../../tests/support/chromium.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod chromium;
 #[path = "../../../../tests/support/sections.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
