@@ -92,7 +92,7 @@ pub(super) async fn show(
     let reports = desk.page(ReportFilter { key_id, ..ReportFilter::default() }, None).await?;
     let said =
         asked.get("done").and_then(|word| Change::ALL.into_iter().find(|change| change.done() == word));
-    Ok(page(entry.name.as_str()).body(html! {
+    Ok(page(entry.name.as_str()).at(PATH).body(html! {
         (done(said.map(Change::said)))
         p { (state(&entry)) }
         dl {
@@ -210,7 +210,7 @@ pub(super) async fn ask(
         return Err(Wrong::Store(halfkey::store::OperatorError::OtherState));
     }
     let back = path_of(&entry.key_id);
-    Ok(page(format!("{} {}?", change.title(), entry.name)).body(html! {
+    Ok(page(format!("{} {}?", change.title(), entry.name)).at(PATH).body(html! {
         p { (change.meaning()) }
         dl {
             dt { "Name" } dd { (foreign(entry.name.as_str())) }

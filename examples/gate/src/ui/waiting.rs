@@ -104,7 +104,7 @@ fn decision(desk: &Desk, session: &Session, entry: &RequestEntry, error: Option<
     let reasons = Reason::ALL.iter().map(|reason| (reason.word().to_owned(), reason.sentence().to_owned()));
     let reason =
         Input::new("reason", "What the applicant is told", Kind::Choice(reasons.collect())).error(error);
-    page("An application").wrong(wrong).body(html! {
+    page("An application").at(PATH).wrong(wrong).body(html! {
         (problems([&reason]))
         section.sheet { (about(entry, &desk.template, 2)) }
         h2 { "Approve" }

@@ -158,6 +158,9 @@ fn a_browser_shows_them_and_the_keyboard_is_enough() {
         browser.go(&format!("{home}{path}"));
         browser.shots(name);
     }
+    // What lies below a list belongs to it.
+    browser.go(&format!("{home}{registration}"));
+    assert_eq!(browser.ask("document.querySelector('[aria-current=page]').innerText"), "Registrations");
 
     // Approve the one, refuse the other, suspend the third.
     browser.go(&format!("{home}/waiting?still=1"));
