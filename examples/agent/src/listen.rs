@@ -7,7 +7,6 @@ use halfkey::configuration::UserInformation;
 use halfkey_service::{Listen, Service, ServiceName};
 use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -249,19 +248,8 @@ async fn bind(listen: &Listen, directory: &Path) -> io::Result<(Listener, String
         }
         Listen::Unix(name) => {
             let path = directory.join(name.as_str());
-            let listener = bind_unix(&path).await?;
+            let listener = halfkey_service::listen_unix(&path).await?;
             Ok((Listener::Unix(listener), path.display().to_string()))
         }
     }
-}
-
-/// Opens a socket, in the place of one that an agent left behind.
-pub(crate) async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
-    if std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        if UnixStream::connect(path).await.is_ok() {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        std::fs::remove_file(path)?;
-    }
-    UnixListener::bind(path)
 }

@@ -7,7 +7,7 @@ use crate::control::{REQUEST_MAX, Reply, Request, is_ours, read_line};
 use crate::delay::watch_jumps;
 use crate::failure::Failure;
 use crate::gate::{Gate, Standing};
-use crate::listen::{Listeners, bind_unix};
+use crate::listen::Listeners;
 use crate::presence;
 use crate::report::Report;
 use halfkey::ServerName;
@@ -17,7 +17,6 @@ use halfkey_common::{ProgramError, sentence};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -53,8 +52,7 @@ struct Watched {
 pub(crate) async fn up(agent: Agent, place: presence::Place) -> Result<(), Failure> {
     let system = |error| Failure::file(&agent.place.control(), error);
     agent.place.make_run()?;
-    let control = bind_unix(&agent.place.control()).await.map_err(system)?;
-    fs::set_permissions(agent.place.control(), PermissionsExt::from_mode(0o600)).map_err(system)?;
+    let control = halfkey_service::listen_unix(&agent.place.control()).await.map_err(system)?;
     let hangup = signal(SignalKind::hangup()).map_err(system)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;

@@ -20,7 +20,7 @@ mod name;
 mod opening;
 mod services;
 
-pub use listen::listen;
+pub use listen::{listen, listen_unix};
 pub use name::{ServiceName, ServiceNameError};
 pub use opening::{Answer, Opening, OpeningError};
 pub use services::{Listen, ListenError, Service, Services, ServicesError};

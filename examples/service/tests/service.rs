@@ -3,9 +3,12 @@
 
 use halfkey_service::{Answer, Listen, Opening, OpeningError, ServiceName, Services, ServicesError};
 use proptest::prelude::*;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 proptest! {
@@ -70,4 +73,21 @@ fn a_list_names_each_service_and_each_listener_once() {
         (0..257).map(|n| serde_json::json!({"name": format!("s{n}"), "listen": "127.0.0.1:0"})).collect();
     let many = serde_json::to_vec(&serde_json::json!({ "services": many })).unwrap();
     assert!(matches!(Services::read(&many), Err(ServicesError::TooMany(257))));
+}
+
+#[test]
+fn a_socket_is_its_owners_alone_and_takes_the_place_of_one_left_behind() {
+    run(async {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("listen-{}", std::process::id()));
+        let listener = halfkey_service::listen_unix(&path).await.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(halfkey_service::listen_unix(&path).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+        drop(listener);
+        drop(halfkey_service::listen_unix(&path).await.unwrap());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "no socket").unwrap();
+        assert_eq!(halfkey_service::listen_unix(&path).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "no socket");
+        std::fs::remove_file(&path).unwrap();
+    });
 }

@@ -4,14 +4,13 @@ use super::{Desk, door, pages};
 use axum::Router;
 use halfkey_common::page::{Door, Hosts};
 use std::fmt;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use zeroize::Zeroizing;
 
 /// Time after which pages that nobody uses are closed.
@@ -76,7 +75,9 @@ impl Listening {
                 let hosts = Hosts::of(listener.local_addr()?);
                 (Socket::Tcp(listener), hosts)
             }
-            Listen::Unix(path) => (Socket::Unix(bind(path).await?, path.clone()), Hosts::Loopback),
+            Listen::Unix(path) => {
+                (Socket::Unix(halfkey_service::listen_unix(path).await?, path.clone()), Hosts::Loopback)
+            }
         };
         let door = door(hosts);
         Ok(Self { socket, router: pages(desk, door.clone()), door })
@@ -124,17 +125,4 @@ impl Listening {
             }
         }
     }
-}
-
-/// Binds a socket for its owner alone, where a process that is gone may have left one.
-async fn bind(path: &Path) -> io::Result<UnixListener> {
-    if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        if UnixStream::connect(path).await.is_ok() {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        fs::remove_file(path)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    Ok(listener)
 }
