@@ -210,12 +210,6 @@ impl<M> Clone for Frame<M> {
     }
 }
 
-impl<M> AsRef<[u8]> for Frame<M> {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 impl<M> fmt::Debug for Frame<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Frame({} bytes)", self.bytes.len())
