@@ -1,6 +1,6 @@
 //! ECDSA keys of issuers, on the curves P-256 and P-384 (FIPS 186-5): the default of most new authorities.
 
-use super::{KeyError, MAX_ENCODED};
+use super::KeyError;
 use crate::random::{Lent, RandomSource};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -98,9 +98,6 @@ impl EcdsaKey {
 
     /// Reads a DER PKCS#8 private key (RFC 5915 inside), whose public key must belong to it.
     pub(super) fn from_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
-        if der.len() > MAX_ENCODED {
-            return Err(KeyError::TooLong);
-        }
         let info = PrivateKeyInfoRef::from_der(der).map_err(|_| KeyError::Malformed)?;
         match Curve::of(&info.algorithm).ok_or_else(|| KeyError::algorithm(&info.algorithm, WANTED))? {
             Curve::P256 => info.try_into().map(|key| Self::P256(Box::new(key))),

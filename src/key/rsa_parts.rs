@@ -22,7 +22,8 @@ fn bits(number: &UintRef<'_>) -> usize {
 fn check(modulus: &UintRef<'_>, exponent: &UintRef<'_>) -> Result<(), KeyError> {
     check_bits(bits(modulus))?;
     let exponent = exponent.as_bytes();
-    if exponent.len() > 8 {
+    // No more bytes than the greatest has.
+    if exponent.len() > 4 {
         return Err(KeyError::Exponent);
     }
     let exponent = exponent.iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
@@ -104,6 +105,13 @@ pub(super) fn is_rsa(algorithm: &AlgorithmIdentifierRef<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn encodings_have_a_longest_length() {
+        for (length, error) in [(MAX_ENCODED, KeyError::Malformed), (MAX_ENCODED + 1, KeyError::TooLong)] {
+            assert_eq!(public_from_pkcs1(&alloc::vec![0x30; length]).map(drop), Err(error), "{length}");
+        }
+    }
 
     #[test]
     fn bounds() {
