@@ -231,6 +231,22 @@ fn what_has_no_proof_is_limited_in_all() {
 }
 
 #[test]
+fn a_count_is_of_what_is_there() {
+    let store = Store::new();
+    let counts = |store: &Store| {
+        let counted = store.run(&Count, NOW).unwrap();
+        (counted.codes, counted.pending, counted.waiting)
+    };
+    assert_eq!(counts(&store), (0, 0, 0));
+    for (n, name) in ["ann", "ben", "cat"].into_iter().enumerate() {
+        issue(&store, name, 7).unwrap();
+        assert_eq!(counts(&store), (n as u64 + 1, 0, 0));
+    }
+    grant(&store, 1, "dan", None).unwrap();
+    assert_eq!(counts(&store), (3, 1, 0));
+}
+
+#[test]
 fn a_lost_registration_is_told_for_a_while_and_then_forgotten() {
     let store = Store::new();
     grant(&store, 1, "ann", None).unwrap();

@@ -286,10 +286,11 @@ mod tests {
     use webpki::Error as E;
 
     #[test]
-    fn what_is_found_of_lists_has_its_own_word() {
+    fn what_is_found_has_its_own_word() {
         let at = |seconds| At::since_unix_epoch(Duration::from_secs(seconds));
         let (next_update, now) = (UnixTime::from_secs(5), UnixTime::from_secs(7));
         for (found, error) in [
+            (E::MaximumPathDepthExceeded, CertificateError::ChainTooLong),
             (E::CertRevoked, CertificateError::Revoked),
             (E::UnknownRevocationStatus, CertificateError::RevocationUnknown),
             (

@@ -114,6 +114,35 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Value;
+
+    /// A set with a mode of a later version, alone or beside one of this.
+    fn with_later(encoded: &[u8]) -> Modes {
+        Modes::get(&mut minicbor::Decoder::new(encoded)).unwrap()
+    }
+
+    #[test]
+    fn what_later_versions_add_is_left_out_of_a_grant() {
+        let offered = SuiteList::all();
+        let mixed = Policy { modes: with_later(&[0x82, 9, 1]), ..Policy::default() };
+        let within = mixed.within(&offered).unwrap();
+        assert_eq!((within.modes, within.suites), (Modes::only(Mode::Psk), offered));
+        let later = Policy { modes: with_later(&[0x81, 9]), ..Policy::default() };
+        assert_eq!(later.within(&offered), Err(GrantError::Modes));
+        let later = Policy { suites: SuiteList::from_codes([0x7777]).unwrap(), ..Policy::default() };
+        assert_eq!(later.within(&offered), Err(GrantError::Suites));
+    }
+
+    #[test]
+    fn a_stored_policy_has_a_mode_and_a_suite_that_are_known() {
+        let good = Policy { modes: with_later(&[0x82, 9, 1]), ..Policy::default() };
+        assert_eq!(good.problem(), None);
+        let (modes, suites) = (with_later(&[0x81, 9]), SuiteList::from_codes([0x7777]).unwrap());
+        for policy in [Policy { modes, ..good }, Policy { suites, ..good }, Policy { modes, suites, ..good }]
+        {
+            assert!(policy.problem().is_some(), "{policy:?}");
+        }
+    }
 
     #[test]
     fn a_renewal_never_weakens() {

@@ -221,3 +221,25 @@ impl SoftwareToken {
         Ok(token.saved_by(move |bytes| place.replace(bytes).map_err(|error| number(&error))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_that_somebody_can_mend_has_its_own_word() {
+        for (kind, error) in [
+            (ErrorKind::NotFound, FileError::NotFound),
+            (ErrorKind::AlreadyExists, FileError::AlreadyExists),
+            (ErrorKind::PermissionDenied, FileError::Denied),
+            (ErrorKind::ReadOnlyFilesystem, FileError::ReadOnly),
+            (ErrorKind::StorageFull, FileError::NoRoom),
+            (ErrorKind::QuotaExceeded, FileError::NoRoom),
+            (ErrorKind::FileTooLarge, FileError::NoRoom),
+            (ErrorKind::TimedOut, FileError::Device(UNNUMBERED)),
+        ] {
+            assert_eq!(FileError::of(&kind.into()), error, "{kind:?}");
+        }
+        assert_eq!(FileError::of(&io::Error::from_raw_os_error(5)), FileError::Device(5));
+    }
+}

@@ -69,10 +69,11 @@ impl<'b> Value<'b> for Label {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString as _;
 
     #[test]
     fn what_a_person_types() {
-        let label = |typed: &str| Label::new(typed).map(|label| label.0);
+        let label = |typed: &str| Label::new(typed).map(|label| label.to_string());
         assert_eq!(label("  my \u{3000} bank\t2 ").as_deref(), Ok("my bank 2"));
         assert_eq!(label("Cafe\u{301}").as_deref(), Ok("Caf\u{E9}"));
         for typed in ["", " \n ", "\u{202E}knab", "bell\u{7}", &"x".repeat(65), &" ".repeat(1000)] {

@@ -313,6 +313,14 @@ fn issuers_that_may_not_issue() {
     let small = small.to_public_key_der().unwrap();
     let weak = with(&|tbs| tbs.key = SubjectPublicKeyInfoOwned::from_der(small.as_bytes()).unwrap());
     assert_eq!(weak, Err(CertificateError::IssuerKey(KeyError::TooSmall { bits: 1024 })));
+    // A key that nothing on the way was signed with is not the trouble.
+    let surplus = forge(good.as_der(), &ed25519_issuer_key("top"), |tbs| {
+        tbs.subject = "CN=surplus".parse().unwrap();
+        tbs.key = SubjectPublicKeyInfoOwned::from_der(small.as_bytes()).unwrap();
+    });
+    let other_top = anchors(&root("other key"));
+    let found = check(&[chain.leaf().as_der(), good.as_der(), &surplus], &other_top);
+    assert_eq!(found, Err(CertificateError::BadSignature));
     // Only names below "org".
     let org = [0x30, 9, 0xA0, 7, 0x30, 5, 0x82, 3, b'o', b'r', b'g'];
     let constrained = with(&|tbs| tbs.extensions.push(extension("2.5.29.30", true, &org)));

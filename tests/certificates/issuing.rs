@@ -37,6 +37,31 @@ fn what_is_issued_verifies() {
 }
 
 #[test]
+fn serial_numbers_are_positive_and_of_16_bytes_whatever_is_drawn() {
+    let mut authority = root("issuer");
+    for byte in [0x00, 0x3F, 0x40, 0x7F, 0x80, 0xC0, 0xFF] {
+        let mut same = |out: &mut [u8]| out.fill(byte);
+        let chain = authority.issue(&request(), validity(), &mut same).unwrap();
+        let serial = chain.leaf().serial();
+        assert!(serial.as_bytes().len() == 16 && serial.as_bytes()[0] < 0x80, "{serial}");
+        assert!(format!("{:?}", chain.leaf()).contains(&serial.to_string()), "a log says which it is");
+    }
+}
+
+/// While an issuer changes its key, one name has two.
+#[test]
+fn an_anchor_goes_alone() {
+    let all = ["old", "new"].map(|seed| root(seed).trust_anchor().unwrap());
+    let other = Authority::root(issuer_name("Other"), ed25519_issuer_key("old")).unwrap();
+    let all: Vec<_> = all.into_iter().chain([other.trust_anchor().unwrap()]).collect();
+    for gone in &all {
+        let left = TrustAnchors::new(all.clone()).unwrap().without(gone).unwrap();
+        let rest: Vec<_> = all.iter().filter(|anchor| *anchor != gone).cloned().collect();
+        assert_eq!(left.as_slice(), rest);
+    }
+}
+
+#[test]
 fn the_contract_holds_for_the_authority_in_memory() {
     let rsa = Authority::root(issuer_name("RSA issuer"), rsa_issuer_key().clone()).unwrap();
     for mut authority in [rsa, root("ed25519"), under(&mut root("top"), "below", 0)] {
@@ -217,6 +242,7 @@ fn requests_are_signed_by_the_offer_key() {
     let mut wrong = request.as_der().to_vec();
     *wrong.last_mut().unwrap() ^= 1;
     assert_eq!(CertificateRequest::from_der(&wrong), Err(RequestError::BadSignature));
+    assert_eq!(CertificateRequest::from_der(&[0; 2048]), Err(RequestError::Malformed));
     assert_eq!(CertificateRequest::from_der(&[0; 2049]), Err(RequestError::TooLong));
 
     // No list of suites can be made that a request must not have; one that says so is refused.

@@ -156,6 +156,10 @@ fn points_of_issuers_are_on_their_curve_and_uncompressed() {
     assert_eq!(with(point, "1.3.132.0.34"), Err(KeyError::Malformed), "as a point of P-384");
     let wanted = "RSA, ECDSA on P-256 or P-384, or Ed25519";
     assert_eq!(with(point, p521), Err(not("another elliptic curve", wanted)));
+    let mut agreement = spki.clone();
+    agreement.algorithm.oid = "1.3.132.1.12".parse().unwrap();
+    let agreement = IssuerPublicKey::from_spki_der(&agreement.to_der().unwrap());
+    assert_eq!(agreement, Err(not("an unknown algorithm", wanted)), "id-ecDH signs nothing");
     assert_eq!(with(&[0], p256), Err(KeyError::Malformed), "the point at infinity");
     assert_eq!(with(&[], p256), Err(KeyError::Malformed));
     let compressed = p256::PublicKey::from_sec1_bytes(point).unwrap().to_sec1_point(true);
@@ -254,6 +258,8 @@ fn offers_are_signed_and_nothing_else_verifies() {
 fn debug_shows_no_key() {
     let shown = format!("{:?} {:?} {:?}", kem_key(), offer_key(), rsa_issuer_key());
     assert_eq!(shown, "KemPrivateKey(..) OfferKey(..) IssuerKey(..)");
+    let public = rsa_issuer_key().public();
+    assert_eq!(format!("{public:?}"), format!("IssuerPublicKey({} bytes)", public.as_spki_der().len()));
 }
 
 /// The RSA crate draws again until a number fits; a source that repeats itself must not hold it up.

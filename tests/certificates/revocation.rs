@@ -127,6 +127,17 @@ fn partial_lists_are_refused_by_that_word() {
 }
 
 #[test]
+fn a_list_with_an_algorithm_that_is_not_in_use_here_says_so() {
+    let mut authority = root("issuer");
+    let chain = issue(&mut authority, "leaf");
+    let forged = forge_list(list(&mut authority).as_der(), &ed25519_issuer_key("issuer"), |tbs| {
+        tbs.signature.oid = "1.2.840.113549.1.1.5".parse().unwrap(); // sha1WithRSAEncryption
+    });
+    let refused = against(&[&forged], &chain, &anchors(&authority), NOW).unwrap_err();
+    assert!(matches!(refused, CertificateError::UnsupportedCrl(_)), "{refused:?}");
+}
+
+#[test]
 fn each_path_finds_the_list_of_its_key() {
     let (mut old, mut new) = (root("old"), root("new"));
     let (by_old, by_new) = (issue(&mut old, "by old"), issue(&mut new, "by new"));

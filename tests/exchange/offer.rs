@@ -29,6 +29,17 @@ fn asked_once(hands: &Hands) {
 }
 
 #[test]
+fn a_log_shows_where_an_exchange_stands_and_nothing_of_it() {
+    let world = World::new();
+    let mut hands = Hands::new(&world);
+    let shown = format!("{:?}", world.register());
+    assert!(shown.starts_with("Device(") && shown.ends_with("(Asked(..)))"), "{shown}");
+    let next = hands.play(world.register()).next.unwrap();
+    assert_eq!(format!("{next:?}"), "TokenExchange(AwaitOffer)");
+    assert_eq!(format!("{:?}", offered(&world, &mut hands).0), "UserTurn(..)");
+}
+
+#[test]
 fn a_form_that_takes_longer_than_the_offer_gets_another_offer() {
     let world = World::new();
     let mut hands = Hands::new(&world);

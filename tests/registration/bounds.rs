@@ -2,15 +2,15 @@
 //! should be. Extensions that nobody knows.
 
 use crate::applicant::{Applicant, SMALL, answer, is, refusal, setting};
-use crate::common::World;
+use crate::common::{Counting, World};
 use crate::distort::{bstr, content, entries, flipped, map};
 use crate::messages::{REFUSED, asking, receives};
 use crate::properties::item;
 use halfkey::certificate::CertificateError;
 use halfkey::message::Offer;
 use halfkey::port::AuthServer;
-use halfkey::registration::TokenRegistrationError;
 use halfkey::registration::server::receive_hello;
+use halfkey::registration::{ServerRegistrationError, TokenRegistrationError};
 use halfkey::suite::{SUITES, Suite, XWING};
 use halfkey::template::TemplateError;
 use halfkey::wire::Message;
@@ -273,4 +273,17 @@ fn settings_that_no_token_takes_make_no_offer() {
     assert!(offers(&|settings| settings.template.fields.clear()).unwrap().contains("template"));
     assert!(offers(&|settings| settings.template.fields[0].required = false).unwrap().contains("template"));
     assert!(offers(&|settings| settings.suites = &[]).unwrap().contains("suites"));
+}
+
+#[test]
+fn a_list_that_no_token_takes_is_not_stapled() {
+    let (issuer, world) = setting();
+    let (r0, _) = asking(&world.settings.name, &Applicant::new(&issuer, 7));
+    for (length, refused) in [(16_384, None), (16_385, Some(ServerRegistrationError::Setting("crl")))] {
+        let need = receive_hello(&r0, &world.settings).unwrap();
+        let mut material = world.server.offer_material(&need.wanted().suites, world.now()).unwrap();
+        material.crl = Some(vec![7; length]);
+        let offer = need.supply(&material, b"peer", &world.settings, world.now(), &mut Counting::new(7));
+        assert_eq!(offer.err(), refused, "{length}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Lengths, padding, names and versions outside the protocol's limits.
 
 use crate::applicant::{Applicant, SMALL, answer, is, refusal, setting};
-use crate::common::name;
+use crate::common::{World, name};
 use crate::distort::{bstr, content, map, with};
 use crate::forge::Sealing;
 use crate::messages::{REFUSED, asking, receives};
@@ -10,7 +10,7 @@ use halfkey::policy::Policy;
 use halfkey::port::Token;
 use halfkey::record::InFlight;
 use halfkey::registration::server::Grant;
-use halfkey::registration::token::{Credential, NeedForm, ServerDecision, resume};
+use halfkey::registration::token::{Credential, NeedForm, ServerDecision, abandon_lapsed, resume};
 use halfkey::registration::{RejectionCode, TokenRegistrationError};
 use halfkey::template::{Field, FieldKind, FieldValue, Template};
 use halfkey::wire::MAX_MESSAGE;
@@ -150,4 +150,19 @@ fn an_outcome_that_does_not_fit_is_no_outcome() {
     *world.decision.borrow_mut() = crate::common::grant();
     world.settings.outcome_size = 1024;
     assert_eq!(applicant.registered(&world, "alice").server_name, world.settings.name);
+}
+
+/// Whoever keeps answers from a token does not fill it.
+#[test]
+fn runs_whose_time_is_over_are_given_up() {
+    let (issuer, world) = setting();
+    let mut applicant = Applicant::new(&issuer, 7);
+    let applied = applicant.applied(&world, "ada", Credential::None);
+    let held = |applicant: &mut Applicant, world: &World| {
+        abandon_lapsed(&mut applicant.token, world.now()).unwrap();
+        applicant.token.attempts().unwrap().iter().map(|attempt| *attempt.txn()).collect::<Vec<_>>()
+    };
+    assert_eq!(held(&mut applicant, &world), [applied.half.txn]);
+    world.pass(601);
+    assert_eq!(held(&mut applicant, &world), []);
 }

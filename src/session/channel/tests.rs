@@ -63,6 +63,11 @@ fn lengths() {
     let longest = server.seal_padded(&[7; MAX_DATA], 65_520).unwrap();
     assert_eq!(longest.len(), MAX_RECORD);
     assert_eq!(data(token.open(&longest)), [7; MAX_DATA]);
+
+    let whole = server.seal_records(Content::Configuration, &[7; MAX_DATA]).unwrap();
+    assert_eq!(whole.len(), 1);
+    let more = server.seal_records(Content::Configuration, &vec![7; MAX_DATA + 1]);
+    assert_eq!(more, Err(ChannelError::TooLong));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::*;
 use crate::id::ChallengeId;
 use crate::memory::Store;
+use crate::port::StoreError;
 use crate::record::{RejectionCause, RejectionRecord};
 use crate::store::event::AuditEvent;
 use crate::store::operation::ListEvents;
@@ -83,4 +84,24 @@ fn nor_do_they_in_memory() {
     let page = store.run(&ListEvents::default(), now).unwrap();
     let first: Vec<_> = page.entries.iter().take(3).map(|entry| entry.at).collect();
     assert_eq!(first, honest);
+}
+
+/// Rows that an index leads to and that are not over are damage; a store that fails is none.
+#[test]
+fn a_damaged_row_is_counted_and_a_failure_ends_the_purge() {
+    let found = |row, is_over: bool| {
+        let mut purged = Purged::default();
+        let sound = purged.sound::<u8>(row, |_| is_over).map(|row| row.map(|row| row.row));
+        (sound, purged.damaged)
+    };
+    let row = || Ok(Some(Versioned { row: 7, version: 1 }));
+    assert_eq!(found(row(), true), (Ok(Some(7)), 0));
+    assert_eq!(found(row(), false), (Ok(None), 1));
+    assert_eq!(found(Ok(None), true), (Ok(None), 0));
+    for damage in [StoreError::Damaged, StoreError::StorageKey] {
+        assert_eq!(found(Err(TxError::Error(damage)), true), (Ok(None), 1));
+    }
+    for failure in [TxError::Conflict, TxError::Error(StoreError::Full)] {
+        assert_eq!(found(Err(failure.clone()), true), (Err(failure), 0));
+    }
 }
