@@ -265,7 +265,7 @@ fn data_is_opened_in_its_frame_unless_the_store_is_asked_before() {
     let mut hands = Hands::new(&world);
     let key_id = hands.register(&world).key_id;
     let (mut token, mut peer) = hands.open(&world);
-    let mut give = |peer: &mut Peer<'_>, token: &mut TokenExchange, data: &[u8]| {
+    let give = |peer: &mut Peer<'_>, token: &mut TokenExchange, data: &[u8]| {
         let mut frame = token.send(data).unwrap().remove(0);
         let exchange = peer.exchange.take().unwrap();
         let reply = peer.play(exchange.receive_in_place(&mut frame, world.moment()));
