@@ -15,6 +15,7 @@
 use super::direction::{Direction, HEAD, Kind, STEP};
 use super::keys::{Later, SessionKeys};
 pub use super::limit::{ChannelError, MAX_DATA, MAX_EXPORT, MAX_RECORD, RECORDS_PER_KEY};
+use super::opened::OpenedRecord;
 use crate::secret::Secret;
 use crate::suite::Suite;
 use crate::transcript::label;
@@ -43,49 +44,6 @@ impl Content {
 /// Steps in which the length of a record shows.
 const fn step_of(kind: Kind) -> usize {
     if matches!(kind, Kind::Data) { 1 } else { STEP }
-}
-
-/// Content of a record of the peer's: in a buffer of its own, or with [`Channel::open_in_place`] in the
-/// caller's.
-#[non_exhaustive]
-pub enum OpenedRecord<T = Zeroizing<Vec<u8>>> {
-    /// Application data.
-    Data(T),
-    /// A message of the configuration flow (C0 to C2).
-    Configuration(T),
-    /// The server ends the session: an encoded [`StatusMessage`](crate::message::StatusMessage) without an alias.
-    Status(T),
-    /// The peer goes on under its next key; nothing to do.
-    Rekeyed,
-    /// The peer sends nothing more.
-    Closed,
-}
-
-/// Shows lengths alone.
-impl<T: AsRef<[u8]>> fmt::Debug for OpenedRecord<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Data(data) => write!(f, "Data({} bytes)", data.as_ref().len()),
-            Self::Configuration(message) => write!(f, "Configuration({} bytes)", message.as_ref().len()),
-            Self::Status(message) => write!(f, "Status({} bytes)", message.as_ref().len()),
-            Self::Rekeyed => f.write_str("Rekeyed"),
-            Self::Closed => f.write_str("Closed"),
-        }
-    }
-}
-
-impl OpenedRecord<&mut [u8]> {
-    /// Copies what was opened in place.
-    pub fn into_owned(self) -> OpenedRecord {
-        let copy = |data: &mut [u8]| Zeroizing::new(data.to_vec());
-        match self {
-            Self::Data(data) => OpenedRecord::Data(copy(data)),
-            Self::Configuration(message) => OpenedRecord::Configuration(copy(message)),
-            Self::Status(message) => OpenedRecord::Status(copy(message)),
-            Self::Rekeyed => OpenedRecord::Rekeyed,
-            Self::Closed => OpenedRecord::Closed,
-        }
-    }
 }
 
 /// Returns where in its record data of that length lies once it has been opened in place.

@@ -70,6 +70,7 @@ mod direction;
 mod error;
 mod keys;
 mod limit;
+mod opened;
 pub mod server;
 pub mod token;
 
@@ -77,10 +78,9 @@ pub use crate::message::Address;
 #[cfg(feature = "tokio")]
 pub(crate) use channel::Exporter;
 pub(crate) use channel::place_of;
-pub use channel::{
-    Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, OpenedRecord, RECORDS_PER_KEY,
-};
+pub use channel::{Channel, ChannelError, Content, MAX_DATA, MAX_EXPORT, MAX_RECORD, RECORDS_PER_KEY};
 pub use error::{ServerSessionError, SessionEnded, TokenSessionError};
+pub use opened::OpenedRecord;
 pub use server::park;
 
 use core::fmt;

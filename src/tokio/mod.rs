@@ -183,6 +183,7 @@ mod session;
 mod state;
 mod timeouts;
 mod turns;
+mod unread;
 mod waiters;
 
 pub use crate::driver::Recovered;

@@ -35,11 +35,11 @@ pub(super) struct Core<S, E: End> {
     pub(super) exchange: Option<E::Exchange>,
     /// The turn under way. Reader, writer and handles alike drive it.
     pub(super) turn: Option<Boxed<Taken<E>>>,
-    unread: VecDeque<Zeroizing<Vec<u8>>>,
+    pub(super) unread: VecDeque<Zeroizing<Vec<u8>>>,
     /// Bytes of the first of `unread` that have been read.
-    read: usize,
+    pub(super) read: usize,
     /// Place of data in the frame that the link still holds, to be read after `unread`.
-    lent: Option<Range<usize>>,
+    pub(super) lent: Option<Range<usize>>,
     patience: Patience,
     /// Runs until a turn is due whether or not a frame comes.
     pub(super) due: Option<Pin<Box<Sleep>>>,
@@ -216,65 +216,6 @@ impl<S, E: End> Core<S, E> {
             self.queue(&frames);
         }
         self.waiters.0.wake_all();
-    }
-
-    /// Bytes that wait to be read.
-    fn unread(&self) -> usize {
-        let lent = self.lent.as_ref().map_or(0, ExactSizeIterator::len);
-        let unread = self.unread.iter().map(|data| data.len()).sum::<usize>();
-        unread.saturating_sub(self.read).saturating_add(lent)
-    }
-
-    /// Lets go of the frame whose data has been read, or is not wanted.
-    fn give_back(&mut self) {
-        if self.lent.take().is_some() {
-            let length = self.link.frame().ok().flatten().map_or(0, <[u8]>::len);
-            self.link.erase(length);
-        }
-    }
-
-    /// Keeps data that has not been read, since its frame is to make way for the next.
-    fn keep_lent(&mut self) {
-        let Some(place) = self.lent.clone() else { return };
-        let data = self.link.frame().ok().flatten().and_then(|frame| frame.get(place));
-        self.unread.extend(data.map(|data| Zeroizing::new(data.to_vec())));
-        self.give_back();
-    }
-
-    /// Gives data that is there.
-    fn give(&mut self, out: &mut ReadBuf<'_>) -> bool {
-        let Some(data) = self.unread.front() else { return self.give_lent(out) };
-        let rest = data.get(self.read..).unwrap_or_default();
-        let (part, _) = rest.split_at_checked(out.remaining()).unwrap_or((rest, &[]));
-        out.put_slice(part);
-        self.read = self.read.saturating_add(part.len());
-        if self.read >= data.len() {
-            self.read = 0;
-            if let Some(mut read) = self.unread.pop_front() {
-                // Empty, it is erased as a block, and not byte by byte.
-                read.clear();
-            }
-            if self.unread.is_empty() {
-                self.unread = VecDeque::new();
-            }
-        }
-        true
-    }
-}
-
-impl<S, E: End> Core<S, E> {
-    /// Gives data out of the frame that the link holds.
-    fn give_lent(&mut self, out: &mut ReadBuf<'_>) -> bool {
-        let Some(place) = &mut self.lent else { return false };
-        let frame = self.link.frame().ok().flatten().unwrap_or_default();
-        let rest = frame.get(place.clone()).unwrap_or_default();
-        let (part, _) = rest.split_at_checked(out.remaining()).unwrap_or((rest, &[]));
-        out.put_slice(part);
-        place.start = place.start.saturating_add(part.len());
-        if place.start >= place.end {
-            self.give_back();
-        }
-        true
     }
 }
 
