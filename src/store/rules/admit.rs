@@ -36,7 +36,10 @@ operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
         }
         tables.insert(ChallengeRow { id, lapses: *lapses }).await?;
     }
-    if let Some(answer) = again(tables, key_id, address, *alias_age, now).await? {
+    let row: Option<Versioned<RegistrationRow>> = get_by_key(tables, key_id).await?;
+    if let Some(row) = &row
+        && let Some(answer) = again(tables, row, address, *alias_age, now).await?
+    {
         return Ok(answer);
     }
     // It is this session's own where the same admission is asked for again after its answer was lost.
@@ -45,9 +48,7 @@ operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
     if issued.as_ref().is_some_and(|handed| !own(handed)) {
         return Err(StoreError::Damaged.into());
     }
-    let Some(mut row) = get_by_key::<RegistrationRow, _>(tables, key_id).await? else {
-        return Ok(Admitted::As(Status::Revoked));
-    };
+    let Some(mut row) = row else { return Ok(Admitted::As(Status::Revoked)) };
     confirm(tables, &mut row, now).await?;
     drop_outcome(tables, &row).await?;
     (row.tags, row.request, row.last_seen) = (None, None, Some(now));
@@ -73,19 +74,18 @@ operation! { Admit<'_> writes -> Admitted, StoreError; |self, tables, now| {
 /// but that the alias is in use, once. Whatever else there is to say of the registration is said the ordinary way.
 async fn again<T: Tables>(
     tables: &mut T,
-    key_id: &KeyId,
+    row: &RegistrationRow,
     address: &Address,
     alias_age: u32,
     now: UnixTime,
 ) -> Result<Option<Admitted>, TxError> {
     let (Address::Alias(alias), 1..) = (address, alias_age) else { return Ok(None) };
+    if status(row, now) != Status::Active || !row.is_settled() {
+        return Ok(None);
+    }
     let Some(mut handed) = get_by_key::<AliasRow, _>(tables, alias).await? else { return Ok(None) };
     let young = handed.issued_at.is_some_and(|at| at <= now && now < at.after(alias_age.into()));
-    let row: Option<Versioned<RegistrationRow>> = get_by_key(tables, key_id).await?;
-    let plain = row.is_some_and(|row| {
-        row.state == RegistrationState::Active && status(&row, now) == Status::Active && row.is_settled()
-    });
-    if handed.key_id != *key_id || !young || !plain {
+    if handed.key_id != row.key_id || !young {
         return Ok(None);
     }
     let settled = handed.used;
