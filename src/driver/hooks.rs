@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// use halfkey::driver::Approval;
 /// use halfkey::registration::server::{Decision, EnrolmentRequest, Grant};
 ///
-/// /// What an approved applicant is granted.
+/// /// Grant for approved applicants.
 /// struct Desk(Grant);
 ///
 /// impl Approval for Desk {

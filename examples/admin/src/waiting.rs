@@ -36,11 +36,11 @@ pub(crate) enum Command {
     },
     /// Refuses one: its agent is told so, and the reason, when it asks again.
     ///
-    /// What was granted and has not been confirmed is taken back; so is an approval.
+    /// A grant that has not been confirmed is taken back; so is an approval.
     Refuse {
         /// The ticket's id, as the list shows it.
         ticket_id: TicketId,
-        /// What the applicant is told.
+        /// Reason that the applicant is told.
         #[arg(long, value_enum, default_value = "declined")]
         reason: Reason,
     },
@@ -56,7 +56,7 @@ struct Shown {
     hold_until: String,
     /// The operator's answer, which its agent has not fetched: approved, refused, or null.
     answer: Option<&'static str>,
-    /// What a refusal says.
+    /// Reason of a refusal.
     reason: Option<&'static str>,
     /// By the places of the template's fields.
     form: Vec<Value>,

@@ -56,7 +56,7 @@ pub(crate) struct Question {
     pub(crate) template: Template,
     /// Answers known so far.
     pub(crate) answers: BTreeMap<String, String>,
-    /// What is wrong with answers that were given.
+    /// Problems of answers that were given.
     pub(crate) wrong: FormError,
     /// Takes the answers. They are given up when it is dropped.
     pub(crate) reply: oneshot::Sender<BTreeMap<String, String>>,

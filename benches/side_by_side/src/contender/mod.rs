@@ -1,4 +1,4 @@
-//! What is measured: two programs with a connection between them, one beside the client and one beside the
+//! Contenders: two programs with a connection between them, one beside the client and one beside the
 //! application server.
 
 mod bare;

@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(3);
 /// Longest time between two questions to an operator, and time after which a gate is tried again, in seconds.
 const ASK: u64 = 60;
 
-/// What a registration has come to.
+/// Stage of a registration.
 #[derive(Debug, Default)]
 pub(super) enum Stage {
     /// There is none.

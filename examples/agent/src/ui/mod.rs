@@ -76,7 +76,7 @@ struct Desk {
     flow: Arc<Flow>,
     /// How things stood when the PIN was last typed, where no agent runs.
     seen: Mutex<Option<Report>>,
-    /// What the next page says was done.
+    /// Deed that the next page tells.
     said: Mutex<Option<String>>,
     close: Notify,
 }
@@ -236,7 +236,7 @@ impl Desk {
         *lock(&self.said) = Some(text.into());
     }
 
-    /// What was done, once.
+    /// Deed that is told once.
     fn said(&self) -> Markup {
         html! { @if let Some(text) = lock(&self.said).take() { div.good role="status" { p { (text) } } } }
     }
@@ -257,7 +257,7 @@ fn new_pin_fields(error: Option<String>) -> [Input; 2] {
     ]
 }
 
-/// What is wrong with a new PIN, as far as can be seen without the token.
+/// Problem of a new PIN, as far as can be seen without the token.
 fn new_pin_problem(posted: &Posted) -> Option<String> {
     match posted.get("new") {
         "" => Some("“New PIN” must be filled in".into()),

@@ -104,7 +104,7 @@ impl Input {
         self
     }
 
-    /// What is wrong with it, and the id of the control to go to.
+    /// Its problem, and the id of the control to go to.
     fn problem(&self) -> Option<(String, &str)> {
         let first = match &self.kind {
             Kind::Choice(choices) if self.spread(choices) => format!("{}-0", self.name),

@@ -1,4 +1,4 @@
-//! What a form brought.
+//! Fields that a form brought.
 
 use std::collections::BTreeMap;
 use std::fmt;

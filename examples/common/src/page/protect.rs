@@ -74,7 +74,7 @@ fn not_in(door: &Door) -> Response {
     refused(door, StatusCode::FORBIDDEN, "You are not in", &text)
 }
 
-/// What holds for every request, and goes onto every answer.
+/// Checks of every request, and headers that go onto every answer.
 async fn outside(State(door): State<Door>, request: Request, next: Next) -> Response {
     let mut response = match strange(&door, &request) {
         Some(response) => response,
@@ -128,7 +128,7 @@ fn navigates(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-mode").is_none_or(|mode| mode == "navigate")
 }
 
-/// What holds for the pages behind the door.
+/// Checks of the pages behind the door.
 async fn inside(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let itself = request.uri().query() == Some(super::layout::ITSELF);
     let Some(session) = door.session(request.headers(), !itself) else { return not_in(&door) };

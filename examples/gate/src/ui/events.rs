@@ -1,4 +1,4 @@
-//! What has happened, the newest first.
+//! Recent events, the newest first.
 
 use super::desk::Desk;
 use super::frame::{Asked, chooser, foreign, live, or_dash, page, rest, when};

@@ -1,4 +1,4 @@
-//! What the pages have in common.
+//! Parts that all pages have.
 
 use super::PROGRAM;
 use axum::extract::RawQuery;
@@ -28,7 +28,7 @@ pub(super) fn page(title: impl Into<String>) -> Page {
     Page::new(PROGRAM, title).ways(&WAYS)
 }
 
-/// What the address of a page asks for, after the question mark.
+/// Query of a page's address, after the question mark.
 pub(super) struct Asked(BTreeMap<String, String>);
 
 impl From<RawQuery> for Asked {

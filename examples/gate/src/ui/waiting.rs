@@ -122,7 +122,7 @@ fn decision(desk: &Desk, session: &Session, entry: &RequestEntry, error: Option<
     })
 }
 
-/// What is known of an application.
+/// Facts about an application.
 fn about(entry: &RequestEntry, template: &Template, level: u8) -> Markup {
     let proof = match entry.takes {
         None => html! { "None: anybody could have written this" },

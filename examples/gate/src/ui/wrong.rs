@@ -1,4 +1,4 @@
-//! What goes wrong, as pages.
+//! Pages for what goes wrong.
 
 use super::frame;
 use axum::http::StatusCode;

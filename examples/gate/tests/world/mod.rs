@@ -137,7 +137,7 @@ impl World {
         token
     }
 
-    /// What somebody without a code is told.
+    /// Answer to an applicant without a code.
     pub(crate) async fn strangers(&self, name: &str) -> RejectionCode {
         let RegistrationOutcome::Refused(rejection) = self.stranger().apply(name).await else {
             panic!("not refused")
