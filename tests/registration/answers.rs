@@ -1,8 +1,7 @@
 //! An operator's answers to applications that wait, from the first run of the token to the one that fetches them.
 
-use crate::applicant::{Applicant, setting, states, user, wire};
+use crate::applicant::{Applicant, setting, states, user};
 use crate::common::client::RegistrationOutcome;
-use crate::common::gateway::Gateway;
 use crate::common::{Counting, World, grant};
 use halfkey::TicketId;
 use halfkey::port::Token;
@@ -29,16 +28,7 @@ fn comes(
         assert!(!request.approved || request.ticket.is_some(), "approved without a ticket");
         if request.approved { grant() } else { Decision::Wait { retry_after: 60 } }
     };
-    let gateway = Gateway {
-        settings: &world.settings,
-        server: &world.server,
-        store: &world.store,
-        approval: &approve,
-        observer: &(),
-    };
-    let respond =
-        |frame: &[u8]| vec![gateway.answer(b"peer", frame, world.now(), &mut *world.random.borrow_mut())];
-    let end = applicant.register_over(world, &mut wire(respond), name, credential).unwrap();
+    let end = applicant.register_where(world, name, credential, &approve);
     (end, asked.get())
 }
 
@@ -216,16 +206,7 @@ fn a_decision_and_a_repeated_wait_meet() {
         decide(&world, listed, APPROVED).unwrap();
         Decision::Wait { retry_after: 60 }
     };
-    let gateway = Gateway {
-        settings: &world.settings,
-        server: &world.server,
-        store: &world.store,
-        approval: &approve,
-        observer: &(),
-    };
-    let respond =
-        |frame: &[u8]| vec![gateway.answer(b"peer", frame, world.now(), &mut *world.random.borrow_mut())];
-    let end = alice.register_over(&world, &mut wire(respond), "alice", Credential::Ticket(waiting)).unwrap();
+    let end = alice.register_where(&world, "alice", Credential::Ticket(waiting), &approve);
     let RegistrationOutcome::Waiting(waiting) = end else { panic!("{end:?}") };
     granted(&mut alice, &world, waiting);
 }

@@ -1,7 +1,7 @@
 //! A user with a token, and a link to a world through whatever store and authentication server.
 
 use crate::common::client::{Client, ClientError, RegistrationOutcome};
-use crate::common::gateway::Gateway;
+use crate::common::gateway::{Approval, Gateway};
 use crate::common::{Counting, Issuer, World, grant, token};
 use crate::supply::*;
 use halfkey::certificate::{Revocation, VerifiedServer};
@@ -142,6 +142,21 @@ impl<T: Token> Applicant<T> {
         self.client(world, |client| {
             client.register(transport, &world.settings.name, &Revocation::Ignore, &mut fill)
         })
+    }
+
+    /// Registers with a server whose operator decides so.
+    pub(crate) fn register_where(
+        &mut self,
+        world: &World,
+        user: &str,
+        credential: Credential,
+        approval: &dyn Approval,
+    ) -> RegistrationOutcome {
+        let World { settings, server, store, .. } = world;
+        let gateway = Gateway { settings, server, store, approval, observer: &() };
+        let respond =
+            |frame: &[u8]| vec![gateway.answer(b"peer", frame, world.now(), &mut *world.random.borrow_mut())];
+        self.register_over(world, &mut wire(respond), user, credential).unwrap()
     }
 
     pub(crate) fn register(

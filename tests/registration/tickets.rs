@@ -249,19 +249,9 @@ fn the_operator_knows_whose_application_comes_back() {
         assert!(matches!(application.proof, EnrolmentProof::None));
         if application.ticket == Some(approved) { grant() } else { Decision::Wait { retry_after: 60 } }
     };
-    let gateway = crate::common::gateway::Gateway {
-        settings: &world.settings,
-        server: &world.server,
-        store: &world.store,
-        approval: &approve,
-        observer: &(),
-    };
-    let respond =
-        |frame: &[u8]| vec![gateway.answer(b"peer", frame, world.now(), &mut *world.random.borrow_mut())];
-    let mut link = crate::applicant::wire(respond);
-    let end = thief.register_over(&world, &mut link, "alice", Credential::None).unwrap();
+    let end = thief.register_where(&world, "alice", Credential::None, &approve);
     assert!(matches!(end, RegistrationOutcome::Waiting(_)), "{end:?}");
-    let end = alice.register_over(&world, &mut link, "alice", Credential::Ticket(waiting)).unwrap();
+    let end = alice.register_where(&world, "alice", Credential::Ticket(waiting), &approve);
     assert!(matches!(end, RegistrationOutcome::Active(_)), "{end:?}");
     assert_eq!(active(&world), 1);
 }

@@ -1,17 +1,14 @@
 //! A store of the test's own, and the program run over it.
 
+use crate::people::{granted, outcome};
 use halfkey::configuration::ConfigurationSerial;
-use halfkey::policy::{Policy, SuiteId};
 use halfkey::port::entitlement_store::{Report, ReportResult};
-use halfkey::record::{
-    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, ServerRegistration, StoredKeys,
-    WaitingRequest,
-};
+use halfkey::record::{Effect, WaitingRequest};
 use halfkey::session::Address;
 use halfkey::store::StorageKeys;
 use halfkey::store::operation::IssueCode;
 use halfkey::template::{Field, FieldKind, Template};
-use halfkey::{Alias, Digest, KeyId, Secret, TicketId, Txn, UnixTime};
+use halfkey::{Digest, KeyId, Secret, TicketId, UnixTime};
 use halfkey_common::store::{Place, Store};
 use serde_json::Value;
 use std::io::Write;
@@ -168,26 +165,8 @@ impl Desk {
     pub(crate) fn register(&self, n: u8, name: &str) -> KeyId {
         let (store, now) = (self.store(), UnixTime::now());
         let key_id = KeyId::new([n; 16]);
-        let secret = |which| Secret::new([n ^ which; 32]);
-        let registered = ServerRegistration {
-            key_id,
-            user_id: format!("user-{n}").parse().unwrap(),
-            name: name.parse().unwrap(),
-            access_path: "/staff".parse().unwrap(),
-            suite: SuiteId::XWing,
-            policy: Policy::default(),
-            lifecycle: Lifecycle::Pending { confirm_by: now.after(60) },
-            expires: None,
-            keys: StoredKeys { auth: secret(0x10), derive: secret(0x20), renew: secret(0x30) },
-        };
-        let expected = ExpectedTags {
-            txn: Txn::new([n; 16]),
-            confirm: secret(0x40),
-            done: secret(0x50),
-            lost: secret(0x60),
-        };
-        let alias = Alias::new([n; 16]);
-        let new = NewRegistration { registered, alias, expected, takes: None, ticket: None };
+        let new = granted(n, name, now);
+        let alias = new.alias;
         let store = store.port();
         store.commit(&outcome(n, Effect::Granted(Box::new(new)), now), now).unwrap();
         store.confirm(&key_id, now).unwrap();
@@ -217,16 +196,5 @@ impl Desk {
         let application = application.parse().unwrap();
         let report = Report::new(key_id, application, serial, ReportResult::Applied);
         self.store().port().report(&report, UnixTime::now()).unwrap();
-    }
-}
-
-fn outcome(n: u8, effect: Effect, now: UnixTime) -> NewOutcome {
-    let (request, response) = (Digest::new([n; 32]), vec![n; 1200]);
-    NewOutcome {
-        request,
-        response,
-        keep_until: now.after(3600),
-        effect,
-        limits: halfkey::record::PendingLimits::default(),
     }
 }

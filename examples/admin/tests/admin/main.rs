@@ -16,6 +16,8 @@ mod desk;
 mod errors;
 mod file;
 mod issuer;
+#[path = "../../../../tests/support/people.rs"]
+mod people;
 #[cfg(unix)]
 #[path = "../../../../tests/postgres/server.rs"]
 mod server;

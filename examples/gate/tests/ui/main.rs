@@ -2,131 +2,25 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "the world is for other tests, too")]
 
+mod browser;
+#[path = "../../../../tests/support/people.rs"]
+mod people;
+#[path = "../world/mod.rs"]
 mod world;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use halfkey::policy::{Policy, SuiteId};
+use browser::{Answered, Browser, HOST};
 use halfkey::port::EntitlementStore;
-use halfkey::record::{
-    Effect, ExpectedTags, Lifecycle, NewOutcome, NewRegistration, PendingLimits, ServerRegistration,
-    StoredKeys, WaitingRequest,
-};
+use halfkey::record::{Effect, WaitingRequest};
 use halfkey::registration::RejectionCode;
 use halfkey::store::operation::{ListRegistrations, ListRequests};
 use halfkey::template::Template;
 use halfkey::tokio::RegistrationOutcome;
-use halfkey::{Alias, Digest, KeyId, Secret, TicketId, Txn, UnixTime};
-use halfkey_common::page::Hosts;
-use halfkey_gate::ui::{Desk, door, pages};
-use halfkey_gate::{Config, Granted};
-use http_body_util::BodyExt;
-use tower::ServiceExt;
-use world::{PROGRAM, World};
-
-const HOST: &str = "127.0.0.1:4711";
-const ORIGIN: &str = "http://127.0.0.1:4711";
-
-/// A browser that is in.
-struct Browser {
-    router: Router,
-    cookie: String,
-    token: String,
-}
-
-/// An answer.
-#[derive(Debug)]
-struct Answered {
-    status: StatusCode,
-    to: String,
-    text: String,
-}
-
-impl Answered {
-    #[track_caller]
-    fn shows(self, texts: &[&str]) -> Self {
-        assert_eq!(self.status, StatusCode::OK, "{self:?}");
-        for text in texts {
-            assert!(self.text.contains(text), "{text:?} is not in {}", self.text);
-        }
-        self
-    }
-
-    #[track_caller]
-    fn lacks(self, texts: &[&str]) -> Self {
-        for text in texts {
-            assert!(!self.text.contains(text), "{text:?} is in {}", self.text);
-        }
-        self
-    }
-
-    /// The address of the first link with this text.
-    fn link(&self, text: &str) -> String {
-        let before = self.text.split(&format!(">{text}")).next().unwrap();
-        assert!(before.len() < self.text.len(), "no {text:?} in {}", self.text);
-        let href = before.rsplit("href=\"").next().unwrap();
-        href.split('"').next().unwrap().replace("&amp;", "&")
-    }
-}
-
-impl Browser {
-    async fn new(config: &Config) -> Self {
-        let door = door(Hosts::Port(4711));
-        let path = door.invite();
-        let router = pages(Desk::open(config, PROGRAM).unwrap(), door);
-        let mut browser = Self { router, cookie: String::new(), token: String::new() };
-        let request = Request::get(path.as_str()).header("host", HOST).body(Body::empty()).unwrap();
-        let opened = browser.router.clone().oneshot(request).await.unwrap();
-        let cookie = opened.headers()["set-cookie"].to_str().unwrap();
-        browser.cookie = cookie.split(';').next().unwrap().to_owned();
-        browser
-    }
-
-    async fn ask(&self, request: Request<Body>) -> Answered {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let status = response.status();
-        let to = response.headers().get("location").map_or("", |to| to.to_str().unwrap()).to_owned();
-        assert!(
-            response.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'")
-        );
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        Answered { status, to, text: String::from_utf8(body.to_vec()).unwrap() }
-    }
-
-    async fn get(&self, path: &str) -> Answered {
-        let request = Request::get(path).header("host", HOST).header("cookie", &self.cookie);
-        self.ask(request.body(Body::empty()).unwrap()).await
-    }
-
-    /// Loads a page with a form, and remembers its token.
-    async fn look(&mut self, path: &str) -> Answered {
-        let page = self.get(path).await;
-        let field = page.text.split("name=\"token\" value=\"").nth(1);
-        self.token = field.unwrap_or_else(|| panic!("no form in {page:?}")).split('"').next().unwrap().into();
-        page
-    }
-
-    async fn post(&self, path: &str, body: &str, change: &[(&str, &str)]) -> Answered {
-        let mut request = Request::post(path);
-        for (name, value) in [
-            ("host", HOST),
-            ("cookie", &self.cookie),
-            ("origin", ORIGIN),
-            ("content-type", "application/x-www-form-urlencoded"),
-        ] {
-            let changed = change.iter().find(|(other, _)| *other == name).map_or(value, |(_, value)| value);
-            if !changed.is_empty() {
-                request = request.header(name, changed);
-            }
-        }
-        self.ask(request.body(Body::from(body.to_owned())).unwrap()).await
-    }
-
-    async fn does(&self, path: &str, fields: &str) -> Answered {
-        self.post(path, &format!("{fields}&token={}", self.token), &[]).await
-    }
-}
+use halfkey::{KeyId, Secret, TicketId, UnixTime};
+use halfkey_gate::Granted;
+use people::{granted, outcome};
+use world::World;
 
 async fn waiting() -> (World, Browser) {
     let world = World::configured(&[], |config| {
@@ -147,23 +41,9 @@ fn action(page: &Answered, end: &str) -> String {
 
 /// Registers the `n`th user under a name; everything is made of `n`.
 fn register(world: &World, n: u8, name: &str) -> KeyId {
-    let (now, key_id, secret) =
-        (UnixTime::now(), KeyId::new([n; 16]), |which: u8| Secret::new([n ^ which; 32]));
-    let registered = ServerRegistration {
-        key_id,
-        user_id: format!("user-{n}").parse().unwrap(),
-        name: name.parse().unwrap(),
-        access_path: "/staff".parse().unwrap(),
-        suite: SuiteId::XWing,
-        policy: Policy::default(),
-        lifecycle: Lifecycle::Pending { confirm_by: now.after(60) },
-        expires: None,
-        keys: StoredKeys { auth: secret(0x10), derive: secret(0x20), renew: secret(0x30) },
-    };
-    let txn = Txn::new([n; 16]);
-    let expected = ExpectedTags { txn, confirm: secret(0x40), done: secret(0x50), lost: secret(0x60) };
-    let alias = Alias::new([n; 16]);
-    let new = NewRegistration { registered, alias, expected, takes: None, ticket: None };
+    let now = UnixTime::now();
+    let new = granted(n, name, now);
+    let key_id = new.registered.key_id;
     commit(world, n, Effect::Granted(new.into()));
     world.store.confirm(&key_id, now).unwrap();
     key_id
@@ -184,9 +64,8 @@ fn wait(world: &World, n: u8, name: &str, device: &str) {
 }
 
 fn commit(world: &World, n: u8, effect: Effect) {
-    let (request, response, limits) = (Digest::new([n; 32]), vec![n; 64], PendingLimits::default());
-    let outcome = NewOutcome { request, response, keep_until: UnixTime::now().after(600), effect, limits };
-    world.store.commit(&outcome, UnixTime::now()).unwrap();
+    let now = UnixTime::now();
+    world.store.commit(&outcome(n, effect, now), now).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
